@@ -1,0 +1,50 @@
+# How every target of the project is made: warnings, sanitizers, include root.
+#
+#   smartbatch_library(NAME SOURCES a.cc ... LINKS target ...)
+#   smartbatch_program(NAME SOURCES main.cc ... LINKS target ...)
+#   smartbatch_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS quick|slow ...] [TIMEOUT seconds])
+#
+# The edges of docs/ARCHITECTURE.md are the LINKS of these calls; tests/boundaries_test.cc checks
+# that the sources include nothing beyond them.
+
+add_library(smartbatch_options INTERFACE)
+target_include_directories(smartbatch_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(smartbatch_options INTERFACE -Wall -Wextra -Wconversion -Wshadow)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(smartbatch_options INTERFACE -Wthread-safety)
+endif()
+if(SMARTBATCH_WARNINGS_AS_ERRORS)
+  target_compile_options(smartbatch_options INTERFACE -Werror)
+endif()
+if(SMARTBATCH_SANITIZE)
+  add_compile_options(-fsanitize=${SMARTBATCH_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${SMARTBATCH_SANITIZE})
+endif()
+
+function(smartbatch_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC ${ARG_LINKS} PRIVATE smartbatch_options)
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+endfunction()
+
+function(smartbatch_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS} smartbatch_options)
+endfunction()
+
+function(smartbatch_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gmock_main smartbatch_options)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS quick)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()

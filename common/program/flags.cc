@@ -1,0 +1,60 @@
+#include "common/program/flags.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+
+namespace smartbatch::program {
+
+std::string HostPort::ToString() const { return host + ":" + std::to_string(port); }
+
+bool ParseHostPort(const std::string& text, HostPort& result, std::string& error) {
+  const std::size_t colon = text.rfind(':');
+  const bool bracketed = !text.empty() && text.front() == '[';
+  const bool shape_is_right = colon != std::string::npos && colon > 0 &&
+                              (bracketed ? text[colon - 1] == ']' : text.find(':') == colon);
+  unsigned port = 0;
+  bool port_is_right = false;
+  if (shape_is_right) {
+    const char* const begin = text.data() + colon + 1;
+    const char* const end = text.data() + text.size();
+    const auto parsed = std::from_chars(begin, end, port);
+    port_is_right = begin != end && parsed.ec == std::errc() && parsed.ptr == end && port <= 65535;
+  }
+  if (!port_is_right) {
+    error = "'" + text + "' is not host:port with a port of 0 to 65535, such as 127.0.0.1:50051";
+    return false;
+  }
+  result.host = text.substr(0, colon);
+  result.port = static_cast<std::uint16_t>(port);
+  return true;
+}
+
+std::string EnvironmentName(const std::string& flag) {
+  std::string name = "SMARTBATCH_" + flag;
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char letter) {
+    return letter == '-' ? '_' : static_cast<char>(std::toupper(letter));
+  });
+  return name;
+}
+
+CLI::Option* AddHostPortFlag(CLI::App& app, const std::string& name, std::string& value, const std::string& help) {
+  return AddFlag(app, name, value, help)->type_name("HOST:PORT")->check([](const std::string& text) {
+    HostPort parsed;
+    std::string error;
+    ParseHostPort(text, parsed, error);
+    return error;
+  });
+}
+
+bool ParseOrExit(CLI::App& app, int argc, char** argv, int& exit_code) {
+  try {
+    app.parse(argc, argv);
+    return false;
+  } catch (const CLI::ParseError& error) {
+    exit_code = app.exit(error) == 0 ? kExitOk : kExitUsage;
+    return true;
+  }
+}
+
+}  // namespace smartbatch::program

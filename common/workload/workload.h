@@ -1,0 +1,171 @@
+// Workloads: which customers send what, and when. The simulator and the load generator draw from the
+// same code, so the same seed gives both the same arrivals.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/random.h"
+#include "common/time.h"
+
+namespace smartbatch::workload {
+
+// --- Lengths of one sequence, in characters ---
+
+// Uniform over minimum..maximum.
+struct UniformLength {
+  std::uint32_t minimum = 1;
+  std::uint32_t maximum = 1;
+};
+// Lognormal, rounded and clipped to minimum..maximum.
+struct LognormalLength {
+  double median = 80;
+  double sigma = 1;
+  std::uint32_t minimum = 10;
+  std::uint32_t maximum = 2000;
+};
+// `large` with the given probability, else `small`.
+struct EitherLength {
+  double large_probability = 0.3;
+  std::uint32_t large = 558;
+  std::uint32_t small = 116;
+};
+// One of several texts, each equally likely, cut to a uniform length of minimum..maximum; a text that is
+// shorter than the cut stays whole.
+struct CutTextLength {
+  std::vector<std::uint32_t> text_lengths;
+  std::uint32_t minimum = 5;
+  std::uint32_t maximum = 15;
+};
+using LengthModel = std::variant<UniformLength, LognormalLength, EitherLength, CutTextLength>;
+
+// What one request holds: sequences_minimum..sequences_maximum sequences, of independent lengths.
+struct RequestModel {
+  std::uint32_t sequences_minimum = 1;
+  std::uint32_t sequences_maximum = 1;
+  LengthModel length;
+};
+
+// --- Arrivals of one customer ---
+
+// Sends a request, waits for its answer, thinks, and repeats.
+struct ClosedLoop {
+  Duration think_time{};
+};
+// Open loop, independent of the answers.
+struct ConstantRate {
+  double requests_per_second = 1;
+};
+struct Poisson {
+  double requests_per_second = 1;
+};
+// Gamma distributed gaps: shape < 1 is burstier than Poisson, shape > 1 is smoother.
+struct GammaGaps {
+  double requests_per_second = 1;
+  double shape = 1;
+};
+// Poisson whose rate switches between two values; both kinds of phase are of exponential length. All
+// customers of a workload that have the same phase lengths are in the same phase at the same time.
+struct OnOff {
+  double requests_per_second_on = 1;
+  double requests_per_second_off = 0;
+  Duration mean_on{};
+  Duration mean_off{};
+};
+using ArrivalModel = std::variant<ClosedLoop, ConstantRate, Poisson, GammaGaps, OnOff>;
+
+struct CustomerModel {
+  std::string name;
+  ArrivalModel arrivals;
+  RequestModel requests;
+};
+
+struct Workload {
+  std::string name;
+  std::string description;
+  std::vector<CustomerModel> customers;
+};
+
+// The three streams of random numbers of a workload are seeded apart, so that one can be changed alone.
+struct Seeds {
+  std::uint64_t arrivals = 1;
+  std::uint64_t sizes = 1;
+  std::uint64_t think_times = 1;
+  static Seeds All(std::uint64_t seed) { return {seed, seed, seed}; }
+};
+
+// Draws the lengths of one customer's requests. Not thread safe.
+class RequestSource {
+ public:
+  RequestSource(RequestModel model, std::uint64_t seed, std::uint64_t customer_index);
+  // Replaces the content of `lengths`.
+  void Draw(std::vector<std::uint32_t>& lengths);
+
+ private:
+  RequestModel model_;
+  Random random_;
+};
+
+// Draws the arrival times of one open-loop customer, in order. Not thread safe.
+class ArrivalSource {
+ public:
+  // The model must not be a ClosedLoop.
+  ArrivalSource(ArrivalModel model, std::uint64_t seed, std::uint64_t customer_index);
+  // The next arrival, never before the last one; kNever where the rate is 0.
+  Time Next();
+
+ private:
+  double NextOnOff(const OnOff& model);
+
+  ArrivalModel model_;
+  Random random_;
+  Random phase_random_;
+  double now_seconds_ = 0;
+  double phase_end_seconds_ = 0;
+  bool phase_on_ = false;
+};
+
+// --- Built-in workloads ---
+
+// Terms of c(n, L) = fixed + quadratic * L^2 + per_sequence * n + per_character * n * L, in seconds: what a
+// workload's rate is scaled to. The scheduling core has a model of its own that learns; this one is the truth
+// that a workload is defined against.
+struct NominalCost {
+  double fixed = 0;
+  double quadratic = 1e-6;
+  double per_sequence = 0;
+  double per_character = 0;
+  double Seconds(std::uint32_t sequences, std::uint32_t longest) const;
+};
+
+struct BuiltinOptions {
+  // Offered load of an open-loop workload: rate * E[k * c(L)] / max_batch_size; above 0. Workloads of closed
+  // loops have no rate and ignore it.
+  double rho = 0.7;
+  std::uint32_t max_batch_size = 5;
+  NominalCost cost;
+};
+
+struct BuiltinDescription {
+  std::string name;
+  std::string description;
+  bool closed_loop = false;
+};
+
+// The names that MakeBuiltin takes, in the order they are shown.
+const std::vector<BuiltinDescription>& Builtins();
+
+// The workload of that name; an empty list of customers where there is none of that name.
+Workload MakeBuiltin(const std::string& name, const BuiltinOptions& options);
+
+// Moments of one request, by sampling with a fixed seed: the same numbers at every call.
+struct RequestMoments {
+  double mean_sequences = 0;
+  // E[k * c(1, L)], L the longest of the request's k sequences, in seconds: what rho is measured in.
+  double mean_unsplit_seconds = 0;
+};
+RequestMoments MomentsOf(const RequestModel& model, const NominalCost& cost);
+
+}  // namespace smartbatch::workload
