@@ -11,8 +11,8 @@ std::string HostPort::ToString() const { return host + ":" + std::to_string(port
 bool ParseHostPort(const std::string& text, HostPort& result, std::string& error) {
   const std::size_t colon = text.rfind(':');
   const bool bracketed = !text.empty() && text.front() == '[';
-  const bool shape_is_right = colon != std::string::npos && colon > 0 &&
-                              (bracketed ? text[colon - 1] == ']' : text.find(':') == colon);
+  const bool shape_is_right =
+      colon != std::string::npos && colon > 0 && (bracketed ? text[colon - 1] == ']' : text.find(':') == colon);
   unsigned port = 0;
   bool port_is_right = false;
   if (shape_is_right) {
@@ -32,9 +32,8 @@ bool ParseHostPort(const std::string& text, HostPort& result, std::string& error
 
 std::string EnvironmentName(const std::string& flag) {
   std::string name = "SMARTBATCH_" + flag;
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char letter) {
-    return letter == '-' ? '_' : static_cast<char>(std::toupper(letter));
-  });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char letter) { return letter == '-' ? '_' : static_cast<char>(std::toupper(letter)); });
   return name;
 }
 

@@ -61,10 +61,8 @@ void AddOpenLoop(Workload& workload, const std::vector<Group>& groups, double rh
 void AddClosedLoop(Workload& workload, int customers_of_each_kind) {
   for (int i = 0; i < customers_of_each_kind; ++i) {
     const bool one = customers_of_each_kind == 1;
-    workload.customers.push_back(
-        {one ? "A" : Numbered("A", i), ClosedLoop{milliseconds(330)}, SmallSnippets()});
-    workload.customers.push_back(
-        {one ? "B" : Numbered("B", i), ClosedLoop{milliseconds(670)}, LargeBlocks()});
+    workload.customers.push_back({one ? "A" : Numbered("A", i), ClosedLoop{milliseconds(330)}, SmallSnippets()});
+    workload.customers.push_back({one ? "B" : Numbered("B", i), ClosedLoop{milliseconds(670)}, LargeBlocks()});
   }
 }
 
@@ -96,7 +94,8 @@ const std::vector<Builtin>& Table() {
        [](Workload& w, const BuiltinOptions&) { AddClosedLoop(w, 1); }},
       {{"eight-and-eight", "closed loop: 8 customers like A and 8 like B of two-customers", true},
        [](Workload& w, const BuiltinOptions&) { AddClosedLoop(w, 8); }},
-      {{"seedopen", "open loop, Poisson: 8 customers of small snippets (2/3 of the requests), 4 of large blocks", false},
+      {{"seedopen", "open loop, Poisson: 8 customers of small snippets (2/3 of the requests), 4 of large blocks",
+        false},
        [](Workload& w, const BuiltinOptions& o) { AddOpenLoop(w, SeedGroups(), o.rho, o, PoissonAt); }},
       {{"mixed", "open loop, Poisson: 20 customers, 1 to 5 sequences of lognormal lengths (median 80, sigma 1)", false},
        [](Workload& w, const BuiltinOptions& o) { AddOpenLoop(w, MixedGroups(), o.rho, o, PoissonAt); }},
@@ -108,9 +107,11 @@ const std::vector<Builtin>& Table() {
        [](Workload& w, const BuiltinOptions& o) { AddOpenLoop(w, MixedGroups(), o.rho, o, BurstyAt); }},
       {{"burstyelephants", "elephants in bursts: a third of the time 2.6 times the mean rate, else 0.2 times", false},
        [](Workload& w, const BuiltinOptions& o) { AddOpenLoop(w, ElephantGroups(), o.rho, o, BurstyAt); }},
-      {{"flood-short", "10 victims at rho 0.4 together, and one customer that sends 5 sequences of about 20 at rho", false},
+      {{"flood-short", "10 victims at rho 0.4 together, and one customer that sends 5 sequences of about 20 at rho",
+        false},
        [](Workload& w, const BuiltinOptions& o) { AddFlood(w, 20, o); }},
-      {{"flood-long", "10 victims at rho 0.4 together, and one customer that sends 5 sequences of about 300 at rho", false},
+      {{"flood-long", "10 victims at rho 0.4 together, and one customer that sends 5 sequences of about 300 at rho",
+        false},
        [](Workload& w, const BuiltinOptions& o) { AddFlood(w, 300, o); }},
   };
   return *table;

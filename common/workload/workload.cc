@@ -21,8 +21,7 @@ std::uint32_t DrawLength(const LengthModel& model, Random& random) {
           },
           [&](const LognormalLength& lognormal) {
             const double drawn = std::round(random.Lognormal(lognormal.median, lognormal.sigma));
-            return static_cast<std::uint32_t>(
-                std::clamp(drawn, 1.0 * lognormal.minimum, 1.0 * lognormal.maximum));
+            return static_cast<std::uint32_t>(std::clamp(drawn, 1.0 * lognormal.minimum, 1.0 * lognormal.maximum));
           },
           [&](const EitherLength& either) {
             return random.Chance(either.large_probability) ? either.large : either.small;
@@ -51,8 +50,7 @@ RequestSource::RequestSource(RequestModel model, std::uint64_t seed, std::uint64
     : model_(std::move(model)), random_(Random::Stream(seed, 2 * customer_index + 1)) {}
 
 void RequestSource::Draw(std::vector<std::uint32_t>& lengths) {
-  const auto count =
-      static_cast<std::size_t>(random_.Between(model_.sequences_minimum, model_.sequences_maximum));
+  const auto count = static_cast<std::size_t>(random_.Between(model_.sequences_minimum, model_.sequences_maximum));
   lengths.resize(count);
   for (std::uint32_t& length : lengths) length = DrawLength(model_.length, random_);
 }

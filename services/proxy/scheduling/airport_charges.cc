@@ -1,0 +1,37 @@
+#include "services/proxy/scheduling/airport_charges.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstdint>
+#include <numeric>
+
+#include <absl/container/inlined_vector.h>
+
+namespace smartbatch::scheduling {
+
+void AirportCharges(const CostModel& cost, std::span<const std::uint32_t> lengths, std::size_t paying,
+                    std::vector<double>& charges) {
+  assert(paying >= 1 && paying <= lengths.size());
+  absl::InlinedVector<std::uint32_t, 8> ascending(paying);
+  std::iota(ascending.begin(), ascending.end(), 0U);
+  std::sort(ascending.begin(), ascending.end(), [&](std::uint32_t left, std::uint32_t right) {
+    return lengths[left] != lengths[right] ? lengths[left] < lengths[right] : left < right;
+  });
+
+  const double payers = static_cast<double>(paying);
+  const std::size_t first = charges.size();
+  const double longest = lengths[ascending.back()];
+  charges.resize(first + lengths.size(), cost.per_sequence + cost.per_character * longest);
+
+  double needed_before = 0;
+  double share = 0;
+  for (std::size_t k = 0; k < paying; ++k) {
+    const double length = lengths[ascending[k]];
+    const double needed = cost.fixed + cost.quadratic * length * length + payers * cost.per_character * length;
+    share += (needed - needed_before) / (payers - static_cast<double>(k));
+    needed_before = needed;
+    charges[first + ascending[k]] = share + cost.per_sequence;
+  }
+}
+
+}  // namespace smartbatch::scheduling

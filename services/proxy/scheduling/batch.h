@@ -1,0 +1,39 @@
+// A batch on its way to a backend.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/outcome.h"
+#include "services/proxy/scheduling/request.h"
+
+namespace smartbatch::scheduling {
+
+// Counts the batches; never used twice.
+using BatchId = std::uint64_t;
+// The place of a backend in the order of AddBackend; never used twice.
+using BackendId = std::uint32_t;
+
+// One sequence of one request.
+struct BatchMember {
+  RequestId request;
+  std::uint32_t sequence = 0;  // its place in the request
+  std::uint32_t length = 0;    // characters
+};
+
+struct Batch {
+  BatchId id = 0;
+  BackendId backend = 0;
+  std::vector<BatchMember> members;
+  std::uint32_t longest = 0;  // characters
+  double predicted_seconds = 0;
+  // The backend is hung when it has not answered after this time; never zero.
+  Duration timeout{};
+  DispatchReason reason = DispatchReason::kSlotFree;
+  std::string_view strategy;  // lives as long as the program
+  Time dispatched{};
+};
+
+}  // namespace smartbatch::scheduling

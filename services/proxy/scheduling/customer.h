@@ -1,0 +1,54 @@
+// One customer's standing: what the operator granted, what the customer has used, what of it waits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "services/proxy/scheduling/request.h"
+
+namespace smartbatch::scheduling {
+
+// What the operator grants a customer.
+struct CustomerPolicy {
+  // Share of the backend against the other customers' weights; above 0.
+  double weight = 1;
+  // Priority tier for the strategies that have tiers: 0 is the highest.
+  std::uint32_t tier = 0;
+  friend bool operator==(const CustomerPolicy&, const CustomerPolicy&) = default;
+};
+
+// The account of one customer. Owned by CustomerAccounts; its address does not change while it lives.
+struct Customer {
+  Customer() = default;
+  Customer(const Customer&) = delete;
+  Customer& operator=(const Customer&) = delete;
+
+  std::string name;
+  // Counts the accounts that were opened: the order where counters are equal.
+  std::uint64_t opened = 0;
+  CustomerPolicy policy;
+  // The policy was set by the operator: the account is kept although it is idle.
+  bool configured = false;
+
+  // Virtual time: seconds of backend time charged to the customer over its weight, lifted when it comes back
+  // from idleness.
+  double counter = 0;
+  // Seconds of backend time charged since the account was opened.
+  double charged_seconds = 0;
+
+  CustomerList waiting;  // requests with a waiting sequence, oldest first
+  std::uint32_t waiting_requests = 0;
+  std::uint32_t waiting_sequences = 0;
+  // Requests accepted and not yet released, running ones included: while there are any the account stays.
+  std::uint32_t live_requests = 0;
+
+  // Free for the active strategy: a key it wants to remember; 0 when a strategy starts, and a strategy leaves 0 behind
+  // when the customer's last waiting request is removed.
+  std::uint64_t strategy_key = 0;
+
+  // The place among the idle accounts, least recently used first.
+  IndexHook idle_hook;
+};
+
+}  // namespace smartbatch::scheduling

@@ -1,0 +1,106 @@
+#include "services/proxy/scheduling/customer_accounts.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace smartbatch::scheduling {
+namespace {
+
+absl::string_view Key(std::string_view name) { return {name.data(), name.size()}; }
+
+}  // namespace
+
+CustomerAccounts::~CustomerAccounts() { idle_.clear(); }
+
+Customer& CustomerAccounts::FindOrOpen(std::string_view name) {
+  const auto found = accounts_.find(Key(name));
+  if (found != accounts_.end()) return *found->second;
+  auto opened = std::make_unique<Customer>();
+  opened->name = std::string(name);
+  opened->opened = ++opened_;
+  Customer& customer = *opened;
+  accounts_.emplace(customer.name, std::move(opened));
+  idle_.push_back(customer);
+  return customer;
+}
+
+const Customer* CustomerAccounts::Find(std::string_view name) const {
+  const auto found = accounts_.find(Key(name));
+  return found == accounts_.end() ? nullptr : found->second.get();
+}
+
+void CustomerAccounts::Configure(std::string_view name, const CustomerPolicy& policy) {
+  assert(policy.weight > 0);
+  Customer& customer = FindOrOpen(name);
+  customer.policy = policy;
+  customer.configured = true;
+}
+
+void CustomerAccounts::Unconfigure(std::string_view name) {
+  const auto found = accounts_.find(Key(name));
+  if (found == accounts_.end()) return;
+  found->second->policy = CustomerPolicy{};
+  found->second->configured = false;
+  CloseExcessIdle();
+}
+
+void CustomerAccounts::BecameBacklogged(Customer& customer) {
+  customer.counter = std::max(customer.counter, virtual_time_);
+  if (!backlogged_.empty()) customer.counter = std::max(customer.counter, backlogged_.begin()->first.first);
+  backlogged_.emplace(std::make_pair(customer.counter, customer.opened), &customer);
+  LiftVirtualTime();
+}
+
+void CustomerAccounts::BecameUnbacklogged(Customer& customer) {
+  backlogged_.erase({customer.counter, customer.opened});
+  LiftVirtualTime();
+}
+
+void CustomerAccounts::LeftIdle(Customer& customer) {
+  if (customer.idle_hook.is_linked()) idle_.erase(IdleList::s_iterator_to(customer));
+}
+
+void CustomerAccounts::BecameIdle(Customer& customer) {
+  assert(customer.live_requests == 0);
+  idle_.push_back(customer);
+  CloseExcessIdle();
+}
+
+void CustomerAccounts::CloseExcessIdle() {
+  std::size_t looked_at = 0;
+  while (idle_.size() > max_idle_accounts_ && looked_at++ < idle_.size()) {
+    Customer& oldest = idle_.front();
+    idle_.pop_front();
+    if (oldest.configured) {
+      idle_.push_back(oldest);
+    } else {
+      accounts_.erase(oldest.name);
+    }
+  }
+}
+
+void CustomerAccounts::Charge(Customer& customer, double seconds) {
+  customer.charged_seconds += seconds;
+  const double counter = customer.counter + seconds / customer.policy.weight;
+  if (customer.waiting_requests > 0) {
+    backlogged_.erase({customer.counter, customer.opened});
+    backlogged_.emplace(std::make_pair(counter, customer.opened), &customer);
+  }
+  customer.counter = counter;
+  LiftVirtualTime();
+}
+
+void CustomerAccounts::LiftVirtualTime() {
+  if (!backlogged_.empty()) virtual_time_ = std::max(virtual_time_, backlogged_.begin()->first.first);
+}
+
+double CustomerAccounts::FairnessGapSeconds() const {
+  if (backlogged_.size() < 2) return 0;
+  return backlogged_.rbegin()->first.first - backlogged_.begin()->first.first;
+}
+
+void CustomerAccounts::ForEach(const std::function<void(const Customer&)>& visit) const {
+  for (const auto& [name, customer] : accounts_) visit(*customer);
+}
+
+}  // namespace smartbatch::scheduling

@@ -1,0 +1,82 @@
+// The customers' accounts: they belong to the scheduler, so a switch of strategy forgets no debt.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_map.h>
+#include <absl/strings/string_view.h>
+
+#include "services/proxy/scheduling/customer.h"
+
+namespace smartbatch::scheduling {
+
+// Opens an account at a customer's first request and keeps virtual time, in the manner of a virtual token counter
+// (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024) and of start-time fair queueing (Goyal,
+// Vin, Cheng, 1996): a customer that comes back from idleness starts at the counter of those who stayed, so that
+// idleness earns no credit and a debt is not forgotten.
+//
+// At most `max_idle_accounts` idle accounts are kept; beyond, the one that has been idle longest is closed, which
+// forgets its debt. Configured accounts stay. Not thread safe.
+class CustomerAccounts {
+ public:
+  explicit CustomerAccounts(std::size_t max_idle_accounts) : max_idle_accounts_(max_idle_accounts) {}
+  CustomerAccounts(const CustomerAccounts&) = delete;
+  CustomerAccounts& operator=(const CustomerAccounts&) = delete;
+  ~CustomerAccounts();
+
+  // The customer's account, opened where there is none. The reference is good while a request of the customer is
+  // alive, and for configured customers always.
+  Customer& FindOrOpen(std::string_view name);
+  // Null where there is no account.
+  const Customer* Find(std::string_view name) const;
+
+  // Grants a policy; the account is kept from then on. Takes effect at the next decision.
+  void Configure(std::string_view name, const CustomerPolicy& policy);
+  // Takes the policy back.
+  void Unconfigure(std::string_view name);
+
+  // The customer has its first waiting request: its counter is lifted to virtual time.
+  void BecameBacklogged(Customer& customer);
+  // The customer has no waiting request any more.
+  void BecameUnbacklogged(Customer& customer);
+  // The customer has no live request any more; may close the account of another one, or this one.
+  void BecameIdle(Customer& customer);
+  // The customer of an idle account has a request again.
+  void LeftIdle(Customer& customer);
+
+  // Charges seconds of backend time. Logarithmic in the backlogged customers.
+  void Charge(Customer& customer, double seconds);
+
+  // The largest value that the smallest counter of a backlogged customer has had, in seconds over weight.
+  double virtual_time() const { return virtual_time_; }
+  // Largest minus smallest counter over the backlogged customers; 0 where there are fewer than two.
+  double FairnessGapSeconds() const;
+  // The backlogged customers by counter, smallest first; ties by the order in which the accounts were opened.
+  const absl::btree_map<std::pair<double, std::uint64_t>, Customer*>& backlogged() const { return backlogged_; }
+
+  std::size_t size() const { return accounts_.size(); }
+  void ForEach(const std::function<void(const Customer&)>& visit) const;
+
+ private:
+  using IdleList =
+      boost::intrusive::list<Customer, boost::intrusive::member_hook<Customer, IndexHook, &Customer::idle_hook>>;
+
+  void CloseExcessIdle();
+  void LiftVirtualTime();
+
+  std::size_t max_idle_accounts_;
+  absl::flat_hash_map<std::string, std::unique_ptr<Customer>> accounts_;
+  IdleList idle_;
+  absl::btree_map<std::pair<double, std::uint64_t>, Customer*> backlogged_;
+  double virtual_time_ = 0;
+  std::uint64_t opened_ = 0;
+};
+
+}  // namespace smartbatch::scheduling

@@ -1,0 +1,446 @@
+#include "services/proxy/scheduling/scheduler.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "services/proxy/scheduling/airport_charges.h"
+#include "services/proxy/scheduling/strategy_registry.h"
+
+namespace smartbatch::scheduling {
+namespace {
+
+constexpr std::uint32_t kLargestBatch = 1024;
+// Weight of the latest answer in the smoothed time from one answer to the next.
+constexpr double kAnswerSmoothing = 0.05;
+
+absl::Status OutOfRange(absl::string_view option, std::uint64_t value, std::uint64_t low, std::uint64_t high) {
+  return absl::InvalidArgumentError(absl::StrCat(option, " is ", value, "; it must be from ", low, " to ", high));
+}
+
+// The error says that the backend is gone, hung or full; any other says that a member of the batch is bad.
+bool TellsOnBackend(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status) ||
+         absl::IsCancelled(status);
+}
+
+}  // namespace
+
+absl::Status SchedulerOptions::Validate() const {
+  if (max_batch_size < 1 || max_batch_size > kLargestBatch) {
+    return OutOfRange("max_batch_size", max_batch_size, 1, kLargestBatch);
+  }
+  if (max_sequence_length < 1 || max_sequence_length > kLongestSequence) {
+    return OutOfRange("max_sequence_length", max_sequence_length, 1, kLongestSequence);
+  }
+  constexpr std::uint64_t kMost = 100'000'000;
+  if (max_queued_requests < 1 || max_queued_requests > kMost) {
+    return OutOfRange("max_queued_requests", max_queued_requests, 1, kMost);
+  }
+  if (max_queued_requests_per_customer < 1 || max_queued_requests_per_customer > kMost) {
+    return OutOfRange("max_queued_requests_per_customer", max_queued_requests_per_customer, 1, kMost);
+  }
+  if (max_attempts < 1 || max_attempts > 100) return OutOfRange("max_attempts", max_attempts, 1, 100);
+  if (batch_timeout_minimum <= Duration::zero()) {
+    return absl::InvalidArgumentError("batch_timeout_minimum must be above 0");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& options,
+                                                             const StrategyChoice& start, SchedulerObserver* observer) {
+  if (absl::Status status = options.Validate(); !status.ok()) return status;
+  absl::StatusOr<CheckedChoice> choice = CheckChoice(start);
+  if (!choice.ok()) return choice.status();
+  std::unique_ptr<Scheduler> scheduler(new Scheduler(options, observer));
+  scheduler->StartStrategy(*choice->specification, std::move(choice->parameters));
+  return scheduler;
+}
+
+Scheduler::Scheduler(const SchedulerOptions& options, SchedulerObserver* observer)
+    : options_(options), observer_(observer), customers_(options.max_idle_accounts), backends_(options.backends) {
+  selection_.Clear(options.max_batch_size);
+}
+
+Scheduler::~Scheduler() = default;
+
+BackendId Scheduler::AddBackend(std::string name, std::uint32_t slots, const CostModel& cost) {
+  return backends_.Add(std::move(name), slots, cost);
+}
+
+void Scheduler::RemoveBackend(BackendId id) { backends_.Remove(id); }
+
+// --- Offer ---
+
+std::optional<RejectReason> Scheduler::ReasonToReject(const Arrival& arrival, Time now) {
+  if (!accepting_) return RejectReason::kShuttingDown;
+  if (arrival.deadline <= now) return RejectReason::kDeadlinePassed;
+  if (pending_.unfinished_requests() >= options_.max_queued_requests) return RejectReason::kQueueFull;
+  if (pending_.unfinished_bytes() + arrival.bytes > options_.max_queued_bytes) return RejectReason::kBytesFull;
+  const Customer* const customer = customers_.Find(arrival.customer);
+  if (customer != nullptr && customer->live_requests >= options_.max_queued_requests_per_customer) {
+    return RejectReason::kCustomerQueueFull;
+  }
+  if (backends_.Unavailable(now)) return RejectReason::kNoBackend;
+  return std::nullopt;
+}
+
+Duration Scheduler::EstimatedDrain(std::uint64_t requests) const {
+  return FromSeconds(seconds_per_answer_ * static_cast<double>(requests));
+}
+
+std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time now) {
+  assert(!arrival.lengths.empty() && arrival.lengths.size() <= options_.max_batch_size);
+  ++outcomes_.offered;
+  if (const std::optional<RejectReason> reason = ReasonToReject(arrival, now)) {
+    ++outcomes_.by_outcome[static_cast<std::size_t>(Outcome::kRejected)];
+    if (observer_ != nullptr) observer_->Rejected(arrival.customer, strategy_.specification->name, *reason);
+    // A full queue has room again after one answer; a tenth of it is a better moment to return.
+    Duration retry_after = EstimatedDrain(1 + options_.max_queued_requests / 10);
+    if (*reason == RejectReason::kCustomerQueueFull) {
+      retry_after = EstimatedDrain(1 + options_.max_queued_requests_per_customer / 10);
+    } else if (*reason == RejectReason::kNoBackend) {
+      const Time resume = backends_.NextResume(now);
+      retry_after = resume == kNever ? options_.backends.pause_maximum : resume - now;
+    }
+    return Rejection{*reason, retry_after};
+  }
+  Customer& customer = customers_.FindOrOpen(arrival.customer);
+  if (customer.live_requests == 0) customers_.LeftIdle(customer);
+  PendingRequest& request = pending_.Insert(customer, arrival, ++offers_, now);
+  if (customer.waiting_requests == 1) customers_.BecameBacklogged(customer);
+  strategy_.object->Add(request, false);
+  if (observer_ != nullptr) observer_->Accepted(customer, request);
+  return request.id;
+}
+
+// --- Next ---
+
+Step Scheduler::Next(Time now) {
+  const bool retry_waits = next_retry_ < retries_.size();
+  if (pending_.waiting_sequences() == 0 && !retry_waits) return Nothing{};
+  const std::optional<BackendId> backend = backends_.FreeSlot(now);
+  if (!backend) {
+    const Time resume = backends_.NextResume(now);
+    if (resume == kNever) return Nothing{};
+    return AskAgainAt{resume};
+  }
+  const Occasion occasion{now, options_.max_batch_size, backends_[*backend].cost};
+  selection_.Clear(options_.max_batch_size);
+  if (!SelectRetry()) {
+    if (pending_.waiting_sequences() == 0) return Nothing{};
+    strategy_.object->Select(occasion, selection_);
+  }
+  switch (selection_.kind()) {
+    case Selection::Kind::kNothing:
+      return Nothing{};
+    case Selection::Kind::kWait:
+      return AskAgainAt{selection_.ask_again_at()};
+    case Selection::Kind::kBatch:
+      return Dispatch(occasion, *backend);
+  }
+  return Nothing{};
+}
+
+bool Scheduler::SelectRetry() {
+  while (next_retry_ < retries_.size()) {
+    const BatchMember member = retries_[next_retry_++];
+    PendingRequest* const request = pending_.Find(member.request);
+    if (request == nullptr || request->finished) continue;
+    PendingSequence& sequence = request->sequences[member.sequence];
+    if (sequence.state != SequenceState::kWaiting || !sequence.alone) continue;
+    // The scheduler itself takes it: it is not among those a strategy may choose.
+    sequence.alone = false;
+    selection_.Take(sequence);
+    sequence.alone = true;
+    selection_.DispatchFor(DispatchReason::kRetry);
+    return true;
+  }
+  retries_.clear();
+  next_retry_ = 0;
+  return false;
+}
+
+Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
+  const std::vector<PendingSequence*>& members = selection_.members();
+  const bool chosen_by_strategy = selection_.reason() != DispatchReason::kRetry;
+
+  Batch batch;
+  batch.id = ++batches_;
+  batch.backend = backend;
+  batch.longest = selection_.longest();
+  batch.predicted_seconds = occasion.cost.Seconds(static_cast<std::uint32_t>(members.size()), batch.longest);
+  batch.timeout =
+      std::max(options_.batch_timeout_minimum, FromSeconds(options_.batch_timeout_factor * batch.predicted_seconds));
+  batch.reason = selection_.reason();
+  batch.strategy = strategy_.specification->name;
+  batch.dispatched = occasion.now;
+  batch.members.reserve(members.size());
+  for (const PendingSequence* const sequence : members) {
+    batch.members.push_back({sequence->request->id, sequence->index, sequence->length});
+  }
+
+  touched_.clear();
+  for (const PendingSequence* const sequence : members) {
+    if (std::find(touched_.begin(), touched_.end(), sequence->request) == touched_.end()) {
+      touched_.push_back(sequence->request);
+    }
+  }
+  if (chosen_by_strategy) {
+    for (PendingRequest* const request : touched_) strategy_.object->Remove(*request);
+  }
+  for (PendingSequence* const sequence : members) pending_.StartRunning(*sequence);
+  for (PendingRequest* const request : touched_) {
+    request->last_dispatch = occasion.now;
+    request->last_strategy = batch.strategy;
+    if (!chosen_by_strategy) continue;
+    if (request->waiting > 0) {
+      strategy_.object->Add(*request, true);
+    } else if (request->customer->waiting_requests == 0) {
+      customers_.BecameUnbacklogged(*request->customer);
+    }
+  }
+
+  ChargeMembers(occasion);
+  if (chosen_by_strategy) strategy_.object->Dispatched(occasion, selection_, batch.predicted_seconds);
+  backends_.Started(backend);
+  if (observer_ != nullptr) observer_->Dispatched(batch);
+  selection_.Clear(options_.max_batch_size);
+  running_.push_back(batch);
+  return batch;
+}
+
+void Scheduler::ChargeMembers(const Occasion& occasion) {
+  lengths_.clear();
+  charges_.clear();
+  for (const PendingSequence* const sequence : selection_.members()) lengths_.push_back(sequence->length);
+  AirportCharges(occasion.cost, lengths_, selection_.paying(), charges_);
+  for (std::size_t i = 0; i < charges_.size(); ++i) {
+    if (charges_[i] <= 0) continue;
+    Customer& customer = *selection_.members()[i]->request->customer;
+    customers_.Charge(customer, charges_[i]);
+    if (observer_ != nullptr) observer_->Charged(customer, strategy_.specification->name, charges_[i]);
+  }
+}
+
+// --- Complete ---
+
+void Scheduler::Complete(BatchId id, const absl::Status& status, Time now, Effects& effects) {
+  const auto found = std::find_if(running_.begin(), running_.end(), [&](const Batch& batch) { return batch.id == id; });
+  assert(found != running_.end());
+  const Batch batch = std::move(*found);
+  running_.erase(found);
+  const Duration took = now - batch.dispatched;
+
+  if (status.ok()) {
+    backends_.Succeeded(batch.backend);
+  } else if (TellsOnBackend(status) && AnybodyWaitsFor(batch)) {
+    backends_.Failed(batch.backend, now);
+  } else {
+    // It was abandoned, or its content failed.
+    backends_.Ended(batch.backend);
+  }
+  if (observer_ != nullptr) observer_->BatchEnded(batch, took, status);
+  if (!status.ok()) {
+    ReturnMembers(batch, status, now, effects);
+    FailWaitingIfUnavailable(now, effects);
+    return;
+  }
+  for (const BatchMember& member : batch.members) {
+    PendingRequest* const request = pending_.Find(member.request);
+    assert(request != nullptr);
+    RetireSequence(request->sequences[member.sequence], batch, now, effects);
+  }
+}
+
+void Scheduler::RetireSequence(PendingSequence& sequence, const Batch& batch, Time now, Effects& effects) {
+  PendingRequest& request = *sequence.request;
+  pending_.StopRunning(sequence);
+  if (request.finished) {
+    Release(request);
+    return;
+  }
+  const auto size = static_cast<std::uint32_t>(batch.members.size());
+  // The members of one request stand together or apart in a batch; the batch is told of once.
+  const bool told = std::any_of(batch.members.begin(), batch.members.end(), [&](const BatchMember& member) {
+    return member.request == request.id && member.sequence < sequence.index;
+  });
+  if (!told) request.batch_sizes.push_back(size);
+  if (request.waiting + request.alone + request.running > 0) return;
+
+  const double since_last_answer = std::min(ToSeconds(now - last_answer_), 1.0);
+  seconds_per_answer_ += kAnswerSmoothing * (since_last_answer - seconds_per_answer_);
+  last_answer_ = now;
+  Finish(request, Outcome::kAnswered, absl::OkStatus(), now, effects);
+}
+
+void Scheduler::ReturnMembers(const Batch& batch, const absl::Status& status, Time now, Effects& effects) {
+  const bool backend_at_fault = TellsOnBackend(status);
+  for (const BatchMember& member : batch.members) {
+    PendingRequest* const request = pending_.Find(member.request);
+    assert(request != nullptr);
+    PendingSequence& sequence = request->sequences[member.sequence];
+    const bool out_of_attempts =
+        backend_at_fault ? sequence.attempts >= options_.max_attempts : batch.members.size() == 1;
+    if (request->finished || out_of_attempts) {
+      pending_.StopRunning(sequence);
+      if (request->finished) {
+        Release(*request);
+      } else {
+        Finish(*request, Outcome::kBackendFailed, status, now, effects);
+      }
+      continue;
+    }
+    if (!backend_at_fault) {
+      pending_.ReturnToWaiting(sequence, true);
+      retries_.push_back(member);
+      continue;
+    }
+    Customer& customer = *request->customer;
+    const bool was_backlogged = customer.waiting_requests > 0;
+    if (request->waiting > 0) strategy_.object->Remove(*request);
+    pending_.ReturnToWaiting(sequence, false);
+    if (!was_backlogged) customers_.BecameBacklogged(customer);
+    strategy_.object->Add(*request, true);
+  }
+}
+
+// --- The end of a request ---
+
+void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects) {
+  Customer& customer = *request.customer;
+  const bool was_backlogged = customer.waiting_requests > 0;
+  if (request.waiting > 0) strategy_.object->Remove(request);
+  pending_.Finish(request);
+  if (was_backlogged && customer.waiting_requests == 0) customers_.BecameUnbacklogged(customer);
+
+  Finished finished;
+  finished.id = request.id;
+  finished.outcome = outcome;
+  finished.backend_status = std::move(status);
+  finished.customer = customer.name;
+  finished.arrival = request.arrival;
+  if (!request.last_strategy.empty()) finished.last_dispatch = request.last_dispatch;
+  finished.strategy =
+      request.last_strategy.empty() ? std::string_view(strategy_.specification->name) : request.last_strategy;
+  finished.finish = now;
+  finished.batch_sizes.assign(request.batch_sizes.begin(), request.batch_sizes.end());
+  ++outcomes_.by_outcome[static_cast<std::size_t>(outcome)];
+  if (observer_ != nullptr) observer_->Ended(finished);
+  effects.finished.push_back(std::move(finished));
+
+  if (request.running > 0) AbandonBatchesOf(request, effects);
+  Release(request);
+}
+
+void Scheduler::Release(PendingRequest& request) {
+  Customer& customer = *request.customer;
+  pending_.ReleaseIfIdle(request);
+  if (!request.alive && customer.live_requests == 0) customers_.BecameIdle(customer);
+}
+
+bool Scheduler::AnybodyWaitsFor(const Batch& batch) {
+  return std::any_of(batch.members.begin(), batch.members.end(), [&](const BatchMember& member) {
+    const PendingRequest* const request = pending_.Find(member.request);
+    return request != nullptr && !request->finished;
+  });
+}
+
+void Scheduler::AbandonBatchesOf(const PendingRequest& request, Effects& effects) {
+  for (const Batch& batch : running_) {
+    const bool holds_it = std::any_of(batch.members.begin(), batch.members.end(),
+                                      [&](const BatchMember& member) { return member.request == request.id; });
+    if (holds_it && !AnybodyWaitsFor(batch)) effects.abandoned.push_back(batch.id);
+  }
+}
+
+void Scheduler::Cancel(RequestId id, Time now, Effects& effects) {
+  PendingRequest* const request = pending_.Find(id);
+  if (request == nullptr || request->finished) return;
+  Finish(*request, Outcome::kCancelled, absl::OkStatus(), now, effects);
+}
+
+void Scheduler::Tick(Time now, Effects& effects) {
+  while (PendingRequest* const request = pending_.AnyExpired(now)) {
+    Finish(*request, Outcome::kExpired, absl::OkStatus(), now, effects);
+  }
+  FailWaitingIfUnavailable(now, effects);
+}
+
+void Scheduler::FailWaitingIfUnavailable(Time now, Effects& effects) {
+  if (!backends_.Unavailable(now)) return;
+  while (PendingRequest* const request = pending_.Oldest()) {
+    Finish(*request, Outcome::kBackendFailed, absl::UnavailableError("no backend can be reached"), now, effects);
+  }
+}
+
+Time Scheduler::NextTick(Time now) const {
+  const Time unavailable = pending_.waiting_requests() > 0 ? backends_.UnavailableAt() : kNever;
+  // Once that time is past, it is the end of a batch that tells whether a backend is back.
+  return std::min(pending_.EarliestDeadline(), unavailable > now ? unavailable : kNever);
+}
+
+void Scheduler::Close(Time now, Effects& effects) {
+  accepting_ = false;
+  while (PendingRequest* const request = pending_.AnyUnfinished()) {
+    Finish(*request, Outcome::kShutDown, absl::OkStatus(), now, effects);
+  }
+}
+
+// --- Steering ---
+
+void Scheduler::StartStrategy(const StrategySpecification& specification, Parameters parameters) {
+  const std::string_view previous =
+      strategy_.specification == nullptr ? std::string_view() : std::string_view(strategy_.specification->name);
+  // The old object unlinks everything when it goes; only then can the new one link it.
+  strategy_.object.reset();
+  strategy_.specification = &specification;
+  strategy_.parameters = std::move(parameters);
+  strategy_.object =
+      specification.make(StrategyEnvironment{pending_, customers_, options_.max_batch_size}, strategy_.parameters);
+  for (PendingRequest* request = pending_.Oldest(); request != nullptr; request = pending_.Younger(*request)) {
+    request->customer->strategy_key = 0;
+  }
+  for (PendingRequest* request = pending_.Oldest(); request != nullptr; request = pending_.Younger(*request)) {
+    strategy_.object->Add(*request, false);
+  }
+  ++generation_;
+  if (observer_ != nullptr) observer_->StrategyChanged(previous, specification.name);
+}
+
+absl::StatusOr<StrategyChange> Scheduler::SetStrategy(const StrategyChoice& choice, std::uint64_t expected_generation,
+                                                      bool validate_only) {
+  absl::StatusOr<CheckedChoice> checked = CheckChoice(choice);
+  if (!checked.ok()) return checked.status();
+  if (expected_generation != 0 && expected_generation != generation_) {
+    return absl::AbortedError(absl::StrCat("expected_generation is ", expected_generation, " but the current one is ",
+                                           generation_, "; read GetStrategy and try again"));
+  }
+  StrategyChange change;
+  change.previous = strategy();
+  change.queued_requests = pending_.waiting_requests();
+  change.current.name = checked->specification->name;
+  for (const ParameterSpecification& parameter : checked->specification->parameters) {
+    change.current.parameters[parameter.name] = FormatValue(parameter, checked->parameters[parameter.name]);
+  }
+  if (!validate_only) StartStrategy(*checked->specification, std::move(checked->parameters));
+  change.generation = generation_;
+  return change;
+}
+
+void Scheduler::ConfigureCustomer(std::string_view name, const CustomerPolicy& policy) {
+  customers_.Configure(name, policy);
+}
+
+StrategyChoice Scheduler::strategy() const {
+  StrategyChoice choice{strategy_.specification->name, {}};
+  for (const ParameterSpecification& parameter : strategy_.specification->parameters) {
+    choice.parameters[parameter.name] = FormatValue(parameter, strategy_.parameters[parameter.name]);
+  }
+  return choice;
+}
+
+}  // namespace smartbatch::scheduling

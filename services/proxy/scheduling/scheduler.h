@@ -1,0 +1,196 @@
+// The scheduler: a pure state machine. Events and the time go in; batches to send, requests to answer and the time
+// to be asked again come out. The server, the simulator, the tests and the benchmarks run this same code.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/backend_pool.h"
+#include "services/proxy/scheduling/batch.h"
+#include "services/proxy/scheduling/cost_model.h"
+#include "services/proxy/scheduling/customer_accounts.h"
+#include "services/proxy/scheduling/observer.h"
+#include "services/proxy/scheduling/outcome.h"
+#include "services/proxy/scheduling/pending_set.h"
+#include "services/proxy/scheduling/selection.h"
+#include "services/proxy/scheduling/strategy.h"
+
+namespace smartbatch::scheduling {
+
+struct SchedulerOptions {
+  // Sequences in a batch, and in a request: 1 to 1024.
+  std::uint32_t max_batch_size = 5;
+  // Characters in a sequence: 1 to kLongestSequence.
+  std::uint32_t max_sequence_length = 20'000;
+  // Unfinished requests, waiting and running: in all, and of one customer. At least 1.
+  std::uint64_t max_queued_requests = 50'000;
+  std::uint64_t max_queued_requests_per_customer = 50'000;
+  // Bytes of unfinished requests, as their arrivals told them.
+  std::uint64_t max_queued_bytes = 512ULL << 20;
+  std::size_t max_idle_accounts = 10'000;
+  // A batch is given up after max(batch_timeout_minimum, batch_timeout_factor * its predicted cost).
+  Duration batch_timeout_minimum = std::chrono::seconds(5);
+  double batch_timeout_factor = 10;
+  // How often a sequence is sent at most where backends cannot be reached: 1 to 100.
+  std::uint32_t max_attempts = 3;
+  BackendOptions backends;
+
+  absl::Status Validate() const;
+};
+
+// A request was refused. `retry_after` is an estimate of when it would be accepted; zero where none can be made.
+struct Rejection {
+  RejectReason reason = RejectReason::kQueueFull;
+  Duration retry_after{};
+};
+
+// What the caller has to do after an event.
+struct Effects {
+  // Requests that ended: each is named once, here, and never again.
+  std::vector<Finished> finished;
+  // Batches that nobody waits for any more: they can be cancelled at the backend. Complete must still be called.
+  std::vector<BatchId> abandoned;
+};
+
+struct AskAgainAt {
+  Time time{};
+};
+struct Nothing {};
+// Send this batch; or ask again at that time (or after the next event); or ask after the next event.
+using Step = std::variant<Batch, AskAgainAt, Nothing>;
+
+struct StrategyChange {
+  StrategyChoice previous;
+  StrategyChoice current;
+  std::uint64_t generation = 0;
+  std::uint64_t queued_requests = 0;
+};
+
+struct OutcomeCounts {
+  std::uint64_t offered = 0;
+  std::array<std::uint64_t, kOutcomes> by_outcome{};
+  std::uint64_t operator[](Outcome outcome) const { return by_outcome[static_cast<std::size_t>(outcome)]; }
+};
+
+// How it is used:
+//
+//   on a request:    Offer, then Next until it returns no batch
+//   on a result:     Complete, answer what finished, then Next until it returns no batch
+//   on a timer:      Tick, answer what finished, then Next until it returns no batch
+//   the timer:       the earlier of NextTick and the time that Next asked for
+//
+// Times handed in must not go backwards. Not thread safe: one owner, one call at a time. The observer must outlive
+// the scheduler.
+class Scheduler {
+ public:
+  // INVALID_ARGUMENT where an option or the strategy is wrong.
+  static absl::StatusOr<std::unique_ptr<Scheduler>> Create(const SchedulerOptions& options, const StrategyChoice& start,
+                                                           SchedulerObserver* observer);
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // --- Backends ---
+  // `slots` batches at once, at least 1. `cost` is what its batches are believed to cost.
+  BackendId AddBackend(std::string name, std::uint32_t slots, const CostModel& cost);
+  void RemoveBackend(BackendId id);
+
+  // --- Events ---
+
+  // Accepts or refuses a request. The lengths must be within the options' limits.
+  std::variant<RequestId, Rejection> Offer(const Arrival& arrival, Time now);
+  // The batch ended: with a result for each member (OK), or with the backend's error. `id` must be running.
+  // UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED and CANCELLED tell on the backend, and its members wait
+  // for another attempt; any other error tells on a member, and each is tried again alone.
+  void Complete(BatchId id, const absl::Status& status, Time now, Effects& effects);
+  // The caller of the request went away. Does nothing where the request has ended.
+  void Cancel(RequestId id, Time now, Effects& effects);
+  // Ends what has expired, and what waits while no backend can be reached.
+  void Tick(Time now, Effects& effects);
+  // When Tick has something to do if nothing else happens; kNever where that cannot be told yet.
+  Time NextTick(Time now) const;
+  // Refuses everything from now on; what was accepted is served.
+  void StopAccepting() { accepting_ = false; }
+  // Ends every accepted request and abandons every batch.
+  void Close(Time now, Effects& effects);
+
+  // --- What now? ---
+  Step Next(Time now);
+
+  // --- Steering ---
+  // INVALID_ARGUMENT for an unknown name or parameter or a value out of range (FieldOf names the field). ABORTED
+  // where expected_generation is not 0 and not the current one. With validate_only nothing changes.
+  absl::StatusOr<StrategyChange> SetStrategy(const StrategyChoice& choice, std::uint64_t expected_generation = 0,
+                                             bool validate_only = false);
+  void ConfigureCustomer(std::string_view name, const CustomerPolicy& policy);
+
+  // --- What is ---
+  StrategyChoice strategy() const;
+  std::uint64_t generation() const { return generation_; }
+  const PendingSet& pending() const { return pending_; }
+  const CustomerAccounts& customers() const { return customers_; }
+  const BackendPool& backends() const { return backends_; }
+  const OutcomeCounts& outcomes() const { return outcomes_; }
+  const SchedulerOptions& options() const { return options_; }
+  std::size_t running_batches() const { return running_.size(); }
+
+ private:
+  struct ActiveStrategy {
+    const StrategySpecification* specification = nullptr;
+    Parameters parameters;
+    std::unique_ptr<Strategy> object;
+  };
+
+  Scheduler(const SchedulerOptions& options, SchedulerObserver* observer);
+
+  std::optional<RejectReason> ReasonToReject(const Arrival& arrival, Time now);
+  Duration EstimatedDrain(std::uint64_t requests) const;
+  void StartStrategy(const StrategySpecification& specification, Parameters parameters);
+  bool SelectRetry();
+  Batch Dispatch(const Occasion& occasion, BackendId backend);
+  void ChargeMembers(const Occasion& occasion);
+  void ReturnMembers(const Batch& batch, const absl::Status& status, Time now, Effects& effects);
+  void RetireSequence(PendingSequence& sequence, const Batch& batch, Time now, Effects& effects);
+  void FailWaitingIfUnavailable(Time now, Effects& effects);
+  void Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects);
+  void AbandonBatchesOf(const PendingRequest& request, Effects& effects);
+  bool AnybodyWaitsFor(const Batch& batch);
+  void Release(PendingRequest& request);
+
+  const SchedulerOptions options_;
+  SchedulerObserver* const observer_;
+  PendingSet pending_;
+  CustomerAccounts customers_;
+  BackendPool backends_;
+  ActiveStrategy strategy_;
+  std::uint64_t generation_ = 0;
+  bool accepting_ = true;
+
+  std::vector<Batch> running_;
+  // Sequences to be tried again alone, oldest first; those of ended requests are skipped.
+  std::vector<BatchMember> retries_;
+  std::size_t next_retry_ = 0;
+
+  Selection selection_;
+  std::vector<PendingRequest*> touched_;
+  std::vector<std::uint32_t> lengths_;
+  std::vector<double> charges_;
+
+  OutcomeCounts outcomes_;
+  std::uint64_t offers_ = 0;
+  BatchId batches_ = 0;
+  // Smoothed seconds from one answered request to the next while something waits: what RetryInfo rests on.
+  double seconds_per_answer_ = 0;
+  Time last_answer_{};
+};
+
+}  // namespace smartbatch::scheduling

@@ -1,0 +1,12 @@
+// One declaration for each strategy; each is defined in a file of its own in this folder.
+#pragma once
+
+#include "services/proxy/scheduling/strategy.h"
+
+namespace smartbatch::scheduling {
+
+StrategySpecification FcfsSpecification();
+StrategySpecification SjfSpecification();
+StrategySpecification FairSpecification();
+
+}  // namespace smartbatch::scheduling

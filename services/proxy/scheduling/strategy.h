@@ -1,0 +1,111 @@
+// The vocabulary of a strategy: what it is asked, what it may see, what it answers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/cost_model.h"
+#include "services/proxy/scheduling/customer_accounts.h"
+#include "services/proxy/scheduling/outcome.h"
+#include "services/proxy/scheduling/pending_set.h"
+#include "services/proxy/scheduling/request.h"
+#include "services/proxy/scheduling/selection.h"
+
+namespace smartbatch::scheduling {
+
+// What is known at the moment a slot is free.
+struct Occasion {
+  Time now{};
+  // Seats in the batch.
+  std::uint32_t max_batch_size = 5;
+  // The cost of batches on the backend whose slot is free.
+  CostModel cost;
+};
+
+// Chooses what goes into the next batch.
+//
+// The scheduler owns the pending set and the customers' accounts; a strategy reads them, and keeps indexes of
+// its own that it updates when it is told of arrivals and removals. A request that is partly served leaves and
+// comes back: Remove before its sequences are taken, Add after, where some still wait. So Add and Remove see every
+// change of what waits, and a strategy needs no other notice.
+//
+// When the strategy is switched, the old object is destroyed and the new one is told of everything that waits, in
+// the order of arrival: switching costs time linear in the queue.
+//
+// Not thread safe. A strategy reads no clock and draws no random numbers.
+class Strategy {
+ public:
+  virtual ~Strategy() = default;
+
+  // The request has waiting sequences that the strategy may choose from now on. The pending set already counts it.
+  // `again` tells that it was here before: it has been partly served, or a backend failed it.
+  virtual void Add(PendingRequest& request, bool again) = 0;
+
+  // The request is about to lose waiting sequences: they were chosen, or the request ends. The pending set still
+  // counts it: it is its customer's last where the customer's waiting_requests is 1. Called once for every Add.
+  virtual void Remove(PendingRequest& request) = 0;
+
+  // Fills `selection`, which is empty when it comes: a batch, or a time to be asked again, or nothing where
+  // nothing waits. A strategy that asks to wait is asked again at every arrival too, and at the latest at the time
+  // it named.
+  virtual void Select(const Occasion& occasion, Selection& selection) = 0;
+
+  // The batch chosen last has been dispatched at this predicted cost, in seconds.
+  virtual void Dispatched(const Occasion& occasion, const Selection& selection, double cost_seconds);
+};
+
+// --- Parameters ---
+
+// One number that can be set. Switches are 0 and 1 and may be written true and false.
+struct ParameterSpecification {
+  std::string name;
+  std::string description;
+  double default_value = 0;
+  double minimum = 0;
+  double maximum = 0;
+  enum class Kind : std::uint8_t { kNumber, kInteger, kSwitch } kind = Kind::kNumber;
+};
+
+// A value for each parameter of a strategy, defaults included.
+class Parameters {
+ public:
+  // The value; the name must be one of the strategy's parameters.
+  double operator[](std::string_view name) const;
+  void Set(std::string name, double value) { values_.insert_or_assign(std::move(name), value); }
+  friend bool operator==(const Parameters&, const Parameters&) = default;
+
+ private:
+  std::map<std::string, double, std::less<>> values_;
+};
+
+// What a strategy is built from and may read as long as it lives.
+struct StrategyEnvironment {
+  const PendingSet& pending;
+  const CustomerAccounts& customers;
+  std::uint32_t max_batch_size;
+};
+
+// What a strategy tells of itself to ListStrategies, and how it is made.
+struct StrategySpecification {
+  std::string name;
+  std::string description;
+  std::vector<ParameterSpecification> parameters;
+  std::function<std::unique_ptr<Strategy>(const StrategyEnvironment&, const Parameters&)> make;
+};
+
+// The name of a strategy and the parameters as somebody wrote them.
+struct StrategyChoice {
+  std::string name;
+  std::map<std::string, std::string> parameters;
+};
+
+}  // namespace smartbatch::scheduling
