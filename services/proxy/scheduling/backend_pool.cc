@@ -71,6 +71,13 @@ Time BackendPool::UnavailableAt() const {
   return at;
 }
 
+CostModel BackendPool::TypicalCost() const {
+  for (const Backend& backend : backends_) {
+    if (!backend.removed) return backend.cost;
+  }
+  return CostModel{};
+}
+
 bool BackendPool::Unavailable(Time now) const {
   if (UnavailableAt() > now) return false;
   return std::all_of(backends_.begin(), backends_.end(),

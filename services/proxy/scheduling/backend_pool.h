@@ -58,6 +58,9 @@ class BackendPool {
   // When Unavailable may become true if nothing succeeds; kNever where a backend works.
   Time UnavailableAt() const;
 
+  // The cost of batches where no backend is chosen yet: that of the first one.
+  CostModel TypicalCost() const;
+
   const std::deque<Backend>& backends() const { return backends_; }
   Backend& operator[](BackendId id) { return backends_[id]; }
 

@@ -26,8 +26,8 @@ struct BatchMember {
 struct Batch {
   BatchId id = 0;
   BackendId backend = 0;
-  std::vector<BatchMember> members;
-  std::uint32_t longest = 0;  // characters
+  std::vector<BatchMember> members;  // those of one request stand together
+  std::uint32_t longest = 0;         // characters
   double predicted_seconds = 0;
   // The backend is hung when it has not answered after this time; never zero.
   Duration timeout{};

@@ -180,28 +180,8 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
   batch.dispatched = occasion.now;
   batch.members.reserve(members.size());
   for (const PendingSequence* const sequence : members) {
-    batch.members.push_back({sequence->request->id, sequence->index, sequence->length});
-  }
-
-  touched_.clear();
-  for (const PendingSequence* const sequence : members) {
-    if (std::find(touched_.begin(), touched_.end(), sequence->request) == touched_.end()) {
-      touched_.push_back(sequence->request);
-    }
-  }
-  if (chosen_by_strategy) {
-    for (PendingRequest* const request : touched_) strategy_.object->Remove(*request);
-  }
-  for (PendingSequence* const sequence : members) pending_.StartRunning(*sequence);
-  for (PendingRequest* const request : touched_) {
-    request->last_dispatch = occasion.now;
-    request->last_strategy = batch.strategy;
-    if (!chosen_by_strategy) continue;
-    if (request->waiting > 0) {
-      strategy_.object->Add(*request, true);
-    } else if (request->customer->waiting_requests == 0) {
-      customers_.BecameUnbacklogged(*request->customer);
-    }
+    // The first member of a request takes the others along.
+    if (sequence->state == SequenceState::kWaiting) StartRequest(*sequence->request, chosen_by_strategy, batch);
   }
 
   ChargeMembers(occasion);
@@ -211,6 +191,24 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
   selection_.Clear(options_.max_batch_size);
   running_.push_back(batch);
   return batch;
+}
+
+// Moves the selected sequences of one request into the batch.
+void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch) {
+  if (chosen_by_strategy) strategy_.object->Remove(request);
+  for (PendingSequence& sequence : request.sequences) {
+    if (!sequence.selected) continue;
+    pending_.StartRunning(sequence);
+    batch.members.push_back({request.id, sequence.index, sequence.length});
+  }
+  request.last_dispatch = batch.dispatched;
+  request.last_strategy = batch.strategy;
+  if (!chosen_by_strategy) return;
+  if (request.waiting > 0) {
+    strategy_.object->Add(request, true);
+  } else if (request.customer->waiting_requests == 0) {
+    customers_.BecameUnbacklogged(*request.customer);
+  }
 }
 
 void Scheduler::ChargeMembers(const Occasion& occasion) {
@@ -249,26 +247,24 @@ void Scheduler::Complete(BatchId id, const absl::Status& status, Time now, Effec
     FailWaitingIfUnavailable(now, effects);
     return;
   }
+  const BatchMember* before = nullptr;
   for (const BatchMember& member : batch.members) {
     PendingRequest* const request = pending_.Find(member.request);
     assert(request != nullptr);
-    RetireSequence(request->sequences[member.sequence], batch, now, effects);
+    const bool first_of_request = before == nullptr || before->request != member.request;
+    if (first_of_request) request->batch_sizes.push_back(static_cast<std::uint32_t>(batch.members.size()));
+    RetireSequence(request->sequences[member.sequence], now, effects);
+    before = &member;
   }
 }
 
-void Scheduler::RetireSequence(PendingSequence& sequence, const Batch& batch, Time now, Effects& effects) {
+void Scheduler::RetireSequence(PendingSequence& sequence, Time now, Effects& effects) {
   PendingRequest& request = *sequence.request;
   pending_.StopRunning(sequence);
   if (request.finished) {
     Release(request);
     return;
   }
-  const auto size = static_cast<std::uint32_t>(batch.members.size());
-  // The members of one request stand together or apart in a batch; the batch is told of once.
-  const bool told = std::any_of(batch.members.begin(), batch.members.end(), [&](const BatchMember& member) {
-    return member.request == request.id && member.sequence < sequence.index;
-  });
-  if (!told) request.batch_sizes.push_back(size);
   if (request.waiting + request.alone + request.running > 0) return;
 
   const double since_last_answer = std::min(ToSeconds(now - last_answer_), 1.0);
@@ -399,8 +395,8 @@ void Scheduler::StartStrategy(const StrategySpecification& specification, Parame
   strategy_.object.reset();
   strategy_.specification = &specification;
   strategy_.parameters = std::move(parameters);
-  strategy_.object =
-      specification.make(StrategyEnvironment{pending_, customers_, options_.max_batch_size}, strategy_.parameters);
+  strategy_.object = specification.make(StrategyEnvironment{pending_, customers_, backends_, options_.max_batch_size},
+                                        strategy_.parameters);
   for (PendingRequest* request = pending_.Oldest(); request != nullptr; request = pending_.Younger(*request)) {
     request->customer->strategy_key = 0;
   }

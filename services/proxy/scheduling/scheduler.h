@@ -157,9 +157,10 @@ class Scheduler {
   void StartStrategy(const StrategySpecification& specification, Parameters parameters);
   bool SelectRetry();
   Batch Dispatch(const Occasion& occasion, BackendId backend);
+  void StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch);
   void ChargeMembers(const Occasion& occasion);
   void ReturnMembers(const Batch& batch, const absl::Status& status, Time now, Effects& effects);
-  void RetireSequence(PendingSequence& sequence, const Batch& batch, Time now, Effects& effects);
+  void RetireSequence(PendingSequence& sequence, Time now, Effects& effects);
   void FailWaitingIfUnavailable(Time now, Effects& effects);
   void Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects);
   void AbandonBatchesOf(const PendingRequest& request, Effects& effects);
@@ -181,7 +182,6 @@ class Scheduler {
   std::size_t next_retry_ = 0;
 
   Selection selection_;
-  std::vector<PendingRequest*> touched_;
   std::vector<std::uint32_t> lengths_;
   std::vector<double> charges_;
 

@@ -13,6 +13,7 @@
 #include <absl/status/statusor.h>
 
 #include "common/time.h"
+#include "services/proxy/scheduling/backend_pool.h"
 #include "services/proxy/scheduling/cost_model.h"
 #include "services/proxy/scheduling/customer_accounts.h"
 #include "services/proxy/scheduling/outcome.h"
@@ -91,6 +92,7 @@ class Parameters {
 struct StrategyEnvironment {
   const PendingSet& pending;
   const CustomerAccounts& customers;
+  const BackendPool& backends;
   std::uint32_t max_batch_size;
 };
 

@@ -46,9 +46,8 @@ void Strategy::Dispatched(const Occasion&, const Selection&, double) {}
 
 const std::vector<StrategySpecification>& AllStrategies() {
   static const auto* const all = new std::vector<StrategySpecification>{
-      FcfsSpecification(),
-      SjfSpecification(),
-      FairSpecification(),
+      FcfsSpecification(),      SjfSpecification(),     FairSpecification(),         SjfAgingSpecification(),
+      FairTiersSpecification(), DensitySpecification(), WeightedFairSpecification(),
   };
   return *all;
 }

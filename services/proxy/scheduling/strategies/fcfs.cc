@@ -9,8 +9,8 @@ namespace {
 
 // First come, first served.
 //
-// The batch is the oldest requests, whole, up to the first that does not fit. Where everything that waits fits and
-// seats stay free, the batch lingers once, for at most `linger`, and is then formed anew in the same way.
+// The batch is the oldest requests, whole, up to the first that does not fit. Where seats stay free, the batch lingers
+// once, for at most `linger`, and is then formed anew in the same way.
 //
 // Worst wait: the work ahead of it, and `linger` for each batch of it that is not full. One long request holds up
 // every short one behind it: that is what the other strategies are for.
@@ -31,8 +31,7 @@ class Fcfs final : public Strategy {
       linger_until_.reset();
       return;
     }
-    const bool more_could_come = request == nullptr && selection.free_seats() > 0;
-    if (linger_ > Duration::zero() && more_could_come) {
+    if (linger_ > Duration::zero() && selection.free_seats() > 0) {
       if (!linger_until_) linger_until_ = Later(occasion.now, linger_);
       if (occasion.now < *linger_until_) {
         selection.WaitUntil(*linger_until_);

@@ -8,5 +8,9 @@ namespace smartbatch::scheduling {
 StrategySpecification FcfsSpecification();
 StrategySpecification SjfSpecification();
 StrategySpecification FairSpecification();
+StrategySpecification SjfAgingSpecification();
+StrategySpecification FairTiersSpecification();
+StrategySpecification DensitySpecification();
+StrategySpecification WeightedFairSpecification();
 
 }  // namespace smartbatch::scheduling

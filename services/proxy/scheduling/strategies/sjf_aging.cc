@@ -1,0 +1,87 @@
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include <absl/container/btree_map.h>
+
+#include "services/proxy/scheduling/free_riders.h"
+#include "services/proxy/scheduling/request_classes.h"
+#include "services/proxy/scheduling/strategies/strategies.h"
+
+namespace smartbatch::scheduling {
+namespace {
+
+// Shortest job first that forgives cost as a request waits, so that none starves.
+//
+// The next batch is for the request with the smallest cost - age_rate * wait. As every request ages at the same rate,
+// the order of two waiting ones never changes: the key cost + age_rate * arrival is fixed at arrival, and no clock is
+// in the comparison (aging by a linear rate goes back to Kleinrock's delay-dependent priorities, 1964). A request that
+// has waited for max_wait goes first whatever its key. The other seats go to the longest requests that add no cost.
+//
+// Worst wait: max_wait and the work that was ahead of it in order of arrival then. Without max_wait, a request of cost
+// c can be overtaken only by those that arrive within c / age_rate of it.
+class SjfAging final : public Strategy {
+ public:
+  SjfAging(const StrategyEnvironment& environment, double age_rate, Duration max_wait)
+      : pending_(environment.pending),
+        backends_(environment.backends),
+        classes_(environment.max_batch_size),
+        age_rate_(age_rate),
+        max_wait_(max_wait) {}
+
+  void Add(PendingRequest& request, bool again) override {
+    request.strategy_key = backends_.TypicalCost().Alone(request.longest_waiting) +
+                           age_rate_ * ToSeconds(request.arrival.time_since_epoch());
+    by_key_.emplace(KeyOf(request), &request);
+    classes_.Add(request, again);
+  }
+  void Remove(PendingRequest& request) override {
+    by_key_.erase(KeyOf(request));
+    classes_.Remove(request);
+  }
+
+  void Select(const Occasion& occasion, Selection& selection) override {
+    if (by_key_.empty()) return;
+    PendingRequest* const oldest = pending_.Oldest();
+    const bool waited_too_long = max_wait_ > Duration::zero() && occasion.now - oldest->arrival >= max_wait_;
+    selection.TakeWaitingOf(waited_too_long ? *oldest : *by_key_.begin()->second);
+    FillWithRequests(classes_, selection);
+    if (waited_too_long) {
+      selection.DispatchFor(DispatchReason::kMaxWait);
+    } else {
+      selection.DispatchForOrFull(DispatchReason::kSlotFree);
+    }
+  }
+
+ private:
+  using Key = std::pair<double, std::uint64_t>;
+  static Key KeyOf(const PendingRequest& request) { return {request.strategy_key, request.id.number}; }
+
+  const PendingSet& pending_;
+  const BackendPool& backends_;
+  RequestClasses classes_;
+  absl::btree_map<Key, PendingRequest*> by_key_;
+  const double age_rate_;
+  const Duration max_wait_;
+};
+
+}  // namespace
+
+StrategySpecification SjfAgingSpecification() {
+  return {
+      "sjf_aging",
+      "Shortest job first with starvation prevention: waiting makes a request cheaper, and after max_wait_seconds it "
+      "goes "
+      "first.",
+      {
+          {"age_rate", "Seconds of cost that are forgiven for each second of waiting.", 0.02, 0, 100},
+          {"max_wait_seconds", "The wait after which a request goes first, in seconds; 0 for none.", 10, 0, 86'400},
+      },
+      [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
+        return std::make_unique<SjfAging>(environment, parameters["age_rate"],
+                                          FromSeconds(parameters["max_wait_seconds"]));
+      },
+  };
+}
+
+}  // namespace smartbatch::scheduling

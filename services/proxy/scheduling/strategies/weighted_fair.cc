@@ -1,0 +1,193 @@
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <absl/container/btree_map.h>
+
+#include "services/proxy/scheduling/density_choice.h"
+#include "services/proxy/scheduling/free_riders.h"
+#include "services/proxy/scheduling/hold.h"
+#include "services/proxy/scheduling/request_classes.h"
+#include "services/proxy/scheduling/strategies/strategies.h"
+
+namespace smartbatch::scheduling {
+namespace {
+
+struct WeightedFairParameters {
+  DensityChoice::Options choice;
+  Duration window = std::chrono::milliseconds(300);
+  std::uint32_t candidates = 16;
+  double hold = 0.01;
+};
+
+// Each customer gets backend time in proportion to its weight, to within a window; inside the window the batch that
+// serves the most weight a second goes (density_choice.h).
+//
+// Every customer has a counter X_c of the backend time charged to it over its weight (CustomerAccounts: a virtual token
+// counter, Sheng et al., OSDI 2024). Eligible are the backlogged customers with X_c <= min X + D, D the window. The
+// batch is chosen from the eligible customers' requests, and its cost is charged to them by the airport game
+// (airport_charges.h); seats that stay free go to whatever rides free, from anybody, uncharged. So for the
+// backlogged customers, at all times (c_max the most that a batch can cost, w_min the smallest weight):
+//
+//     max X - min X <= D + c_max / w_min
+//
+// A customer that has just become backlogged waits at most until the others' counters have passed its own: with N
+// backlogged customers, (N - 1) (D + c_max / w_min) w_max of others' service. Among one customer's own requests
+// age weighs, but nothing bounds the wait of a long one behind short ones of the same customer that keep coming.
+class WeightedFair final : public Strategy {
+ public:
+  WeightedFair(const StrategyEnvironment& environment, const WeightedFairParameters& parameters)
+      : customers_(environment.customers),
+        parameters_(parameters),
+        choice_(parameters.choice),
+        hold_(parameters.hold) {}
+
+  void Add(PendingRequest& request, bool again) override {
+    request.strategy_key = 0;
+    IndexFor(*request.customer).emplace(KeyOf(request), &request);
+    sequences_.Add(request, again);
+  }
+  void Remove(PendingRequest& request) override {
+    sequences_.Remove(request);
+    Customer& customer = *request.customer;
+    Index& index = IndexFor(customer);
+    index.erase(KeyOf(request));
+    if (customer.waiting_requests > 1) return;
+    free_indexes_.push_back(customer.strategy_key);
+    customer.strategy_key = 0;
+  }
+
+  void Select(const Occasion& occasion, Selection& selection) override {
+    if (customers_.backlogged().empty()) {
+      hold_.Reset();
+      return;
+    }
+    choice_.Start(occasion.now, occasion.cost);
+    const bool contended = CollectCandidates(occasion.max_batch_size);
+    if (contended) {
+      choice_.Choose(candidates_, selection);
+    } else {
+      choice_.ChooseUncontended(candidates_, selection);
+    }
+    selection.RestRidesFree();
+    if (selection.free_seats() > 0) {
+      FillWithSequences(sequences_.by_length(), selection,
+                        [&](const PendingSequence& sequence) { return choice_.Pays(sequence, selection); });
+    }
+    if (selection.free_seats() > 0) {
+      const auto seats = static_cast<std::uint32_t>(selection.members().size());
+      if (const auto until = hold_.Until(occasion.now, occasion.cost.Seconds(seats, selection.longest()))) {
+        selection.WaitUntil(*until);
+        return;
+      }
+    }
+    selection.DispatchForOrFull(hold_.held() ? DispatchReason::kHold : DispatchReason::kSlotFree);
+    hold_.Reset();
+  }
+
+ private:
+  // The requests of one customer, shortest first.
+  using Key = std::pair<std::uint32_t, std::uint64_t>;
+  using Index = absl::btree_map<Key, PendingRequest*>;
+
+  // More customers than this are never considered at once: their seats would not go round.
+  static constexpr std::size_t kMostEligible = 64;
+
+  static Key KeyOf(const PendingRequest& request) { return {request.longest_waiting, request.id.number}; }
+
+  Index& IndexFor(Customer& customer) {
+    if (customer.strategy_key == 0) {
+      if (free_indexes_.empty()) {
+        indexes_.emplace_back();
+        free_indexes_.push_back(indexes_.size());
+      }
+      customer.strategy_key = free_indexes_.back();
+      free_indexes_.pop_back();
+    }
+    return indexes_[customer.strategy_key - 1];
+  }
+
+  // Collects the shortest requests and the oldest one of each eligible customer; returns whether more sequences of
+  // eligible customers wait than the batch has seats.
+  bool CollectCandidates(std::uint32_t max_batch_size) {
+    const double limit = customers_.backlogged().begin()->first.first + ToSeconds(parameters_.window);
+    const std::size_t most = std::min<std::size_t>(kMostEligible, parameters_.candidates + max_batch_size);
+    eligible_.clear();
+    std::uint64_t sequences = 0;
+    for (const auto& [counter, customer] : customers_.backlogged()) {
+      if (counter.first > limit || eligible_.size() >= most) break;
+      eligible_.push_back(customer);
+      sequences += customer->waiting_sequences;
+    }
+    const bool contended = sequences > max_batch_size;
+    const std::size_t of_each = contended ? EachCustomersPart(max_batch_size) : max_batch_size;
+    candidates_.clear();
+    ++decision_;
+    for (Customer* const customer : eligible_) {
+      // A customer may be backlogged only by sequences that are tried again alone.
+      if (customer->strategy_key == 0) continue;
+      const Index& index = indexes_[customer->strategy_key - 1];
+      std::size_t left = of_each;
+      for (auto place = index.begin(); place != index.end() && left > 0; ++place, --left) AddCandidate(*place->second);
+      PendingRequest* const oldest = PendingSet::OldestOf(*customer);
+      if (oldest->strategy_key != decision_) AddCandidate(*oldest);
+    }
+    return contended;
+  }
+  std::size_t EachCustomersPart(std::uint32_t max_batch_size) const {
+    const std::size_t wanted = 2 * std::max(parameters_.candidates, max_batch_size);
+    return std::max<std::size_t>(2, wanted / eligible_.size());
+  }
+  void AddCandidate(PendingRequest& request) {
+    request.strategy_key = decision_;
+    candidates_.push_back(&request);
+  }
+
+  const CustomerAccounts& customers_;
+  const WeightedFairParameters parameters_;
+  std::deque<Index> indexes_;
+  // Places in indexes_, from 1; a customer remembers its own in strategy_key.
+  std::vector<std::uint64_t> free_indexes_;
+  WaitingSequences sequences_;
+  DensityChoice choice_;
+  Hold hold_;
+  std::vector<Customer*> eligible_;
+  std::vector<PendingRequest*> candidates_;
+  // Marks the candidates of one decision in PendingRequest::strategy_key.
+  double decision_ = 0;
+};
+
+}  // namespace
+
+StrategySpecification WeightedFairSpecification() {
+  return {
+      "weighted_fair",
+      "Backend time in proportion to the customers' weights, to within a window; inside the window the batch that "
+      "serves "
+      "the most weight a second.",
+      {
+          {"window_seconds",
+           "How far a customer's charged time over its weight may run ahead; 0.05 puts isolation first.", 0.3, 0, 60},
+          {"split", "Let the sequences of one request travel in different batches.", 1, 0, 1,
+           ParameterSpecification::Kind::kSwitch},
+          {"age_exponent", "How the weight of a request grows with its age.", 0.5, 0, 4},
+          {"candidates", "Requests that are considered, shortest first, over the eligible customers.", 16, 1, 4096,
+           ParameterSpecification::Kind::kInteger},
+          {"hold", "How long a batch with free seats waits for company, as a fraction of its cost.", 0.01, 0, 1},
+      },
+      [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
+        WeightedFairParameters read;
+        read.choice.split = parameters["split"] != 0;
+        read.choice.age_exponent = parameters["age_exponent"];
+        read.window = FromSeconds(parameters["window_seconds"]);
+        read.candidates = static_cast<std::uint32_t>(parameters["candidates"]);
+        read.hold = parameters["hold"];
+        return std::make_unique<WeightedFair>(environment, read);
+      },
+  };
+}
+
+}  // namespace smartbatch::scheduling
