@@ -1,0 +1,192 @@
+# shellcheck shell=bash
+# The checks of scripts/test: a function check_NAME each, run in a subshell of its own. Sourced after common.sh.
+# A check ends with 0, calls `skip REASON`, or fails.
+
+readonly SKIPPED=77
+TOOLS=$BUILD_ROOT/tools
+GRPCURL_VERSION=v1.8.9 # the last that Debian 12's Go 1.19 can build
+SUMMARY=()
+PASSED=0 FAILED=0 SKIPS=0
+COUNTS= # the file in which a check leaves "passed failed skipped", where it is more than one thing
+
+skip() {
+  say "SKIPPED: $*"
+  exit "$SKIPPED"
+}
+
+# run_check NAME: runs it, and adds its line to the summary.
+run_check() {
+  local name=$1 started=$SECONDS status passed failed skipped word
+  heading "$name"
+  COUNTS=$(mktemp)
+  # Not in a condition: set -e would not hold inside.
+  set +e
+  (
+    set -e
+    "check_$name"
+  )
+  status=$?
+  set -e
+  case $status in
+    0) passed=1 failed=0 skipped=0 word=passed ;;
+    "$SKIPPED") passed=0 failed=0 skipped=1 word=SKIPPED ;;
+    *) passed=0 failed=1 skipped=0 word=FAILED ;;
+  esac
+  [[ ! -s $COUNTS ]] || read -r passed failed skipped <"$COUNTS"
+  rm -f "$COUNTS"
+  # A failure outside the tests, such as of the build, is one as well.
+  [[ $word != FAILED || $failed -gt 0 ]] || failed=1
+  if [[ $word == SKIPPED && ${CI-} == true ]]; then
+    word='FAILED (skipped)' failed=1 skipped=0
+  fi
+  PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed)) SKIPS=$((SKIPS + skipped))
+  SUMMARY+=("$(printf '%-12s %-16s %6d %6d %7d   %s' \
+    "$name" "$word" "$passed" "$failed" "$skipped" "$(elapsed $((SECONDS - started)))")")
+}
+
+# Prints the table; its status is that of the whole.
+print_summary() {
+  printf '\n%-12s %-16s %6s %6s %7s   %s\n' check result passed failed skipped time
+  [[ ${#SUMMARY[@]} == 0 ]] || printf '%s\n' "${SUMMARY[@]}"
+  printf '%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPS"
+  [[ $FAILED == 0 ]]
+}
+
+# need_tool COMMAND PACKAGE...: skips the check where the command is missing and cannot be installed.
+need_tool() {
+  local command=$1
+  shift
+  have "$command" && return
+  [[ $INSTALL == yes ]] || skip "$command is missing (packages $*)"
+  apt_install "$@" || skip "$command could not be installed"
+}
+
+# run_ctest PRESET [ARGUMENT...]: leaves the numbers in $COUNTS.
+run_ctest() {
+  local preset=$1 status=0 report=$BUILD_ROOT/$1-tests.xml total failed skipped
+  shift
+  rm -f "$report"
+  ctest --test-dir "$BUILD_ROOT/$preset" --output-on-failure --no-tests=error --progress \
+    --parallel "$(nproc)" --output-junit "$report" "$@" || status=$?
+  if [[ -s $report ]]; then
+    count_of() { grep -m 1 -o "[^a-z]$1=\"[0-9]*\"" "$report" | tr -dc 0-9; }
+    total=$(count_of tests) failed=$(count_of failures) skipped=$(($(count_of skipped) + $(count_of disabled)))
+    printf '%d %d %d\n' $((total - failed - skipped)) "$failed" "$skipped" >"$COUNTS"
+  fi
+  return "$status"
+}
+
+sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do [[ ! -f $file ]] || printf '%s\n' "$file"; done; }
+
+check_tests() {
+  need_packages "${BUILD_PACKAGES[@]}" "${PLOT_PACKAGES[@]}" || skip "the packages of the build are missing"
+  build release
+  run_ctest release "${LABELS[@]}"
+}
+
+check_format() {
+  need_tool clang-format-14 clang-format-14
+  sources '*.cc' '*.h' | grep -v '^third_party/' | xargs clang-format-14 --dry-run -Werror
+}
+
+check_shellcheck() {
+  need_tool shellcheck shellcheck
+  { sources '*.sh'; sources scripts .ci deploy | xargs grep -lE '^#!.*\b(ba)?sh\b'; } | sort -u |
+    xargs shellcheck --external-sources
+}
+
+# The pinned Node tools of scripts/checks.
+need_node() {
+  need_tool node nodejs
+  need_tool npm npm
+  [[ scripts/checks/node_modules/.package-lock.json -nt scripts/checks/package-lock.json ]] && return
+  [[ $INSTALL == yes ]] || skip "the Node tools are missing (npm ci --prefix scripts/checks)"
+  npm ci --prefix scripts/checks --no-audit --no-fund --loglevel=error || skip "npm could not install the Node tools"
+}
+
+check_proto() {
+  local base buf=scripts/checks/node_modules/.bin/buf
+  need_node
+  "$buf" lint proto
+  base=$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null) || base=
+  if [[ -n $base ]]; then
+    "$buf" breaking proto --against ".git#tag=$base,subdir=proto"
+  else
+    say "no released version to compare the contracts with yet"
+  fi
+}
+
+check_rules() {
+  need_tool promtool prometheus
+  bash tests/deploy/rules.sh
+}
+
+check_dashboards() {
+  need_node
+  need_tool promtool prometheus
+  bash tests/deploy/dashboards.sh
+}
+
+check_compose() {
+  need_tool docker-compose docker-compose python3-yaml
+  bash tests/deploy/compose.sh
+}
+
+need_release() {
+  need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
+  build release smartbatch-proxy smartbatch-classifier loadgen
+}
+
+need_grpcurl() {
+  need_tool jq jq
+  export PATH=$TOOLS/bin:$PATH
+  have grpcurl && return
+  need_tool go golang-go ca-certificates
+  [[ $INSTALL == yes ]] || skip "grpcurl is missing (go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$GRPCURL_VERSION)"
+  GOBIN=$TOOLS/bin go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$GRPCURL_VERSION" ||
+    skip "grpcurl could not be installed"
+}
+
+check_grpcurl() {
+  need_grpcurl
+  need_release
+  bash tests/deploy/grpcurl.sh "$BUILD_ROOT/release/bin"
+}
+
+check_docs() {
+  need_grpcurl
+  need_tool curl curl
+  need_release
+  bash tests/deploy/docs.sh "$BUILD_ROOT/release/bin"
+}
+
+check_clang() {
+  need_tool clang++-14 clang-14
+  need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
+  build clang
+}
+
+# The sources in which a mistake costs most; each takes seconds, since none includes gRPC or CLI11.
+TIDY_FOLDERS=(common services/proxy/scheduling services/proxy/runtime tools/simulator
+  services/classifier/cost_model.cc services/classifier/engine.cc services/classifier/faults.cc)
+
+check_tidy() {
+  need_tool clang-tidy-14 clang-tidy-14 clang-14
+  need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
+  [[ -e $BUILD_ROOT/clang/compile_commands.json ]] || build clang help >/dev/null
+  sources "${TIDY_FOLDERS[@]}" | grep '\.cc$' | grep -v '^common/program/' |
+    xargs --max-procs="$(nproc)" --max-args=2 clang-tidy-14 --quiet --warnings-as-errors='*' -p "$BUILD_ROOT/clang"
+}
+
+check_tsan() {
+  need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
+  build tsan
+  TSAN_OPTIONS=halt_on_error=1 run_ctest tsan
+}
+
+check_asan() {
+  need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
+  build asan
+  ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+    run_ctest asan --label-exclude 'deploy|benchmark'
+}

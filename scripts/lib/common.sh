@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# What scripts/demo and scripts/test share: messages, installing, building, starting the servers. Sourced.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# Where the build folders are; each preset has one in it.
+BUILD_ROOT=${SMARTBATCH_BUILD_ROOT:-$ROOT/build}
+INSTALL=yes
+# shellcheck source=scripts/lib/packages.sh
+source "$ROOT/scripts/lib/packages.sh"
+
+say() { printf '%s\n' "$*" >&2; }
+heading() { printf '\n==> %s\n' "$*" >&2; }
+die() {
+  say "$(basename "$0"): $*"
+  exit 1
+}
+usage_error() {
+  say "$(basename "$0"): $*; see --help"
+  exit 2
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Installs Debian packages, or with --no-install says what is missing and fails.
+need_packages() {
+  local missing
+  if [[ $INSTALL == yes ]]; then
+    apt_install "$@"
+    return
+  fi
+  mapfile -t missing < <(missing_packages "$@")
+  [[ ${#missing[@]} == 0 ]] || {
+    say "missing packages: ${missing[*]} (install them, or leave out --no-install)"
+    return 1
+  }
+}
+
+# build PRESET [TARGET...]: configures and builds in $BUILD_ROOT/PRESET, through ccache where that is installed.
+build() {
+  local preset=$1
+  shift
+  if have ccache; then
+    export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER-ccache}
+    export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+  fi
+  (cd "$ROOT" && cmake --preset "$preset" -B "$BUILD_ROOT/$preset" >"$BUILD_ROOT/$preset-configure.log" 2>&1) || {
+    tail -n 30 "$BUILD_ROOT/$preset-configure.log" >&2
+    say "cmake could not configure; the whole of it: $BUILD_ROOT/$preset-configure.log"
+    return 1
+  }
+  ninja -C "$BUILD_ROOT/$preset" -j "$(nproc)" "$@"
+}
+
+elapsed() { printf '%d min %02d s' $(($1 / 60)) $(($1 % 60)); }

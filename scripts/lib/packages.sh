@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# Every Debian 12 package that the project uses, and how it is installed. Sourced by the scripts; run as a
+# program it installs a set: `bash scripts/lib/packages.sh build` (deploy/Dockerfile does).
+
+# To configure and build everything.
+BUILD_PACKAGES=(
+  cmake g++ ninja-build
+  grpc-proto libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
+  libabsl-dev libboost-dev libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev prometheus-cpp-dev
+  libbenchmark-dev libgmock-dev libgtest-dev
+)
+# To draw the pictures of a comparison.
+PLOT_PACKAGES=(fonts-dejavu-core gnuplot-nox)
+
+missing_packages() {
+  local package
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || printf '%s\n' "$package"
+  done
+}
+
+as_root() {
+  if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+# Debian's packages start the services that they bring; /usr/sbin/policy-rc.d says no, if nobody has said otherwise.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d result=0
+  if [[ -e $policy ]]; then
+    "$@"
+    return
+  fi
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod +x "$policy"
+  "$@" || result=$?
+  as_root rm -f "$policy"
+  return "$result"
+}
+
+# Installs what is not there yet; quiet unless it fails.
+apt_install() {
+  local missing log
+  mapfile -t missing < <(missing_packages "$@")
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  printf 'Installing with apt: %s\n' "${missing[*]}" >&2
+  log=$(mktemp)
+  if ! { as_root apt-get update -q &&
+    without_services as_root env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -q --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    rm -f "$log"
+    printf 'apt could not install %s: mend the sources, or install by hand and use --no-install\n' "${missing[*]}" >&2
+    return 1
+  fi
+  rm -f "$log"
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+  set -euo pipefail
+  case ${1-} in
+    build) apt_install "${BUILD_PACKAGES[@]}" ;;
+    plot) apt_install "${PLOT_PACKAGES[@]}" ;;
+    *)
+      printf 'usage: packages.sh build|plot\n' >&2
+      exit 2
+      ;;
+  esac
+fi

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# The compose file parses, every image is pinned, every port is on loopback, and every container is hardened.
+set -euo pipefail
+# shellcheck source=tests/deploy/skip.sh
+source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
+python3 -c 'import yaml' 2>/dev/null || {
+  printf 'skipped: python3-yaml is not installed\n' >&2
+  exit 77
+}
+if command -v docker-compose >/dev/null 2>&1; then
+  compose=(docker-compose)
+elif docker compose version >/dev/null 2>&1; then
+  compose=(docker compose)
+else
+  skip_unless docker-compose
+fi
+
+cd "$ROOT"
+"${compose[@]}" -f deploy/docker-compose.yml config --quiet
+"${compose[@]}" -f deploy/docker-compose.yml config | python3 -c '
+import sys
+import yaml
+
+faults = []
+services = yaml.safe_load(sys.stdin)["services"]
+for name, service in services.items():
+    image = service["image"]
+    if ":" not in image or image.endswith(":latest"):
+        faults.append(f"{name}: image {image} is not pinned")
+    if not service.get("read_only"):
+        faults.append(f"{name}: the root file system is not read-only")
+    if "no-new-privileges:true" not in service.get("security_opt", []):
+        faults.append(f"{name}: may gain privileges")
+    if service.get("cap_drop") != ["ALL"]:
+        faults.append(f"{name}: keeps capabilities")
+    for port in service.get("ports", []):
+        host = port.get("host_ip") if isinstance(port, dict) else port.split(":")[0]
+        if host != "127.0.0.1":
+            faults.append(f"{name}: port {port} is not on loopback")
+    if name != "loadgen" and "healthcheck" not in service:
+        faults.append(f"{name}: has no health check")
+expected = {"classifier", "proxy", "prometheus", "grafana", "loadgen"}
+if set(services) != expected:
+    faults.append(f"services {sorted(services)}, expected {sorted(expected)}")
+print(*faults, sep="\n", file=sys.stderr)
+sys.exit(1 if faults else 0)
+'

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# grpcurl.sh BIN: the programs in BIN as somebody without our client sees them: reflection, health, a request,
+# a change of strategy, and the statuses of what is wrong.
+set -euo pipefail
+# shellcheck source=tests/deploy/skip.sh
+source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
+# shellcheck source=scripts/lib/servers.sh
+source "$ROOT/scripts/lib/servers.sh"
+[[ $# == 1 ]] || fail "usage: grpcurl.sh BIN"
+skip_unless grpcurl
+skip_unless jq
+
+logs=$(mktemp -d)
+trap 'stop_servers; rm -rf "$logs"' EXIT
+start_servers "$1" "$logs" free
+
+# expect WHAT PATTERN COMMAND...: the output, errors included, has the pattern.
+expect() {
+  local what=$1 pattern=$2 output
+  shift 2
+  output=$("$@" 2>&1) || true
+  grep -qE "$pattern" <<<"$output" || fail "$what: expected $pattern, got: $output"
+  printf 'ok   %s\n' "$what"
+}
+call() { grpcurl -plaintext -max-time 10 "$@"; }
+
+expect "the data port lists its service" '^smartbatch\.proxy\.v1\.ProxyService$' call "$DATA" list
+expect "the admin port lists its service" '^smartbatch\.proxy\.v1\.AdminService$' call "$ADMIN" list
+expect "the classifier lists its service" '^smartbatch\.classifier\.v1\.ClassifierService$' call "$BACKEND" list
+for address in "$DATA" "$ADMIN" "$BACKEND"; do
+  expect "health at $address" SERVING call "$address" grpc.health.v1.Health/Check
+done
+
+classify=(smartbatch.proxy.v1.ProxyService/ProxyClassify)
+answer=$(call -H 'x-customer-id: A' -d '{"sequences":["def foo(): pass","hello world"]}' "$DATA" "${classify[@]}")
+[[ $(jq -r '[.results[].label] | join(",")' <<<"$answer") == 'code,not code' ]] || fail "wrong labels: $answer"
+jq -e '.proxyLatencyMs > 0 and .timings.strategy == "fcfs" and .timings.batches == 1' <<<"$answer" >/dev/null ||
+  fail "no timings: $answer"
+printf 'ok   a request is classified and told what happened to it\n'
+
+set_strategy=(smartbatch.proxy.v1.AdminService/SetStrategy)
+for strategy in sjf fair fcfs; do
+  expect "the strategy is set to $strategy" "\"name\": \"$strategy\"" call -d "{\"strategy\":\"$strategy\"}" "$ADMIN" "${set_strategy[@]}"
+  expect "requests are served by $strategy" "\"strategy\": \"$strategy\"" call -d '{"sequences":["x"]}' "$DATA" "${classify[@]}"
+done
+
+expect "no sequence is refused" 'Code: InvalidArgument' call -d '{"sequences":[]}' "$DATA" "${classify[@]}"
+expect "too many sequences are refused" 'Code: InvalidArgument' \
+  call -d '{"sequences":["1","2","3","4","5","6"]}' "$DATA" "${classify[@]}"
+expect "a bad customer is refused" 'Code: InvalidArgument' \
+  call -H 'x-customer-id: not/allowed' -d '{"sequences":["x"]}' "$DATA" "${classify[@]}"
+expect "an unknown strategy is refused, with the valid names" 'sjf' \
+  call -d '{"strategy":"nosuch"}' "$ADMIN" "${set_strategy[@]}"
+expect "an unknown strategy is an invalid argument" 'Code: InvalidArgument' \
+  call -d '{"strategy":"nosuch"}' "$ADMIN" "${set_strategy[@]}"
+expect "an old generation is refused" 'Code: Aborted' \
+  call -d '{"strategy":"sjf","expected_generation":999}' "$ADMIN" "${set_strategy[@]}"

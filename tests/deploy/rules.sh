@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Prometheus takes the configuration and the rules, every alert fires where it should, and none is without a test.
+set -euo pipefail
+# shellcheck source=tests/deploy/skip.sh
+source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
+skip_unless promtool
+
+cd "$ROOT/deploy/prometheus"
+promtool check config prometheus.yml
+promtool test rules tests/*.yml
+
+while read -r alert; do
+  # A test that expects it to fire has exp_labels below its name; an empty exp_alerts is on the same line.
+  grep -q -- "- alertname: $alert$" tests/*.yml || fail "no test makes the alert $alert fire"
+done < <(sed -n 's/^ *- alert: //p' rules/*.yml)

@@ -1,0 +1,15 @@
+# shellcheck shell=bash
+# For the checks of this folder. 77 tells CTest and scripts/test that a check could not be made.
+
+export ROOT
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+skip_unless() {
+  command -v "$1" >/dev/null 2>&1 || {
+    printf 'skipped: %s is not installed\n' "$1" >&2
+    exit 77
+  }
+}
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
