@@ -6,10 +6,9 @@
 namespace smartbatch::scheduling {
 
 BackendId BackendPool::Add(std::string name, std::uint32_t slots, const CostModel& cost) {
-  Backend backend;
+  Backend backend(cost);
   backend.name = std::move(name);
   backend.slots = slots;
-  backend.cost = cost;
   backends_.push_back(std::move(backend));
   return static_cast<BackendId>(backends_.size() - 1);
 }
@@ -49,6 +48,12 @@ void BackendPool::Succeeded(BackendId id) {
   --backend.in_flight;
   backend.failures = 0;
   backend.paused_until = Time{};
+}
+
+void BackendPool::Observe(BackendId id, std::uint32_t sequences, std::uint32_t longest, double seconds) {
+  Backend& backend = backends_[id];
+  backend.fit.Observe(sequences, longest, seconds);
+  backend.cost = backend.fit.model();
 }
 
 void BackendPool::Failed(BackendId id, Time now) {

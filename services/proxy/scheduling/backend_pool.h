@@ -8,6 +8,7 @@
 
 #include "common/time.h"
 #include "services/proxy/scheduling/batch.h"
+#include "services/proxy/scheduling/cost_fit.h"
 #include "services/proxy/scheduling/cost_model.h"
 
 namespace smartbatch::scheduling {
@@ -21,11 +22,15 @@ struct BackendOptions {
 };
 
 struct Backend {
+  explicit Backend(const CostModel& prior) : cost(prior), fit(prior) {}
+
   std::string name;
   std::uint32_t slots = 1;
   std::uint32_t in_flight = 0;
   bool removed = false;
+  // What its batches cost: as configured, or as learned.
   CostModel cost;
+  CostFit fit;
   // Failures in a row, the first of them, and the end of the pause they brought.
   std::uint32_t failures = 0;
   Time failing_since{};
@@ -48,6 +53,8 @@ class BackendPool {
 
   void Started(BackendId id) { ++backends_[id].in_flight; }
   void Succeeded(BackendId id);
+  // A batch of that size took that long: the backend's cost is learned from it.
+  void Observe(BackendId id, std::uint32_t sequences, std::uint32_t longest, double seconds);
   // The backend could not be reached, or hung, or refused for want of room.
   void Failed(BackendId id, Time now);
   // The batch ended in a way that says nothing about the backend's health.

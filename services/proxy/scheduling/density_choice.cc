@@ -37,6 +37,10 @@ double DensityChoice::WeightOf(const PendingRequest& request) const {
   return weight * std::pow(options_.tier_ratio, -static_cast<double>(request.customer->policy.tier));
 }
 
+double DensityChoice::DensityOf(const PendingRequest& request) const {
+  return WeightOf(request) / std::max(cost_.Seconds(request.waiting, request.longest_waiting), kLeastSeconds);
+}
+
 void DensityChoice::Choose(std::span<PendingRequest* const> candidates, Selection& selection) {
   assert(!candidates.empty() && selection.empty());
   if (options_.split) {
@@ -78,12 +82,15 @@ void DensityChoice::ChooseUncontended(std::span<PendingRequest* const> candidate
 void DensityChoice::ListSeats(std::span<PendingRequest* const> candidates) {
   seats_.clear();
   order_.clear();
+  heaviest_request_ = 0;
   for (PendingRequest* const request : candidates) {
     double left_to_do = 0;
     for (const PendingSequence& sequence : request->sequences) {
       if (Waits(sequence)) left_to_do += std::max(cost_.Alone(sequence.length), kLeastSeconds);
     }
-    const double weight_a_second = WeightOf(*request) / left_to_do;
+    const double request_weight = WeightOf(*request);
+    heaviest_request_ = std::max(heaviest_request_, request_weight);
+    const double weight_a_second = request_weight / left_to_do;
     for (PendingSequence& sequence : request->sequences) {
       if (!Waits(sequence)) continue;
       const double weight = weight_a_second * std::max(cost_.Alone(sequence.length), kLeastSeconds);
@@ -96,8 +103,8 @@ void DensityChoice::ListSeats(std::span<PendingRequest* const> candidates) {
 // The best batch whose longest sequence has this length, given the heaviest sequences up to it.
 void DensityChoice::Weigh(std::uint32_t length, Best& best) const {
   if (cost_.RidersAreFree()) {
-    const double density = heaviest_sum_ / std::max(cost_.Alone(length), kLeastSeconds);
-    if (density > best.density) best = {density, length, heaviest_.size()};
+    const double seconds = std::max(cost_.Alone(length), kLeastSeconds);
+    if (heaviest_sum_ > best.density * seconds) best = {heaviest_sum_ / seconds, length, heaviest_.size()};
     return;
   }
   double weight = 0;
@@ -112,11 +119,14 @@ void DensityChoice::ChooseSequences(std::span<PendingRequest* const> candidates,
   ListSeats(candidates);
   std::sort(order_.begin(), order_.end());
   const std::size_t capacity = selection.free_seats();
+  const double most_weight = heaviest_request_ * static_cast<double>(capacity);
   heaviest_.clear();
   heaviest_sum_ = 0;
   Best best;
   for (std::size_t i = 0; i < order_.size(); ++i) {
     const Seat& seat = seats_[order_[i] & 0xFFFFFFFFU];
+    // From here on the heaviest batch there could be is not dense enough.
+    if (most_weight < best.density * cost_.Alone(seat.length)) break;
     const bool full = heaviest_.size() == capacity;
     if (!full || seat.weight > heaviest_.back()) {
       if (full) {

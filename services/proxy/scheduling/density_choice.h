@@ -49,6 +49,8 @@ class DensityChoice {
   bool Pays(const PendingSequence& sequence, const Selection& selection) const;
 
   double WeightOf(const PendingRequest& request) const;
+  // The weight of the request over what its waiting sequences cost in a batch of their own.
+  double DensityOf(const PendingRequest& request) const;
 
  private:
   struct Seat {
@@ -77,6 +79,7 @@ class DensityChoice {
   std::vector<std::uint64_t> order_;  // length in the high half, place in seats_ in the low half
   std::vector<double> heaviest_;      // descending, at most one for each seat of the batch
   double heaviest_sum_ = 0;
+  double heaviest_request_ = 0;
   std::vector<PendingRequest*> by_length_;
   std::vector<double> best_weight_;  // of the knapsack, by capacity
   std::vector<bool> taken_;

@@ -235,6 +235,10 @@ void Scheduler::Complete(BatchId id, const absl::Status& status, Time now, Effec
 
   if (status.ok()) {
     backends_.Succeeded(batch.backend);
+    if (options_.learn_costs) {
+      backends_.Observe(batch.backend, static_cast<std::uint32_t>(batch.members.size()), batch.longest,
+                        ToSeconds(took));
+    }
   } else if (TellsOnBackend(status) && AnybodyWaitsFor(batch)) {
     backends_.Failed(batch.backend, now);
   } else {

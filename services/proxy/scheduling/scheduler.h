@@ -42,6 +42,8 @@ struct SchedulerOptions {
   double batch_timeout_factor = 10;
   // How often a sequence is sent at most where backends cannot be reached: 1 to 100.
   std::uint32_t max_attempts = 3;
+  // Learn what batches cost from those served; else the backends cost what AddBackend said.
+  bool learn_costs = true;
   BackendOptions backends;
 
   absl::Status Validate() const;

@@ -15,7 +15,7 @@ namespace {
 
 struct DensityParameters {
   DensityChoice::Options choice;
-  std::uint32_t window = 16;
+  std::uint32_t window = 8;
   double hold = 0.01;
   double lane_share = 0.05;
   Duration lane_after = std::chrono::seconds(10);
@@ -26,7 +26,7 @@ struct DensityParameters {
 //
 // While everything that waits fits into one batch, requests are not split: splitting helps only where seats are
 // scarce. Otherwise the choice is over a window of candidates: in each class of requests that need k seats the
-// max(window, B / k) shortest, and the window / 2 oldest. A decision so costs the same however many wait.
+// max(window, B) / k shortest, and the window / 2 oldest. A decision so costs the same however many wait.
 class Density final : public Strategy {
  public:
   Density(const StrategyEnvironment& environment, const DensityParameters& parameters)
@@ -68,7 +68,7 @@ class Density final : public Strategy {
       CollectAll();
       choice_.ChooseUncontended(candidates_, selection);
     } else {
-      CollectWindow(occasion.max_batch_size);
+      CollectWindow(occasion);
       choice_.Choose(candidates_, selection);
       Fill(selection);
     }
@@ -99,23 +99,40 @@ class Density final : public Strategy {
     }
   }
 
-  void CollectWindow(std::uint32_t max_batch_size) {
+  void CollectWindow(const Occasion& occasion) {
     candidates_.clear();
     ++decision_;
+    const double most_seconds = MostSecondsWorthTrying(occasion);
+    const auto worth_trying = [&](const PendingRequest& request) {
+      return occasion.cost.Alone(request.longest_waiting) <= most_seconds;
+    };
+    const std::uint32_t seats = std::max(parameters_.window, occasion.max_batch_size);
     for (std::uint32_t size = 1; size <= classes_.largest_size(); ++size) {
       const RequestsByLength* const requests = classes_.OfSize(size);
       if (requests == nullptr) continue;
-      std::uint32_t left = std::max(parameters_.window, (max_batch_size + size - 1) / size);
-      for (PendingRequest* request = requests->Shortest(); request != nullptr && left > 0; --left) {
+      std::uint32_t left = (seats + size - 1) / size;
+      PendingRequest* request = requests->Shortest();
+      for (; request != nullptr && left > 0 && worth_trying(*request); --left) {
         AddCandidate(*request);
         request = requests->NextLonger(*request);
       }
     }
     std::uint32_t left = parameters_.window / 2;
     for (PendingRequest* request = pending_.Oldest(); request != nullptr && left > 0; --left) {
-      if (request->strategy_key != decision_) AddCandidate(*request);
+      if (request->strategy_key != decision_ && worth_trying(*request)) AddCandidate(*request);
       request = pending_.Younger(*request);
     }
+  }
+  // A batch of B times the weight of the oldest request that takes longer than this serves less a second than the best
+  // of the shortest requests by itself.
+  double MostSecondsWorthTrying(const Occasion& occasion) const {
+    double density = 0;
+    for (std::uint32_t size = 1; size <= classes_.largest_size(); ++size) {
+      const RequestsByLength* const requests = classes_.OfSize(size);
+      if (requests == nullptr || requests->empty()) continue;
+      density = std::max(density, choice_.DensityOf(*requests->Shortest()));
+    }
+    return occasion.max_batch_size * choice_.WeightOf(*pending_.Oldest()) / density;
   }
   void AddCandidate(PendingRequest& request) {
     request.strategy_key = decision_;
@@ -158,7 +175,7 @@ StrategySpecification DensitySpecification() {
            ParameterSpecification::Kind::kSwitch},
           {"age_exponent", "How the weight of a request grows with its age: 0 is best for the mean, more for the tail.",
            0.5, 0, 4},
-          {"window", "Requests of each size that are considered, shortest first.", 16, 1, 4096,
+          {"window", "Sequences that are considered of the requests of each size, shortest first.", 8, 1, 4096,
            ParameterSpecification::Kind::kInteger},
           {"hold", "How long a batch with free seats waits for company, as a fraction of its cost.", 0.01, 0, 1},
           {"lane_share",

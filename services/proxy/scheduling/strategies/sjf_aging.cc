@@ -75,7 +75,7 @@ StrategySpecification SjfAgingSpecification() {
       "first.",
       {
           {"age_rate", "Seconds of cost that are forgiven for each second of waiting.", 0.02, 0, 100},
-          {"max_wait_seconds", "The wait after which a request goes first, in seconds; 0 for none.", 10, 0, 86'400},
+          {"max_wait_seconds", "The wait after which a request goes first, in seconds; 0 for none.", 30, 0, 86'400},
       },
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
         return std::make_unique<SjfAging>(environment, parameters["age_rate"],

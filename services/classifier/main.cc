@@ -1,0 +1,109 @@
+// smartbatch-classifier: reads its flags, serves, and stops on a signal.
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include <grpcpp/health_check_service_interface.h>
+#include <prometheus/registry.h>
+#include <spdlog/spdlog.h>
+
+#include "common/program/flags.h"
+#include "common/program/logging.h"
+#include "common/program/signals.h"
+#include "services/classifier/metrics.h"
+#include "services/classifier/options.h"
+#include "services/classifier/service.h"
+#include "services/metrics_endpoint/metrics_endpoint.h"
+#include "services/rpc/library_logs.h"
+#include "services/rpc/listener.h"
+
+namespace smartbatch::classifier {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr char kProgram[] = "smartbatch-classifier";
+
+int Fail(const absl::Status& status, int exit_code) {
+  std::cerr << kProgram << ": " << status.message() << "\n";
+  return exit_code;
+}
+
+// gRPC refuses what is longer than this before we see it; leave room for every request that is allowed.
+int MaxRequestBytes(const rpc::SequenceLimits& limits) {
+  constexpr double kMaxBytesPerCharacter = 4;
+  constexpr double kDefaultLimit = 4 * 1024 * 1024;
+  constexpr double kLargestLimit = 1024.0 * 1024 * 1024;
+  const double needed = static_cast<double>(limits.max_sequences) *
+                        (static_cast<double>(limits.max_characters) * kMaxBytesPerCharacter + 16);
+  return static_cast<int>(std::clamp(2 * needed, kDefaultLimit, kLargestLimit));
+}
+
+// Lets the calls that are there end, up to the time allowed or a second signal; then ends them.
+void Drain(Service& service, const program::SignalWaiter& signals, double drain_seconds) {
+  const auto deadline = steady_clock::now() + std::chrono::duration<double>(drain_seconds);
+  std::size_t left = service.WaitForCalls(milliseconds::zero());
+  bool asked_again = false;
+  while (left > 0 && !asked_again && steady_clock::now() < deadline) {
+    left = service.WaitForCalls(milliseconds(20));
+    asked_again = signals.WaitFor(milliseconds::zero()).has_value();
+  }
+  if (left == 0) return;
+  spdlog::warn("{} calls are ended: {}", left, asked_again ? "a second signal came" : "--drain-seconds have passed");
+  service.AbandonCalls();
+  service.WaitForCalls(milliseconds(1000));
+}
+
+int Run(const Options& options, const program::SignalWaiter& signals) {
+  const auto registry = std::make_shared<prometheus::Registry>();
+  Metrics metrics(*registry, SMARTBATCH_VERSION, options.slots);
+  const auto endpoint = metrics::MetricsEndpoint::Start(options.metrics_listen, registry);
+  if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
+
+  Service service(options, metrics);
+  rpc::Listener listener(options.listen);
+  listener.builder().SetMaxReceiveMessageSize(MaxRequestBytes(options.limits));
+  listener.builder().RegisterService(&service);
+  const auto server = listener.Start();
+  if (!server.ok()) return Fail(server.status(), program::kExitError);
+  auto& health = *(*server)->GetHealthCheckService();
+  health.SetServingStatus(v1::ClassifierService::service_full_name(), true);
+
+  spdlog::info(
+      "serving on {}, metrics on {}: {} slots, up to {} sequences of {} characters a batch, --cost-quadratic {}",
+      listener.address(), endpoint->address(), options.slots, options.limits.max_sequences,
+      options.limits.max_characters, options.cost.quadratic);
+  std::cout << kProgram << " ready listen=" << listener.address() << " metrics=" << endpoint->address() << std::endl;
+
+  const int signal = signals.Wait();
+  spdlog::info("signal {}: stopping", signal);
+  service.RefuseCalls();
+  health.Shutdown();  // NOT_SERVING, for good; whoever reads it gets no new call accepted
+  Drain(service, signals, options.drain_seconds);
+  (*server)->Shutdown(std::chrono::system_clock::now());
+  spdlog::info("stopped");
+  return program::kExitOk;
+}
+
+int Main(int argc, char** argv) {
+  const program::SignalWaiter signals({SIGTERM, SIGINT});
+  rpc::TakeOverLibraryLogs();
+  Options options;
+  CLI::App app("", kProgram);
+  AddFlags(app, options);
+  app.set_version_flag("--version", SMARTBATCH_VERSION);
+  int exit_code = 0;
+  if (program::ParseOrExit(app, argc, argv, exit_code)) return exit_code;
+  if (const auto status = Validate(options); !status.ok()) return Fail(status, program::kExitUsage);
+  program::StartLogging(kProgram, options.log);
+  return Run(options, signals);
+}
+
+}  // namespace
+}  // namespace smartbatch::classifier
+
+int main(int argc, char** argv) { return smartbatch::classifier::Main(argc, argv); }

@@ -1,0 +1,71 @@
+#include "services/classifier/options.h"
+
+#include "common/program/flags.h"
+
+namespace smartbatch::classifier {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  smartbatch-classifier
+      the original's timing: 571 characters take 326 ms, one batch at a time
+  smartbatch-classifier --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0
+      ports that are free, named on standard output
+  smartbatch-classifier --cost-quadratic 0 --cost-fixed 0.005 --slots 4
+      5 ms for any batch, four at once
+  smartbatch-classifier --fault-error-rate 0.05 --fault-hang-rate 0.01
+      for tests of what stands in front of it
+Every flag can also be set in the environment: --some-flag is SMARTBATCH_SOME_FLAG.
+SIGTERM or SIGINT: finish the batches that are there, then stop; a second one stops at once.)";
+
+void AddLimitFlags(CLI::App& app, Options& options) {
+  using program::AddFlag;
+  AddFlag(app, "slots", options.slots, "Batches that run at once; the others wait in order")
+      ->check(CLI::Range(1, 1024));
+  AddFlag(app, "max-waiting", options.max_waiting, "Batches that may wait for a slot; more are refused")
+      ->check(CLI::Range(0, 1'000'000));
+  AddFlag(app, "max-batch-size", options.limits.max_sequences, "Sequences in one batch")->check(CLI::Range(1, 100'000));
+  AddFlag(app, "max-sequence-length", options.limits.max_characters, "Characters (Unicode code points) in one sequence")
+      ->check(CLI::Range(1, 10'000'000));
+  AddFlag(app, "drain-seconds", options.drain_seconds, "Longest wait for the batches that are there when it stops")
+      ->check(CLI::Range(0.0, 3600.0));
+}
+
+void AddCostFlags(CLI::App& app, CostModel& cost) {
+  using program::AddFlag;
+  AddFlag(app, "cost-fixed", cost.fixed, "Seconds for any batch");
+  AddFlag(app, "cost-quadratic", cost.quadratic, "Seconds for each squared character of the longest sequence");
+  AddFlag(app, "cost-per-sequence", cost.per_sequence, "Seconds for each sequence");
+  AddFlag(app, "cost-per-character", cost.per_character,
+          "Seconds for each sequence and character of the longest sequence");
+}
+
+void AddFaultFlags(CLI::App& app, FaultOptions& faults) {
+  using program::AddFlag;
+  AddFlag(app, "fault-error-rate", faults.error_rate, "Share of the batches that fail with INTERNAL, after their time");
+  AddFlag(app, "fault-slow-rate", faults.slow_rate, "Share of the batches that take --fault-slow-factor times as long");
+  AddFlag(app, "fault-slow-factor", faults.slow_factor, "How many times as long a slow batch takes");
+  AddFlag(app, "fault-hang-rate", faults.hang_rate, "Share of the batches that never end");
+  AddFlag(app, "fault-seed", faults.seed, "Seed of the faults; the same seed hits the same batches");
+  AddFlag(app, "fault-poison", faults.poison, "Text that makes the batch it is found in fail with INTERNAL");
+}
+
+}  // namespace
+
+void AddFlags(CLI::App& app, Options& options) {
+  app.description("Classifies texts as `code` or `not code`, in batches, and takes a modelled time for each batch.");
+  app.footer(kExamples);
+  program::AddHostPortFlag(app, "listen", options.listen, "Where to serve gRPC; port 0 takes a free port");
+  program::AddHostPortFlag(app, "metrics-listen", options.metrics_listen,
+                           "Where to serve /metrics to Prometheus; port 0 takes a free port");
+  AddLimitFlags(app, options);
+  AddCostFlags(app, options.cost);
+  AddFaultFlags(app, options.faults);
+  program::AddLogFlags(app, options.log);
+}
+
+absl::Status Validate(const Options& options) {
+  if (auto status = options.cost.Validate(); !status.ok()) return status;
+  return options.faults.Validate();
+}
+
+}  // namespace smartbatch::classifier

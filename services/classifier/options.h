@@ -1,0 +1,35 @@
+// The flags of the classifier.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "absl/status/status.h"
+#include "common/program/logging.h"
+#include "services/classifier/cost_model.h"
+#include "services/classifier/faults.h"
+#include "services/rpc/sequences.h"
+
+namespace smartbatch::classifier {
+
+struct Options {
+  std::string listen = "127.0.0.1:50061";
+  std::string metrics_listen = "127.0.0.1:9465";
+  std::size_t slots = 1;
+  std::size_t max_waiting = 1000;
+  rpc::SequenceLimits limits;
+  CostModel cost;
+  FaultOptions faults;
+  double drain_seconds = 10;
+  program::LogOptions log;
+};
+
+// Adds every flag, with help and examples. `options` must outlive the parsing.
+void AddFlags(CLI::App& app, Options& options);
+
+// Checks what a flag alone cannot be checked for; INVALID_ARGUMENT names the flag, the value and the range.
+absl::Status Validate(const Options& options);
+
+}  // namespace smartbatch::classifier

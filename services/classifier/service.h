@@ -1,0 +1,53 @@
+// The gRPC service: takes calls and lets each be served.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include <grpcpp/support/server_callback.h>
+
+#include "services/classifier/batch_runner.h"
+#include "services/classifier/call.h"
+#include "services/classifier/metrics.h"
+#include "services/classifier/options.h"
+#include "smartbatch/classifier/v1/classifier.grpc.pb.h"
+
+namespace smartbatch::classifier {
+
+using RawService = v1::ClassifierService::WithRawCallbackMethod_Classify<v1::ClassifierService::Service>;
+
+// Thread safe. No call blocks a thread of gRPC: a batch takes its time in a slot of the runner. Its server must have
+// been shut down before it is destroyed.
+class Service final : public RawService {
+ public:
+  // The options must be valid; the metrics must outlive it.
+  Service(const Options& options, Metrics& metrics);
+
+  using RawService::Classify;
+  grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
+
+  // From now on every new call is refused with UNAVAILABLE; those that are there go on.
+  void RefuseCalls() { refusing_ = true; }
+  // Ends every call that is there, with UNAVAILABLE.
+  void AbandonCalls() { runner_.CancelAll(); }
+  // Waits until no call is left, at most `timeout`, and answers how many are.
+  std::size_t WaitForCalls(std::chrono::milliseconds timeout);
+
+ private:
+  void CallEnded();
+
+  BatchRunner runner_;
+  const Serving serving_;
+  std::atomic<bool> refusing_ = false;  // set by main and read by every call; no other data hangs on it
+  std::atomic<std::uint64_t> next_batch_number_ = 0;
+  std::mutex mutex_;
+  std::condition_variable call_ended_;
+  std::size_t calls_ = 0;  // guarded by mutex_
+};
+
+}  // namespace smartbatch::classifier

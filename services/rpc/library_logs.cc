@@ -1,0 +1,31 @@
+#include "services/rpc/library_logs.h"
+
+#include <string>
+#include <string_view>
+
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
+#include <spdlog/spdlog.h>
+
+namespace smartbatch::rpc {
+namespace {
+
+void LogOfGrpc(gpr_log_func_args* line) {
+  const bool reported_elsewhere = std::string_view(line->file).find("chttp2_server") != std::string_view::npos;
+  const bool is_error = line->severity == GPR_LOG_SEVERITY_ERROR;
+  const auto level = is_error && !reported_elsewhere ? spdlog::level::warn : spdlog::level::debug;
+  spdlog::log(level, "gRPC: {}", line->message);
+}
+
+void LogOfProtobuf(google::protobuf::LogLevel, const char*, int, const std::string& message) {
+  spdlog::debug("protobuf: {}", message);
+}
+
+}  // namespace
+
+void TakeOverLibraryLogs() {
+  gpr_set_log_function(LogOfGrpc);
+  google::protobuf::SetLogHandler(LogOfProtobuf);
+}
+
+}  // namespace smartbatch::rpc

@@ -1,0 +1,44 @@
+// One address that a gRPC server listens on, with what every server of the project offers there: health and reflection.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include "absl/status/statusor.h"
+
+namespace smartbatch::rpc {
+
+// Use: make it, register services and completion queues on builder(), Start() once, then ask address().
+// Not thread safe. The server program must link smartbatch_health_proto, else reflection cannot name the health
+// service.
+class Listener {
+ public:
+  // `address` is host:port; port 0 asks the system for a free one. The port is not shared with any other process.
+  explicit Listener(std::string address,
+                    std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials());
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  grpc::ServerBuilder& builder() { return *builder_; }
+
+  // Builds and starts the server; UNAVAILABLE, naming the address, where it cannot be bound.
+  absl::StatusOr<std::unique_ptr<grpc::Server>> Start();
+
+  // host:port, after Start() with the port that was bound.
+  const std::string& address() const { return address_; }
+
+ private:
+  std::string address_;
+  int bound_port_ = 0;
+  std::unique_ptr<grpc::ServerBuilder> builder_;
+};
+
+// The host of `host:port` with another port.
+std::string WithPort(const std::string& host_port, int port);
+
+}  // namespace smartbatch::rpc
