@@ -97,7 +97,7 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   ++outcomes_.offered;
   if (const std::optional<RejectReason> reason = ReasonToReject(arrival, now)) {
     ++outcomes_.by_outcome[static_cast<std::size_t>(Outcome::kRejected)];
-    if (observer_ != nullptr) observer_->Rejected(arrival.customer, strategy_.specification->name, *reason);
+    if (observer_ != nullptr) observer_->Rejected(arrival.customer, DecidingStrategy(), *reason);
     // A full queue has room again after one answer; a tenth of it is a better moment to return.
     Duration retry_after = EstimatedDrain(1 + options_.max_queued_requests / 10);
     if (*reason == RejectReason::kCustomerQueueFull) {
@@ -176,7 +176,7 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
   batch.timeout =
       std::max(options_.batch_timeout_minimum, FromSeconds(options_.batch_timeout_factor * batch.predicted_seconds));
   batch.reason = selection_.reason();
-  batch.strategy = strategy_.specification->name;
+  batch.strategy = DecidingStrategy();
   batch.dispatched = occasion.now;
   batch.members.reserve(members.size());
   for (const PendingSequence* const sequence : members) {
@@ -220,7 +220,7 @@ void Scheduler::ChargeMembers(const Occasion& occasion) {
     if (charges_[i] <= 0) continue;
     Customer& customer = *selection_.members()[i]->request->customer;
     customers_.Charge(customer, charges_[i]);
-    if (observer_ != nullptr) observer_->Charged(customer, strategy_.specification->name, charges_[i]);
+    if (observer_ != nullptr) observer_->Charged(customer, DecidingStrategy(), charges_[i]);
   }
 }
 
@@ -324,8 +324,7 @@ void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status st
   finished.customer = customer.name;
   finished.arrival = request.arrival;
   if (!request.last_strategy.empty()) finished.last_dispatch = request.last_dispatch;
-  finished.strategy =
-      request.last_strategy.empty() ? std::string_view(strategy_.specification->name) : request.last_strategy;
+  finished.strategy = request.last_strategy.empty() ? DecidingStrategy() : request.last_strategy;
   finished.finish = now;
   finished.batch_sizes.assign(request.batch_sizes.begin(), request.batch_sizes.end());
   ++outcomes_.by_outcome[static_cast<std::size_t>(outcome)];
@@ -393,22 +392,32 @@ void Scheduler::Close(Time now, Effects& effects) {
 // --- Steering ---
 
 void Scheduler::StartStrategy(const StrategySpecification& specification, Parameters parameters) {
-  const std::string_view previous =
-      strategy_.specification == nullptr ? std::string_view() : std::string_view(strategy_.specification->name);
+  const std::string_view previous = strategy_.specification == nullptr ? std::string_view() : DecidingStrategy();
   // The old object unlinks everything when it goes; only then can the new one link it.
   strategy_.object.reset();
   strategy_.specification = &specification;
   strategy_.parameters = std::move(parameters);
   strategy_.object = specification.make(StrategyEnvironment{pending_, customers_, backends_, options_.max_batch_size},
                                         strategy_.parameters);
-  for (PendingRequest* request = pending_.Oldest(); request != nullptr; request = pending_.Younger(*request)) {
-    request->customer->strategy_key = 0;
-  }
-  for (PendingRequest* request = pending_.Oldest(); request != nullptr; request = pending_.Younger(*request)) {
-    strategy_.object->Add(*request, false);
-  }
+  TellOfEverything(pending_, *strategy_.object);
   ++generation_;
-  if (observer_ != nullptr) observer_->StrategyChanged(previous, specification.name);
+  if (observer_ != nullptr) observer_->StrategyChanged(previous, DecidingStrategy());
+}
+
+absl::Status Scheduler::Follow(std::string_view name) {
+  const StrategySpecification* const specification = FindStrategy(name);
+  const std::string_view previous = DecidingStrategy();
+  if (specification == nullptr || !strategy_.object->Follow(*specification)) {
+    return absl::FailedPreconditionError(absl::StrCat("strategy '", strategy_.specification->name, "' cannot follow '",
+                                                      absl::string_view(name.data(), name.size()), "'"));
+  }
+  if (observer_ != nullptr) observer_->StrategyChanged(previous, specification->name);
+  return absl::OkStatus();
+}
+
+std::string_view Scheduler::DecidingStrategy() const {
+  const std::string_view following = strategy_.object->Following();
+  return following.empty() ? std::string_view(strategy_.specification->name) : following;
 }
 
 absl::StatusOr<StrategyChange> Scheduler::SetStrategy(const StrategyChoice& choice, std::uint64_t expected_generation,

@@ -133,10 +133,15 @@ class Scheduler {
   // where expected_generation is not 0 and not the current one. With validate_only nothing changes.
   absl::StatusOr<StrategyChange> SetStrategy(const StrategyChoice& choice, std::uint64_t expected_generation = 0,
                                              bool validate_only = false);
+  // For a strategy that leaves the choice to another one (`adaptive`): which one it follows from now on.
+  // FAILED_PRECONDITION where the active strategy follows nobody, or not that one.
+  absl::Status Follow(std::string_view name);
   void ConfigureCustomer(std::string_view name, const CustomerPolicy& policy);
 
   // --- What is ---
   StrategyChoice strategy() const;
+  // The strategy that chooses the batches: the active one, or the one that it follows. Lives as long as the program.
+  std::string_view DecidingStrategy() const;
   std::uint64_t generation() const { return generation_; }
   const PendingSet& pending() const { return pending_; }
   const CustomerAccounts& customers() const { return customers_; }

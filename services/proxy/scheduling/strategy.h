@@ -32,6 +32,8 @@ struct Occasion {
   CostModel cost;
 };
 
+struct StrategySpecification;
+
 // Chooses what goes into the next batch.
 //
 // The scheduler owns the pending set and the customers' accounts; a strategy reads them, and keeps indexes of
@@ -62,18 +64,29 @@ class Strategy {
 
   // The batch chosen last has been dispatched at this predicted cost, in seconds.
   virtual void Dispatched(const Occasion& occasion, const Selection& selection, double cost_seconds);
+
+  // For a strategy that leaves the choice to another one: the name of that one, under which batches are counted; empty
+  // for every other strategy.
+  virtual std::string_view Following() const { return {}; }
+  // Leaves the choice to that strategy from now on; false where this strategy leaves it to nobody.
+  virtual bool Follow(const StrategySpecification& specification);
 };
+
+// A new strategy object has been made: tells it of everything that waits, in the order of arrival.
+void TellOfEverything(const PendingSet& pending, Strategy& strategy);
 
 // --- Parameters ---
 
-// One number that can be set. Switches are 0 and 1 and may be written true and false.
+// One number that can be set. Switches are 0 and 1 and may be written true and false; of a choice the number is the
+// place in the list of names.
 struct ParameterSpecification {
   std::string name;
   std::string description;
   double default_value = 0;
   double minimum = 0;
   double maximum = 0;
-  enum class Kind : std::uint8_t { kNumber, kInteger, kSwitch } kind = Kind::kNumber;
+  enum class Kind : std::uint8_t { kNumber, kInteger, kSwitch, kChoice } kind = Kind::kNumber;
+  std::vector<std::string> choices = {};
 };
 
 // A value for each parameter of a strategy, defaults included.

@@ -1,5 +1,6 @@
 #include "services/proxy/scheduling/strategy_registry.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -23,6 +24,11 @@ std::optional<double> ParseValue(const ParameterSpecification& specification, co
     if (!absl::SimpleAtob(text, &on)) return std::nullopt;
     return on ? 1.0 : 0.0;
   }
+  if (specification.kind == ParameterSpecification::Kind::kChoice) {
+    const auto found = std::find(specification.choices.begin(), specification.choices.end(), text);
+    if (found == specification.choices.end()) return std::nullopt;
+    return static_cast<double>(found - specification.choices.begin());
+  }
   double value = 0;
   if (!absl::SimpleAtod(text, &value) || !std::isfinite(value)) return std::nullopt;
   const bool integer = specification.kind == ParameterSpecification::Kind::kInteger;
@@ -33,6 +39,9 @@ std::optional<double> ParseValue(const ParameterSpecification& specification, co
 
 std::string Range(const ParameterSpecification& specification) {
   if (specification.kind == ParameterSpecification::Kind::kSwitch) return "true or false";
+  if (specification.kind == ParameterSpecification::Kind::kChoice) {
+    return absl::StrCat("one of ", absl::StrJoin(specification.choices, ", "));
+  }
   return absl::StrCat(specification.kind == ParameterSpecification::Kind::kInteger ? "a whole number" : "a number",
                       " from ", FormatValue(specification, specification.minimum), " to ",
                       FormatValue(specification, specification.maximum));
@@ -43,11 +52,21 @@ std::string Range(const ParameterSpecification& specification) {
 double Parameters::operator[](std::string_view name) const { return values_.find(name)->second; }
 
 void Strategy::Dispatched(const Occasion&, const Selection&, double) {}
+bool Strategy::Follow(const StrategySpecification&) { return false; }
+
+void TellOfEverything(const PendingSet& pending, Strategy& strategy) {
+  for (PendingRequest* request = pending.Oldest(); request != nullptr; request = pending.Younger(*request)) {
+    request->customer->strategy_key = 0;
+  }
+  for (PendingRequest* request = pending.Oldest(); request != nullptr; request = pending.Younger(*request)) {
+    strategy.Add(*request, false);
+  }
+}
 
 const std::vector<StrategySpecification>& AllStrategies() {
   static const auto* const all = new std::vector<StrategySpecification>{
       FcfsSpecification(),      SjfSpecification(),     FairSpecification(),         SjfAgingSpecification(),
-      FairTiersSpecification(), DensitySpecification(), WeightedFairSpecification(),
+      FairTiersSpecification(), DensitySpecification(), WeightedFairSpecification(), AdaptiveSpecification(),
   };
   return *all;
 }
@@ -103,6 +122,9 @@ absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice) {
 
 std::string FormatValue(const ParameterSpecification& specification, double value) {
   if (specification.kind == ParameterSpecification::Kind::kSwitch) return value != 0 ? "true" : "false";
+  if (specification.kind == ParameterSpecification::Kind::kChoice) {
+    return specification.choices[static_cast<std::size_t>(value)];
+  }
   char text[32];
   const std::to_chars_result written = std::to_chars(text, text + sizeof text, value);
   return std::string(text, written.ptr);

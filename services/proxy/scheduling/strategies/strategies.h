@@ -12,5 +12,6 @@ StrategySpecification SjfAgingSpecification();
 StrategySpecification FairTiersSpecification();
 StrategySpecification DensitySpecification();
 StrategySpecification WeightedFairSpecification();
+StrategySpecification AdaptiveSpecification();
 
 }  // namespace smartbatch::scheduling

@@ -1,0 +1,80 @@
+#include <memory>
+#include <string_view>
+
+#include "services/proxy/scheduling/strategies/strategies.h"
+#include "services/proxy/scheduling/strategy_registry.h"
+
+namespace smartbatch::scheduling {
+namespace {
+
+// Leaves the choice to whichever other strategy would have served the last minutes best.
+//
+// The strategy itself only passes on what it is told, to the one it follows (`density` at first). Which one to follow
+// is found outside the core, where there is time for it: the arrivals of the last window_seconds are replayed
+// through the simulator under every other strategy, and Scheduler::Follow is called when one is better by min_gain,
+// after min_dwell_seconds at the earliest (portfolio scheduling by simulation: Deng et al., "A Periodic Portfolio
+// Scheduler for Scientific Computing in the Data Center", 2013). The bounds are those of the strategy that it follows.
+class Adaptive final : public Strategy {
+ public:
+  explicit Adaptive(const StrategyEnvironment& environment) : environment_(environment) {
+    Make(*FindStrategy("density"));
+  }
+
+  void Add(PendingRequest& request, bool again) override { followed_->Add(request, again); }
+  void Remove(PendingRequest& request) override { followed_->Remove(request); }
+  void Select(const Occasion& occasion, Selection& selection) override { followed_->Select(occasion, selection); }
+  void Dispatched(const Occasion& occasion, const Selection& selection, double cost_seconds) override {
+    followed_->Dispatched(occasion, selection, cost_seconds);
+  }
+
+  std::string_view Following() const override { return specification_->name; }
+  bool Follow(const StrategySpecification& specification) override {
+    if (specification.name == AdaptiveSpecification().name) return false;
+    if (&specification == specification_) return true;
+    Make(specification);
+    TellOfEverything(environment_.pending, *followed_);
+    return true;
+  }
+
+ private:
+  void Make(const StrategySpecification& specification) {
+    // The old one unlinks everything when it goes.
+    followed_.reset();
+    specification_ = &specification;
+    followed_ = specification.make(environment_, *ParseParameters(specification, {}));
+  }
+
+  const StrategyEnvironment environment_;
+  const StrategySpecification* specification_ = nullptr;
+  std::unique_ptr<Strategy> followed_;
+};
+
+}  // namespace
+
+StrategySpecification AdaptiveSpecification() {
+  using Kind = ParameterSpecification::Kind;
+  return {
+      "adaptive",
+      "Follows the strategy that would have served the last minutes of real arrivals best, found by replaying them "
+      "through the simulator.",
+      {
+          {"objective",
+           "What is to be small: the mean, the 99th percentile, that of the worst customer, or the gap "
+           "between the customers' counters.",
+           0,
+           0,
+           3,
+           Kind::kChoice,
+           {"mean", "p99", "worst_customer_p99", "fairness"}},
+          {"window_seconds", "How much of the past is replayed, in seconds.", 120, 5, 3600},
+          {"interval_seconds", "How often it is replayed, in seconds.", 15, 1, 3600},
+          {"min_dwell_seconds", "The shortest time between two switches, in seconds.", 60, 0, 86'400},
+          {"min_gain", "The least gain that is worth a switch, as a share of the objective.", 0.1, 0, 1},
+      },
+      [](const StrategyEnvironment& environment, const Parameters&) -> std::unique_ptr<Strategy> {
+        return std::make_unique<Adaptive>(environment);
+      },
+  };
+}
+
+}  // namespace smartbatch::scheduling
