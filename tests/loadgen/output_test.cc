@@ -1,0 +1,170 @@
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tools/loadgen/analysis/analysis.h"
+#include "tools/loadgen/output/child_process.h"
+#include "tools/loadgen/output/json_report.h"
+#include "tools/loadgen/output/plot.h"
+#include "tools/loadgen/output/progress.h"
+#include "tools/loadgen/output/requests_csv.h"
+#include "tools/loadgen/output/result_folder.h"
+#include "tools/loadgen/output/text_report.h"
+#include "tools/loadgen/output/text_table.h"
+
+namespace smartbatch::loadgen {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+class OutputTest : public ::testing::Test {
+ protected:
+  OutputTest() {
+    std::string name = (fs::temp_directory_path() / "loadgen-output-XXXXXX").string();
+    path_ = mkdtemp(name.data());
+  }
+  ~OutputTest() override { fs::remove_all(path_); }
+
+  std::vector<std::string> FileNames() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(path_)) names.push_back(entry.path().filename().string());
+    return names;
+  }
+
+  fs::path path_;
+};
+
+ResultSet MakeResults() {
+  ResultSet results;
+  results.provenance.verb = "compare";
+  results.provenance.command = "loadgen compare --seed 4";
+  results.provenance.workloads["two"] = "a workload of two";
+  results.provenance.environment = {{"system", "a machine"}};
+  for (const char* const strategy : {"fcfs", "sjf"}) {
+    Block block;
+    block.workload = "two";
+    block.strategy = {strategy, {{"linger_ms", "50"}}};
+    block.start = std::chrono::seconds(results.blocks.size() * 10);
+    block.measured = std::chrono::seconds(10);
+    block.customers = {"A", "B"};
+    for (int i = 0; i < 60; ++i) {
+      RequestRecord record;
+      record.customer = static_cast<std::uint32_t>(i % 2);
+      record.sequences = 1;
+      record.scheduled = milliseconds(100 * i);
+      record.sent = record.scheduled;
+      record.done = record.scheduled + milliseconds(5 + i);
+      block.records.push_back(record);
+    }
+    block.records.back().status_code = 4;
+    block.messages[4] = "deadline \"passed\"";
+    results.blocks.push_back(block);
+  }
+  return results;
+}
+
+TEST(TextTable, AlignsTextToTheLeftAndNumbersToTheRight) {
+  TextTable table({"name", "ms"});
+  table.AddRow({"größe", "1.50"});
+  table.AddRow({"b", "120.25"});
+  EXPECT_EQ(table.ToString(), "name       ms\n-------------\ngröße    1.50\nb      120.25\n");
+}
+
+TEST(TextReport, HasItsPartsInOrder) {
+  const ResultSet results = MakeResults();
+  const std::string report = TextReport(results, Analyze(results));
+  std::size_t last = 0;
+  for (const char* const part : {"VERDICT", "VALID", "WORKLOAD two", "std dev", "GENERATOR", "ENVIRONMENT", "a machine",
+                                 "TO REPEAT", "loadgen compare --seed 4"}) {
+    const std::size_t found = report.find(part, last);
+    ASSERT_NE(found, std::string::npos) << part << " is missing or too early in\n" << report;
+    last = found;
+  }
+  EXPECT_THAT(report, HasSubstr("fcfs: 1 x DEADLINE_EXCEEDED, first: deadline \"passed\""));
+}
+
+TEST(JsonReport, HoldsTheFiguresAndNullForWhatIsUnknown) {
+  const ResultSet results = MakeResults();
+  const auto json = nlohmann::json::parse(JsonReport(results, Analyze(results)));
+  EXPECT_EQ(json["schema_version"], 1);
+  const auto& fcfs = json["workloads"][0]["strategies"][0];
+  EXPECT_EQ(fcfs["strategy"], "fcfs");
+  EXPECT_EQ(fcfs["all"]["answered"], 59);
+  EXPECT_DOUBLE_EQ(fcfs["all"]["latency_ms"]["mean"], 34);
+  EXPECT_EQ(fcfs["all"]["latency_ms"]["median"], 34);
+  EXPECT_TRUE(fcfs["all"]["latency_ms"]["p99"].is_null());
+  EXPECT_EQ(fcfs["failures"][0]["code"], "DEADLINE_EXCEEDED");
+  EXPECT_EQ(fcfs["groups"].size(), 2U);
+}
+
+TEST(RequestsCsv, HasALineForEachRequest) {
+  std::ostringstream out;
+  WriteRequestsCsv(MakeResults(), out);
+  const std::string text = out.str();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1 + 2 * 60);
+  EXPECT_THAT(text, HasSubstr("\n1,two,fcfs,1,A,1,0.000000,0.000000,5.000000,5.000000,OK,"));
+  EXPECT_THAT(text, HasSubstr(",DEADLINE_EXCEEDED,"));
+}
+
+TEST_F(OutputTest, AFileThatFailsLeavesNothingBehind) {
+  const auto folder = ResultFolder::Open(path_ / "results");
+  ASSERT_TRUE(folder.ok());
+  const absl::Status status = folder->Produce("picture.png", [](const fs::path& temporary) {
+    std::ofstream(temporary) << "half";
+    return absl::InternalError("the other half failed");
+  });
+  EXPECT_FALSE(status.ok());
+  EXPECT_TRUE(fs::is_empty(path_ / "results"));
+}
+
+TEST_F(OutputTest, AFileOfThatNameIsReplacedWhole) {
+  const auto folder = ResultFolder::Open(path_);
+  ASSERT_TRUE(folder.ok());
+  ASSERT_TRUE(folder->Write("summary.txt", "old and long").ok());
+  ASSERT_TRUE(folder->Write("summary.txt", "new").ok());
+  EXPECT_THAT(FileNames(), UnorderedElementsAre("summary.txt"));
+  EXPECT_EQ(fs::file_size(path_ / "summary.txt"), 3U);
+}
+
+TEST_F(OutputTest, AResultFolderThatIsAFileIsRefused) {
+  std::ofstream(path_ / "file") << "x";
+  EXPECT_EQ(ResultFolder::Open(path_ / "file").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(OutputTest, ThePictureIsDrawnWithItsScriptAndDataBeside) {
+  if (!RunProcess({"gnuplot", "--version"}, "/").ok()) GTEST_SKIP() << "gnuplot is not installed";
+  const ResultSet results = MakeResults();
+  const auto folder = ResultFolder::Open(path_);
+  ASSERT_TRUE(folder.ok());
+  const absl::Status drawn = DrawPlot(results, Analyze(results), "x_latency_comparison", *folder);
+  ASSERT_TRUE(drawn.ok()) << drawn;
+  EXPECT_THAT(FileNames(), UnorderedElementsAre("x_latency_comparison.png", "x_latency_comparison.svg",
+                                                "x_latency_comparison.gp", "x_latency_comparison.dat"));
+  std::string magic(8, ' ');
+  std::ifstream(path_ / "x_latency_comparison.png", std::ios::binary).read(magic.data(), 8);
+  EXPECT_EQ(magic, "\x89PNG\r\n\x1A\n");
+}
+
+TEST(ChildProcess, TellsExitCodeAndOutput) {
+  const auto outcome = RunProcess({"/bin/sh", "-c", "pwd; echo problem >&2; exit 7"}, "/");
+  ASSERT_TRUE(outcome.ok());
+  EXPECT_EQ(outcome->exit_code, 7);
+  EXPECT_EQ(outcome->output, "/\nproblem\n");
+  EXPECT_FALSE(RunProcess({"no-such-program-anywhere"}, "/").ok());
+}
+
+TEST(ProgressLine, SaysHowFarItIs) {
+  EXPECT_EQ(ProgressLine({"block 2/6  two-customers  sjf", 12, 32, 3.54, {50, 45, 2, 18.25, 333}}),
+            "block 2/6  two-customers  sjf  12/32 s  3.5 answers/s  3 in flight  p50 18.2 ms  p99 333.0 ms  2 errors");
+}
+
+}  // namespace
+}  // namespace smartbatch::loadgen

@@ -1,0 +1,250 @@
+// The program as people call it: exit codes, messages, files.
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/loadgen/scripted_proxy.h"
+#include "tests/support/process.h"
+#include "tools/loadgen/output/child_process.h"
+
+namespace smartbatch::loadgen {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class ProgramTest : public ::testing::Test {
+ protected:
+  ProgramTest() {
+    std::string name = (fs::temp_directory_path() / "loadgen-program-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+  }
+  ~ProgramTest() override { fs::remove_all(folder_); }
+
+  // Runs loadgen to its end; standard output and error come together.
+  ProcessOutcome Loadgen(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), SMARTBATCH_BIN_DIR "/loadgen");
+    const auto outcome = RunProcess(arguments, folder_);
+    EXPECT_TRUE(outcome.ok()) << outcome.status();
+    return outcome.value_or(ProcessOutcome{-1, ""});
+  }
+
+  std::vector<std::string> FilesEndingIn(const std::string& end) const {
+    std::vector<std::string> names;
+    if (!fs::exists(folder_ / "results")) return names;
+    for (const auto& entry : fs::directory_iterator(folder_ / "results")) {
+      const std::string name = entry.path().filename().string();
+      if (name.ends_with(end)) names.push_back(name);
+    }
+    return names;
+  }
+
+  nlohmann::json Summary() const {
+    const auto names = FilesEndingIn("_summary.json");
+    EXPECT_EQ(names.size(), 1U);
+    return nlohmann::json::parse(std::ifstream(folder_ / "results" / names.at(0)));
+  }
+
+  fs::path folder_;
+};
+
+std::size_t Lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+// Where nothing listens.
+constexpr char kNobody[] = "127.0.0.1:1";
+
+TEST_F(ProgramTest, CompareSwitchesMeasuresReportsAndRestores) {
+  const ScriptedProxy server([](const ReceivedCall& call) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(call.strategy == "fcfs" ? 30 : 5));
+    return grpc::Status::OK;
+  });
+  const ProcessOutcome outcome =
+      Loadgen({"compare", "--target", server.address(), "--admin-target", server.address(), "--workload",
+               "eight-and-eight", "--strategies", "fcfs,sjf", "--seconds", "1", "--warm-up-seconds", "0.1", "--repeats",
+               "2", "--max-dispatch-delay-ms", "1000"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("sjf had the lowest mean latency"));
+  EXPECT_EQ(server.active_strategy(), "fair");
+  EXPECT_EQ(server.switches().size(), 5U);
+
+  for (const char* const end : {"_summary.txt", "_summary.json", "_requests.csv", "_latency_comparison.gp"}) {
+    EXPECT_EQ(FilesEndingIn(end).size(), 1U) << end;
+  }
+  EXPECT_TRUE(FilesEndingIn(".partial").empty());
+  const nlohmann::json summary = Summary();
+  EXPECT_EQ(summary["valid"], true);
+  const auto& strategies = summary["workloads"][0]["strategies"];
+  ASSERT_EQ(strategies.size(), 2U);
+  EXPECT_NEAR(strategies[0]["all"]["latency_ms"]["mean"].get<double>(), 30, 15);
+  EXPECT_NEAR(strategies[1]["all"]["latency_ms"]["mean"].get<double>(), 5, 10);
+}
+
+TEST_F(ProgramTest, RunMeasuresTheActiveStrategy) {
+  const ScriptedProxy server;
+  const ProcessOutcome outcome =
+      Loadgen({"run", "--target", server.address(), "--admin-target", server.address(), "--workload", "seedopen",
+               "--seconds", "1", "--warm-up-seconds", "0", "--max-dispatch-delay-ms", "1000", "--rho", "2"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_TRUE(server.switches().empty());
+  const nlohmann::json summary = Summary();
+  EXPECT_EQ(summary["workloads"][0]["strategies"][0]["strategy"], "fair");
+  // What was not said is in the command too.
+  EXPECT_THAT(summary["command"].get<std::string>(), EndsWith("--rho 2 --seed 1"));
+}
+
+TEST_F(ProgramTest, TooFewSamplesAreAnInvalidRun) {
+  const ScriptedProxy server;
+  const ProcessOutcome outcome = Loadgen({"run", "--target", server.address(), "--admin-target", server.address(),
+                                          "--workload", "two-customers", "--seconds", "0.5", "--warm-up-seconds", "0"});
+  EXPECT_EQ(outcome.exit_code, 3) << outcome.output;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("INVALID"), HasSubstr("too few samples")));
+}
+
+TEST_F(ProgramTest, AGeneratorThatCannotKeepItsScheduleIsAnInvalidRun) {
+  const ScriptedProxy server;
+  const ProcessOutcome outcome =
+      Loadgen({"run", "--target", server.address(), "--admin-target", server.address(), "--workload", "eight-and-eight",
+               "--seconds", "1", "--warm-up-seconds", "0", "--max-dispatch-delay-ms", "0.001"});
+  EXPECT_EQ(outcome.exit_code, 3) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("missed its schedule"));
+}
+
+TEST_F(ProgramTest, AServerThatFailsEverythingIsAnError) {
+  const ScriptedProxy server(
+      [](const ReceivedCall&) { return grpc::Status(grpc::StatusCode::UNAVAILABLE, "no classifier"); });
+  const ProcessOutcome outcome = Loadgen({"run", "--target", server.address(), "--admin-target", server.address(),
+                                          "--seconds", "0.3", "--warm-up-seconds", "0", "--progress", "none"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("no request was answered; UNAVAILABLE: no classifier"));
+}
+
+TEST_F(ProgramTest, CtrlCEndsTheBlockWritesWhatThereIsAndRestores) {
+  const ScriptedProxy server;
+  ::smartbatch::testing::Process process(
+      "loadgen", {"compare", "--target", server.address(), "--admin-target", server.address(), "--strategies", "sjf",
+                  "--seconds", "60", "--warm-up-seconds", "0", "--results", (folder_ / "results").string()});
+  for (int i = 0; i < 500 && server.switches().empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  ASSERT_EQ(server.active_strategy(), "sjf");
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  process.Signal(SIGINT);
+  EXPECT_EQ(process.Wait(), 130);
+  EXPECT_EQ(server.active_strategy(), "fair");
+  const nlohmann::json summary = Summary();
+  EXPECT_EQ(summary["interrupted"], true);
+  EXPECT_EQ(summary["blocks"].size(), 1U);
+  EXPECT_TRUE(FilesEndingIn(".partial").empty());
+}
+
+TEST_F(ProgramTest, AServerThatDiesDuringAComparisonLeavesAnInvalidResultAndAnError) {
+  auto server = std::make_unique<ScriptedProxy>();
+  const std::jthread killer([&] {
+    for (int i = 0; i < 500 && server->switches().empty(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    server.reset();
+  });
+  const std::string address = server->address();
+  const ProcessOutcome outcome =
+      Loadgen({"compare", "--target", address, "--admin-target", address, "--workload", "eight-and-eight",
+               "--strategies", "sjf,fair", "--seconds", "1", "--warm-up-seconds", "0"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("INVALID"), HasSubstr("ended early"), HasSubstr("requests failed")));
+  EXPECT_EQ(Summary()["valid"], false);
+}
+
+TEST_F(ProgramTest, NoServerIsOneLineWithTheRemedy) {
+  for (const char* const verb : {"run", "compare"}) {
+    const ProcessOutcome outcome = Loadgen({verb, "--target", kNobody, "--admin-target", kNobody});
+    EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
+    EXPECT_THAT(outcome.output,
+                AllOf(StartsWith("loadgen: "), HasSubstr(kNobody), HasSubstr("start smartbatch-proxy")));
+    EXPECT_EQ(Lines(outcome.output), 1U) << outcome.output;
+  }
+  EXPECT_TRUE(FilesEndingIn("").empty());
+}
+
+TEST_F(ProgramTest, UnknownNamesAreAUsageErrorThatListsTheValidOnes) {
+  const ScriptedProxy server;
+  const ProcessOutcome workload = Loadgen({"run", "--workload", "nonsense"});
+  EXPECT_EQ(workload.exit_code, 2);
+  EXPECT_THAT(workload.output, AllOf(HasSubstr("'nonsense'"), HasSubstr("two-customers")));
+  const ProcessOutcome strategy =
+      Loadgen({"compare", "--target", server.address(), "--admin-target", server.address(), "--strategies", "lifo"});
+  EXPECT_EQ(strategy.exit_code, 2);
+  EXPECT_THAT(strategy.output, AllOf(HasSubstr("'lifo'"), HasSubstr("fair, fcfs, sjf")));
+  EXPECT_TRUE(server.switches().empty());
+  EXPECT_EQ(Loadgen({"nonsense"}).exit_code, 2);
+  EXPECT_EQ(Loadgen({"run", "--seconds", "-1"}).exit_code, 2);
+  EXPECT_EQ(Loadgen({"run", "--target", "nonsense"}).exit_code, 2);
+}
+
+TEST_F(ProgramTest, AResultsFolderThatCannotBeWrittenIsToldBeforeAnythingIsMeasured) {
+  const ScriptedProxy server;
+  std::ofstream(folder_ / "file") << "x";
+  const ProcessOutcome outcome = Loadgen(
+      {"compare", "--target", server.address(), "--admin-target", server.address(), "--results", "file/results"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("'file/results'"), HasSubstr("--results")));
+  EXPECT_TRUE(server.switches().empty());
+}
+
+TEST_F(ProgramTest, StrategyShowsSetsAndLists) {
+  const ScriptedProxy server;
+  EXPECT_THAT(Loadgen({"strategy", "get", "--admin-target", server.address()}).output, StartsWith("fair "));
+  const ProcessOutcome set = Loadgen({"strategy", "set", "sjf", "--admin-target", server.address()});
+  EXPECT_EQ(set.exit_code, 0);
+  EXPECT_THAT(set.output, StartsWith("fair -> sjf"));
+  EXPECT_EQ(server.active_strategy(), "sjf");
+  EXPECT_THAT(Loadgen({"strategy", "list", "--admin-target", server.address()}).output, HasSubstr("sjf (active)"));
+  EXPECT_EQ(Loadgen({"strategy", "set", "lifo", "--admin-target", server.address()}).exit_code, 2);
+  EXPECT_EQ(Loadgen({"strategy", "set", "sjf", "--param", "x", "--admin-target", server.address()}).exit_code, 2);
+}
+
+TEST_F(ProgramTest, ProbeAnswersByItsExitCode) {
+  grpc::EnableDefaultHealthCheckService(true);
+  const ScriptedProxy server;
+  const ProcessOutcome healthy = Loadgen({"probe", "--target", server.address()});
+  EXPECT_EQ(healthy.exit_code, 0) << healthy.output;
+  EXPECT_THAT(healthy.output, EndsWith(": SERVING\n"));
+  EXPECT_EQ(Loadgen({"probe", "--target", server.address(), "--service", "no.such.Service"}).exit_code, 1);
+  EXPECT_EQ(Loadgen({"probe", "--target", kNobody, "--timeout-ms", "200"}).exit_code, 1);
+}
+
+TEST_F(ProgramTest, ClassifyPrintsALineForEachPiece) {
+  const ScriptedProxy server;
+  std::ofstream(folder_ / "text.txt") << "Some prose\nof two lines.\n\nint x = 1;\n";
+  const ProcessOutcome outcome = Loadgen({"classify", "text.txt", "--target", server.address()});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output,
+              AllOf(HasSubstr("text.txt: 2 pieces"), HasSubstr("Some prose of two lines."), HasSubstr("int x = 1;")));
+  EXPECT_EQ(Loadgen({"classify", "missing.txt", "--target", server.address()}).exit_code, 2);
+  EXPECT_EQ(Loadgen({"classify", "text.txt", "--target", kNobody}).exit_code, 1);
+}
+
+TEST_F(ProgramTest, EveryVerbHasHelpWithExamples) {
+  for (const char* const verb : {"run", "compare", "strategy", "probe", "classify"}) {
+    const ProcessOutcome outcome = Loadgen({verb, "--help"});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_THAT(outcome.output, HasSubstr("Examples:\n  loadgen " + std::string(verb)));
+  }
+}
+
+}  // namespace
+}  // namespace smartbatch::loadgen

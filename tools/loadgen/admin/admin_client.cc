@@ -1,0 +1,92 @@
+#include "tools/loadgen/admin/admin_client.h"
+
+#include <chrono>
+#include <thread>
+
+#include <grpcpp/grpcpp.h>
+
+#include "absl/strings/str_cat.h"
+#include "tools/loadgen/engine/clock.h"
+
+namespace smartbatch::loadgen {
+namespace {
+
+constexpr std::chrono::seconds kCallDeadline(5);
+constexpr std::chrono::milliseconds kPollEvery(20);
+
+// Both enumerations are numbered alike.
+absl::Status ToError(const grpc::Status& status, const std::string& target) {
+  std::string message = status.error_message();
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE || status.error_code() == grpc::DEADLINE_EXCEEDED) {
+    message = absl::StrCat("no admin service answers at ", target, " (", message,
+                           "): start smartbatch-proxy or name its admin address with --admin-target");
+  } else if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    message = absl::StrCat("the server at ", target, " has no such admin service: name the proxy's admin address with ",
+                           "--admin-target");
+  }
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), message);
+}
+
+}  // namespace
+
+AdminClient::AdminClient(const std::string& target)
+    : target_(target),
+      stub_(proxy::v1::AdminService::NewStub(grpc::CreateChannel(target, grpc::InsecureChannelCredentials()))) {}
+
+template <class Method, class Request, class Response>
+absl::StatusOr<Response> AdminClient::Call(Method method, const Request& request, Response response) const {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
+  const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+  if (!status.ok()) return ToError(status, target_);
+  return response;
+}
+
+absl::StatusOr<proxy::v1::GetStrategyResponse> AdminClient::GetStrategy() const {
+  return Call(&proxy::v1::AdminService::Stub::GetStrategy, proxy::v1::GetStrategyRequest(),
+              proxy::v1::GetStrategyResponse());
+}
+
+absl::StatusOr<proxy::v1::SetStrategyResponse> AdminClient::SetStrategy(const StrategyChoice& choice,
+                                                                        const std::string& reason) const {
+  proxy::v1::SetStrategyRequest request;
+  request.set_strategy(choice.name);
+  request.set_reason(reason);
+  for (const auto& [name, value] : choice.parameters) (*request.mutable_parameters())[name] = value;
+  auto response = Call(&proxy::v1::AdminService::Stub::SetStrategy, request, proxy::v1::SetStrategyResponse());
+  if (response.ok() && response->current().name() != choice.name) {
+    return absl::FailedPreconditionError(absl::StrCat("the server confirmed strategy '", response->current().name(),
+                                                      "' where '", choice.name, "' was asked for"));
+  }
+  return response;
+}
+
+absl::StatusOr<proxy::v1::ListStrategiesResponse> AdminClient::ListStrategies() const {
+  return Call(&proxy::v1::AdminService::Stub::ListStrategies, proxy::v1::ListStrategiesRequest(),
+              proxy::v1::ListStrategiesResponse());
+}
+
+absl::StatusOr<proxy::v1::GetStatusResponse> AdminClient::GetStatus() const {
+  return Call(&proxy::v1::AdminService::Stub::GetStatus, proxy::v1::GetStatusRequest(), proxy::v1::GetStatusResponse());
+}
+
+absl::Status AdminClient::WaitUntilEmpty(Duration patience) const {
+  const Time deadline = Now() + patience;
+  for (;;) {
+    const absl::StatusOr<proxy::v1::GetStatusResponse> status = GetStatus();
+    if (!status.ok()) return status.status();
+    if (status->queued_requests() == 0 && status->batches_in_flight() == 0) return absl::OkStatus();
+    if (Now() >= deadline) {
+      return absl::DeadlineExceededError(absl::StrCat(
+          "the proxy still has ", status->queued_requests(), " requests queued and ", status->batches_in_flight(),
+          " batches in flight after ", ToSeconds(patience), " s: stop what else sends to it"));
+    }
+    std::this_thread::sleep_for(kPollEvery);
+  }
+}
+
+StrategyChoice ToChoice(const proxy::v1::Strategy& strategy) {
+  return {strategy.name(), {strategy.parameters().begin(), strategy.parameters().end()}};
+}
+
+}  // namespace smartbatch::loadgen

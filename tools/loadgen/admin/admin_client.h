@@ -1,0 +1,40 @@
+// The proxy's AdminService, as the load generator uses it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/time.h"
+#include "smartbatch/proxy/v1/admin.grpc.pb.h"
+#include "tools/loadgen/model/result_set.h"
+
+namespace smartbatch::loadgen {
+
+// Each call blocks for at most 5 seconds. An error is the server's code with its message and, where the server
+// cannot be reached, what to do about it. Thread safe.
+class AdminClient {
+ public:
+  explicit AdminClient(const std::string& target);
+
+  absl::StatusOr<proxy::v1::GetStrategyResponse> GetStrategy() const;
+  // Sets the strategy; FAILED_PRECONDITION where the server then confirms another one.
+  absl::StatusOr<proxy::v1::SetStrategyResponse> SetStrategy(const StrategyChoice& choice,
+                                                             const std::string& reason) const;
+  absl::StatusOr<proxy::v1::ListStrategiesResponse> ListStrategies() const;
+  absl::StatusOr<proxy::v1::GetStatusResponse> GetStatus() const;
+  // Waits until nothing is queued and no batch is at a backend; DEADLINE_EXCEEDED after `patience`.
+  absl::Status WaitUntilEmpty(Duration patience) const;
+
+ private:
+  template <class Method, class Request, class Response>
+  absl::StatusOr<Response> Call(Method method, const Request& request, Response response) const;
+
+  std::string target_;
+  std::unique_ptr<proxy::v1::AdminService::Stub> stub_;
+};
+
+StrategyChoice ToChoice(const proxy::v1::Strategy& strategy);
+
+}  // namespace smartbatch::loadgen

@@ -1,0 +1,51 @@
+// Are two strategies different, or is it chance? Paired differences over repeats with the same arrivals.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace smartbatch::loadgen {
+
+// A 95 % confidence interval of a mean, by Student's t.
+struct Interval {
+  double mean = 0;
+  double low = 0;
+  double high = 0;
+};
+
+// Nothing where there are fewer than two values.
+std::optional<Interval> MeanInterval(const std::vector<double>& values);
+
+// The difference first - second of one figure, over the repeats that both have.
+struct Difference {
+  std::string figure;
+  std::string unit;
+  std::string first;
+  std::string second;
+  std::size_t pairs = 0;
+  Interval interval;
+  // Two-sided, of "there is no difference", before and after Holm's correction over all the differences that
+  // are asked together.
+  double p_value = 1;
+  double corrected_p_value = 1;
+  bool significant() const { return corrected_p_value < 0.05; }
+};
+
+// One figure of one strategy, a value for each repeat, in the same order for every strategy.
+struct Series {
+  std::string strategy;
+  std::vector<double> values;
+};
+
+// Every pair of the series; none where there are fewer than two repeats. p-values are not yet corrected.
+// `resolution` is the smallest step that the figure can take (0: none): differences that come out equal because they
+// are counted in such steps are not taken for certain ones.
+std::vector<Difference> PairedDifferences(const std::string& figure, const std::string& unit,
+                                          const std::vector<Series>& series, double resolution = 0);
+
+// Holm's step-down correction (1979): the chance of even one false alarm among all of them stays below 5 %.
+void CorrectForMany(std::vector<Difference>& differences);
+
+}  // namespace smartbatch::loadgen

@@ -1,0 +1,61 @@
+#include "tools/loadgen/analysis/validity.h"
+
+#include <fmt/format.h>
+
+namespace smartbatch::loadgen {
+namespace {
+
+void CheckSchedule(const ResultSet& results, const GeneratorHealth& generator, std::vector<std::string>& defects) {
+  const double limit_ms = results.provenance.max_dispatch_delay_ms;
+  if (generator.due > 0 && generator.dispatch_delay_p99 > limit_ms) {
+    defects.push_back(fmt::format(
+        "the generator missed its schedule: 1 % of the requests left more than {:.1f} ms late (limit {:.1f} ms); "
+        "lower the rate, free the processor or raise --max-dispatch-delay-ms",
+        generator.dispatch_delay_p99, limit_ms));
+  }
+  if (generator.not_sent > 0) {
+    defects.push_back(fmt::format("{} of {} requests were due while --max-in-flight calls were open and were not sent",
+                                  generator.not_sent, generator.due));
+  }
+}
+
+void CheckSamples(const Analysis& analysis, std::vector<std::string>& defects) {
+  for (const WorkloadAnalysis& workload : analysis.workloads) {
+    for (const StrategySummary& strategy : workload.strategies) {
+      const std::uint64_t answered = strategy.requests.all.answered;
+      if (answered >= kFewestAnswers) continue;
+      defects.push_back(
+          fmt::format("too few samples: {} answers for {} under {}, at least {} are needed; "
+                      "raise --seconds or --repeats",
+                      answered, workload.workload, strategy.strategy.name, kFewestAnswers));
+    }
+  }
+}
+
+// The server names the strategy in each answer: another one than was set means that someone else switched.
+void CheckStrategies(const ResultSet& results, std::vector<std::string>& defects) {
+  for (const Block& block : results.blocks) {
+    std::uint64_t others = 0;
+    for (const RequestRecord& record : block.records) {
+      const bool other = !record.strategy.empty() && record.strategy != block.strategy.name;
+      if (block.Measures(record) && record.answered() && other) ++others;
+    }
+    if (others > 0) {
+      defects.push_back(
+          fmt::format("{} answers of a block for {} were dispatched by another strategy", others, block.strategy.name));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> FindDefects(const ResultSet& results, const Analysis& analysis) {
+  std::vector<std::string> defects;
+  CheckSchedule(results, analysis.generator, defects);
+  CheckSamples(analysis, defects);
+  CheckStrategies(results, defects);
+  for (const Block& block : results.blocks) defects.insert(defects.end(), block.defects.begin(), block.defects.end());
+  return defects;
+}
+
+}  // namespace smartbatch::loadgen

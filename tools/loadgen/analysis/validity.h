@@ -1,0 +1,17 @@
+// Whether a result may be trusted.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tools/loadgen/analysis/analysis.h"
+
+namespace smartbatch::loadgen {
+
+// A strategy with fewer answers than this has not even a median.
+inline constexpr std::uint64_t kFewestAnswers = 20;
+
+// Every reason not to trust the figures, a sentence each with what to do; empty where the result is valid.
+std::vector<std::string> FindDefects(const ResultSet& results, const Analysis& analysis);
+
+}  // namespace smartbatch::loadgen

@@ -1,0 +1,30 @@
+// One block: a workload played against the server once, from the first arrival to the last answer.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+
+#include "common/time.h"
+#include "tools/loadgen/engine/arrival_plan.h"
+#include "tools/loadgen/engine/client.h"
+#include "tools/loadgen/engine/run_recorder.h"
+
+namespace smartbatch::loadgen {
+
+struct BlockOptions {
+  // How long arrivals go on.
+  Duration length = std::chrono::seconds(30);
+  // What is due while so many are in flight is not sent but recorded as such.
+  std::uint32_t max_in_flight = 20'000;
+  // How long to wait for the last answers before they are cancelled and recorded as unfinished: longer than the
+  // calls' deadline, so that each call ends by itself. After a stop it is `interrupted_drain`.
+  Duration drain = std::chrono::seconds(32);
+  Duration interrupted_drain = std::chrono::seconds(2);
+};
+
+// Plays the plan until its end or a stop, and waits for the answers. Every request that was due is in the
+// recorder when it returns, exactly once, with its times since the start of the block.
+void PlayBlock(const BlockOptions& options, ArrivalPlan& plan, Client& client, RunRecorder& recorder,
+               const std::stop_token& stop);
+
+}  // namespace smartbatch::loadgen

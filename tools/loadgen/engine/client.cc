@@ -1,0 +1,115 @@
+#include "tools/loadgen/engine/client.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "tools/loadgen/engine/clock.h"
+
+namespace smartbatch::loadgen {
+namespace {
+
+constexpr char kCustomerKey[] = "x-customer-id";
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // Otherwise channels to one address share one connection.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+}
+
+std::chrono::system_clock::time_point WallClockAfter(Duration duration) {
+  return std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::system_clock::duration>(duration);
+}
+
+}  // namespace
+
+struct Client::Call {
+  grpc::ClientContext context;
+  proxy::v1::ProxyClassifyResponse response;
+  grpc::Status status;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<proxy::v1::ProxyClassifyResponse>> reader;
+  OnDone on_done;
+};
+
+Client::Client(const ClientOptions& options) : options_(options) {
+  for (int i = 0; i < options_.connections; ++i) {
+    channels_.push_back(MakeChannel(options_.target));
+    stubs_.push_back(proxy::v1::ProxyService::NewStub(channels_.back()));
+  }
+  for (int i = 0; i < options_.threads; ++i) {
+    workers_.push_back(std::make_unique<Worker>());
+    workers_.back()->thread = std::jthread([this, &queue = workers_.back()->queue] { TakeAnswers(queue); });
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& options, Duration patience) {
+  std::unique_ptr<Client> client(new Client(options));
+  const auto deadline = WallClockAfter(patience);
+  for (const auto& channel : client->channels_) {
+    if (!channel->WaitForConnected(deadline)) {
+      return absl::UnavailableError(absl::StrCat("no server answers at ", options.target, " within ",
+                                                 ToSeconds(patience),
+                                                 " s: start smartbatch-proxy or name its address with --target"));
+    }
+  }
+  return client;
+}
+
+Client::~Client() {
+  CancelAll();
+  WaitUntilIdle(kNever);
+  for (const auto& worker : workers_) worker->queue.Shutdown();
+}
+
+void Client::Send(const std::string& customer, const proxy::v1::ProxyClassifyRequest& request, OnDone on_done) {
+  auto call = std::make_unique<Call>();
+  call->on_done = std::move(on_done);
+  call->context.AddMetadata(kCustomerKey, customer);
+  call->context.set_deadline(WallClockAfter(options_.deadline));
+  std::uint64_t turn = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    calls_.insert(call.get());
+    turn = sent_++;
+  }
+  Call* const started = call.release();  // owned by the completion queue until TakeAnswers takes it back
+  started->reader = stubs_[turn % stubs_.size()]->AsyncProxyClassify(&started->context, request,
+                                                                     &workers_[turn % workers_.size()]->queue);
+  started->reader->Finish(&started->response, &started->status, started);
+}
+
+void Client::TakeAnswers(grpc::CompletionQueue& queue) {
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue.Next(&tag, &ok)) {
+    const Time done = Now();
+    const std::unique_ptr<Call> call(static_cast<Call*>(tag));
+    call->on_done({call->status, call->response, done});
+    const std::scoped_lock lock(mutex_);
+    calls_.erase(call.get());
+    if (calls_.empty()) idle_.notify_all();
+  }
+}
+
+std::size_t Client::in_flight() const {
+  const std::scoped_lock lock(mutex_);
+  return calls_.size();
+}
+
+bool Client::WaitUntilIdle(Time deadline) const {
+  std::unique_lock lock(mutex_);
+  const auto idle = [this] { return calls_.empty(); };
+  if (deadline != kNever) return idle_.wait_until(lock, ToSteadyClock(deadline), idle);
+  idle_.wait(lock, idle);
+  return true;
+}
+
+void Client::CancelAll() {
+  // The lock keeps the calls alive; TryCancel only asks, the end comes through the completion queue.
+  const std::scoped_lock lock(mutex_);
+  for (Call* const call : calls_) call->context.TryCancel();
+}
+
+}  // namespace smartbatch::loadgen

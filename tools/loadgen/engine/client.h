@@ -1,0 +1,83 @@
+// An asynchronous client of the proxy: any number of calls in flight on a few threads and connections.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <grpcpp/grpcpp.h>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "common/time.h"
+#include "smartbatch/proxy/v1/proxy.grpc.pb.h"
+
+namespace smartbatch::loadgen {
+
+struct ClientOptions {
+  std::string target;
+  // 1 to 1024 connections, used in turn.
+  int connections = 1;
+  // 1 to 64 threads that take the answers, each with a completion queue of its own.
+  int threads = 1;
+  // Of every call, counted from when it is sent; above 0.
+  Duration deadline = std::chrono::seconds(30);
+};
+
+// How a call ended.
+struct Answer {
+  const grpc::Status& status;
+  const proxy::v1::ProxyClassifyResponse& response;
+  // When the client's thread saw it.
+  Time done;
+};
+
+// Retries are off: every call is one attempt. All members are thread safe.
+class Client {
+ public:
+  using OnDone = absl::AnyInvocable<void(const Answer&)>;
+
+  // Connects; UNAVAILABLE where no server answers within `patience`.
+  static absl::StatusOr<std::unique_ptr<Client>> Connect(const ClientOptions& options, Duration patience);
+  // Cancels what is in flight and waits for its end.
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Sends a request; `on_done` is called exactly once, on one of the client's threads, and must not block.
+  void Send(const std::string& customer, const proxy::v1::ProxyClassifyRequest& request, OnDone on_done);
+
+  std::size_t in_flight() const;
+  // Waits until nothing is in flight, until `deadline` at the latest; true where nothing is.
+  bool WaitUntilIdle(Time deadline) const;
+  // Ends every call in flight with CANCELLED.
+  void CancelAll();
+
+ private:
+  struct Call;
+  struct Worker {
+    grpc::CompletionQueue queue;
+    std::jthread thread;
+  };
+
+  explicit Client(const ClientOptions& options);
+  void TakeAnswers(grpc::CompletionQueue& queue);
+
+  const ClientOptions options_;
+  std::vector<std::shared_ptr<grpc::Channel>> channels_;
+  std::vector<std::unique_ptr<proxy::v1::ProxyService::Stub>> stubs_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable idle_;
+  // Guarded by mutex_.
+  absl::flat_hash_set<Call*> calls_;
+  std::uint64_t sent_ = 0;
+};
+
+}  // namespace smartbatch::loadgen

@@ -1,0 +1,48 @@
+// Keeps appointments: tells which customer is due, as close to the moment as the system wakes a thread.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <queue>
+#include <stop_token>
+#include <vector>
+
+#include "common/time.h"
+
+namespace smartbatch::loadgen {
+
+// A moment that was missed is not left out and not moved: the customer is called late, with the moment as it was
+// planned, so that the delay can be measured.
+class Pacer {
+ public:
+  // Called on the thread of RunUntil, without a lock held, in the order of the moments.
+  using Due = std::function<void(std::uint32_t customer, Time moment)>;
+
+  explicit Pacer(Due due) : due_(std::move(due)) {}
+
+  // Makes an appointment. Thread safe.
+  void At(Time moment, std::uint32_t customer);
+
+  // Calls what is due until `end` (appointments at or after it are dropped) or until a stop is asked for.
+  void RunUntil(Time end, const std::stop_token& stop);
+
+ private:
+  struct Appointment {
+    Time moment;
+    std::uint32_t customer;
+    bool operator>(const Appointment& other) const {
+      return moment != other.moment ? moment > other.moment : customer > other.customer;
+    }
+  };
+
+  const Due due_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  std::priority_queue<Appointment, std::vector<Appointment>, std::greater<>> appointments_;
+  bool stopped_ = false;
+};
+
+}  // namespace smartbatch::loadgen

@@ -1,0 +1,58 @@
+// Collects the records of a block while it runs, and what can be shown of it meanwhile.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tools/loadgen/model/request_record.h"
+
+namespace smartbatch::loadgen {
+
+// What a progress line shows.
+struct LiveFigures {
+  std::uint64_t sent = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t failed = 0;
+  // Of the last answers, at most 1,000; 0 where there are none.
+  double p50_ms = 0;
+  double p99_ms = 0;
+
+  std::uint64_t in_flight() const { return sent - answered - failed; }
+};
+
+// Thread safe.
+class RunRecorder {
+ public:
+  // A request has left.
+  void CountSent();
+  // A request that was sent has ended; `message` is the server's where it failed.
+  void AddDone(RequestRecord record, const std::string& message);
+  // A request that was due could not be sent.
+  void AddNotSent(RequestRecord record);
+
+  LiveFigures Live() const;
+
+  // What was recorded, in the order of the ends; call it when the block is over.
+  std::vector<RequestRecord> TakeRecords();
+  // For each code but OK, the first message that came with it.
+  std::map<int, std::string> TakeMessages();
+
+ private:
+  static constexpr std::size_t kRecent = 1000;
+
+  mutable std::mutex mutex_;
+  // All guarded by mutex_.
+  std::vector<RequestRecord> records_;
+  std::map<int, std::string> messages_;
+  std::array<double, kRecent> recent_ms_{};
+  std::uint64_t sent_ = 0;
+  std::uint64_t answered_ = 0;
+  std::uint64_t failed_ = 0;
+};
+
+}  // namespace smartbatch::loadgen

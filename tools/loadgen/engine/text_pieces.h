@@ -1,0 +1,16 @@
+// Cuts a text into the pieces that a reader would call paragraphs or blocks.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace smartbatch::loadgen {
+
+// Pieces between blank lines, of at most `most_characters` (code points, at least 1). A longer one is cut at its
+// last line end or blank within the limit, else at the limit. INVALID_ARGUMENT where the text is not valid UTF-8.
+absl::StatusOr<std::vector<std::string>> CutIntoPieces(const std::string& text, std::size_t most_characters);
+
+}  // namespace smartbatch::loadgen

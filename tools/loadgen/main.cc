@@ -1,0 +1,29 @@
+// loadgen: drives customers against the proxy, compares its strategies, and asks it simple things.
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "common/program/flags.h"
+#include "tools/loadgen/verbs/verbs.h"
+
+int main(int argc, char** argv) {
+  using namespace smartbatch;
+
+  CLI::App program("Drives load against the smart batching proxy and compares its strategies", "loadgen");
+  program.set_version_flag("--version", std::string(SMARTBATCH_VERSION));
+  program.require_subcommand(1);
+  program.footer(
+      "Exit codes: 0 fine; 1 the run failed; 2 wrong usage; 3 measured, but the figures must not be trusted;\n"
+      "130 interrupted, what there is was written.\n"
+      "Every verb has --help with examples. Flags with (Env:...) can be set in the environment.\n");
+  const std::vector<loadgen::Verb> verbs = {loadgen::AddRun(program),      loadgen::AddCompare(program),
+                                            loadgen::AddSimulate(program), loadgen::AddStrategy(program),
+                                            loadgen::AddProbe(program),    loadgen::AddClassify(program)};
+  int exit_code = 0;
+  if (program::ParseOrExit(program, argc, argv, exit_code)) return exit_code;
+  for (const loadgen::Verb& verb : verbs) {
+    if (verb.app->parsed()) return verb.run(std::vector<std::string>(argv, argv + argc));
+  }
+  return program::kExitUsage;
+}

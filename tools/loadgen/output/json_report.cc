@@ -1,0 +1,147 @@
+#include "tools/loadgen/output/json_report.h"
+
+#include <nlohmann/json.hpp>
+
+namespace smartbatch::loadgen {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json OrNull(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+Json ToJson(const Slice& slice) {
+  const LatencySummary& latency = slice.latency;
+  const bool any = latency.count > 0;
+  return {{"name", slice.name},
+          {"due", slice.due},
+          {"answered", slice.answered},
+          {"failed", slice.failed()},
+          {"answered_per_second", slice.answered_per_second},
+          {"latency_ms",
+           {{"count", latency.count},
+            {"mean", any ? Json(latency.mean) : Json(nullptr)},
+            {"median", OrNull(latency.p50)},
+            {"standard_deviation", any ? Json(latency.standard_deviation) : Json(nullptr)},
+            {"min", any ? Json(latency.minimum) : Json(nullptr)},
+            {"max", any ? Json(latency.maximum) : Json(nullptr)},
+            {"p50", OrNull(latency.p50)},
+            {"p90", OrNull(latency.p90)},
+            {"p95", OrNull(latency.p95)},
+            {"p99", OrNull(latency.p99)},
+            {"p99_9", OrNull(latency.p999)}}}};
+}
+
+Json ToJson(const std::vector<Slice>& slices) {
+  Json list = Json::array();
+  for (const Slice& slice : slices) list.push_back(ToJson(slice));
+  return list;
+}
+
+Json ToJson(const StrategySummary& strategy) {
+  Json failures = Json::array();
+  for (const auto& [code, count] : strategy.failures) {
+    const auto message = strategy.messages.find(code);
+    failures.push_back({{"code", StatusName(code)},
+                        {"count", count},
+                        {"first_message", message == strategy.messages.end() ? "" : message->second}});
+  }
+  Json repeats = Json::array();
+  for (const RepeatSummary& repeat : strategy.repeats) {
+    repeats.push_back(
+        {{"repeat", repeat.repeat}, {"all", ToJson(repeat.requests.all)}, {"groups", ToJson(repeat.requests.groups)}});
+  }
+  return {{"strategy", strategy.strategy.name},
+          {"parameters", strategy.strategy.parameters},
+          {"measured_seconds", strategy.measured_seconds},
+          {"sequences_per_batch", strategy.sequences_per_batch},
+          {"batches_per_second", strategy.batches_per_second},
+          {"all", ToJson(strategy.requests.all)},
+          {"groups", ToJson(strategy.requests.groups)},
+          {"customers", ToJson(strategy.requests.customers)},
+          {"failures", failures},
+          {"repeats", repeats}};
+}
+
+Json ToJson(const Difference& difference) {
+  return {{"figure", difference.figure},
+          {"unit", difference.unit},
+          {"first", difference.first},
+          {"second", difference.second},
+          {"pairs", difference.pairs},
+          {"mean", difference.interval.mean},
+          {"low_95", difference.interval.low},
+          {"high_95", difference.interval.high},
+          {"p_value", difference.p_value},
+          {"p_value_holm", difference.corrected_p_value},
+          {"significant", difference.significant()}};
+}
+
+Json ToJson(const WorkloadAnalysis& workload, const Provenance& provenance) {
+  const auto description = provenance.workloads.find(workload.workload);
+  Json strategies = Json::array();
+  for (const StrategySummary& strategy : workload.strategies) strategies.push_back(ToJson(strategy));
+  Json differences = Json::array();
+  for (const Difference& difference : workload.differences) differences.push_back(ToJson(difference));
+  return {{"workload", workload.workload},
+          {"description", description == provenance.workloads.end() ? "" : description->second},
+          {"verdict", workload.verdict},
+          {"strategies", strategies},
+          {"differences", differences}};
+}
+
+Json ToJson(const GeneratorHealth& generator) {
+  return {{"due", generator.due},
+          {"not_sent", generator.not_sent},
+          {"unfinished", generator.unfinished},
+          {"dispatch_delay_ms",
+           {{"p50", generator.dispatch_delay_p50},
+            {"p99", generator.dispatch_delay_p99},
+            {"max", generator.dispatch_delay_maximum}}},
+          {"cpu_microseconds_per_request", generator.cpu_microseconds_per_request},
+          {"cpu_share", generator.cpu_share}};
+}
+
+Json BlocksToJson(const std::vector<Block>& blocks) {
+  Json list = Json::array();
+  for (const Block& block : blocks) {
+    list.push_back({{"workload", block.workload},
+                    {"strategy", block.strategy.name},
+                    {"repeat", block.repeat},
+                    {"seed", block.seed},
+                    {"start_seconds", ToSeconds(block.start)},
+                    {"warm_up_seconds", ToSeconds(block.warm_up)},
+                    {"measured_seconds", ToSeconds(block.measured)},
+                    {"interrupted", block.interrupted},
+                    {"requests", block.records.size()}});
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string JsonReport(const ResultSet& results, const Analysis& analysis) {
+  const Provenance& provenance = results.provenance;
+  Json workloads = Json::array();
+  for (const WorkloadAnalysis& workload : analysis.workloads) workloads.push_back(ToJson(workload, provenance));
+  Json environment = Json::object();
+  for (const auto& [label, value] : provenance.environment) environment[label] = value;
+  const Json report = {{"schema_version", kSummarySchemaVersion},
+                       {"verb", provenance.verb},
+                       {"stamp", provenance.stamp},
+                       {"started_at", provenance.started_at},
+                       {"target", provenance.target},
+                       {"seed", provenance.seed},
+                       {"text", provenance.text_origin},
+                       {"valid", analysis.valid()},
+                       {"defects", analysis.defects},
+                       {"interrupted", results.interrupted},
+                       {"workloads", workloads},
+                       {"generator", ToJson(analysis.generator)},
+                       {"blocks", BlocksToJson(results.blocks)},
+                       {"environment", environment},
+                       {"command", provenance.command}};
+  // Messages come from the server and may hold anything.
+  return report.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace smartbatch::loadgen

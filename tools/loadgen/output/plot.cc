@@ -1,0 +1,56 @@
+#include "tools/loadgen/output/plot.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "absl/strings/str_cat.h"
+#include "tools/loadgen/output/child_process.h"
+#include "tools/loadgen/output/plot_data.h"
+#include "tools/loadgen/output/plot_script.h"
+
+namespace smartbatch::loadgen {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status RunGnuplot(const fs::path& folder, const std::string& script, const fs::path& png, const fs::path& svg) {
+  const std::string variables = fmt::format("png=\"{}\"; svg=\"{}\"", png.filename().string(), svg.filename().string());
+  const absl::StatusOr<ProcessOutcome> outcome = RunProcess({"gnuplot", "-e", variables, script}, folder);
+  if (!outcome.ok() || outcome->exit_code == 127) {
+    return absl::NotFoundError(
+        absl::StrCat("no picture: gnuplot is missing; apt-get install gnuplot-nox, then run gnuplot ", script, " in ",
+                     folder.string()));
+  }
+  if (outcome->exit_code != 0) return absl::InternalError(absl::StrCat("gnuplot failed: ", outcome->output));
+  return absl::OkStatus();
+}
+
+// Without the workloads that have nothing to draw.
+Analysis WhatWasAnswered(Analysis analysis) {
+  std::erase_if(analysis.workloads, [](const WorkloadAnalysis& workload) {
+    return std::all_of(workload.strategies.begin(), workload.strategies.end(),
+                       [](const StrategySummary& strategy) { return strategy.requests.all.answered == 0; });
+  });
+  return analysis;
+}
+
+}  // namespace
+
+absl::Status DrawPlot(const ResultSet& results, const Analysis& all, const std::string& stem,
+                      const ResultFolder& folder) {
+  const Analysis analysis = WhatWasAnswered(all);
+  if (analysis.workloads.empty()) return absl::NotFoundError("no picture: no request was answered");
+  const std::string script = stem + ".gp";
+  absl::Status status = folder.Write(stem + ".dat", PlotData(results, analysis));
+  if (!status.ok()) return status;
+  status = folder.Write(script, PlotScript(results, analysis, stem + ".dat", stem + ".png", stem + ".svg"));
+  if (!status.ok()) return status;
+  return folder.Produce(stem + ".png", [&](const fs::path& png) {
+    return folder.Produce(stem + ".svg",
+                          [&](const fs::path& svg) { return RunGnuplot(folder.path(), script, png, svg); });
+  });
+}
+
+}  // namespace smartbatch::loadgen

@@ -1,0 +1,17 @@
+// Draws the picture.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "tools/loadgen/analysis/analysis.h"
+#include "tools/loadgen/output/result_folder.h"
+
+namespace smartbatch::loadgen {
+
+// Writes STEM.dat and STEM.gp and has gnuplot make STEM.png and STEM.svg of them. NOT_FOUND where gnuplot is not
+// installed (data and script are there then) or where no request was answered.
+absl::Status DrawPlot(const ResultSet& results, const Analysis& analysis, const std::string& stem,
+                      const ResultFolder& folder);
+
+}  // namespace smartbatch::loadgen

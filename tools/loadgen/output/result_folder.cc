@@ -1,0 +1,52 @@
+#include "tools/loadgen/output/result_folder.h"
+
+#include <fstream>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+
+namespace smartbatch::loadgen {
+namespace fs = std::filesystem;
+
+absl::StatusOr<ResultFolder> ResultFolder::Open(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  ResultFolder folder(path);
+  const absl::Status written = folder.Write("write-test", std::string());
+  fs::remove(path / "write-test", error);
+  if (!written.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot write results to '", path.string(), "': name a writable folder with --results"));
+  }
+  return folder;
+}
+
+absl::Status ResultFolder::Produce(const std::string& name,
+                                   const std::function<absl::Status(const fs::path&)>& produce) const {
+  const fs::path temporary = path_ / absl::StrCat(".", name, ".partial");
+  absl::Status status = produce(temporary);
+  std::error_code error;
+  if (status.ok()) {
+    fs::rename(temporary, path_ / name, error);
+    if (error) status = absl::InternalError(absl::StrCat("cannot write ", name, ": ", error.message()));
+  }
+  if (!status.ok()) fs::remove(temporary, error);
+  return status;
+}
+
+absl::Status ResultFolder::Write(const std::string& name, const std::function<void(std::ostream&)>& write) const {
+  return Produce(name, [&](const fs::path& temporary) {
+    std::ofstream file(temporary, std::ios::binary);
+    write(file);
+    file.close();
+    return file ? absl::OkStatus()
+                : absl::InternalError(
+                      absl::StrCat("cannot write ", name, " in ", path_.string(), ": is the disk full?"));
+  });
+}
+
+absl::Status ResultFolder::Write(const std::string& name, const std::string& content) const {
+  return Write(name, [&](std::ostream& out) { out << content; });
+}
+
+}  // namespace smartbatch::loadgen

@@ -1,0 +1,227 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "tools/loadgen/output/text_table.h"
+#include "tools/loadgen/verbs/exit_codes.h"
+#include "tools/loadgen/verbs/interruption.h"
+#include "tools/loadgen/verbs/simulate_flags.h"
+#include "tools/loadgen/verbs/verbs.h"
+#include "tools/simulator/report.h"
+#include "tools/simulator/trace.h"
+#include "tools/simulator/workload_feed.h"
+
+namespace smartbatch::loadgen {
+namespace {
+
+// A drain longer than this share of the time of the arrivals says that a strategy did not keep up.
+constexpr double kLongDrain = 0.05;
+
+bool IsPoisson(const workload::Workload& workload) {
+  for (const workload::CustomerModel& customer : workload.customers) {
+    if (!std::holds_alternative<workload::Poisson>(customer.arrivals)) return false;
+  }
+  return true;
+}
+
+bool HasRate(const workload::Workload& workload) {
+  for (const workload::CustomerModel& customer : workload.customers) {
+    if (!std::holds_alternative<workload::ClosedLoop>(customer.arrivals)) return true;
+  }
+  return false;
+}
+
+std::string Cell(const std::optional<double>& milliseconds) {
+  return milliseconds ? fmt::format("{:.2f}", *milliseconds) : "";
+}
+
+std::string TextReport(const simulator::Scenario& scenario, const std::vector<simulator::Result>& results) {
+  const std::string load = scenario.rho > 0 ? fmt::format(" at rho {}", scenario.rho) : "";
+  std::string text =
+      fmt::format("{}{}: {} requests, seed {}, batches of {}, {} x {} slots; latencies in ms of virtual time\n\n",
+                  scenario.workload, load, scenario.requests, scenario.seed, scenario.max_batch_size, scenario.backends,
+                  scenario.slots);
+  TextTable table({"strategy", "answered", "mean", "p50", "p90", "p99", "p99.9", "max", "answers/s", "busy", "batch",
+                   "padding", "gap s", "bound"});
+  std::string notes;
+  for (const simulator::Result& result : results) {
+    const simulator::LatencyFigures& latency = result.latency_ms;
+    table.AddRow({result.strategy.name, fmt::format("{}", result.requests), Cell(latency.mean), Cell(latency.p50),
+                  Cell(latency.p90), Cell(latency.p99), Cell(latency.p999), Cell(latency.max),
+                  fmt::format("{:.2f}", result.throughput_per_second), fmt::format("{:.1f}%", 100 * result.busy_share),
+                  fmt::format("{:.2f}", result.batch_sequences_mean),
+                  fmt::format("{:.1f}%", 100 * result.padding_share),
+                  fmt::format("{:.3f}", result.fairness_gap_seconds), Cell(result.lower_bound_ms)});
+    if (result.drain_seconds > kLongDrain * result.arrival_seconds) {
+      notes += fmt::format("{} did not keep up: {:.1f} s of arrivals took {:.1f} s more to drain\n",
+                           result.strategy.name, result.arrival_seconds, result.drain_seconds);
+    }
+    const std::uint64_t unanswered = result.outcomes.offered - result.outcomes[scheduling::Outcome::kAnswered];
+    if (unanswered > 0) {
+      notes += fmt::format("{}: {} of {} requests were not answered\n", result.strategy.name, unanswered,
+                           result.outcomes.offered);
+    }
+  }
+  return text + table.ToString() + (notes.empty() ? "" : "\n" + notes);
+}
+
+// One line on a terminal that is written over.
+class ProgressLine {
+ public:
+  explicit ProgressLine(const std::string& mode)
+      : shown_(mode == "live" || (mode == "auto" && isatty(STDERR_FILENO) != 0)) {}
+  ~ProgressLine() {
+    if (shown_) fmt::print(stderr, "\r\x1b[K");
+  }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void Show(const std::string& strategy, std::uint64_t done, std::uint64_t all) const {
+    if (!shown_) return;
+    fmt::print(stderr, "\r\x1b[K{}: {} of {} requests ({}%)", strategy, done, all, 100 * done / all);
+    std::fflush(stderr);
+  }
+
+ private:
+  const bool shown_;
+};
+
+// A file that is written as the simulation goes; none where the path is empty.
+absl::StatusOr<std::ofstream> OpenForWriting(const std::string& path) {
+  std::ofstream file;
+  if (path.empty()) return file;
+  file.open(path);
+  if (!file) return absl::InvalidArgumentError(fmt::format("{} cannot be written", path));
+  return file;
+}
+
+class SimulateVerb {
+ public:
+  explicit SimulateVerb(const SimulateFlags& flags) : flags_(flags) {}
+
+  int Run() {
+    const Interruption interruption;
+    const absl::Status status = Simulate(interruption);
+    if (interruption.requested()) return kExitInterrupted;
+    return status.ok() ? program::kExitOk : ReportError(status);
+  }
+
+ private:
+  absl::Status Simulate(const Interruption& interruption) {
+    if (absl::Status status = Prepare(); !status.ok()) return status;
+    auto decisions = OpenForWriting(flags_.decisions_out);
+    if (!decisions.ok()) return decisions.status();
+    auto trace_out = OpenForWriting(flags_.trace_out);
+    if (!trace_out.ok()) return trace_out.status();
+
+    std::vector<simulator::Result> results;
+    {
+      const ProgressLine progress(flags_.progress);
+      for (const scheduling::StrategyChoice& strategy : strategies_) {
+        options_.strategy = strategy;
+        options_.keep_going = [&](std::uint64_t done) {
+          progress.Show(strategy.name, done, requests_);
+          return !interruption.requested();
+        };
+        if (decisions->is_open()) {
+          options_.on_decision = [&](const simulator::Decision& decision) {
+            *decisions << simulator::DecisionLine(decision);
+          };
+        }
+        const bool record = trace_out->is_open() && results.empty();
+        auto result = PlayOnce(record ? &*trace_out : nullptr);
+        if (!result.ok()) return result.status();
+        results.push_back(*std::move(result));
+      }
+    }
+    if (decisions->is_open() && !decisions->flush()) {
+      return absl::DataLossError(fmt::format("{} could not be written whole", flags_.decisions_out));
+    }
+    if (trace_out->is_open() && !trace_out->flush()) {
+      return absl::DataLossError(fmt::format("{} could not be written whole", flags_.trace_out));
+    }
+    const simulator::Scenario scenario = MakeScenario();
+    fmt::print("{}",
+               flags_.format == "json" ? simulator::ReportJson(scenario, results) : TextReport(scenario, results));
+    return absl::OkStatus();
+  }
+
+  absl::Status Prepare() {
+    auto strategies = StrategiesOf(flags_);
+    if (!strategies.ok()) return strategies.status();
+    strategies_ = *std::move(strategies);
+    auto options = SimulationOptionsOf(flags_);
+    if (!options.ok()) return options.status();
+    options_ = *std::move(options);
+    if (!flags_.trace_in.empty()) {
+      auto trace =
+          simulator::ReadTraceFile(flags_.trace_in, {flags_.max_batch_size, options_.scheduler.max_sequence_length});
+      if (!trace.ok()) return trace.status();
+      trace_ = *std::move(trace);
+      requests_ = trace_.records.size();
+      return absl::OkStatus();
+    }
+    auto workload = WorkloadOf(flags_);
+    if (!workload.ok()) return workload.status();
+    workload_ = *std::move(workload);
+    options_.poisson_arrivals = IsPoisson(workload_);
+    requests_ = flags_.requests;
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<simulator::Result> PlayOnce(std::ostream* trace_out) const {
+    std::unique_ptr<simulator::ArrivalFeed> feed;
+    if (flags_.trace_in.empty()) {
+      feed = std::make_unique<simulator::WorkloadFeed>(workload_, workload::Seeds::All(flags_.seed), requests_);
+    } else {
+      feed = std::make_unique<simulator::TraceFeed>(trace_);
+    }
+    if (trace_out == nullptr) return simulator::Simulate(*feed, options_);
+    simulator::RecordingFeed recording(*feed);
+    auto result = simulator::Simulate(recording, options_);
+    simulator::WriteTrace(recording.trace(), *trace_out);
+    return result;
+  }
+
+  simulator::Scenario MakeScenario() const {
+    const bool generated = flags_.trace_in.empty();
+    simulator::Scenario scenario;
+    scenario.workload = generated ? flags_.workload : flags_.trace_in;
+    scenario.rho = generated && HasRate(workload_) ? flags_.rho : 0;
+    scenario.requests = requests_;
+    scenario.seed = flags_.seed;
+    scenario.warmup_share = flags_.warm_up_share;
+    scenario.max_batch_size = flags_.max_batch_size;
+    scenario.backends = flags_.backends;
+    scenario.slots = flags_.slots;
+    return scenario;
+  }
+
+  const SimulateFlags& flags_;
+  std::vector<scheduling::StrategyChoice> strategies_;
+  simulator::SimulationOptions options_;
+  workload::Workload workload_;
+  simulator::Trace trace_;
+  std::uint64_t requests_ = 0;
+};
+
+}  // namespace
+
+Verb AddSimulate(CLI::App& program) {
+  auto flags = std::make_shared<SimulateFlags>();
+  CLI::App& verb = *program.add_subcommand(
+      "simulate", "Play a workload or a trace in virtual time through the proxy's own scheduler: no server");
+  AddSimulateFlags(verb, *flags);
+  verb.footer(
+      "Examples:\n"
+      "  loadgen simulate --workload seedopen --rho 0.7 --strategies sjf,fair,fcfs\n"
+      "  loadgen simulate --workload eight-and-eight --strategies fcfs --param fcfs.linger_ms=0 --format json\n"
+      "  loadgen simulate --trace-in requests.jsonl --strategies sjf --decisions-out decisions.jsonl\n");
+  return {&verb, [flags](const std::vector<std::string>&) { return SimulateVerb(*flags).Run(); }};
+}
+
+}  // namespace smartbatch::loadgen

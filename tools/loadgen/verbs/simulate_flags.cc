@@ -1,0 +1,245 @@
+#include "tools/loadgen/verbs/simulate_flags.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "services/proxy/scheduling/strategy_registry.h"
+#include "tools/loadgen/verbs/load_flags.h"
+#include "tools/simulator/workload_feed.h"
+
+namespace smartbatch::loadgen {
+namespace {
+
+std::optional<double> ParseNumber(const std::string& text) {
+  double value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  return whole ? std::optional(value) : std::nullopt;
+}
+
+// The text before and after the first `separator`; nothing where either is empty.
+std::optional<std::pair<std::string, std::string>> Split(const std::string& text, const std::string& separator) {
+  const std::size_t place = text.find(separator);
+  if (place == std::string::npos || place == 0 || place + separator.size() == text.size()) return std::nullopt;
+  return std::pair(text.substr(0, place), text.substr(place + separator.size()));
+}
+
+absl::Status Malformed(const char* flag, const std::string& value, const char* form) {
+  return absl::InvalidArgumentError(fmt::format("--{} '{}' is not {}", flag, value, form));
+}
+
+// The parameters given for the strategy of that name.
+absl::StatusOr<scheduling::StrategyChoice> ChoiceOf(const std::string& name, const SimulateFlags& flags) {
+  scheduling::StrategyChoice choice{name, {}};
+  for (const std::string& text : flags.parameters) {
+    const auto assignment = Split(text, "=");
+    const auto target = assignment ? Split(assignment->first, ".") : std::nullopt;
+    if (!target) return Malformed("param", text, "STRATEGY.NAME=VALUE, such as fcfs.linger_ms=20");
+    if (scheduling::FindStrategy(target->first) == nullptr) {
+      return scheduling::CheckChoice({target->first, {}}).status();
+    }
+    if (target->first == name) choice.parameters[target->second] = assignment->second;
+  }
+  const auto checked = scheduling::CheckChoice(choice);
+  if (!checked.ok()) return checked.status();
+  return choice;
+}
+
+absl::Status AddSwitches(const SimulateFlags& flags, simulator::SimulationOptions& options) {
+  for (const std::string& text : flags.switches) {
+    const auto parts = Split(text, "=");
+    const std::optional<double> seconds = parts ? ParseNumber(parts->first) : std::nullopt;
+    if (!seconds || *seconds < 0) return Malformed("switch", text, "SECONDS=STRATEGY, such as 60=sjf");
+    auto choice = ChoiceOf(parts->second, flags);
+    if (!choice.ok()) return choice.status();
+    options.switches.push_back({Time(FromSeconds(*seconds)), *std::move(choice)});
+  }
+  std::stable_sort(options.switches.begin(), options.switches.end(),
+                   [](const auto& left, const auto& right) { return left.time < right.time; });
+  return absl::OkStatus();
+}
+
+absl::Status AddPolicies(const SimulateFlags& flags, simulator::SimulationOptions& options) {
+  for (const std::string& text : flags.weights) {
+    const auto parts = Split(text, "=");
+    const std::optional<double> weight = parts ? ParseNumber(parts->second) : std::nullopt;
+    if (!weight || !(*weight > 0)) return Malformed("weight", text, "CUSTOMER=WEIGHT with a weight above 0");
+    options.customers[parts->first].weight = *weight;
+  }
+  for (const std::string& text : flags.tiers) {
+    const auto parts = Split(text, "=");
+    const std::optional<double> tier = parts ? ParseNumber(parts->second) : std::nullopt;
+    if (!tier || !(*tier >= 0 && *tier <= 100) || *tier != static_cast<std::uint32_t>(*tier)) {
+      return Malformed("tier", text, "CUSTOMER=TIER with a whole number from 0 (the highest) to 100");
+    }
+    options.customers[parts->first].tier = static_cast<std::uint32_t>(*tier);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<simulator::Outage>> OutagesOf(const SimulateFlags& flags) {
+  std::vector<simulator::Outage> outages;
+  for (const std::string& text : flags.outages) {
+    const auto parts = Split(text, "..");
+    const std::optional<double> from = parts ? ParseNumber(parts->first) : std::nullopt;
+    const std::optional<double> to = parts ? ParseNumber(parts->second) : std::nullopt;
+    if (!from || !to || *from < 0 || *to <= *from)
+      return Malformed("outage", text, "FROM..TO in seconds, as in 10..15");
+    outages.push_back({Time(FromSeconds(*from)), Time(FromSeconds(*to))});
+  }
+  std::sort(outages.begin(), outages.end(), [](const auto& left, const auto& right) { return left.from < right.from; });
+  return outages;
+}
+
+scheduling::CostModel BelievedCost(const SimulateFlags& flags) {
+  const auto choose = [](double believed, double truth) { return believed >= 0 ? believed : truth; };
+  return {choose(flags.believed.fixed, flags.cost.fixed), choose(flags.believed.quadratic, flags.cost.quadratic),
+          choose(flags.believed.per_sequence, flags.cost.per_sequence),
+          choose(flags.believed.per_character, flags.cost.per_character)};
+}
+
+void AddCostFlags(CLI::App& verb, SimulateFlags& flags) {
+  verb.add_option("--cost-fixed", flags.cost.fixed, "Seconds that every batch takes")->capture_default_str();
+  verb.add_option("--cost-quadratic", flags.cost.quadratic, "Seconds times the longest sequence's length squared")
+      ->capture_default_str();
+  verb.add_option("--cost-per-sequence", flags.cost.per_sequence, "Seconds for each sequence")->capture_default_str();
+  verb.add_option("--cost-per-character", flags.cost.per_character,
+                  "Seconds for each sequence times the longest sequence's length")
+      ->capture_default_str();
+  const std::string believed = "What the scheduler is told instead of ";
+  verb.add_option("--believed-cost-fixed", flags.believed.fixed, believed + "--cost-fixed");
+  verb.add_option("--believed-cost-quadratic", flags.believed.quadratic, believed + "--cost-quadratic");
+  verb.add_option("--believed-cost-per-sequence", flags.believed.per_sequence, believed + "--cost-per-sequence");
+  verb.add_option("--believed-cost-per-character", flags.believed.per_character, believed + "--cost-per-character");
+}
+
+void AddFaultFlags(CLI::App& verb, SimulateFlags& flags) {
+  verb.add_option("--jitter", flags.jitter, "Sigma of the lognormal factor, of mean 1, on every batch's time")
+      ->capture_default_str();
+  verb.add_option("--fault-error-rate", flags.faults.error_rate, "Share of the batches that fail");
+  verb.add_option("--fault-slow-rate", flags.faults.slow_rate, "Share of the batches that are slow");
+  verb.add_option("--fault-slow-factor", flags.faults.slow_factor, "How slow they are")->capture_default_str();
+  verb.add_option("--fault-hang-rate", flags.faults.hang_rate, "Share of the batches that are never answered");
+  verb.add_option("--outage", flags.outages, "FROM..TO in seconds: no backend can be reached; may be given again")
+      ->allow_extra_args(false);
+  verb.add_option("--cancel-share", flags.cancel_share, "Share of the requests whose callers give up");
+  verb.add_option("--mean-patience-ms", flags.mean_patience_ms, "After how long, in the mean")
+      ->check(CLI::Range(0.001, 1e9))
+      ->capture_default_str();
+  verb.add_option("--deadline-share", flags.deadline_share, "Share of the requests that have a deadline");
+  verb.add_option("--deadline-ms", flags.deadline_ms, "The deadline, from the arrival on")
+      ->check(CLI::Range(0.001, 1e9))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags) {
+  verb.add_option("--workload", flags.workload, "One of: " + WorkloadNames())->capture_default_str();
+  verb.add_option("--rho", flags.rho,
+                  "Offered load of an open-loop workload; 1 fills every slot where requests stay whole")
+      ->check(CLI::Range(0.001, 100.0))
+      ->capture_default_str();
+  verb.add_option("--requests", flags.requests, "How many requests are offered")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}))
+      ->capture_default_str();
+  verb.add_option("--seed", flags.seed, "Same seed, same bytes")->capture_default_str();
+  verb.add_option("--warm-up-share", flags.warm_up_share, "Share of the requests that is left out of the figures")
+      ->capture_default_str();
+  verb.add_flag("--allow-unstable", flags.allow_unstable, "Run a workload that no strategy can keep up with");
+
+  verb.add_option("--strategies", flags.strategies, "Names, separated by commas; all where none is given")
+      ->delimiter(',');
+  verb.add_option("--param", flags.parameters, "STRATEGY.NAME=VALUE; may be given again")->allow_extra_args(false);
+  verb.add_option("--switch", flags.switches, "SECONDS=STRATEGY: switch at that time; may be given again")
+      ->allow_extra_args(false);
+  verb.add_option("--weight", flags.weights, "CUSTOMER=WEIGHT; may be given again")->allow_extra_args(false);
+  verb.add_option("--tier", flags.tiers, "CUSTOMER=TIER, 0 being the highest; may be given again")
+      ->allow_extra_args(false);
+
+  verb.add_option("--batch-size", flags.max_batch_size, "Sequences in a batch")->capture_default_str();
+  verb.add_option("--backends", flags.backends, "Backends")->check(CLI::Range(1, 1000))->capture_default_str();
+  verb.add_option("--slots", flags.slots, "Batches at once on each backend")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  AddCostFlags(verb, flags);
+  AddFaultFlags(verb, flags);
+
+  verb.add_option("--trace-in", flags.trace_in,
+                  "Play these requests instead of a workload: lines of {\"timestamp_ms\", \"customer\", \"lengths\"}");
+  verb.add_option("--trace-out", flags.trace_out, "Write the requests that the first strategy met, in that form");
+  verb.add_option("--decisions-out", flags.decisions_out, "Write a JSON line for every batch");
+  verb.add_option("--format", flags.format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  verb.add_option("--progress", flags.progress, "auto (a line where standard error is a terminal), live or none")
+      ->check(CLI::IsMember({"auto", "live", "none"}))
+      ->capture_default_str();
+}
+
+absl::StatusOr<std::vector<scheduling::StrategyChoice>> StrategiesOf(const SimulateFlags& flags) {
+  std::vector<std::string> names = flags.strategies;
+  if (names.empty()) {
+    for (const auto& specification : scheduling::AllStrategies()) names.push_back(specification.name);
+  }
+  std::vector<scheduling::StrategyChoice> choices;
+  for (const std::string& name : names) {
+    auto choice = ChoiceOf(name, flags);
+    if (!choice.ok()) return choice.status();
+    choices.push_back(*std::move(choice));
+  }
+  return choices;
+}
+
+absl::StatusOr<simulator::SimulationOptions> SimulationOptionsOf(const SimulateFlags& flags) {
+  simulator::SimulationOptions options;
+  options.scheduler.max_batch_size = flags.max_batch_size;
+  options.scheduler.max_sequence_length = scheduling::kLongestSequence;
+  options.warmup_share = flags.warm_up_share;
+  options.seed = flags.seed;
+  options.impatience = {flags.cancel_share, FromSeconds(flags.mean_patience_ms / 1e3), flags.deadline_share,
+                        FromSeconds(flags.deadline_ms / 1e3)};
+  if (absl::Status status = AddSwitches(flags, options); !status.ok()) return status;
+  if (absl::Status status = AddPolicies(flags, options); !status.ok()) return status;
+
+  simulator::SimulatedBackend backend;
+  backend.slots = flags.slots;
+  backend.true_cost = {flags.cost.fixed, flags.cost.quadratic, flags.cost.per_sequence, flags.cost.per_character};
+  backend.believed_cost = BelievedCost(flags);
+  backend.jitter = flags.jitter;
+  backend.faults = flags.faults;
+  auto outages = OutagesOf(flags);
+  if (!outages.ok()) return outages.status();
+  backend.outages = *std::move(outages);
+  if (absl::Status status = backend.Validate(); !status.ok()) return status;
+  options.backends.clear();
+  for (std::uint32_t i = 0; i < flags.backends; ++i) {
+    backend.name = fmt::format("backend-{}", i);
+    options.backends.push_back(backend);
+  }
+  return options;
+}
+
+absl::StatusOr<workload::Workload> WorkloadOf(const SimulateFlags& flags) {
+  const std::uint32_t slots = flags.backends * flags.slots;
+  workload::Workload workload =
+      workload::MakeBuiltin(flags.workload, {flags.rho * slots, flags.max_batch_size, flags.cost});
+  if (workload.customers.empty()) {
+    return absl::InvalidArgumentError(
+        fmt::format("there is no workload '{}'; --workload takes {}", flags.workload, WorkloadNames()));
+  }
+  const double utilization = simulator::LeastUtilization(workload, flags.cost, flags.max_batch_size, slots);
+  if (utilization < 1 || flags.allow_unstable) return workload;
+  return absl::InvalidArgumentError(fmt::format(
+      "workload '{}' at --rho {} cannot be stable: perfectly packed batches would take {:.2f} times the time "
+      "there is; lower --rho, raise --slots, or run it with --allow-unstable",
+      flags.workload, flags.rho, utilization));
+}
+
+}  // namespace smartbatch::loadgen

@@ -1,0 +1,65 @@
+// What `loadgen simulate` can be told.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "absl/status/statusor.h"
+#include "common/workload/workload.h"
+#include "services/proxy/scheduling/strategy.h"
+#include "tools/simulator/simulation.h"
+
+namespace smartbatch::loadgen {
+
+struct SimulateFlags {
+  std::string workload = "seedopen";
+  double rho = 0.7;
+  std::uint64_t requests = 200'000;
+  std::uint64_t seed = 1;
+  double warm_up_share = 0.1;
+  bool allow_unstable = false;
+
+  std::vector<std::string> strategies;
+  std::vector<std::string> parameters;
+  std::vector<std::string> switches;
+  std::vector<std::string> weights;
+  std::vector<std::string> tiers;
+
+  std::uint32_t max_batch_size = 5;
+  std::uint32_t backends = 1;
+  std::uint32_t slots = 1;
+  workload::NominalCost cost;
+  // What the scheduler is told; below 0: the truth.
+  workload::NominalCost believed{-1, -1, -1, -1};
+  double jitter = 0;
+  classifier::FaultOptions faults;
+  std::vector<std::string> outages;
+  double cancel_share = 0;
+  double mean_patience_ms = 1000;
+  double deadline_share = 0;
+  double deadline_ms = 1000;
+
+  std::string trace_in;
+  std::string trace_out;
+  std::string decisions_out;
+  std::string format = "text";
+  std::string progress = "auto";
+};
+
+void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags);
+
+// The strategies in the order asked for, each with the parameters given for it and no others. INVALID_ARGUMENT for an
+// unknown name or parameter, or a value out of range.
+absl::StatusOr<std::vector<scheduling::StrategyChoice>> StrategiesOf(const SimulateFlags& flags);
+
+// All but the strategy. INVALID_ARGUMENT names the flag that is wrong.
+absl::StatusOr<simulator::SimulationOptions> SimulationOptionsOf(const SimulateFlags& flags);
+
+// The generator asked for, its rate scaled to the slots. INVALID_ARGUMENT for an unknown name, and for a workload
+// that no strategy can keep up with, unless that is allowed.
+absl::StatusOr<workload::Workload> WorkloadOf(const SimulateFlags& flags);
+
+}  // namespace smartbatch::loadgen

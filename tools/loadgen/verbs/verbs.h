@@ -1,0 +1,32 @@
+// The verbs of the command line. Each adds its subcommand and returns what runs it: a function that takes the
+// command line as it was given and returns the exit code.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace smartbatch::loadgen {
+
+using RunVerb = std::function<int(const std::vector<std::string>& command)>;
+struct Verb {
+  CLI::App* app = nullptr;
+  RunVerb run;
+};
+
+// One workload against the strategy that is active.
+Verb AddRun(CLI::App& program);
+// The same workloads under one strategy after the other.
+Verb AddCompare(CLI::App& program);
+// A workload or a trace in virtual time.
+Verb AddSimulate(CLI::App& program);
+// Shows and sets the strategy.
+Verb AddStrategy(CLI::App& program);
+// Whether the server is healthy.
+Verb AddProbe(CLI::App& program);
+// Classifies the pieces of files.
+Verb AddClassify(CLI::App& program);
+
+}  // namespace smartbatch::loadgen
