@@ -4,7 +4,7 @@
 #   smartbatch_program(NAME SOURCES main.cc ... LINKS target ...)
 #   smartbatch_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS quick|slow ...] [TIMEOUT seconds])
 #
-# The edges of docs/ARCHITECTURE.md are the LINKS of these calls; tests/boundaries_test.cc checks
+# The edges of docs/ARCHITECTURE.md are the LINKS of these calls; tests/boundaries checks
 # that the sources include nothing beyond them.
 
 add_library(smartbatch_options INTERFACE)

@@ -11,7 +11,10 @@ namespace smartbatch::rpc {
 namespace {
 
 void LogOfGrpc(gpr_log_func_args* line) {
-  const bool reported_elsewhere = std::string_view(line->file).find("chttp2_server") != std::string_view::npos;
+  // An address that cannot be bound makes both files speak.
+  const std::string_view file = line->file;
+  const bool reported_elsewhere = file.find("chttp2_server") != std::string_view::npos ||
+                                  file.find("completion_queue_cc") != std::string_view::npos;
   const bool is_error = line->severity == GPR_LOG_SEVERITY_ERROR;
   const auto level = is_error && !reported_elsewhere ? spdlog::level::warn : spdlog::level::debug;
   spdlog::log(level, "gRPC: {}", line->message);

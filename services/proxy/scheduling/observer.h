@@ -1,7 +1,10 @@
 // What the outside may watch: metrics, the decision log and the tests hang here.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <absl/status/status.h>
 
@@ -11,6 +14,25 @@
 #include "services/proxy/scheduling/outcome.h"
 
 namespace smartbatch::scheduling {
+
+// Who asked for another strategy.
+enum class SwitchedBy : std::uint8_t {
+  kStart,     // the program, with the strategy it starts with
+  kAdmin,     // SetStrategy
+  kAdaptive,  // Follow
+};
+
+constexpr std::string_view Name(SwitchedBy by) {
+  switch (by) {
+    case SwitchedBy::kStart:
+      return "start";
+    case SwitchedBy::kAdmin:
+      return "admin";
+    case SwitchedBy::kAdaptive:
+      return "adaptive";
+  }
+  return "unknown";
+}
 
 // Called by the scheduler in the middle of its work: an observer returns soon, never waits, and calls nothing of
 // the scheduler. References are good for the time of the call.
@@ -29,8 +51,39 @@ class SchedulerObserver {
   virtual void Charged(const Customer& /*customer*/, std::string_view /*strategy*/, double /*seconds*/) {}
   virtual void BatchEnded(const Batch& /*batch*/, Duration /*took*/, const absl::Status& /*status*/) {}
 
-  // `from` is empty for the strategy that the scheduler starts with.
-  virtual void StrategyChanged(std::string_view /*from*/, std::string_view /*to*/) {}
+  // Another strategy decides from now on; `from` is empty at the start.
+  virtual void StrategyChanged(std::string_view /*from*/, std::string_view /*to*/, SwitchedBy /*by*/) {}
+};
+
+// Tells several observers, in order; they must outlive it.
+class ObserverList final : public SchedulerObserver {
+ public:
+  explicit ObserverList(std::vector<SchedulerObserver*> observers) : observers_(std::move(observers)) {}
+
+  void Rejected(std::string_view customer, std::string_view strategy, RejectReason reason) override {
+    for (SchedulerObserver* const observer : observers_) observer->Rejected(customer, strategy, reason);
+  }
+  void Accepted(const Customer& customer, const PendingRequest& request) override {
+    for (SchedulerObserver* const observer : observers_) observer->Accepted(customer, request);
+  }
+  void Ended(const Finished& finished) override {
+    for (SchedulerObserver* const observer : observers_) observer->Ended(finished);
+  }
+  void Dispatched(const Batch& batch) override {
+    for (SchedulerObserver* const observer : observers_) observer->Dispatched(batch);
+  }
+  void Charged(const Customer& customer, std::string_view strategy, double seconds) override {
+    for (SchedulerObserver* const observer : observers_) observer->Charged(customer, strategy, seconds);
+  }
+  void BatchEnded(const Batch& batch, Duration took, const absl::Status& status) override {
+    for (SchedulerObserver* const observer : observers_) observer->BatchEnded(batch, took, status);
+  }
+  void StrategyChanged(std::string_view from, std::string_view to, SwitchedBy by) override {
+    for (SchedulerObserver* const observer : observers_) observer->StrategyChanged(from, to, by);
+  }
+
+ private:
+  const std::vector<SchedulerObserver*> observers_;
 };
 
 }  // namespace smartbatch::scheduling

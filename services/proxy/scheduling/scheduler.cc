@@ -401,7 +401,10 @@ void Scheduler::StartStrategy(const StrategySpecification& specification, Parame
                                         strategy_.parameters);
   TellOfEverything(pending_, *strategy_.object);
   ++generation_;
-  if (observer_ != nullptr) observer_->StrategyChanged(previous, DecidingStrategy());
+  if (observer_ != nullptr) {
+    observer_->StrategyChanged(previous, DecidingStrategy(),
+                               previous.empty() ? SwitchedBy::kStart : SwitchedBy::kAdmin);
+  }
 }
 
 absl::Status Scheduler::Follow(std::string_view name) {
@@ -411,7 +414,9 @@ absl::Status Scheduler::Follow(std::string_view name) {
     return absl::FailedPreconditionError(absl::StrCat("strategy '", strategy_.specification->name, "' cannot follow '",
                                                       absl::string_view(name.data(), name.size()), "'"));
   }
-  if (observer_ != nullptr) observer_->StrategyChanged(previous, specification->name);
+  if (observer_ != nullptr && previous != specification->name) {
+    observer_->StrategyChanged(previous, specification->name, SwitchedBy::kAdaptive);
+  }
   return absl::OkStatus();
 }
 

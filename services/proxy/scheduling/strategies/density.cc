@@ -102,9 +102,14 @@ class Density final : public Strategy {
   void CollectWindow(const Occasion& occasion) {
     candidates_.clear();
     ++decision_;
-    const double most_seconds = MostSecondsWorthTrying(occasion);
+    // A little less than it is, so that rounding never rejects the very request that has it.
+    const double density_for_each_seat = DensityOfTheShortest() / occasion.max_batch_size * (1 - 1e-9);
+    const double oldest_weight = choice_.WeightOf(*pending_.Oldest());
+    // A batch of B times a request's own weight, or that of the oldest, that takes longer serves less a second than the
+    // best of the shortest requests by itself.
     const auto worth_trying = [&](const PendingRequest& request) {
-      return occasion.cost.Alone(request.longest_waiting) <= most_seconds;
+      const double needed = occasion.cost.Alone(request.longest_waiting) * density_for_each_seat;
+      return needed <= oldest_weight || needed <= choice_.WeightOf(request);
     };
     const std::uint32_t seats = std::max(parameters_.window, occasion.max_batch_size);
     for (std::uint32_t size = 1; size <= classes_.largest_size(); ++size) {
@@ -123,16 +128,15 @@ class Density final : public Strategy {
       request = pending_.Younger(*request);
     }
   }
-  // A batch of B times the weight of the oldest request that takes longer than this serves less a second than the best
-  // of the shortest requests by itself.
-  double MostSecondsWorthTrying(const Occasion& occasion) const {
+  // The best density of a shortest request of its size, by itself.
+  double DensityOfTheShortest() const {
     double density = 0;
     for (std::uint32_t size = 1; size <= classes_.largest_size(); ++size) {
       const RequestsByLength* const requests = classes_.OfSize(size);
       if (requests == nullptr || requests->empty()) continue;
       density = std::max(density, choice_.DensityOf(*requests->Shortest()));
     }
-    return occasion.max_batch_size * choice_.WeightOf(*pending_.Oldest()) / density;
+    return density;
   }
   void AddCandidate(PendingRequest& request) {
     request.strategy_key = decision_;

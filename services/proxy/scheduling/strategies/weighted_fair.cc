@@ -42,16 +42,25 @@ class WeightedFair final : public Strategy {
   WeightedFair(const StrategyEnvironment& environment, const WeightedFairParameters& parameters)
       : customers_(environment.customers),
         parameters_(parameters),
+        classes_(environment.max_batch_size),
         choice_(parameters.choice),
         hold_(parameters.hold) {}
 
   void Add(PendingRequest& request, bool again) override {
     request.strategy_key = 0;
     IndexFor(*request.customer).emplace(KeyOf(request), &request);
-    sequences_.Add(request, again);
+    if (parameters_.choice.split) {
+      sequences_.Add(request, again);
+    } else {
+      classes_.Add(request, again);
+    }
   }
   void Remove(PendingRequest& request) override {
-    sequences_.Remove(request);
+    if (parameters_.choice.split) {
+      sequences_.Remove(request);
+    } else {
+      classes_.Remove(request);
+    }
     Customer& customer = *request.customer;
     Index& index = IndexFor(customer);
     index.erase(KeyOf(request));
@@ -73,10 +82,7 @@ class WeightedFair final : public Strategy {
       choice_.ChooseUncontended(candidates_, selection);
     }
     selection.RestRidesFree();
-    if (selection.free_seats() > 0) {
-      FillWithSequences(sequences_.by_length(), selection,
-                        [&](const PendingSequence& sequence) { return choice_.Pays(sequence, selection); });
-    }
+    Fill(selection);
     if (selection.free_seats() > 0) {
       const auto seats = static_cast<std::uint32_t>(selection.members().size());
       if (const auto until = hold_.Until(occasion.now, occasion.cost.Seconds(seats, selection.longest()))) {
@@ -89,6 +95,16 @@ class WeightedFair final : public Strategy {
   }
 
  private:
+  void Fill(Selection& selection) {
+    if (selection.free_seats() == 0) return;
+    if (parameters_.choice.split) {
+      FillWithSequences(sequences_.by_length(), selection,
+                        [&](const PendingSequence& sequence) { return choice_.Pays(sequence, selection); });
+    } else {
+      FillWithRequests(classes_, selection);
+    }
+  }
+
   // The requests of one customer, shortest first.
   using Key = std::pair<std::uint32_t, std::uint64_t>;
   using Index = absl::btree_map<Key, PendingRequest*>;
@@ -151,7 +167,9 @@ class WeightedFair final : public Strategy {
   std::deque<Index> indexes_;
   // Places in indexes_, from 1; a customer remembers its own in strategy_key.
   std::vector<std::uint64_t> free_indexes_;
+  // What may ride: sequences where requests are split, else whole requests.
   WaitingSequences sequences_;
+  RequestClasses classes_;
   DensityChoice choice_;
   Hold hold_;
   std::vector<Customer*> eligible_;

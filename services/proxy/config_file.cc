@@ -1,0 +1,119 @@
+// The configuration file: reading it, and what it means.
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/json_util.h>
+
+#include "services/proxy/config.h"
+
+namespace smartbatch::proxy {
+namespace {
+
+// Keeps the first error: the others often follow from it.
+class FirstError final : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int line, int column, const std::string& message) override {
+    if (text.empty()) text = absl::StrCat("line ", line + 1, ", column ", column + 1, ": ", message);
+  }
+  std::string text;
+};
+
+absl::Status ParseText(const std::string& text, v1::ProxyConfig& file) {
+  FirstError error;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&error);
+  if (parser.ParseFromString(text, &file)) return absl::OkStatus();
+  return absl::InvalidArgumentError(error.text);
+}
+
+absl::Status ParseJson(const std::string& text, v1::ProxyConfig& file) {
+  const auto status = google::protobuf::util::JsonStringToMessage(text, &file);
+  if (status.ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(std::string(status.message()));
+}
+
+template <class Value, class Field>
+void Take(bool given, const Field& field, Value& value) {
+  if (given) value = static_cast<Value>(field);
+}
+
+void Apply(const v1::LimitsConfig& file, scheduling::SchedulerOptions& limits) {
+  Take(file.has_max_batch_size(), file.max_batch_size(), limits.max_batch_size);
+  Take(file.has_max_sequence_length(), file.max_sequence_length(), limits.max_sequence_length);
+  Take(file.has_max_queued_requests(), file.max_queued_requests(), limits.max_queued_requests);
+  Take(file.has_max_queued_requests_per_customer(), file.max_queued_requests_per_customer(),
+       limits.max_queued_requests_per_customer);
+  Take(file.has_max_queued_bytes(), file.max_queued_bytes(), limits.max_queued_bytes);
+}
+
+void TakeSeconds(bool given, double seconds, Duration& duration) {
+  if (given) duration = FromSeconds(seconds);
+}
+
+void Apply(const v1::FailuresConfig& file, scheduling::SchedulerOptions& options) {
+  TakeSeconds(file.has_batch_timeout_seconds(), file.batch_timeout_seconds(), options.batch_timeout_minimum);
+  Take(file.has_batch_timeout_factor(), file.batch_timeout_factor(), options.batch_timeout_factor);
+  Take(file.has_max_attempts(), file.max_attempts(), options.max_attempts);
+  TakeSeconds(file.has_pause_minimum_seconds(), file.pause_minimum_seconds(), options.backends.pause_minimum);
+  TakeSeconds(file.has_pause_maximum_seconds(), file.pause_maximum_seconds(), options.backends.pause_maximum);
+  TakeSeconds(file.has_unavailable_after_seconds(), file.unavailable_after_seconds(),
+              options.backends.unavailable_after);
+}
+
+void Apply(const v1::CostConfig& file, scheduling::CostModel& cost) {
+  Take(file.has_fixed(), file.fixed(), cost.fixed);
+  Take(file.has_quadratic(), file.quadratic(), cost.quadratic);
+  Take(file.has_per_sequence(), file.per_sequence(), cost.per_sequence);
+  Take(file.has_per_character(), file.per_character(), cost.per_character);
+}
+
+void Apply(const v1::ProxyConfig& file, Config& config) {
+  Take(file.has_listen(), file.listen(), config.listen);
+  Take(file.has_admin_listen(), file.admin_listen(), config.admin_listen);
+  Take(file.has_metrics_listen(), file.metrics_listen(), config.metrics_listen);
+  Take(file.has_threads(), file.threads(), config.threads);
+  Take(file.has_drain_seconds(), file.drain_seconds(), config.drain_seconds);
+  if (file.backends_size() > 0) config.backends.clear();
+  for (const v1::BackendConfig& backend : file.backends()) {
+    config.backends.push_back({backend.address(), backend.has_slots() ? backend.slots() : 1});
+  }
+  if (file.has_strategy()) {
+    config.strategy = {file.strategy().name(),
+                       {file.strategy().parameters().begin(), file.strategy().parameters().end()}};
+  }
+  Apply(file.limits(), config.limits);
+  Apply(file.failures(), config.limits);
+  Apply(file.cost(), config.cost);
+  for (const v1::CustomerConfig& customer : file.customers()) {
+    const scheduling::CustomerPolicy policy{.weight = customer.has_weight() ? customer.weight() : 1,
+                                            .tier = customer.tier()};
+    config.customers.push_back({customer.name(), policy});
+  }
+}
+
+}  // namespace
+
+absl::Status ReadConfigFile(const std::string& path, Config& config) {
+  std::ifstream stream(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  if (!stream.is_open() || stream.bad()) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot read the configuration file '", path,
+                                                   "'; give the path of a file that this program may read"));
+  }
+  const bool json = path.size() >= 5 && path.substr(path.size() - 5) == ".json";
+  v1::ProxyConfig file;
+  const absl::Status parsed = json ? ParseJson(text, file) : ParseText(text, file);
+  if (!parsed.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ", parsed.message(), "; proto/smartbatch/proxy/v1/config.proto tells what may stand there"));
+  }
+  Apply(file, config);
+  return absl::OkStatus();
+}
+
+}  // namespace smartbatch::proxy

@@ -1,0 +1,223 @@
+#include "services/proxy/metrics/proxy_metrics.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace smartbatch::metrics {
+namespace {
+
+using scheduling::Outcome;
+using scheduling::RejectReason;
+
+absl::StatusCode CodeOf(RejectReason reason) {
+  switch (reason) {
+    case RejectReason::kQueueFull:
+    case RejectReason::kCustomerQueueFull:
+    case RejectReason::kBytesFull:
+      return absl::StatusCode::kResourceExhausted;
+    case RejectReason::kNoBackend:
+    case RejectReason::kShuttingDown:
+      return absl::StatusCode::kUnavailable;
+    case RejectReason::kDeadlinePassed:
+      return absl::StatusCode::kDeadlineExceeded;
+  }
+  return absl::StatusCode::kUnknown;
+}
+
+absl::StatusCode CodeOf(const scheduling::Finished& finished) {
+  switch (finished.outcome) {
+    case Outcome::kAnswered:
+      return absl::StatusCode::kOk;
+    case Outcome::kRejected:
+      return absl::StatusCode::kUnknown;  // Rejected tells of these
+    case Outcome::kExpired:
+      return absl::StatusCode::kDeadlineExceeded;
+    case Outcome::kCancelled:
+      return absl::StatusCode::kCancelled;
+    case Outcome::kBackendFailed:
+      return finished.backend_status.code();
+    case Outcome::kShutDown:
+      return absl::StatusCode::kUnavailable;
+  }
+  return absl::StatusCode::kUnknown;
+}
+
+}  // namespace
+
+ProxyMetrics::ProxyMetrics(const MetricsOptions& options)
+    : options_(options), families_(registry_), overflowed_(families_.customers_overflowed.Add({})) {
+  families_.build_info.Add({{"version", options.version}}).Set(1);
+  for (const std::string& name : options.configured_customers) AddCustomer(name);
+}
+
+void ProxyMetrics::AddBackend(const std::string& name) {
+  backends_.push_back({name, families_.backend_busy.Add({{"backend", name}})});
+}
+
+// --- Where an event is counted ---
+
+CustomerSeries& ProxyMetrics::AddCustomer(const std::string& name) {
+  auto& series = customers_[name];
+  series = std::make_unique<CustomerSeries>(families_, name);
+  for (std::size_t i = 0; i < strategies_.size(); ++i) series->with_strategy(i, strategies_[i]->strategy());
+  const MutexLock lock(names_mutex_);
+  names_.push_back(name);
+  return *series;
+}
+
+CustomerSeries& ProxyMetrics::Of(std::string_view customer) {
+  const auto found = customers_.find(absl::string_view(customer.data(), customer.size()));
+  if (found != customers_.end()) return *found->second;
+  if (customers_.size() < options_.configured_customers.size() + options_.max_other_customers) {
+    return AddCustomer(std::string(customer));
+  }
+  if (others_ == nullptr) others_ = &AddCustomer(kOtherCustomers);
+  return *others_;
+}
+
+std::size_t ProxyMetrics::IndexOf(std::string_view strategy) {
+  for (std::size_t i = 0; i < strategies_.size(); ++i) {
+    if (strategies_[i]->strategy() == strategy) return i;
+  }
+  const std::size_t index = strategies_.size();
+  strategies_.push_back(std::make_unique<StrategySeries>(families_, strategy, options_.max_batch_size));
+  // Where a series begins with its first event, a rate over it misses that event: all begin with the strategy.
+  for (const auto& [name, customer] : customers_) customer->with_strategy(index, strategy);
+  for (std::size_t id = 0; id < backends_.size(); ++id) {
+    strategies_[index]->batch_duration(id, backends_[id].name);
+  }
+  return index;
+}
+
+CustomerStrategySeries& ProxyMetrics::Of(std::string_view customer, std::string_view strategy) {
+  return Of(customer).with_strategy(IndexOf(strategy), strategy);
+}
+
+// --- Requests ---
+
+void ProxyMetrics::Rejected(std::string_view customer, std::string_view strategy, RejectReason reason) {
+  CustomerSeries& series = Of(customer);
+  if (&series == others_) overflowed_.Increment();
+  series.offered().Increment();
+  series.rejected(reason).Increment();
+  series.with_strategy(IndexOf(strategy), strategy).requests(CodeOf(reason)).Increment();
+}
+
+void ProxyMetrics::Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest&) {
+  CustomerSeries& series = Of(customer.name);
+  if (&series == others_) overflowed_.Increment();
+  series.offered().Increment();
+}
+
+void ProxyMetrics::Ended(const scheduling::Finished& finished) {
+  CustomerStrategySeries& series = Of(finished.customer, finished.strategy);
+  series.requests(CodeOf(finished)).Increment();
+  if (finished.outcome != Outcome::kAnswered) return;
+  observations_.Observe(series.request_duration(), ToSeconds(finished.finish - finished.arrival));
+  const Time dispatched = finished.last_dispatch.value_or(finished.finish);
+  observations_.Observe(series.queue_duration(), ToSeconds(dispatched - finished.arrival));
+}
+
+// --- Batches ---
+
+// A seat costs as much as the longest sequence, and is worth what its own sequence would cost by itself.
+double ProxyMetrics::PaddingShare(const scheduling::Batch& batch) const {
+  const double seat = options_.cost.Alone(batch.longest);
+  if (seat <= 0) return 0;
+  double worth = 0;
+  for (const scheduling::BatchMember& member : batch.members) worth += options_.cost.Alone(member.length);
+  return 1 - worth / (seat * options_.max_batch_size);
+}
+
+void ProxyMetrics::Dispatched(const scheduling::Batch& batch) {
+  StrategySeries& series = *strategies_[IndexOf(batch.strategy)];
+  series.batches(batch.reason).Increment();
+  series.batch_cost().Increment(batch.predicted_seconds);
+  series.batch_padding_cost().Increment(batch.predicted_seconds * PaddingShare(batch));
+  observations_.Observe(series.batch_sequences(), static_cast<double>(batch.members.size()));
+  observations_.Observe(series.batch_max_length(), batch.longest);
+}
+
+void ProxyMetrics::Charged(const scheduling::Customer& customer, std::string_view strategy, double seconds) {
+  Of(customer.name, strategy).charged().Increment(seconds);
+}
+
+void ProxyMetrics::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status&) {
+  BackendSeries& backend = backends_[batch.backend];
+  backend.busy.Increment(ToSeconds(took));
+  StrategySeries& series = *strategies_[IndexOf(batch.strategy)];
+  observations_.Observe(series.batch_duration(batch.backend, backend.name), ToSeconds(took));
+}
+
+// --- Strategies ---
+
+void ProxyMetrics::StrategyChanged(std::string_view from, std::string_view to, scheduling::SwitchedBy by) {
+  const std::size_t active = IndexOf(to);
+  for (std::size_t i = 0; i < strategies_.size(); ++i) strategies_[i]->active().Set(i == active ? 1 : 0);
+  families_.strategy_switches
+      .Add(
+          {{"from", from.empty() ? "none" : std::string(from)}, {"to", std::string(to)}, {"by", std::string(Name(by))}})
+      .Increment();
+}
+
+void ProxyMetrics::Decided(std::string_view strategy, Duration took) {
+  observations_.Observe(strategies_[IndexOf(strategy)]->decision_duration(), ToSeconds(took));
+}
+
+// --- The scrape ---
+
+std::vector<prometheus::MetricFamily> ProxyMetrics::Collect() const {
+  return observations_.FlushAndRead([this] {
+    SetGauges();
+    return registry_.Collect();
+  });
+}
+
+void ProxyMetrics::SetGauges() const {
+  if (!state_source_) return;
+  std::vector<std::string> names;
+  {
+    const MutexLock lock(names_mutex_);
+    names = names_;
+  }
+  const runtime::State state = state_source_(names);
+  SetQueueGauges(state);
+  families_.fairness_gap.Add({}).Set(state.fairness_gap_seconds);
+  for (const runtime::BackendState& backend : state.backends) {
+    const prometheus::Labels labels = {{"backend", backend.name}};
+    families_.backend_inflight_batches.Add(labels).Set(backend.batches_in_flight);
+    families_.backend_up.Add(labels).Set(backend.up ? 1 : 0);
+    families_.cost_model_fixed.Add(labels).Set(backend.cost.fixed);
+    families_.cost_model_quadratic.Add(labels).Set(backend.cost.quadratic);
+    families_.cost_model_per_sequence.Add(labels).Set(backend.cost.per_sequence);
+    families_.cost_model_per_character.Add(labels).Set(backend.cost.per_character);
+    families_.cost_model_residual.Add(labels).Set(backend.cost_residual_ratio);
+  }
+  families_.adaptive_predicted_gain.Add({}).Set(state.advice ? state.advice->predicted_gain : 0);
+}
+
+void ProxyMetrics::SetQueueGauges(const runtime::State& state) const {
+  runtime::CustomerState others{.name = kOtherCustomers,
+                                .queued_requests = state.queued_requests,
+                                .queued_sequences = state.queued_sequences,
+                                .oldest_age = state.oldest_age};
+  Duration oldest_known{};
+  const auto set = [this](const runtime::CustomerState& customer) {
+    const prometheus::Labels labels = {{"customer", customer.name}};
+    families_.queue_requests.Add(labels).Set(static_cast<double>(customer.queued_requests));
+    families_.queue_sequences.Add(labels).Set(static_cast<double>(customer.queued_sequences));
+    families_.queue_oldest_age.Add(labels).Set(ToSeconds(customer.oldest_age));
+  };
+  for (const runtime::CustomerState& customer : state.customers) {
+    if (customer.name == kOtherCustomers) continue;
+    set(customer);
+    others.queued_requests -= customer.queued_requests;
+    others.queued_sequences -= customer.queued_sequences;
+    oldest_known = std::max(oldest_known, customer.oldest_age);
+  }
+  // Only the oldest of all is known of those that have no series: it is one of theirs or it is told of already.
+  if (others.oldest_age == oldest_known) others.oldest_age = Duration::zero();
+  if (others_ != nullptr) set(others);
+}
+
+}  // namespace smartbatch::metrics

@@ -1,0 +1,99 @@
+// What the proxy tells Prometheus.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+#include <prometheus/collectable.h>
+#include <prometheus/registry.h>
+
+#include "common/mutex.h"
+#include "services/proxy/metrics/observation_buffer.h"
+#include "services/proxy/metrics/series.h"
+#include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/scheduling/observer.h"
+
+namespace smartbatch::metrics {
+
+// The label of every customer that has no series of its own.
+inline constexpr char kOtherCustomers[] = "other";
+
+struct MetricsOptions {
+  std::string version;
+  std::uint32_t max_batch_size = 5;
+  // What a batch is believed to cost; only the ratios count here.
+  scheduling::CostModel cost;
+  // These have series from the start.
+  std::vector<std::string> configured_customers;
+  // So many others get series of their own, in the order in which they come.
+  std::size_t max_other_customers = 100;
+};
+
+// Counts what the scheduler does, and looks at its state when it is scraped.
+//
+// The observer's methods are for one thread at a time (the dispatcher's lock sees to that); none waits for a scrape but
+// at the first request of a customer and the first use of a strategy, when series are made. Collect is thread safe.
+class ProxyMetrics final : public prometheus::Collectable,
+                           public scheduling::SchedulerObserver,
+                           public runtime::DecisionObserver {
+ public:
+  // Looks at the scheduler, with the standing of the named customers.
+  using StateSource = std::function<runtime::State(const std::vector<std::string>& customers)>;
+
+  explicit ProxyMetrics(const MetricsOptions& options);
+
+  // Tells of a backend, in the order of the scheduler's AddBackend and before its first batch.
+  void AddBackend(const std::string& name);
+  // Where the gauges come from; until then they are left out. Call it before the first scrape.
+  void WatchState(StateSource source) { state_source_ = std::move(source); }
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
+  void Rejected(std::string_view customer, std::string_view strategy, scheduling::RejectReason reason) override;
+  void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
+  void Ended(const scheduling::Finished& finished) override;
+  void Dispatched(const scheduling::Batch& batch) override;
+  void Charged(const scheduling::Customer& customer, std::string_view strategy, double seconds) override;
+  void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override;
+  void StrategyChanged(std::string_view from, std::string_view to, scheduling::SwitchedBy by) override;
+  void Decided(std::string_view strategy, Duration took) override;
+
+ private:
+  struct BackendSeries {
+    std::string name;
+    prometheus::Counter& busy;
+  };
+
+  CustomerSeries& Of(std::string_view customer);
+  // The place of the strategy in strategies_; it is added where it is new.
+  std::size_t IndexOf(std::string_view strategy);
+  CustomerStrategySeries& Of(std::string_view customer, std::string_view strategy);
+  CustomerSeries& AddCustomer(const std::string& name);
+  double PaddingShare(const scheduling::Batch& batch) const;
+
+  void SetGauges() const;
+  void SetQueueGauges(const runtime::State& state) const;
+
+  const MetricsOptions options_;
+  prometheus::Registry registry_;
+  mutable Families families_;
+  mutable ObservationBuffer observations_;
+  StateSource state_source_;
+
+  absl::flat_hash_map<std::string, std::unique_ptr<CustomerSeries>> customers_;
+  CustomerSeries* others_ = nullptr;
+  prometheus::Counter& overflowed_;
+  std::vector<std::unique_ptr<StrategySeries>> strategies_;
+  std::vector<BackendSeries> backends_;
+
+  // The names in customers_, for the scrape.
+  mutable Mutex names_mutex_;
+  std::vector<std::string> names_ SMARTBATCH_GUARDED_BY(names_mutex_);
+};
+
+}  // namespace smartbatch::metrics

@@ -1,0 +1,138 @@
+// The series that the proxy exports: their names, their labels, and the references that the hot path holds.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include "services/proxy/scheduling/outcome.h"
+
+namespace smartbatch::metrics {
+
+using CounterFamily = prometheus::Family<prometheus::Counter>;
+using GaugeFamily = prometheus::Family<prometheus::Gauge>;
+using HistogramFamily = prometheus::Family<prometheus::Histogram>;
+
+// Every family, registered. The registry must outlive it.
+struct Families {
+  explicit Families(prometheus::Registry& registry);
+
+  CounterFamily& requests_offered;
+  CounterFamily& requests;
+  CounterFamily& rejected;
+  CounterFamily& customers_overflowed;
+  HistogramFamily& request_duration;
+  HistogramFamily& queue_duration;
+  GaugeFamily& queue_requests;
+  GaugeFamily& queue_sequences;
+  GaugeFamily& queue_oldest_age;
+
+  HistogramFamily& batch_sequences;
+  HistogramFamily& batch_duration;
+  HistogramFamily& batch_max_length;
+  CounterFamily& batches;
+  CounterFamily& batch_cost;
+  CounterFamily& batch_padding_cost;
+  CounterFamily& customer_charged;
+  GaugeFamily& fairness_gap;
+
+  CounterFamily& backend_busy;
+  GaugeFamily& backend_inflight_batches;
+  GaugeFamily& backend_up;
+  GaugeFamily& cost_model_fixed;
+  GaugeFamily& cost_model_quadratic;
+  GaugeFamily& cost_model_per_sequence;
+  GaugeFamily& cost_model_per_character;
+  GaugeFamily& cost_model_residual;
+  GaugeFamily& adaptive_predicted_gain;
+
+  HistogramFamily& decision_duration;
+  GaugeFamily& strategy_active;
+  CounterFamily& strategy_switches;
+  GaugeFamily& build_info;
+};
+
+// What one customer's requests leave behind under one strategy.
+class CustomerStrategySeries {
+ public:
+  CustomerStrategySeries(Families& families, const std::string& customer, const std::string& strategy);
+
+  prometheus::Counter& requests(absl::StatusCode code);
+  prometheus::Histogram& request_duration() { return request_duration_; }
+  prometheus::Histogram& queue_duration() { return queue_duration_; }
+  prometheus::Counter& charged() { return charged_; }
+
+ private:
+  Families& families_;
+  const std::string customer_;
+  const std::string strategy_;
+  prometheus::Histogram& request_duration_;
+  prometheus::Histogram& queue_duration_;
+  prometheus::Counter& charged_;
+  std::array<prometheus::Counter*, 17> requests_{};  // by code; made when first asked for
+};
+
+// What one customer's requests leave behind under any strategy.
+class CustomerSeries {
+ public:
+  CustomerSeries(Families& families, std::string customer);
+
+  const std::string& customer() const { return customer_; }
+  prometheus::Counter& offered() { return offered_; }
+  prometheus::Counter& rejected(scheduling::RejectReason reason) {
+    return *rejected_[static_cast<std::size_t>(reason)];
+  }
+  // Made when first asked for. `strategy` counts the strategies that have been active.
+  CustomerStrategySeries& with_strategy(std::size_t strategy, std::string_view name);
+
+ private:
+  Families& families_;
+  const std::string customer_;
+  prometheus::Counter& offered_;
+  std::array<prometheus::Counter*, scheduling::kRejectReasons> rejected_{};
+  std::vector<std::unique_ptr<CustomerStrategySeries>> by_strategy_;
+};
+
+// What batches leave behind under one strategy.
+class StrategySeries {
+ public:
+  StrategySeries(Families& families, std::string_view strategy, std::uint32_t max_batch_size);
+
+  std::string_view strategy() const { return strategy_; }
+  prometheus::Gauge& active() { return active_; }
+  prometheus::Histogram& decision_duration() { return decision_duration_; }
+  prometheus::Histogram& batch_sequences() { return batch_sequences_; }
+  prometheus::Histogram& batch_max_length() { return batch_max_length_; }
+  prometheus::Counter& batches(scheduling::DispatchReason reason) {
+    return *batches_[static_cast<std::size_t>(reason)];
+  }
+  prometheus::Counter& batch_cost() { return batch_cost_; }
+  prometheus::Counter& batch_padding_cost() { return batch_padding_cost_; }
+  // Made when first asked for. `backend` is its BackendId.
+  prometheus::Histogram& batch_duration(std::size_t backend, const std::string& name);
+
+ private:
+  Families& families_;
+  const std::string strategy_;
+  prometheus::Gauge& active_;
+  prometheus::Histogram& decision_duration_;
+  prometheus::Histogram& batch_sequences_;
+  prometheus::Histogram& batch_max_length_;
+  prometheus::Counter& batch_cost_;
+  prometheus::Counter& batch_padding_cost_;
+  std::array<prometheus::Counter*, scheduling::kDispatchReasons> batches_{};
+  std::vector<prometheus::Histogram*> batch_duration_;
+};
+
+}  // namespace smartbatch::metrics

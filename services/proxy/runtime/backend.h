@@ -1,0 +1,42 @@
+// What the runtime asks of whatever carries batches to a backend.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/time.h"
+#include "services/proxy/runtime/obligation.h"
+#include "services/proxy/scheduling/batch.h"
+
+namespace smartbatch::runtime {
+
+// What a backend says of one sequence.
+struct Classification {
+  std::string label;
+  double confidence = 0;
+};
+
+// A sequence's text, shared with the request it belongs to.
+using Text = std::shared_ptr<const std::string>;
+
+// One result for each text of the batch, in its order.
+using BatchResults = std::vector<Classification>;
+using BatchReply = Obligation<BatchResults>;
+
+// The way to one backend. Thread safe.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // Sends the batch and returns without waiting. The reply is fulfilled once, from any thread, after Send has returned:
+  // with the results, or with an error whose code says what went wrong (UNAVAILABLE: the backend cannot be reached;
+  // DEADLINE_EXCEEDED: it has not answered within the timeout; any other: as the backend said).
+  virtual void Send(scheduling::BatchId id, const std::vector<Text>& texts, Duration timeout, BatchReply reply) = 0;
+
+  // Nobody waits for the batch any more: it may be given up, and its reply is fulfilled soon. Does nothing where no
+  // batch of that id is there.
+  virtual void Cancel(scheduling::BatchId id) = 0;
+};
+
+}  // namespace smartbatch::runtime

@@ -1,0 +1,313 @@
+#include "services/proxy/runtime/dispatcher.h"
+
+#include <algorithm>
+#include <cassert>
+#include <optional>
+#include <variant>
+
+#include <absl/strings/str_cat.h>
+
+
+namespace smartbatch::runtime {
+namespace {
+
+// condition_variable_any adds the time it is given to now: a bound keeps it from overflowing.
+constexpr Duration kLongestSleep = std::chrono::hours(1);
+
+std::size_t BytesOf(const std::vector<std::string>& texts) {
+  std::size_t bytes = 0;
+  for (const std::string& text : texts) bytes += text.size();
+  return bytes;
+}
+
+Ending EndingOf(scheduling::Finished finished, std::vector<Classification> results) {
+  Ending ending;
+  ending.outcome = finished.outcome;
+  ending.backend_status = std::move(finished.backend_status);
+  if (ending.outcome == scheduling::Outcome::kAnswered) ending.results = std::move(results);
+  const Time dispatched = finished.last_dispatch.value_or(finished.finish);
+  ending.latency = finished.finish - finished.arrival;
+  ending.queued = dispatched - finished.arrival;
+  ending.in_service = finished.finish - dispatched;
+  ending.strategy = finished.strategy;
+  ending.batch_sizes = std::move(finished.batch_sizes);
+  return ending;
+}
+
+Ending EndingOf(const scheduling::Rejection& rejection) {
+  Ending ending;
+  ending.outcome = scheduling::Outcome::kRejected;
+  ending.rejection = rejection;
+  return ending;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(std::unique_ptr<scheduling::Scheduler> scheduler, const Clock& clock, DecisionObserver* observer)
+    : clock_(clock),
+      observer_(observer),
+      started_(clock.Now()),
+      scheduler_(std::move(scheduler)),
+      strategy_(scheduler_->DecidingStrategy()) {}
+
+void Dispatcher::AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
+                            Backend& backend) {
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    backends_.push_back(&backend);
+    [[maybe_unused]] const auto id = scheduler_->AddBackend(std::move(name), slots, cost);
+    assert(id + 1 == backends_.size());
+    actions = Settle({}, clock_.Now());
+  }
+  CarryOut(std::move(actions));
+}
+
+void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
+  const std::size_t bytes = BytesOf(request.texts);
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    const Time now = clock_.Now();
+    const auto answer = scheduler_->Offer(
+        {.customer = request.customer, .lengths = request.lengths, .deadline = request.deadline, .bytes = bytes}, now);
+    scheduling::Effects effects;
+    if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
+      Accept(*id, request, std::move(reply), ticket);
+      if (ticket.cancelled_) scheduler_->Cancel(*id, now, effects);
+      actions = Settle(std::move(effects), now);
+    } else {
+      actions.endings.emplace_back(std::move(reply), EndingOf(std::get<scheduling::Rejection>(answer)));
+    }
+  }
+  CarryOut(std::move(actions));
+}
+
+void Dispatcher::Accept(scheduling::RequestId id, Request& request, Reply reply, Ticket& ticket) {
+  if (id.slot >= payloads_.size()) payloads_.resize(id.slot + 1);
+  Payload& payload = payloads_[id.slot];
+  payload.number = id.number;
+  payload.results.resize(request.texts.size());
+  payload.texts = std::make_shared<const std::vector<std::string>>(std::move(request.texts));
+  payload.reply = std::move(reply);
+  ticket.id_ = id;
+}
+
+void Dispatcher::Cancel(Ticket& ticket) {
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    ticket.cancelled_ = true;
+    if (!ticket.id_) return;
+    const Time now = clock_.Now();
+    scheduling::Effects effects;
+    scheduler_->Tick(now, effects);  // what has expired did not end because its caller went away
+    scheduler_->Cancel(*ticket.id_, now, effects);
+    actions = Settle(std::move(effects), now);
+  }
+  CarryOut(std::move(actions));
+}
+
+void Dispatcher::BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults> results) {
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    const Time now = clock_.Now();
+    const auto batch = running_.extract(id);
+    assert(!batch.empty());
+    const absl::Status status = KeepResults(batch.mapped(), std::move(results));
+    scheduling::Effects effects;
+    scheduler_->Complete(id, status, now, effects);
+    actions = Settle(std::move(effects), now);
+  }
+  CarryOut(std::move(actions));
+}
+
+absl::Status Dispatcher::KeepResults(const RunningBatch& batch, absl::StatusOr<BatchResults> results) {
+  if (!results.ok()) return results.status();
+  if (results->size() != batch.members.size()) {
+    return absl::InternalError(
+        absl::StrCat("the backend answered ", results->size(), " results to ", batch.members.size(), " sequences"));
+  }
+  for (std::size_t i = 0; i < batch.members.size(); ++i) {
+    const scheduling::BatchMember& member = batch.members[i];
+    Payload& payload = payloads_[member.request.slot];
+    // Where the request has ended meanwhile nobody wants the result.
+    if (payload.number != member.request.number || !payload.reply) continue;
+    payload.results[member.sequence] = std::move((*results)[i]);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<scheduling::StrategyChange> Dispatcher::SetStrategy(const scheduling::StrategyChoice& choice,
+                                                                   std::uint64_t expected_generation,
+                                                                   bool validate_only) {
+  absl::StatusOr<scheduling::StrategyChange> change;
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    change = scheduler_->SetStrategy(choice, expected_generation, validate_only);
+    if (change.ok() && !validate_only) advice_.reset();
+    strategy_ = scheduler_->DecidingStrategy();
+    actions = Settle({}, clock_.Now());
+  }
+  CarryOut(std::move(actions));
+  return change;
+}
+
+absl::Status Dispatcher::TakeAdvice(std::string_view follow, AdviceState advice) {
+  absl::Status status;
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    status = scheduler_->Follow(follow);
+    if (status.ok()) advice_ = std::move(advice);
+    strategy_ = scheduler_->DecidingStrategy();
+    actions = Settle({}, clock_.Now());
+  }
+  CarryOut(std::move(actions));
+  return status;
+}
+
+void Dispatcher::ConfigureCustomer(std::string_view name, const scheduling::CustomerPolicy& policy) {
+  const MutexLock lock(mutex_);
+  scheduler_->ConfigureCustomer(name, policy);
+}
+
+State Dispatcher::Look(std::size_t max_customers) const {
+  const MutexLock lock(mutex_);
+  const Time now = clock_.Now();
+  State state = DescribeScheduler(*scheduler_, now);
+  state.uptime = now - started_;
+  state.advice = advice_;
+  state.customers = DescribeCustomers(*scheduler_, now, max_customers);
+  return state;
+}
+
+State Dispatcher::Look(const std::vector<std::string>& customers) const {
+  const MutexLock lock(mutex_);
+  const Time now = clock_.Now();
+  State state = DescribeScheduler(*scheduler_, now);
+  state.uptime = now - started_;
+  state.advice = advice_;
+  state.customers = DescribeCustomers(*scheduler_, now, customers);
+  return state;
+}
+
+void Dispatcher::Tick() {
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    const Time now = clock_.Now();
+    scheduling::Effects effects;
+    scheduler_->Tick(now, effects);
+    actions = Settle(std::move(effects), now);
+  }
+  CarryOut(std::move(actions));
+}
+
+Time Dispatcher::NextTick() const {
+  const MutexLock lock(mutex_);
+  return wake_at_;
+}
+
+void Dispatcher::RunTimer(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    {
+      const MutexLock lock(mutex_);
+      timer_sleeps_until_ = wake_at_;
+      const Duration remaining = std::min(timer_sleeps_until_ - clock_.Now(), kLongestSleep);
+      timer_.wait_for(mutex_, stop, remaining,
+                      [this]() SMARTBATCH_REQUIRES(mutex_) { return wake_at_ < timer_sleeps_until_; });
+      timer_sleeps_until_ = Time::min();  // awake: whoever sets wake_at_ need not wake it
+      if (wake_at_ > clock_.Now()) continue;
+    }
+    Tick();
+  }
+}
+
+void Dispatcher::StopAccepting() {
+  const MutexLock lock(mutex_);
+  scheduler_->StopAccepting();
+}
+
+bool Dispatcher::WaitUntilIdle(Duration timeout) {
+  const MutexLock lock(mutex_);
+  return idle_.wait_for(mutex_, std::min(timeout, kLongestSleep),
+                        [this]() SMARTBATCH_REQUIRES(mutex_) { return IsIdle(); });
+}
+
+void Dispatcher::Close() {
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    const Time now = clock_.Now();
+    scheduling::Effects effects;
+    scheduler_->Close(now, effects);
+    actions = Settle(std::move(effects), now);
+    actions.cancels.clear();
+    for (const auto& [id, batch] : running_) actions.cancels.emplace_back(batch.backend, id);
+  }
+  CarryOut(std::move(actions));
+}
+
+bool Dispatcher::IsIdle() const { return running_.empty() && scheduler_->pending().unfinished_requests() == 0; }
+
+Dispatcher::Actions Dispatcher::Settle(scheduling::Effects effects, Time now) {
+  Actions actions;
+  TakeEffects(std::move(effects), actions);
+  Decide(now, actions);
+  actions.wake_timer = wake_at_ < timer_sleeps_until_;
+  if (IsIdle()) idle_.notify_all();
+  return actions;
+}
+
+void Dispatcher::TakeEffects(scheduling::Effects effects, Actions& actions) {
+  for (scheduling::Finished& finished : effects.finished) {
+    Payload& payload = payloads_[finished.id.slot];
+    assert(payload.number == finished.id.number);
+    actions.endings.emplace_back(std::move(payload.reply), EndingOf(std::move(finished), std::move(payload.results)));
+    payload = Payload();
+  }
+  for (const scheduling::BatchId id : effects.abandoned) actions.cancels.emplace_back(running_.at(id).backend, id);
+}
+
+void Dispatcher::Decide(Time now, Actions& actions) {
+  Time ask_again = kNever;
+  for (bool more = true; more;) {
+    const Time asked = clock_.Now();
+    scheduling::Step step = scheduler_->Next(now);
+    if (observer_ != nullptr && !std::holds_alternative<scheduling::Nothing>(step)) {
+      observer_->Decided(strategy_, clock_.Now() - asked);
+    }
+    more = std::holds_alternative<scheduling::Batch>(step);
+    if (more) actions.batches.push_back(Prepare(std::get<scheduling::Batch>(std::move(step))));
+    if (const auto* const wait = std::get_if<scheduling::AskAgainAt>(&step)) ask_again = wait->time;
+  }
+  wake_at_ = std::min(ask_again, scheduler_->NextTick(now));
+}
+
+Dispatcher::Sending Dispatcher::Prepare(scheduling::Batch batch) {
+  Sending sending{.backend = backends_[batch.backend], .id = batch.id, .texts = {}, .timeout = batch.timeout};
+  sending.texts.reserve(batch.members.size());
+  for (const scheduling::BatchMember& member : batch.members) {
+    const auto& texts = payloads_[member.request.slot].texts;
+    sending.texts.emplace_back(texts, &(*texts)[member.sequence]);
+  }
+  running_.emplace(batch.id, RunningBatch{sending.backend, std::move(batch.members)});
+  return sending;
+}
+
+void Dispatcher::CarryOut(Actions actions) {
+  if (actions.wake_timer) timer_.notify_one();
+  for (const Sending& batch : actions.batches) {
+    batch.backend->Send(batch.id, batch.texts, batch.timeout,
+                        BatchReply([this, id = batch.id](absl::StatusOr<BatchResults> results) {
+                          BatchEnded(id, std::move(results));
+                        }));
+  }
+  for (auto& [reply, ending] : actions.endings) std::move(reply).Fulfil(std::move(ending));
+  for (const auto& [backend, id] : actions.cancels) backend->Cancel(id);
+}
+
+}  // namespace smartbatch::runtime

@@ -1,0 +1,144 @@
+// The scheduler among threads: one lock, the real clock, and the texts and replies that the core never sees.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/statusor.h>
+
+#include "common/mutex.h"
+#include "common/time.h"
+#include "services/proxy/runtime/backend.h"
+#include "services/proxy/runtime/clock.h"
+#include "services/proxy/runtime/request.h"
+#include "services/proxy/runtime/state.h"
+#include "services/proxy/scheduling/scheduler.h"
+
+namespace smartbatch::runtime {
+
+// Told of every decision, under the dispatcher's lock: returns soon, never waits, calls nothing of the dispatcher.
+class DecisionObserver {
+ public:
+  virtual ~DecisionObserver() = default;
+  // The strategy was asked what goes next, and chose a batch or a time to be asked again.
+  virtual void Decided(std::string_view /*strategy*/, Duration /*took*/) {}
+};
+
+// Takes requests, sends the batches that the scheduler forms and answers every request exactly once.
+//
+// Every event (a request, a batch's result, a cancel, the timer) is worked off by the thread that brings it: under the
+// lock the scheduler is told and asked; after the lock has been let go the batches are sent and the requests answered.
+// Nothing is called out under the lock but the observers.
+//
+// Thread safe. Before it is destroyed every request must have been answered and every batch have ended (Close and
+// WaitUntilIdle), and RunTimer have returned.
+class Dispatcher {
+ public:
+  // The clock and the observer must outlive it. The scheduler has no backend yet.
+  Dispatcher(std::unique_ptr<scheduling::Scheduler> scheduler, const Clock& clock, DecisionObserver* observer);
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  // Adds a backend that takes `slots` batches at once and whose batches are believed to cost `cost`. The backend must
+  // outlive the last batch.
+  void AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost, Backend& backend);
+
+  // Queues the request or refuses it; either way the reply is fulfilled once, maybe before this returns. The ticket
+  // must be new; once the reply was fulfilled it may be gone.
+  void Submit(Request request, Ticket& ticket, Reply reply);
+  // The caller of the request went away. Its reply is fulfilled (with kCancelled) unless it was before. May be called
+  // before, during and after Submit.
+  void Cancel(Ticket& ticket);
+
+  // As Scheduler::SetStrategy says.
+  absl::StatusOr<scheduling::StrategyChange> SetStrategy(const scheduling::StrategyChoice& choice,
+                                                         std::uint64_t expected_generation = 0,
+                                                         bool validate_only = false);
+  // What `adaptive` was advised, and which strategy it follows from now on. FAILED_PRECONDITION, and nothing changes,
+  // where the active strategy is another one by now.
+  absl::Status TakeAdvice(std::string_view follow, AdviceState advice);
+  void ConfigureCustomer(std::string_view name, const scheduling::CustomerPolicy& policy);
+
+  // The state at this moment; of the customers at most so many, those with something in the queue first.
+  State Look(std::size_t max_customers) const;
+  // The same with the named customers, in their order; one that nobody knows is all zero.
+  State Look(const std::vector<std::string>& customers) const;
+
+  // Ends what has expired and sends what has become due.
+  void Tick();
+  // When Tick is due unless something happens before; kNever where nothing waits for the time.
+  Time NextTick() const;
+  // Calls Tick whenever it is due, until it is asked to stop: the work of a thread of its own.
+  void RunTimer(const std::stop_token& stop);
+
+  // From now on every new request is refused; those that are there go on.
+  void StopAccepting();
+  // Waits until no request is unfinished and no batch is at a backend; false where that took longer.
+  bool WaitUntilIdle(Duration timeout);
+  // Refuses every new request and ends, now, every request that is there; every batch is cancelled. May be repeated,
+  // and must be until WaitUntilIdle says true: a batch that another thread was about to send cannot be cancelled yet.
+  void Close();
+
+ private:
+  // What belongs to a request outside the core.
+  struct Payload {
+    std::uint64_t number = 0;
+    std::shared_ptr<const std::vector<std::string>> texts;
+    std::vector<Classification> results;
+    Reply reply;
+  };
+  struct RunningBatch {
+    Backend* backend = nullptr;
+    std::vector<scheduling::BatchMember> members;
+  };
+  struct Sending {
+    Backend* backend = nullptr;
+    scheduling::BatchId id = 0;
+    std::vector<Text> texts;
+    Duration timeout{};
+  };
+  // What an event asks for; carried out after the lock has been let go.
+  struct Actions {
+    std::vector<Sending> batches;
+    std::vector<std::pair<Reply, Ending>> endings;
+    std::vector<std::pair<Backend*, scheduling::BatchId>> cancels;
+    bool wake_timer = false;
+  };
+
+  void Accept(scheduling::RequestId id, Request& request, Reply reply, Ticket& ticket) SMARTBATCH_REQUIRES(mutex_);
+  void BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults> results);
+  absl::Status KeepResults(const RunningBatch& batch, absl::StatusOr<BatchResults> results) SMARTBATCH_REQUIRES(mutex_);
+
+  // After every event: takes what ended, asks for batches until there is none, and finds out when to ask again.
+  Actions Settle(scheduling::Effects effects, Time now) SMARTBATCH_REQUIRES(mutex_);
+  void TakeEffects(scheduling::Effects effects, Actions& actions) SMARTBATCH_REQUIRES(mutex_);
+  void Decide(Time now, Actions& actions) SMARTBATCH_REQUIRES(mutex_);
+  Sending Prepare(scheduling::Batch batch) SMARTBATCH_REQUIRES(mutex_);
+  bool IsIdle() const SMARTBATCH_REQUIRES(mutex_);
+  void CarryOut(Actions actions) SMARTBATCH_EXCLUDES(mutex_);
+
+  const Clock& clock_;
+  DecisionObserver* const observer_;
+  const Time started_;
+
+  mutable Mutex mutex_;
+  const std::unique_ptr<scheduling::Scheduler> scheduler_ SMARTBATCH_POINTEE_GUARDED_BY(mutex_);
+  std::vector<Backend*> backends_ SMARTBATCH_GUARDED_BY(mutex_);  // by BackendId
+  std::vector<Payload> payloads_ SMARTBATCH_GUARDED_BY(mutex_);   // by RequestId.slot
+  absl::flat_hash_map<scheduling::BatchId, RunningBatch> running_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::string_view strategy_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::optional<AdviceState> advice_ SMARTBATCH_GUARDED_BY(mutex_);
+  Time wake_at_ SMARTBATCH_GUARDED_BY(mutex_) = kNever;
+  Time timer_sleeps_until_ SMARTBATCH_GUARDED_BY(mutex_) = kNever;
+  std::condition_variable_any timer_;  // wake_at_ is before timer_sleeps_until_
+  std::condition_variable_any idle_;   // IsIdle() has become true
+};
+
+}  // namespace smartbatch::runtime

@@ -1,0 +1,68 @@
+// A request as the runtime takes it, and its end as the runtime tells it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/status.h>
+
+#include "common/time.h"
+#include "services/proxy/runtime/backend.h"
+#include "services/proxy/runtime/obligation.h"
+#include "services/proxy/scheduling/outcome.h"
+#include "services/proxy/scheduling/request.h"
+#include "services/proxy/scheduling/scheduler.h"
+
+namespace smartbatch::runtime {
+
+struct Request {
+  std::string customer;
+  std::vector<std::string> texts;
+  // The length of each text in characters, within the scheduler's limits.
+  std::vector<std::uint32_t> lengths;
+  // kNever where the caller set none.
+  Time deadline = kNever;
+};
+
+// How a request ended and what happened to it on the way.
+struct Ending {
+  scheduling::Outcome outcome = scheduling::Outcome::kAnswered;
+  // With kRejected: why, and when to come back.
+  scheduling::Rejection rejection;
+  // With kBackendFailed: what the backend said.
+  absl::Status backend_status;
+  // With kAnswered: one for each text, in order.
+  std::vector<Classification> results;
+
+  // From the arrival to the end.
+  Duration latency{};
+  // From the arrival to the dispatch of the last part, and from there to the end; where no part was ever dispatched
+  // all of it was queueing.
+  Duration queued{};
+  Duration in_service{};
+  // The strategy that dispatched the last part; empty where no part was ever dispatched. Lives as long as the program.
+  std::string_view strategy;
+  // For each batch that carried a part of the request, the sequences in that batch.
+  std::vector<std::uint32_t> batch_sizes;
+};
+
+using Reply = Obligation<Ending>;
+
+// Where a caller keeps the name of its request, so that it can cancel it. It belongs to the dispatcher, which guards it
+// with its own lock, from Submit until the reply; the caller keeps it alive for that time and for that of Cancel.
+class Ticket {
+ public:
+  Ticket() = default;
+  Ticket(const Ticket&) = delete;
+  Ticket& operator=(const Ticket&) = delete;
+
+ private:
+  friend class Dispatcher;
+  std::optional<scheduling::RequestId> id_;
+  bool cancelled_ = false;  // before it was submitted
+};
+
+}  // namespace smartbatch::runtime

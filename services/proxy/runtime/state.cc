@@ -1,0 +1,74 @@
+#include "services/proxy/runtime/state.h"
+
+namespace smartbatch::runtime {
+namespace {
+
+using scheduling::PendingSet;
+
+CustomerState DescribeCustomer(const scheduling::Customer& customer, Time now) {
+  const scheduling::PendingRequest* const oldest = PendingSet::OldestOf(customer);
+  return {.name = customer.name,
+          .queued_requests = customer.waiting_requests,
+          .queued_sequences = customer.waiting_sequences,
+          .oldest_age = oldest == nullptr ? Duration::zero() : now - oldest->arrival,
+          .charged_seconds = customer.charged_seconds,
+          .weight = customer.policy.weight};
+}
+
+std::vector<BackendState> DescribeBackends(const scheduling::BackendPool& pool) {
+  std::vector<BackendState> states;
+  for (const scheduling::Backend& backend : pool.backends()) {
+    if (backend.removed) continue;
+    states.push_back({.name = backend.name,
+                      .up = backend.failures == 0,
+                      .batches_in_flight = backend.in_flight,
+                      .slots = backend.slots,
+                      .cost = backend.cost,
+                      .cost_residual_ratio = backend.fit.ResidualRatio()});
+  }
+  return states;
+}
+
+}  // namespace
+
+State DescribeScheduler(const scheduling::Scheduler& scheduler, Time now) {
+  const scheduling::PendingRequest* const oldest = scheduler.pending().Oldest();
+  State state;
+  state.strategy = scheduler.strategy();
+  state.deciding_strategy = std::string(scheduler.DecidingStrategy());
+  state.generation = scheduler.generation();
+  state.queued_requests = scheduler.pending().waiting_requests();
+  state.queued_sequences = scheduler.pending().waiting_sequences();
+  state.batches_in_flight = scheduler.running_batches();
+  state.oldest_age = oldest == nullptr ? Duration::zero() : now - oldest->arrival;
+  state.fairness_gap_seconds = scheduler.customers().FairnessGapSeconds();
+  state.outcomes = scheduler.outcomes();
+  state.backends = DescribeBackends(scheduler.backends());
+  return state;
+}
+
+std::vector<CustomerState> DescribeCustomers(const scheduling::Scheduler& scheduler, Time now, std::size_t max_count) {
+  std::vector<CustomerState> states;
+  if (max_count == 0) return states;
+  for (const auto& [counter, customer] : scheduler.customers().backlogged()) {
+    states.push_back(DescribeCustomer(*customer, now));
+    if (states.size() == max_count) return states;
+  }
+  scheduler.customers().ForEach([&](const scheduling::Customer& customer) {
+    if (states.size() < max_count && customer.waiting_requests == 0) states.push_back(DescribeCustomer(customer, now));
+  });
+  return states;
+}
+
+std::vector<CustomerState> DescribeCustomers(const scheduling::Scheduler& scheduler, Time now,
+                                             const std::vector<std::string>& names) {
+  std::vector<CustomerState> states;
+  states.reserve(names.size());
+  for (const std::string& name : names) {
+    const scheduling::Customer* const customer = scheduler.customers().Find(name);
+    states.push_back(customer == nullptr ? CustomerState{.name = name} : DescribeCustomer(*customer, now));
+  }
+  return states;
+}
+
+}  // namespace smartbatch::runtime

@@ -1,0 +1,71 @@
+// A picture of the scheduler at one moment, for the admin service and the gauges.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/cost_model.h"
+#include "services/proxy/scheduling/scheduler.h"
+
+namespace smartbatch::runtime {
+
+struct CustomerState {
+  std::string name;
+  std::uint64_t queued_requests = 0;
+  std::uint64_t queued_sequences = 0;
+  // Since the arrival of the oldest request that waits; zero where none does.
+  Duration oldest_age{};
+  double charged_seconds = 0;
+  double weight = 1;
+};
+
+struct BackendState {
+  std::string name;
+  bool up = false;  // its last batch did not tell that it cannot be reached
+  std::uint32_t batches_in_flight = 0;
+  std::uint32_t slots = 0;
+  scheduling::CostModel cost;
+  // Mean of |observed - believed| / believed over the last batches.
+  double cost_residual_ratio = 0;
+};
+
+// What was found when the active strategy was last compared with the others (`adaptive` only).
+struct AdviceState {
+  std::string reason;                    // a sentence
+  double predicted_gain = 0;             // as a share of the objective
+  std::map<std::string, double> scores;  // of each strategy; small is good
+};
+
+struct State {
+  scheduling::StrategyChoice strategy;
+  // The one that chooses the batches: the strategy itself, or the one that `adaptive` follows.
+  std::string deciding_strategy;
+  std::optional<AdviceState> advice;
+  std::uint64_t generation = 0;
+  Duration uptime{};
+  std::uint64_t queued_requests = 0;
+  std::uint64_t queued_sequences = 0;
+  std::uint64_t batches_in_flight = 0;
+  // Since the arrival of the oldest request that waits; zero where none does.
+  Duration oldest_age{};
+  double fairness_gap_seconds = 0;
+  scheduling::OutcomeCounts outcomes;
+  std::vector<CustomerState> customers;
+  std::vector<BackendState> backends;
+};
+
+// All but the uptime and the customers.
+State DescribeScheduler(const scheduling::Scheduler& scheduler, Time now);
+
+// At most so many customers, those with something in the queue first. Linear in the accounts where fewer have.
+std::vector<CustomerState> DescribeCustomers(const scheduling::Scheduler& scheduler, Time now, std::size_t max_count);
+// The named customers, in their order.
+std::vector<CustomerState> DescribeCustomers(const scheduling::Scheduler& scheduler, Time now,
+                                             const std::vector<std::string>& names);
+
+}  // namespace smartbatch::runtime

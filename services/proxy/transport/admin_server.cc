@@ -1,0 +1,32 @@
+#include "services/proxy/transport/admin_server.h"
+
+#include <chrono>
+#include <utility>
+
+#include <grpcpp/health_check_service_interface.h>
+
+#include "services/proxy/transport/admin_service.h"
+#include "services/rpc/listener.h"
+
+namespace smartbatch::transport {
+
+AdminServer::AdminServer(runtime::Dispatcher& dispatcher) : service_(std::make_unique<AdminService>(dispatcher)) {}
+
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& address,
+                                                                runtime::Dispatcher& dispatcher) {
+  std::unique_ptr<AdminServer> admin(new AdminServer(dispatcher));
+  rpc::Listener listener(address);
+  listener.builder().RegisterService(admin->service_.get());
+  auto server = listener.Start();
+  if (!server.ok()) return server.status();
+  admin->server_ = *std::move(server);
+  admin->address_ = listener.address();
+  admin->server_->GetHealthCheckService()->SetServingStatus(proxy::v1::AdminService::service_full_name(), true);
+  return admin;
+}
+
+AdminServer::~AdminServer() {
+  if (server_) server_->Shutdown(std::chrono::system_clock::now());
+}
+
+}  // namespace smartbatch::transport

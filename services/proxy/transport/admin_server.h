@@ -1,0 +1,37 @@
+// The operators' listener: AdminService. gRPC's own threads serve it, never those of the data path.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <absl/status/statusor.h>
+#include <grpcpp/server.h>
+
+#include "services/proxy/runtime/dispatcher.h"
+
+namespace smartbatch::transport {
+
+class AdminService;
+
+// Serves for as long as it lives. Not thread safe.
+class AdminServer {
+ public:
+  // The dispatcher must outlive it. UNAVAILABLE where the address cannot be bound.
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& address,
+                                                            runtime::Dispatcher& dispatcher);
+  ~AdminServer();
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+
+  // host:port with the port that was bound.
+  const std::string& address() const { return address_; }
+
+ private:
+  explicit AdminServer(runtime::Dispatcher& dispatcher);
+
+  const std::unique_ptr<AdminService> service_;
+  std::string address_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace smartbatch::transport

@@ -1,0 +1,93 @@
+#include "services/proxy/transport/classifier_client.h"
+
+#include <chrono>
+#include <utility>
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include "services/proxy/transport/status_mapping.h"
+#include "services/proxy/transport/tag.h"
+
+namespace smartbatch::transport {
+namespace {
+
+std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // in spite of its name, how long one attempt may take
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+// One batch at the classifier. The client owns it until its end comes from the queue.
+class ClassifierClient::BatchCall final : public Tag {
+ public:
+  BatchCall(ClassifierClient& client, scheduling::BatchId id, runtime::BatchReply reply)
+      : client_(client), id_(id), reply_(std::move(reply)) {}
+
+  void Start(const std::vector<runtime::Text>& texts, Duration timeout) {
+    classifier::v1::ClassifyRequest request;
+    for (const runtime::Text& text : texts) request.add_sequences(*text);
+    context_.set_deadline(std::chrono::system_clock::now() + timeout);
+    reader_ = client_.stub_->AsyncClassify(&context_, request, &client_.queue_);
+    reader_->Finish(&response_, &status_, this);
+  }
+
+  void Cancel() { context_.TryCancel(); }
+
+  void Run(bool /*always true for a client's call*/) override {
+    const auto self = client_.Take(id_);
+    if (!status_.ok()) return std::move(reply_).Fulfil(FromGrpc(status_));
+    runtime::BatchResults results;
+    results.reserve(static_cast<std::size_t>(response_.results_size()));
+    for (auto& result : *response_.mutable_results()) {
+      results.push_back({std::move(*result.mutable_label()), result.confidence()});
+    }
+    std::move(reply_).Fulfil(std::move(results));
+  }
+
+ private:
+  ClassifierClient& client_;
+  const scheduling::BatchId id_;
+  runtime::BatchReply reply_;
+  grpc::ClientContext context_;
+  classifier::v1::ClassifyResponse response_;
+  grpc::Status status_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<classifier::v1::ClassifyResponse>> reader_;
+};
+
+ClassifierClient::ClassifierClient(const std::string& address, grpc::CompletionQueue& queue)
+    : queue_(queue), stub_(classifier::v1::ClassifierService::NewStub(Connect(address))) {}
+
+ClassifierClient::~ClassifierClient() = default;
+
+void ClassifierClient::Send(scheduling::BatchId id, const std::vector<runtime::Text>& texts, Duration timeout,
+                            runtime::BatchReply reply) {
+  auto owned = std::make_unique<BatchCall>(*this, id, std::move(reply));
+  BatchCall& call = *owned;
+  {
+    const MutexLock lock(mutex_);
+    calls_.emplace(id, std::move(owned));
+  }
+  call.Start(texts, timeout);
+}
+
+void ClassifierClient::Cancel(scheduling::BatchId id) {
+  const MutexLock lock(mutex_);
+  const auto found = calls_.find(id);
+  if (found != calls_.end()) found->second->Cancel();
+}
+
+std::unique_ptr<ClassifierClient::BatchCall> ClassifierClient::Take(scheduling::BatchId id) {
+  const MutexLock lock(mutex_);
+  return std::move(calls_.extract(id).mapped());
+}
+
+}  // namespace smartbatch::transport

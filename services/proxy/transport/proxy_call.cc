@@ -1,0 +1,146 @@
+#include "services/proxy/transport/proxy_call.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "common/program/logging.h"
+#include "services/proxy/transport/caller.h"
+#include "services/proxy/transport/status_mapping.h"
+#include "services/rpc/raw_message.h"
+#include "services/rpc/status_details.h"
+
+namespace smartbatch::transport {
+namespace {
+
+grpc::ByteBuffer ResponseOf(runtime::Ending& ending) {
+  proxy::v1::ProxyClassifyResponse response;
+  response.mutable_results()->Reserve(static_cast<int>(ending.results.size()));
+  for (runtime::Classification& classification : ending.results) {
+    auto& result = *response.add_results();
+    result.set_label(std::move(classification.label));
+    result.set_confidence(classification.confidence);
+  }
+  response.set_proxy_latency_ms(ToMilliseconds(ending.latency));
+  auto& timings = *response.mutable_timings();
+  timings.set_queue_ms(ToMilliseconds(ending.queued));
+  timings.set_service_ms(ToMilliseconds(ending.in_service));
+  timings.set_strategy(std::string(ending.strategy));
+  timings.mutable_batch_sizes()->Add(ending.batch_sizes.begin(), ending.batch_sizes.end());
+  timings.set_batches(static_cast<std::uint32_t>(ending.batch_sizes.size()));
+  return rpc::SerializeMessage(response);
+}
+
+}  // namespace
+
+void ProxyCall::Await(Serving& serving) {
+  std::unique_ptr<ProxyCall> owned(new ProxyCall(serving));
+  ProxyCall& call = *owned;
+  call.self_ = std::move(owned);
+  serving.service.RequestProxyClassify(&call.context_, &call.request_, &call.writer_, &serving.queue, &serving.queue,
+                                       &call.accepted_);
+}
+
+ProxyCall::ProxyCall(Serving& serving) : serving_(serving), writer_(&context_) {
+  serving_.live_calls.Enter();
+  context_.AsyncNotifyWhenDone(&done_);
+}
+
+void ProxyCall::OnAccepted(bool ok) {
+  if (!ok) return Leave();  // the server is stopped; there will be neither done nor finished
+  Await(serving_);
+  runtime::Request request;
+  if (const grpc::Status status = Read(request); !status.ok()) {
+    writer_.FinishWithError(status, &finished_);
+    return;
+  }
+  serving_.dispatcher.Submit(std::move(request), ticket_,
+                             runtime::Reply([this](absl::StatusOr<runtime::Ending> ending) {
+                               Answer(std::move(ending));
+                             }));
+  // The call may be gone now.
+}
+
+grpc::Status ProxyCall::Read(runtime::Request& request) const {
+  request.deadline = ReadDeadline(context_, serving_.clock.Now());
+  if (auto status = ReadCustomer(context_, request.customer); !status.ok()) return status;
+  proxy::v1::ProxyClassifyRequest message;
+  if (auto status = rpc::ParseMessage(request_, message); !status.ok()) return status;
+  const rpc::SequenceLimits limits{.max_sequences = serving_.limits.max_batch_size,
+                                   .max_characters = serving_.limits.max_sequence_length};
+  std::vector<std::size_t> lengths;
+  if (auto status = rpc::CheckSequences(message.sequences(), limits, lengths); !status.ok()) return status;
+  request.lengths.assign(lengths.begin(), lengths.end());
+  request.texts.assign(std::make_move_iterator(message.mutable_sequences()->begin()),
+                       std::make_move_iterator(message.mutable_sequences()->end()));
+  return grpc::Status::OK;
+}
+
+void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
+  if (!ending.ok()) {
+    spdlog::error("a request was not answered: {}", ending.status().ToString());
+    writer_.FinishWithError(FromAbsl(ending.status()), &finished_);
+    return;
+  }
+  const grpc::Status status = StatusOf(*ending, serving_.limits);
+  LogEnd(status, *ending);
+  AddTrailers(*ending);
+  if (status.ok()) {
+    writer_.Finish(ResponseOf(*ending), status, &finished_);
+  } else {
+    AddPushback(status);
+    writer_.FinishWithError(status, &finished_);
+  }
+}
+
+void ProxyCall::AddTrailers(const runtime::Ending& ending) {
+  if (ending.outcome == scheduling::Outcome::kRejected) return;  // nothing happened to it
+  context_.AddTrailingMetadata("x-smartbatch-strategy", std::string(ending.strategy));
+  context_.AddTrailingMetadata("x-smartbatch-queue-ms", fmt::format("{:.3f}", ToMilliseconds(ending.queued)));
+  context_.AddTrailingMetadata("x-smartbatch-service-ms", fmt::format("{:.3f}", ToMilliseconds(ending.in_service)));
+  context_.AddTrailingMetadata("x-smartbatch-latency-ms", fmt::format("{:.3f}", ToMilliseconds(ending.latency)));
+  context_.AddTrailingMetadata("x-smartbatch-batches", std::to_string(ending.batch_sizes.size()));
+  context_.AddTrailingMetadata("x-smartbatch-batch-sizes", fmt::format("{}", fmt::join(ending.batch_sizes, ",")));
+}
+
+// Clients with a retry policy obey this one; it overrules their own backoff.
+void ProxyCall::AddPushback(const grpc::Status& status) {
+  if (status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) return;
+  if (const auto wait = rpc::RetryAfter(status)) {
+    context_.AddTrailingMetadata("grpc-retry-pushback-ms", fmt::format("{:.0f}", std::ceil(ToMilliseconds(*wait))));
+  }
+}
+
+void ProxyCall::LogEnd(const grpc::Status& status, const runtime::Ending& ending) const {
+  if (!spdlog::should_log(spdlog::level::debug)) return;
+  std::string customer;
+  ReadCustomer(context_, customer);
+  spdlog::debug("customer={} code={} outcome={} latency_ms={:.3f} queue_ms={:.3f} batches={} request_id={} trace={}",
+                customer, rpc::CodeName(status.error_code()), fmt::string_view(Name(ending.outcome)),
+                ToMilliseconds(ending.latency), ToMilliseconds(ending.queued), ending.batch_sizes.size(),
+                program::Quoted(ReadMetadata(context_, "x-request-id")),
+                program::Quoted(ReadMetadata(context_, "traceparent")));
+}
+
+void ProxyCall::OnDone(bool /*always true*/) {
+  if (context_.IsCancelled()) serving_.dispatcher.Cancel(ticket_);
+  if (--events_to_come_ == 0) Leave();
+}
+
+void ProxyCall::OnFinished(bool /*false where the caller had gone*/) {
+  if (--events_to_come_ == 0) Leave();
+}
+
+void ProxyCall::Leave() {
+  LiveCalls& live_calls = serving_.live_calls;
+  std::exchange(self_, nullptr).reset();  // this is gone now
+  live_calls.Leave();
+}
+
+}  // namespace smartbatch::transport

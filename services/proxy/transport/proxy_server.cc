@@ -1,0 +1,62 @@
+#include "services/proxy/transport/proxy_server.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <grpcpp/health_check_service_interface.h>
+
+#include "services/proxy/transport/tag.h"
+
+namespace smartbatch::transport {
+namespace {
+
+// Answers that are on their way get so long; then their connections are cut.
+constexpr std::chrono::seconds kFlushTime{1};
+
+// gRPC refuses what is longer than this before we see it; leave room for every request that is allowed.
+int MaxRequestBytes(const scheduling::SchedulerOptions& limits) {
+  constexpr double kMaxBytesPerCharacter = 4;
+  constexpr double kDefaultLimit = 4 * 1024 * 1024;
+  constexpr double kLargestLimit = 1024.0 * 1024 * 1024;
+  const double needed = limits.max_batch_size * (limits.max_sequence_length * kMaxBytesPerCharacter + 16);
+  return static_cast<int>(std::clamp(2 * needed, kDefaultLimit, kLargestLimit));
+}
+
+}  // namespace
+
+ProxyServer::ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits)
+    : limits_(limits), listener_(address) {
+  listener_.builder().SetMaxReceiveMessageSize(MaxRequestBytes(limits));
+  listener_.builder().RegisterService(&service_);
+  queue_ = listener_.builder().AddCompletionQueue();
+}
+
+ProxyServer::~ProxyServer() { Shutdown(); }
+
+absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock, int threads) {
+  auto server = listener_.Start();
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  server_->GetHealthCheckService()->SetServingStatus(proxy::v1::ProxyService::service_full_name(), true);
+  serving_.reset(new Serving{service_, *queue_, dispatcher, clock, limits_, {}});
+  ProxyCall::Await(*serving_);
+  for (int i = 0; i < threads; ++i) {
+    threads_.emplace_back([this] { RunTags(*queue_); });
+  }
+  return absl::OkStatus();
+}
+
+void ProxyServer::StopServing() { server_->GetHealthCheckService()->Shutdown(); }
+
+void ProxyServer::Shutdown() {
+  if (std::exchange(shut_down_, true)) return;
+  if (server_) {
+    server_->Shutdown(std::chrono::system_clock::now() + kFlushTime);
+    serving_->live_calls.WaitForNone(std::chrono::hours(1));
+  }
+  queue_->Shutdown();
+  threads_.clear();    // each returns when the queue is empty
+  RunTags(*queue_);    // where Start has failed there are none
+}
+
+}  // namespace smartbatch::transport

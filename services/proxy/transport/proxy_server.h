@@ -1,0 +1,61 @@
+// The customers' listener: a completion-queue server for ProxyService.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/server.h>
+
+#include "services/proxy/runtime/clock.h"
+#include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/transport/proxy_call.h"
+#include "services/rpc/listener.h"
+
+namespace smartbatch::transport {
+
+// One completion queue carries the calls of the customers and those to the classifiers, which are made on queue().
+//
+//   ProxyServer server(address, limits);
+//   ClassifierClient classifier(..., server.queue());    then the dispatcher, which sends to it
+//   server.Start(dispatcher, clock, threads);
+//   ...
+//   server.StopServing();       health checks say NOT_SERVING; calls are still taken
+//   ...                         the dispatcher is drained and closed: every request is answered, no batch is out
+//   server.Shutdown();
+//
+// Not thread safe but for queue(). Destroy it before the dispatcher and after nobody uses the queue any more.
+class ProxyServer {
+ public:
+  ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits);
+  // Calls Shutdown.
+  ~ProxyServer();
+  ProxyServer(const ProxyServer&) = delete;
+  ProxyServer& operator=(const ProxyServer&) = delete;
+
+  grpc::CompletionQueue& queue() { return *queue_; }
+
+  // Listens and serves with so many threads, at least 1. UNAVAILABLE where the address cannot be bound.
+  absl::Status Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock, int threads);
+  // host:port, after Start with the port that was bound.
+  const std::string& address() const { return listener_.address(); }
+
+  void StopServing();
+  // Returns when the last call has gone and the threads have ended.
+  void Shutdown();
+
+ private:
+  const scheduling::SchedulerOptions limits_;
+  RawProxyService service_;
+  rpc::Listener listener_;
+  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::unique_ptr<Serving> serving_;
+  std::unique_ptr<grpc::Server> server_;
+  std::vector<std::jthread> threads_;
+  bool shut_down_ = false;
+};
+
+}  // namespace smartbatch::transport

@@ -1,0 +1,106 @@
+#include "services/proxy/transport/status_mapping.h"
+
+#include <algorithm>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "services/proxy/scheduling/strategy_registry.h"
+#include "services/rpc/status_details.h"
+
+namespace smartbatch::transport {
+namespace {
+
+using runtime::Ending;
+using scheduling::Outcome;
+using scheduling::RejectReason;
+
+constexpr Duration kRetryElsewhere = std::chrono::seconds(1);
+constexpr Duration kSoonest = std::chrono::milliseconds(1);
+
+grpc::Status LimitReached(RejectReason reason, const std::string& what, Duration retry_after) {
+  const Duration wait = std::max(retry_after, kSoonest);
+  return rpc::ResourceExhausted(std::string(Name(reason)),
+                                fmt::format("{}; call again in {:.0f} ms", what, ToMilliseconds(wait)), wait);
+}
+
+grpc::Status StatusOfRejection(const scheduling::Rejection& rejection, const scheduling::SchedulerOptions& limits) {
+  switch (rejection.reason) {
+    case RejectReason::kQueueFull:
+      return LimitReached(rejection.reason,
+                          fmt::format("the queue is full: it holds up to {} requests", limits.max_queued_requests),
+                          rejection.retry_after);
+    case RejectReason::kCustomerQueueFull:
+      return LimitReached(rejection.reason,
+                          fmt::format("the customer's share of the queue is full: it holds up to {} requests",
+                                      limits.max_queued_requests_per_customer),
+                          rejection.retry_after);
+    case RejectReason::kBytesFull:
+      return LimitReached(rejection.reason,
+                          fmt::format("the queue is full: it holds up to {} bytes", limits.max_queued_bytes),
+                          rejection.retry_after);
+    case RejectReason::kNoBackend:
+      return rpc::Unavailable("no classifier can be reached", std::max(rejection.retry_after, kSoonest));
+    case RejectReason::kShuttingDown:
+      return rpc::Unavailable("the proxy is shutting down; call another one", kRetryElsewhere);
+    case RejectReason::kDeadlinePassed:
+      return rpc::WithReason(grpc::StatusCode::DEADLINE_EXCEEDED, "the deadline had passed when the call came",
+                             "DEADLINE_PASSED_ON_ARRIVAL");
+  }
+  return {grpc::StatusCode::INTERNAL, "unknown reason to reject"};
+}
+
+grpc::Status StatusOfExpiry(const Ending& ending) {
+  const bool dispatched = !ending.batch_sizes.empty() || ending.in_service > Duration::zero();
+  return rpc::WithReason(grpc::StatusCode::DEADLINE_EXCEEDED,
+                         fmt::format("the deadline passed after {:.3f} ms in the proxy, {:.3f} of them in the queue",
+                                     ToMilliseconds(ending.latency), ToMilliseconds(ending.queued)),
+                         dispatched ? "DEADLINE_PASSED_IN_SERVICE" : "DEADLINE_PASSED_IN_QUEUE");
+}
+
+grpc::Status StatusOfBackendFailure(const absl::Status& backend) {
+  const std::string message(backend.message());
+  if (absl::IsUnavailable(backend)) {
+    return rpc::Unavailable("no classifier can be reached: " + message, kRetryElsewhere);
+  }
+  const auto code = static_cast<grpc::StatusCode>(backend.raw_code());
+  return rpc::WithReason(code, "the classifier failed: " + message, "BACKEND_FAILED",
+                         {{"backend_code", rpc::CodeName(code)}});
+}
+
+}  // namespace
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
+}
+
+grpc::Status FromAbsl(const absl::Status& status) {
+  return {static_cast<grpc::StatusCode>(status.raw_code()), std::string(status.message())};
+}
+
+grpc::Status StatusOf(const Ending& ending, const scheduling::SchedulerOptions& limits) {
+  switch (ending.outcome) {
+    case Outcome::kAnswered:
+      return grpc::Status::OK;
+    case Outcome::kRejected:
+      return StatusOfRejection(ending.rejection, limits);
+    case Outcome::kExpired:
+      return StatusOfExpiry(ending);
+    case Outcome::kCancelled:
+      return {grpc::StatusCode::CANCELLED, "the caller gave the call up"};
+    case Outcome::kBackendFailed:
+      return StatusOfBackendFailure(ending.backend_status);
+    case Outcome::kShutDown:
+      return rpc::Unavailable("the proxy is shutting down; call another one", kRetryElsewhere);
+  }
+  return {grpc::StatusCode::INTERNAL, "unknown outcome"};
+}
+
+grpc::Status AdminStatusOf(const absl::Status& status) {
+  if (const auto field = scheduling::FieldOf(status)) {
+    return rpc::InvalidArgument(*field, std::string(status.message()));
+  }
+  return FromAbsl(status);
+}
+
+}  // namespace smartbatch::transport

@@ -1,0 +1,36 @@
+// What a completion queue hands back: an object with something to do.
+#pragma once
+
+#include <grpcpp/completion_queue.h>
+
+namespace smartbatch::transport {
+
+// Every tag on the proxy's completion queue points to one of these.
+class Tag {
+ public:
+  // The operation ended; `ok` as the operation defines it.
+  virtual void Run(bool ok) = 0;
+
+ protected:
+  ~Tag() = default;
+};
+
+// A tag that is a member of the object it belongs to and calls one of its methods: it costs no allocation.
+template <class Owner, void (Owner::*method)(bool ok)>
+class MemberTag final : public Tag {
+ public:
+  explicit MemberTag(Owner& owner) : owner_(owner) {}
+  void Run(bool ok) override { (owner_.*method)(ok); }
+
+ private:
+  Owner& owner_;
+};
+
+// Runs what ends until the queue is shut down and empty: the work of a thread.
+inline void RunTags(grpc::CompletionQueue& queue) {
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue.Next(&tag, &ok)) static_cast<Tag*>(tag)->Run(ok);
+}
+
+}  // namespace smartbatch::transport
