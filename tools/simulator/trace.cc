@@ -1,0 +1,126 @@
+#include "tools/simulator/trace.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <optional>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/strings/str_cat.h>
+#include <nlohmann/json.hpp>
+
+namespace smartbatch::simulator {
+namespace {
+
+constexpr double kLatestMilliseconds = 9e12;  // within the range of Time
+constexpr std::size_t kLongestCustomerName = 64;
+
+struct Line {
+  double timestamp_ms = 0;
+  std::string customer;
+  std::vector<std::uint32_t> lengths;
+};
+
+bool IsCustomerName(const std::string& name) {
+  const auto allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; };
+  return !name.empty() && name.size() <= kLongestCustomerName && std::all_of(name.begin(), name.end(), allowed);
+}
+
+// What is wrong with the lengths; nothing where they are right.
+std::optional<std::string> ParseLengths(const nlohmann::json& json, const TraceLimits& limits,
+                                        std::vector<std::uint32_t>& lengths) {
+  if (!json.is_array() || json.empty() || json.size() > limits.max_batch_size) {
+    return absl::StrCat("'lengths' must be a list of 1 to ", limits.max_batch_size, " lengths");
+  }
+  lengths.clear();
+  for (const nlohmann::json& length : json) {
+    if (!length.is_number_integer() || length.get<std::int64_t>() < 1 ||
+        length.get<std::int64_t>() > limits.max_sequence_length) {
+      return absl::StrCat("the length ", length.dump(), " must be a whole number from 1 to ",
+                          limits.max_sequence_length);
+    }
+    lengths.push_back(length.get<std::uint32_t>());
+  }
+  return std::nullopt;
+}
+
+// What is wrong with the line; nothing where it is right.
+std::optional<std::string> ParseLine(const std::string& text, const TraceLimits& limits, Line& line) {
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    return "not a JSON object such as {\"timestamp_ms\": 1250.5, \"customer\": \"a\", \"lengths\": [15, 120]}";
+  }
+  const auto timestamp = json.find("timestamp_ms");
+  if (timestamp == json.end() || !timestamp->is_number()) return "'timestamp_ms' must be a number of milliseconds";
+  line.timestamp_ms = timestamp->get<double>();
+  if (!(line.timestamp_ms >= 0) || line.timestamp_ms > kLatestMilliseconds) {
+    return absl::StrCat("'timestamp_ms' is ", timestamp->dump(), "; it must be from 0 to ", kLatestMilliseconds);
+  }
+  const auto customer = json.find("customer");
+  if (customer == json.end() || !customer->is_string() || !IsCustomerName(customer->get_ref<const std::string&>())) {
+    return "'customer' must be 1 to 64 letters, digits, '.', '_' or '-'";
+  }
+  line.customer = customer->get<std::string>();
+  const auto lengths = json.find("lengths");
+  return ParseLengths(lengths == json.end() ? nlohmann::json() : *lengths, limits, line.lengths);
+}
+
+}  // namespace
+
+void Trace::Add(Time time, std::uint32_t customer, std::span<const std::uint32_t> request_lengths) {
+  records.push_back({time, customer, static_cast<std::uint32_t>(request_lengths.size()), lengths.size()});
+  lengths.insert(lengths.end(), request_lengths.begin(), request_lengths.end());
+}
+
+absl::StatusOr<Trace> ReadTrace(std::istream& in, const TraceLimits& limits) {
+  Trace trace;
+  absl::flat_hash_map<std::string, std::uint32_t> customers;
+  std::string text;
+  Line line;
+  for (std::uint64_t number = 1; std::getline(in, text); ++number) {
+    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    std::optional<std::string> wrong = ParseLine(text, limits, line);
+    const Time time = Time(FromSeconds(line.timestamp_ms / 1e3));
+    if (!wrong && !trace.records.empty() && time < trace.records.back().time) {
+      wrong = absl::StrCat("'timestamp_ms' ", line.timestamp_ms, " is before that of the line above; sort the file");
+    }
+    if (wrong) return absl::InvalidArgumentError(absl::StrCat("line ", number, ": ", *wrong));
+    const auto [customer, is_new] =
+        customers.try_emplace(line.customer, static_cast<std::uint32_t>(trace.customers.size()));
+    if (is_new) trace.customers.push_back(line.customer);
+    trace.Add(time, customer->second, line.lengths);
+  }
+  if (trace.records.empty()) return absl::InvalidArgumentError("the trace holds no request");
+  return trace;
+}
+
+absl::StatusOr<Trace> ReadTraceFile(const std::string& path, const TraceLimits& limits) {
+  std::ifstream file(path);
+  if (!file) return absl::NotFoundError(absl::StrCat(path, ": the file cannot be opened"));
+  absl::StatusOr<Trace> trace = ReadTrace(file, limits);
+  if (trace.ok()) return trace;
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", trace.status().message()));
+}
+
+void WriteTrace(const Trace& trace, std::ostream& out) {
+  for (const Trace::Record& record : trace.records) {
+    nlohmann::ordered_json json;
+    json["timestamp_ms"] = ExactMilliseconds(record.time);
+    json["customer"] = trace.customers[record.customer];
+    json["lengths"] = trace.LengthsOf(record);
+    out << json.dump() << '\n';
+  }
+}
+
+FedRequest TraceFeed::Take() {
+  const Trace::Record& record = trace_.records[next_++];
+  return {record.time, record.customer, trace_.LengthsOf(record)};
+}
+
+FedRequest RecordingFeed::Take() {
+  const FedRequest request = source_.Take();
+  trace_.Add(request.time, request.customer, request.lengths);
+  return request;
+}
+
+}  // namespace smartbatch::simulator
