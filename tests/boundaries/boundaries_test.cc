@@ -1,0 +1,122 @@
+// What each folder may include: the edges of the architecture. On Debian every header lies in /usr/include, so a
+// missing link edge stops no include; this does.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <string>
+#include <vector>
+
+namespace smartbatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Rule {
+  std::string folder;
+  // Each include must match one of these; empty for any.
+  std::vector<std::string> may;
+  // No line may match any of these.
+  std::vector<std::string> must_not;
+};
+
+constexpr char kStandard[] = "<[a-z_0-9]+>";
+constexpr char kGrpc[] = "#include .(grpc|grpcpp|google/protobuf|google/rpc)/|#include .*\\.pb\\.h";
+constexpr char kPrometheus[] = "#include .prometheus/";
+constexpr char kThreads[] =
+    "#include "
+    "<(thread|mutex|shared_mutex|condition_variable|future|stop_token|semaphore|latch|barrier|atomic|pthread\\.h)>|"
+    "#include .absl/synchronization";
+constexpr char kClock[] = "_clock::now|Clock::now|clock_gettime|gettimeofday|absl::Now\\(|#include .absl/time/clock";
+constexpr char kServices[] = "#include \"services/";
+constexpr char kTools[] = "#include \"tools/";
+
+std::vector<Rule> Rules() {
+  return {
+      {"common", {}, {kGrpc, kPrometheus, kServices, kTools, "#include .absl/synchronization"}},
+      {"services/proxy/scheduling",
+       {kStandard, "[<\"]absl/(status|container|functional|strings)/", "<boost/intrusive/", "\"common/",
+        "\"services/proxy/scheduling/"},
+       {kThreads, kClock, "#include \"common/(program/|mutex)"}},
+      {"services/proxy/runtime", {}, {kGrpc, kPrometheus, "#include \"services/proxy/(transport|metrics)/"}},
+      {"services/proxy/transport", {}, {kPrometheus, "#include \"services/proxy/metrics/"}},
+      {"services/proxy/metrics", {}, {kGrpc, "#include \"services/proxy/transport/"}},
+      {"tools/simulator",
+       {kStandard, "[<\"]absl/(status|container|strings)/", "<nlohmann/", "\"common/", "\"services/proxy/scheduling/",
+        "\"services/classifier/(cost_model|faults)\\.h\"", "\"tools/simulator/"},
+       {kThreads, kClock, "#include \"common/(program/|mutex)"}},
+      {"tools/loadgen", {}, {kPrometheus, "#include \"services/proxy/(runtime|transport|metrics)/"}},
+  };
+}
+
+bool MatchesAny(const std::string& text, const std::vector<std::string>& patterns) {
+  for (const std::string& pattern : patterns) {
+    if (std::regex_search(text, std::regex(pattern))) return true;
+  }
+  return false;
+}
+
+bool IsSource(const fs::path& path) { return path.extension() == ".h" || path.extension() == ".cc"; }
+
+// The lines of the rule's folder under `root` that break it, as path:line: text.
+std::vector<std::string> Violations(const fs::path& root, const Rule& rule) {
+  std::vector<std::string> found;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / rule.folder)) {
+    if (!entry.is_regular_file() || !IsSource(entry.path())) continue;
+    std::ifstream file(entry.path());
+    std::string line;
+    for (int number = 1; std::getline(file, line); ++number) {
+      const bool include = line.rfind("#include ", 0) == 0;
+      const bool not_allowed = include && !rule.may.empty() && !MatchesAny(line, rule.may);
+      if (not_allowed || MatchesAny(line, rule.must_not)) {
+        found.push_back(fs::relative(entry.path(), root).string() + ":" + std::to_string(number) + ": " + line);
+      }
+    }
+  }
+  return found;
+}
+
+TEST(EveryFolder, IncludesNothingBeyondItsEdges) {
+  for (const Rule& rule : Rules()) {
+    const fs::path folder = fs::path(SMARTBATCH_SOURCE_DIR) / rule.folder;
+    ASSERT_TRUE(fs::is_directory(folder)) << folder;
+    EXPECT_EQ(Violations(SMARTBATCH_SOURCE_DIR, rule), std::vector<std::string>()) << rule.folder;
+  }
+}
+
+// --- Controls: each forbidden line is found ---
+
+class AForbiddenLine : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(AForbiddenLine, IsFound) {
+  const auto& [folder, text] = GetParam();
+  const fs::path root = fs::path(testing::TempDir()) / ("boundaries-" + std::to_string(::getpid()));
+  fs::create_directories(root / folder);
+  std::ofstream(root / folder / "planted.cc") << "#include <vector>\n" << text << "\n";
+  std::vector<std::string> found;
+  for (const Rule& rule : Rules()) {
+    if (rule.folder == folder) found = Violations(root, rule);
+  }
+  fs::remove_all(root);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front(), std::string(folder) + "/planted.cc:2: " + text);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Controls, AForbiddenLine,
+    testing::Values(std::pair("common", "#include \"services/proxy/scheduling/batch.h\""),
+                    std::pair("services/proxy/scheduling", "#include <grpcpp/grpcpp.h>"),
+                    std::pair("services/proxy/scheduling", "#include <mutex>"),
+                    std::pair("services/proxy/scheduling", "#include <boost/asio.hpp>"),
+                    std::pair("services/proxy/scheduling", "  const auto now = std::chrono::steady_clock::now();"),
+                    std::pair("services/proxy/runtime", "#include \"smartbatch/proxy/v1/proxy.pb.h\""),
+                    std::pair("services/proxy/transport", "#include <prometheus/counter.h>"),
+                    std::pair("services/proxy/metrics", "#include <grpcpp/server.h>"),
+                    std::pair("tools/simulator", "#include <thread>"),
+                    std::pair("tools/simulator", "#include \"services/proxy/runtime/clock.h\""),
+                    std::pair("tools/loadgen", "#include \"services/proxy/transport/server.h\"")));
+
+}  // namespace
+}  // namespace smartbatch

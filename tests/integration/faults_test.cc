@@ -1,0 +1,112 @@
+// What becomes of the calls when a program dies or is told to stop.
+#include <chrono>
+#include <csignal>
+#include <future>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "services/rpc/status_details.h"
+#include "tests/integration/load.h"
+#include "tests/integration/stack.h"
+
+namespace smartbatch::testing {
+namespace {
+
+using Serving = grpc::health::v1::HealthCheckResponse;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+TEST(Faults, AClassifierThatIsKilledAndRestartedUnderLoadIsFoundAgain) {
+  std::optional<ClassifierProcess> classifier(std::in_place, Flags{"--cost-fixed", "0.002"});
+  const std::string address = classifier->address();
+  ProxyProcess proxy(address, {"--strategy", "sjf"});
+  Load load(proxy.address(), {.callers = 24});
+  for (int round = 0; round < 2; ++round) {
+    std::this_thread::sleep_for(milliseconds(500));
+    classifier->process().Signal(SIGKILL);
+    classifier->process().Wait();
+    std::this_thread::sleep_for(milliseconds(1500));
+    const std::uint64_t before = load.ended(grpc::StatusCode::OK);
+    classifier.emplace(Flags{"--cost-fixed", "0.002"}, address);
+    const auto deadline = steady_clock::now() + seconds(5);
+    while (load.ended(grpc::StatusCode::OK) < before + 50 && steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    EXPECT_GE(load.ended(grpc::StatusCode::OK), before + 50) << "it did not recover within 5 s";
+  }
+  load.Stop();
+  EXPECT_EQ(load.ended(), load.issued());
+  EXPECT_EQ(load.wrong(), 0U);
+  EXPECT_GT(load.ended(grpc::StatusCode::UNAVAILABLE), 0U);
+  EXPECT_EQ(load.ended(grpc::StatusCode::OK) + load.ended(grpc::StatusCode::UNAVAILABLE), load.issued());
+  EXPECT_LE(load.latest(), milliseconds(0)) << "a call outlived its deadline";
+}
+
+TEST(Faults, ATerminatedProxyAnswersWhatItHasAndRefusesTheRest) {
+  ClassifierProcess classifier({"--cost-fixed", "0.02"});
+  ProxyProcess proxy(classifier.address(), {"--strategy", "sjf"});
+  Load load(proxy.address(), {.callers = 24});
+  std::this_thread::sleep_for(milliseconds(500));
+  EXPECT_EQ(load.ended(grpc::StatusCode::UNAVAILABLE), 0U);
+  const std::uint64_t answered_before = load.ended(grpc::StatusCode::OK);
+  proxy.process().Signal(SIGTERM);
+  EXPECT_EQ(proxy.process().Wait(seconds(10)), 0);
+  load.Stop();
+  EXPECT_EQ(load.ended(), load.issued());
+  EXPECT_EQ(load.wrong(), 0U);
+  EXPECT_GE(load.ended(grpc::StatusCode::OK), answered_before + 10);  // of the 24 that were there
+  EXPECT_EQ(load.ended(grpc::StatusCode::OK) + load.ended(grpc::StatusCode::UNAVAILABLE), load.issued());
+}
+
+TEST(Faults, WhileItDrainsItSaysThatItIsNotServing) {
+  ClassifierProcess classifier({"--cost-fixed", "1"});
+  ProxyProcess proxy(classifier.address(), {"--strategy", "sjf"});
+  EXPECT_EQ(proxy.Health(), Serving::SERVING);
+  auto there = std::async(std::launch::async, [&] { return proxy.Classify({"x"}); });
+  ASSERT_TRUE(proxy.WaitForUnfinished(1));
+  proxy.process().Signal(SIGTERM);
+  const auto deadline = steady_clock::now() + milliseconds(800);
+  while (proxy.Health() == Serving::SERVING && steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_EQ(proxy.Health(), Serving::NOT_SERVING);
+  EXPECT_EQ(proxy.Classify({"y"}).status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  const auto seen = there.get();
+  EXPECT_TRUE(seen.status.ok()) << rpc::Describe(seen.status);
+  EXPECT_EQ(proxy.process().Wait(seconds(5)), 0);
+}
+
+TEST(Faults, TheDrainEndsWithItsTime) {
+  ClassifierProcess classifier({"--fault-hang-rate", "1"});
+  ProxyProcess proxy(classifier.address(), {"--strategy", "sjf", "--drain-seconds", "0.3"});
+  auto there = std::async(std::launch::async, [&] { return proxy.Classify({"x"}); });
+  ASSERT_TRUE(proxy.WaitForUnfinished(1));
+  const auto start = steady_clock::now();
+  proxy.process().Signal(SIGTERM);
+  EXPECT_EQ(proxy.process().Wait(seconds(10)), 0);
+  EXPECT_GE(steady_clock::now() - start, milliseconds(300));
+  EXPECT_LT(steady_clock::now() - start, seconds(3));
+  EXPECT_EQ(there.get().status.error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST(Faults, ASecondSignalEndsTheDrain) {
+  ClassifierProcess classifier({"--fault-hang-rate", "1"});
+  ProxyProcess proxy(classifier.address(), {"--strategy", "sjf", "--drain-seconds", "60"});
+  auto there = std::async(std::launch::async, [&] { return proxy.Classify({"x"}); });
+  ASSERT_TRUE(proxy.WaitForUnfinished(1));
+  proxy.process().Signal(SIGINT);
+  EXPECT_EQ(proxy.process().Wait(milliseconds(300)), std::nullopt);
+  const auto start = steady_clock::now();
+  proxy.process().Signal(SIGINT);
+  EXPECT_EQ(proxy.process().Wait(seconds(10)), 0);
+  EXPECT_LT(steady_clock::now() - start, seconds(3));
+  EXPECT_EQ(there.get().status.error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+}  // namespace
+}  // namespace smartbatch::testing

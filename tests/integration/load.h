@@ -1,0 +1,56 @@
+// Callers that keep a proxy busy and count what becomes of their calls.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <grpcpp/support/status.h>
+
+namespace smartbatch::testing {
+
+struct LoadOptions {
+  int callers = 16;
+  std::chrono::milliseconds timeout{10'000};
+  // Of the calls, so many have a deadline of 0 to 20 ms; so many are cancelled after 0 to 10 ms.
+  double impatient_share = 0;
+  double cancelled_share = 0;
+  std::uint64_t seed = 1;
+};
+
+// Each caller sends a request of 1 to 5 sequences, waits for the end of the call, and sends the next, from the making
+// of the object until Stop. Every answer is checked: the number and the labels of the results.
+class Load {
+ public:
+  Load(const std::string& address, const LoadOptions& options);
+  ~Load() { Stop(); }
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  // Returns when every call has ended.
+  void Stop();
+
+  std::uint64_t issued() const { return issued_; }
+  std::uint64_t ended(grpc::StatusCode code) const { return ended_.at(static_cast<std::size_t>(code)); }
+  std::uint64_t ended() const;
+  // Answers whose results were not those of their request.
+  std::uint64_t wrong() const { return wrong_; }
+  // The longest that a call took beyond its deadline, if any did.
+  std::chrono::milliseconds latest() const { return std::chrono::milliseconds(latest_ms_); }
+
+ private:
+  void Run(const std::string& address, const LoadOptions& options, int caller, const std::stop_token& stop);
+
+  // Counted by every caller and read by the test while they run.
+  std::atomic<std::uint64_t> issued_ = 0;
+  std::atomic<std::uint64_t> wrong_ = 0;
+  std::atomic<std::int64_t> latest_ms_ = 0;
+  std::array<std::atomic<std::uint64_t>, 17> ended_{};
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace smartbatch::testing

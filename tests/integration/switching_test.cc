@@ -1,0 +1,80 @@
+// Two thousand changes of strategy under load: nothing is lost and nothing is counted twice.
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "services/rpc/status_details.h"
+#include "tests/integration/load.h"
+#include "tests/integration/stack.h"
+
+namespace smartbatch::testing {
+namespace {
+
+std::vector<std::string> StrategiesOf(ProxyProcess& proxy) {
+  grpc::ClientContext context;
+  proxy::v1::ListStrategiesResponse response;
+  EXPECT_TRUE(proxy.admin().ListStrategies(&context, {}, &response).ok());
+  std::vector<std::string> names;
+  for (const auto& strategy : response.strategies()) names.push_back(strategy.name());
+  return names;
+}
+
+TEST(Switching, TwoThousandSwitchesUnderLoadLoseNothingAndDoubleNothing) {
+  constexpr std::size_t kSwitches = 2000;
+  ClassifierProcess classifier({"--cost-quadratic", "3e-7"});
+  ProxyProcess proxy(classifier.address(), {"--strategy", "fcfs", "--max-queued-requests", "40", "--slots", "2"});
+  const std::vector<std::string> strategies = StrategiesOf(proxy);
+  ASSERT_GE(strategies.size(), 3U);
+  Load load(proxy.address(), {.callers = 48, .impatient_share = 0.2, .cancelled_share = 0.2});
+  for (std::size_t i = 0; i < kSwitches; ++i) {
+    const grpc::Status status = proxy.SetStrategy(strategies[i % strategies.size()]);
+    ASSERT_TRUE(status.ok()) << rpc::Describe(status);
+  }
+  load.Stop();
+  ASSERT_TRUE(proxy.WaitForUnfinished(0));
+
+  // The callers' count: every call ended, and none with another's answer.
+  EXPECT_EQ(load.ended(), load.issued());
+  EXPECT_EQ(load.wrong(), 0U);
+  const std::uint64_t answered = load.ended(grpc::StatusCode::OK);
+  const std::uint64_t rejected = load.ended(grpc::StatusCode::RESOURCE_EXHAUSTED);
+  const std::uint64_t expired = load.ended(grpc::StatusCode::DEADLINE_EXCEEDED);
+  const std::uint64_t cancelled = load.ended(grpc::StatusCode::CANCELLED);
+  EXPECT_EQ(answered + rejected + expired + cancelled, load.issued());
+  // Each way to end was taken often enough to mean something.
+  EXPECT_GT(answered, 100U);
+  EXPECT_GT(rejected, 10U);
+  EXPECT_GT(expired, 10U);
+  EXPECT_GT(cancelled, 10U);
+
+  // The proxy's count. A call that its caller ended early may never have reached the scheduler, or may have been
+  // answered meanwhile; all others are counted alike on both sides.
+  const auto status = proxy.Status();
+  const auto& outcomes = status.outcomes();
+  EXPECT_EQ(outcomes.offered(), outcomes.answered() + outcomes.rejected() + outcomes.expired() +
+                                    outcomes.cancelled() + outcomes.backend_failed() + outcomes.shut_down());
+  EXPECT_LE(outcomes.offered(), load.issued());
+  EXPECT_GE(outcomes.offered() + expired + cancelled, load.issued());
+  EXPECT_GE(outcomes.answered(), answered);
+  EXPECT_LE(outcomes.answered(), answered + expired + cancelled);
+  EXPECT_EQ(outcomes.backend_failed(), 0U);
+  EXPECT_EQ(outcomes.shut_down(), 0U);
+  EXPECT_EQ(status.generation(), 1 + kSwitches);
+
+  // The metrics' count is the proxy's.
+  const Scrape metrics = proxy.Metrics();
+  EXPECT_EQ(metrics.Sum("smartbatch_requests_offered_total"), static_cast<double>(outcomes.offered()));
+  EXPECT_EQ(metrics.Sum("smartbatch_requests_total"), static_cast<double>(outcomes.offered()));
+  EXPECT_EQ(metrics.Sum("smartbatch_requests_total", R"(code="OK")"), static_cast<double>(outcomes.answered()));
+  EXPECT_EQ(metrics.Sum("smartbatch_requests_total", R"(code="CANCELLED")"),
+            static_cast<double>(outcomes.cancelled()));
+  EXPECT_EQ(metrics.Sum("smartbatch_rejected_total"), static_cast<double>(outcomes.rejected()));
+  EXPECT_EQ(metrics.Sum("smartbatch_requests_total", R"(code="DEADLINE_EXCEEDED")"),
+            static_cast<double>(outcomes.expired()) + metrics.Sum("smartbatch_rejected_total", "deadline_passed"));
+  EXPECT_EQ(metrics.Sum("smartbatch_request_duration_seconds_count"), static_cast<double>(outcomes.answered()));
+}
+
+}  // namespace
+}  // namespace smartbatch::testing

@@ -1,0 +1,194 @@
+#include "services/proxy/config.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+namespace smartbatch::proxy {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// An environment variable for as long as it lives.
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~Variable() { unsetenv(name_); }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  const char* name_;
+};
+
+std::string WriteFile(const std::string& name, const std::string& text) {
+  std::string path = ::testing::TempDir() + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+// As main does it.
+absl::StatusOr<Config> Read(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "smartbatch-proxy");
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  const int count = static_cast<int>(pointers.size());
+  Config config;
+  if (const std::string file = ConfigFileOf(count, pointers.data()); !file.empty()) {
+    if (auto status = ReadConfigFile(file, config); !status.ok()) return status;
+  }
+  CLI::App app;
+  ConfigFlags flags(app, config);
+  try {
+    app.parse(count, pointers.data());
+  } catch (const CLI::ParseError& error) {
+    return absl::InvalidArgumentError(error.what());
+  }
+  if (auto status = flags.Finish(); !status.ok()) return status;
+  return config;
+}
+
+std::string MessageOf(const absl::StatusOr<Config>& config) {
+  EXPECT_FALSE(config.ok());
+  return std::string(config.status().message());
+}
+
+TEST(Config, TheDefaultsAreValid) {
+  const auto config = Read({});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->listen, "127.0.0.1:50051");
+  EXPECT_EQ(config->limits.max_batch_size, 5U);
+  ASSERT_EQ(config->backends.size(), 1U);
+}
+
+TEST(Config, AFlagWinsOverTheEnvironmentTheEnvironmentOverTheFileTheFileOverTheDefault) {
+  const std::string file = WriteFile("layers.textproto", R"(limits {
+      max_batch_size: 7 max_sequence_length: 70 max_queued_requests: 700 })");
+  const Variable environment("SMARTBATCH_MAX_SEQUENCE_LENGTH", "80");
+  const Variable both("SMARTBATCH_MAX_QUEUED_REQUESTS", "800");
+  const auto config = Read({"--config", file, "--max-queued-requests", "900"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->limits.max_batch_size, 7U);
+  EXPECT_EQ(config->limits.max_sequence_length, 80U);
+  EXPECT_EQ(config->limits.max_queued_requests, 900U);
+  EXPECT_EQ(config->limits.max_queued_requests_per_customer, scheduling::SchedulerOptions().max_queued_requests_per_customer);
+}
+
+TEST(Config, TheFileMayBeNamedByTheEnvironment) {
+  const std::string file = WriteFile("environment.textproto", "threads: 3");
+  const Variable environment("SMARTBATCH_CONFIG", file.c_str());
+  const auto config = Read({});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->threads, 3);
+}
+
+TEST(Config, ReadsEverythingThatTheFileCanSay) {
+  const std::string file = WriteFile("whole.textproto", R"(
+      listen: "127.0.0.1:1" admin_listen: "127.0.0.1:2" metrics_listen: "127.0.0.1:3"
+      backends { address: "10.0.0.1:4" slots: 2 } backends { address: "10.0.0.2:4" }
+      strategy { name: "fcfs" parameters { key: "linger_ms" value: "20" } }
+      limits { max_batch_size: 8 max_sequence_length: 9 max_queued_requests: 10 max_queued_requests_per_customer: 11
+               max_queued_bytes: 12 }
+      failures { batch_timeout_seconds: 0.5 batch_timeout_factor: 4 max_attempts: 2 pause_minimum_seconds: 0.25
+                 pause_maximum_seconds: 0.75 unavailable_after_seconds: 3 }
+      cost { fixed: 0.1 quadratic: 0.2 per_sequence: 0.3 per_character: 0.4 }
+      customers { name: "gold" weight: 4 tier: 1 } customers { name: "plain" }
+      threads: 2 drain_seconds: 1.5)");
+  const auto config = Read({"--config", file});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->listen, "127.0.0.1:1");
+  EXPECT_EQ(config->admin_listen, "127.0.0.1:2");
+  EXPECT_EQ(config->metrics_listen, "127.0.0.1:3");
+  ASSERT_EQ(config->backends.size(), 2U);
+  EXPECT_EQ(config->backends[0].address, "10.0.0.1:4");
+  EXPECT_EQ(config->backends[0].slots, 2U);
+  EXPECT_EQ(config->backends[1].slots, 1U);
+  EXPECT_EQ(config->strategy.parameters.at("linger_ms"), "20");
+  EXPECT_EQ(config->limits.max_batch_size, 8U);
+  EXPECT_EQ(config->limits.max_sequence_length, 9U);
+  EXPECT_EQ(config->limits.max_queued_requests, 10U);
+  EXPECT_EQ(config->limits.max_queued_requests_per_customer, 11U);
+  EXPECT_EQ(config->limits.max_queued_bytes, 12U);
+  EXPECT_EQ(config->limits.batch_timeout_minimum, std::chrono::milliseconds(500));
+  EXPECT_EQ(config->limits.batch_timeout_factor, 4);
+  EXPECT_EQ(config->limits.max_attempts, 2U);
+  EXPECT_EQ(config->limits.backends.pause_minimum, std::chrono::milliseconds(250));
+  EXPECT_EQ(config->limits.backends.pause_maximum, std::chrono::milliseconds(750));
+  EXPECT_EQ(config->limits.backends.unavailable_after, std::chrono::seconds(3));
+  EXPECT_EQ(config->cost, (scheduling::CostModel{0.1, 0.2, 0.3, 0.4}));
+  ASSERT_EQ(config->customers.size(), 2U);
+  EXPECT_EQ(config->customers[0].policy, (scheduling::CustomerPolicy{4, 1}));
+  EXPECT_EQ(config->customers[1].policy, scheduling::CustomerPolicy());
+  EXPECT_EQ(config->threads, 2);
+  EXPECT_EQ(config->drain_seconds, 1.5);
+}
+
+TEST(Config, AFileThatEndsInJsonIsJson) {
+  const std::string file = WriteFile("file.json", R"({"limits": {"maxBatchSize": 6}, "customers": [{"name": "a"}]})");
+  const auto config = Read({"--config", file});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->limits.max_batch_size, 6U);
+  EXPECT_EQ(config->customers.size(), 1U);
+}
+
+TEST(Config, AnUnknownFieldIsAnErrorThatNamesFileAndPlace) {
+  const std::string text = WriteFile("unknown.textproto", "threads: 1\nthread: 2");
+  EXPECT_THAT(MessageOf(Read({"--config", text})), AllOf(HasSubstr("unknown.textproto"), HasSubstr("line 2"), HasSubstr("thread")));
+  const std::string json = WriteFile("unknown.json", R"({"thread": 2})");
+  EXPECT_THAT(MessageOf(Read({"--config", json})), AllOf(HasSubstr("unknown.json"), HasSubstr("thread")));
+}
+
+TEST(Config, AFileThatIsNotThereIsNamed) {
+  EXPECT_THAT(MessageOf(Read({"--config", "/nowhere/proxy.textproto"})), HasSubstr("'/nowhere/proxy.textproto'"));
+}
+
+TEST(Config, TheStrategyMayComeFromEitherVariableAndTheFlagWins) {
+  const Variable old("PROXY_STRATEGY", "sjf");
+  EXPECT_EQ(Read({})->strategy.name, "sjf");
+  const Variable own("SMARTBATCH_STRATEGY", "fair");
+  EXPECT_EQ(Read({})->strategy.name, "fair");
+  EXPECT_EQ(Read({"--strategy", "fcfs"})->strategy.name, "fcfs");
+}
+
+TEST(Config, AnotherStrategyLeavesTheParametersOfTheFileBehind) {
+  const std::string file =
+      WriteFile("linger.textproto", R"(strategy { name: "fcfs" parameters { key: "linger_ms" value: "20" } })");
+  EXPECT_EQ(Read({"--config", file, "--strategy", "sjf"})->strategy.parameters.size(), 0U);
+  EXPECT_EQ(Read({"--config", file, "--strategy", "fcfs"})->strategy.parameters.at("linger_ms"), "20");
+  EXPECT_EQ(Read({"--config", file, "--strategy-parameter", "linger_ms=0"})->strategy.parameters.at("linger_ms"), "0");
+}
+
+TEST(Config, TakesSeveralClassifiersAndTheirSlots) {
+  const auto flags = Read({"--classifier", "a:1", "--classifier", "b:2", "--slots", "3"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  ASSERT_EQ(flags->backends.size(), 2U);
+  EXPECT_EQ(flags->backends[1].address, "b:2");
+  EXPECT_EQ(flags->backends[1].slots, 3U);
+  const Variable environment("SMARTBATCH_CLASSIFIER", "c:3,d:4");
+  const auto variables = Read({});
+  ASSERT_TRUE(variables.ok()) << variables.status();
+  ASSERT_EQ(variables->backends.size(), 2U);
+  EXPECT_EQ(variables->backends[0].address, "c:3");
+}
+
+TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
+  EXPECT_THAT(MessageOf(Read({"--listen", "nowhere"})), AllOf(HasSubstr("'nowhere'"), HasSubstr("host:port")));
+  EXPECT_THAT(MessageOf(Read({"--classifier", "nowhere"})), AllOf(HasSubstr("'nowhere'"), HasSubstr("host:port")));
+  EXPECT_THAT(MessageOf(Read({"--max-batch-size", "0"})), AllOf(HasSubstr("max-batch-size"), HasSubstr("1024")));
+  EXPECT_THAT(MessageOf(Read({"--strategy", "best"})), AllOf(HasSubstr("'best'"), HasSubstr("fcfs")));
+  EXPECT_THAT(MessageOf(Read({"--strategy-parameter", "linger"})), AllOf(HasSubstr("'linger'"), HasSubstr("name=value")));
+  EXPECT_THAT(MessageOf(Read({"--strategy", "fcfs", "--strategy-parameter", "linger_ms=-1"})), AllOf(HasSubstr("'-1'"), HasSubstr("0 to")));
+  EXPECT_THAT(MessageOf(Read({"--batch-timeout-seconds", "0"})), HasSubstr("batch-timeout-seconds is 0"));
+  EXPECT_THAT(MessageOf(Read({"--cost-fixed", "-1"})), AllOf(HasSubstr("cost-fixed"), HasSubstr("-1")));
+  const std::string weight = WriteFile("weight.textproto", R"(customers { name: "a" weight: 0 })");
+  EXPECT_THAT(MessageOf(Read({"--config", weight})), AllOf(HasSubstr("customer a"), HasSubstr("above 0")));
+  const std::string slots = WriteFile("slots.textproto", R"(backends { address: "a:1" slots: 0 })");
+  EXPECT_THAT(MessageOf(Read({"--config", slots})), AllOf(HasSubstr("a:1"), HasSubstr("1 to 1024")));
+}
+
+}  // namespace
+}  // namespace smartbatch::proxy

@@ -1,0 +1,216 @@
+#include "services/proxy/metrics/proxy_metrics.h"
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <future>
+#include <map>
+#include <sstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <prometheus/text_serializer.h>
+
+#include "services/proxy/scheduling/scheduler.h"
+#include "tests/proxy/manual_clock.h"
+#include "tests/proxy/scripted_backend.h"
+
+namespace smartbatch::metrics {
+namespace {
+
+using scheduling::Outcome;
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// The metrics of a dispatcher that works over a scripted backend.
+class ProxyMetricsTest : public ::testing::Test {
+ protected:
+  ~ProxyMetricsTest() override {
+    dispatcher_->Close();
+    while (auto sent = backend_.Take()) std::move(sent->reply).Fulfil(absl::CancelledError());
+  }
+
+  static MetricsOptions Options() {
+    MetricsOptions options;
+    options.version = "1.2.3";
+    options.configured_customers = {"vip"};
+    options.max_other_customers = 2;
+    return options;
+  }
+
+  void Submit(const std::string& customer, std::vector<std::string> texts, Time deadline = kNever) {
+    runtime::Request request{.customer = customer, .texts = std::move(texts), .lengths = {}, .deadline = deadline};
+    for (const std::string& text : request.texts) request.lengths.push_back(static_cast<std::uint32_t>(text.size()));
+    tickets_.push_back(std::make_unique<runtime::Ticket>());
+    dispatcher_->Submit(std::move(request), *tickets_.back(),
+                        runtime::Reply([this](const absl::StatusOr<runtime::Ending>&) { ++replies_; }));
+  }
+
+  std::string Text() {
+    std::ostringstream text;
+    prometheus::TextSerializer().Serialize(text, metrics_.Collect());
+    return text.str();
+  }
+
+  // The value of the series written in this way; nothing where it is not there.
+  std::optional<double> Value(const std::string& series) {
+    std::istringstream lines(Text());
+    for (std::string line; std::getline(lines, line);) {
+      if (line.rfind(series + " ", 0) == 0) return std::stod(line.substr(series.size() + 1));
+    }
+    return std::nullopt;
+  }
+
+  // The sum over all series of that name.
+  double Sum(const std::string& name) {
+    std::istringstream lines(Text());
+    double sum = 0;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.rfind(name + "{", 0) == 0) sum += std::stod(line.substr(line.rfind(' ')));
+    }
+    return sum;
+  }
+
+  int replies_ = 0;
+  testing::ManualClock clock_;
+  testing::ScriptedBackend backend_;
+  ProxyMetrics metrics_{Options()};
+  std::unique_ptr<runtime::Dispatcher> dispatcher_ = [this] {
+    metrics_.AddBackend("10.0.0.1:50061");
+    auto dispatcher = std::make_unique<runtime::Dispatcher>(
+        *scheduling::Scheduler::Create({}, {"sjf", {}}, &metrics_), clock_, &metrics_);
+    dispatcher->AddBackend("10.0.0.1:50061", 1, {}, backend_);
+    metrics_.WatchState(
+        [view = dispatcher.get()](const std::vector<std::string>& customers) { return view->Look(customers); });
+    return dispatcher;
+  }();
+  std::vector<std::unique_ptr<runtime::Ticket>> tickets_;
+};
+
+TEST_F(ProxyMetricsTest, CountsARequestFromItsOfferToItsAnswer) {
+  Submit("vip", {std::string(100, 'x')});
+  clock_.Advance(milliseconds(10));
+  backend_.AnswerNext();
+  EXPECT_EQ(Value(R"(smartbatch_requests_offered_total{customer="vip"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_requests_total{code="OK",customer="vip",strategy="sjf"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_request_duration_seconds_count{customer="vip",strategy="sjf"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_request_duration_seconds_sum{customer="vip",strategy="sjf"})"), 0.01);
+  EXPECT_EQ(Value(R"(smartbatch_queue_duration_seconds_sum{customer="vip",strategy="sjf"})"), 0);
+  EXPECT_EQ(Value(R"(smartbatch_batches_total{reason="slot_free",strategy="sjf"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_batch_sequences_bucket{strategy="sjf",le="1"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_batch_max_length_sum{strategy="sjf"})"), 100);
+  EXPECT_EQ(Value(R"(smartbatch_batch_duration_seconds_sum{backend="10.0.0.1:50061",strategy="sjf"})"), 0.01);
+  EXPECT_EQ(Value(R"(smartbatch_backend_busy_seconds_total{backend="10.0.0.1:50061"})"), 0.01);
+  EXPECT_EQ(Value(R"(smartbatch_decision_duration_seconds_count{strategy="sjf"})"), 1);
+}
+
+TEST_F(ProxyMetricsTest, ABatchCostsWhatIsChargedAndFourFreeSeatsOfFiveArePadding) {
+  Submit("vip", {std::string(100, 'x')});
+  EXPECT_DOUBLE_EQ(*Value(R"(smartbatch_batch_cost_seconds_total{strategy="sjf"})"), 0.01);
+  EXPECT_DOUBLE_EQ(*Value(R"(smartbatch_batch_padding_cost_seconds_total{strategy="sjf"})"), 0.008);
+  EXPECT_DOUBLE_EQ(*Value(R"(smartbatch_customer_charged_seconds_total{customer="vip",strategy="sjf"})"), 0.01);
+}
+
+TEST_F(ProxyMetricsTest, WhatWasOfferedIsTheSumOfHowItEnded) {
+  Submit("a", {"busy"});
+  Submit("a", {"expires"}, clock_.Now() + milliseconds(1));
+  Submit("b", {"is too late"}, clock_.Now());
+  Submit("b", {"is cancelled"});
+  Submit("c", {"fails"});
+  clock_.Advance(milliseconds(2));
+  dispatcher_->Tick();
+  dispatcher_->Cancel(*tickets_[3]);
+  backend_.AnswerNext();
+  backend_.FailNext(absl::InternalError("it"));
+  EXPECT_EQ(replies_, 5);
+  EXPECT_EQ(Sum("smartbatch_requests_offered_total"), 5);
+  EXPECT_EQ(Sum("smartbatch_requests_total"), 5);
+  EXPECT_EQ(Value(R"(smartbatch_requests_total{code="OK",customer="a",strategy="sjf"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_requests_total{code="DEADLINE_EXCEEDED",customer="a",strategy="sjf"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_requests_total{code="DEADLINE_EXCEEDED",customer="b",strategy="sjf"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_rejected_total{customer="b",reason="deadline_passed"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_requests_total{code="CANCELLED",customer="b",strategy="sjf"})"), 1);
+  EXPECT_EQ(Sum("smartbatch_requests_total") - *Value(R"(smartbatch_requests_total{code="INTERNAL",customer="other",strategy="sjf"})"), 4);
+}
+
+TEST_F(ProxyMetricsTest, MadeUpCustomersShareOneLabel) {
+  for (int i = 0; i < 50; ++i) Submit("made-up-" + std::to_string(i), {"x"});
+  EXPECT_EQ(Value(R"(smartbatch_requests_offered_total{customer="made-up-0"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_requests_offered_total{customer="made-up-1"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_requests_offered_total{customer="made-up-2"})"), std::nullopt);
+  EXPECT_EQ(Value(R"(smartbatch_requests_offered_total{customer="other"})"), 48);
+  EXPECT_EQ(Value("smartbatch_customers_overflowed_total"), 48);
+  EXPECT_EQ(Value(R"(smartbatch_queue_requests{customer="other"})"), 48);
+  EXPECT_EQ(Sum("smartbatch_queue_requests"), 49);  // one is at the backend
+}
+
+TEST_F(ProxyMetricsTest, ConfiguredCustomersHaveSeriesBeforeTheirFirstRequest) {
+  EXPECT_EQ(Value(R"(smartbatch_requests_total{code="OK",customer="vip",strategy="sjf"})"), 0);
+  EXPECT_EQ(Value(R"(smartbatch_request_duration_seconds_count{customer="vip",strategy="sjf"})"), 0);
+}
+
+TEST_F(ProxyMetricsTest, ASwitchMakesTheSeriesOfEveryKnownCustomerAtZero) {
+  Submit("a", {"x"});
+  ASSERT_TRUE(dispatcher_->SetStrategy({"fair", {}}).ok());
+  EXPECT_EQ(Value(R"(smartbatch_request_duration_seconds_count{customer="a",strategy="fair"})"), 0);
+  EXPECT_EQ(Value(R"(smartbatch_batch_duration_seconds_count{backend="10.0.0.1:50061",strategy="fair"})"), 0);
+  EXPECT_EQ(Value(R"(smartbatch_strategy_active{strategy="sjf"})"), 0);
+  EXPECT_EQ(Value(R"(smartbatch_strategy_active{strategy="fair"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_strategy_switches_total{by="start",from="none",to="sjf"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_strategy_switches_total{by="admin",from="sjf",to="fair"})"), 1);
+}
+
+TEST_F(ProxyMetricsTest, TheGaugesAreThoseOfTheMoment) {
+  Submit("a", {"busy"});
+  Submit("a", {"x", "y"});
+  clock_.Advance(milliseconds(40));
+  EXPECT_EQ(Value(R"(smartbatch_queue_requests{customer="a"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_queue_sequences{customer="a"})"), 2);
+  EXPECT_EQ(Value(R"(smartbatch_queue_oldest_age_seconds{customer="a"})"), 0.04);
+  EXPECT_EQ(Value(R"(smartbatch_backend_inflight_batches{backend="10.0.0.1:50061"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_backend_up{backend="10.0.0.1:50061"})"), 1);
+  backend_.FailNext(absl::UnavailableError("gone"));
+  EXPECT_EQ(Value(R"(smartbatch_backend_up{backend="10.0.0.1:50061"})"), 0);
+  EXPECT_EQ(Value(R"(smartbatch_build_info{version="1.2.3"})"), 1);
+}
+
+TEST_F(ProxyMetricsTest, PromtoolFindsNothingToSay) {
+  if (std::system("command -v promtool > /dev/null") != 0) GTEST_SKIP() << "promtool is not installed";
+  Submit("a", {"x"});
+  backend_.AnswerNext();
+  const std::string file = ::testing::TempDir() + "proxy_metrics_test.prom";
+  std::ofstream(file) << Text();
+  std::FILE* const promtool = popen(("promtool check metrics 2>&1 < " + file).c_str(), "r");
+  std::string said;
+  for (int letter = std::fgetc(promtool); letter != EOF; letter = std::fgetc(promtool)) {
+    said += static_cast<char>(letter);
+  }
+  EXPECT_EQ(pclose(promtool), 0);
+  EXPECT_EQ(said, "");
+}
+
+TEST(ObservationBuffer, KeepsEveryObservation) {
+  prometheus::Histogram histogram({1});
+  ObservationBuffer buffer;
+  for (int i = 0; i < 1000; ++i) buffer.Observe(histogram, 0.5);
+  const auto count = buffer.FlushAndRead([&] { return histogram.Collect().histogram.sample_count; });
+  EXPECT_EQ(count, 1000U);
+}
+
+TEST(ObservationBuffer, NeverWaitsForAScrape) {
+  prometheus::Histogram histogram({1});
+  ObservationBuffer buffer;
+  buffer.FlushAndRead([&] {
+    auto observing = std::async(std::launch::async, [&] {
+      for (int i = 0; i < 10'000; ++i) buffer.Observe(histogram, 0.5);
+    });
+    const auto state = observing.wait_for(std::chrono::seconds(20));
+    EXPECT_EQ(state, std::future_status::ready);
+    return state;
+  });
+  EXPECT_EQ(buffer.FlushAndRead([&] { return histogram.Collect().histogram.sample_count; }), 10'000U);
+}
+
+}  // namespace
+}  // namespace smartbatch::metrics

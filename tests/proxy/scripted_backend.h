@@ -1,0 +1,82 @@
+// A backend that answers when and as a test says.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/mutex.h"
+#include "services/proxy/runtime/backend.h"
+
+namespace smartbatch::testing {
+
+// Thread safe.
+class ScriptedBackend final : public runtime::Backend {
+ public:
+  struct Sent {
+    scheduling::BatchId id = 0;
+    std::vector<std::string> texts;
+    Duration timeout{};
+    runtime::BatchReply reply;
+  };
+
+  void Send(scheduling::BatchId id, const std::vector<runtime::Text>& texts, Duration timeout,
+            runtime::BatchReply reply) override {
+    Sent sent{id, {}, timeout, std::move(reply)};
+    for (const runtime::Text& text : texts) sent.texts.push_back(*text);
+    const MutexLock lock(mutex_);
+    ++batches_;
+    sent_.push_back(std::move(sent));
+  }
+
+  void Cancel(scheduling::BatchId id) override {
+    const MutexLock lock(mutex_);
+    cancelled_.insert(id);
+  }
+
+  // The oldest batch that was not taken yet.
+  std::optional<Sent> Take() {
+    const MutexLock lock(mutex_);
+    if (sent_.empty()) return std::nullopt;
+    Sent sent = std::move(sent_.front());
+    sent_.pop_front();
+    return sent;
+  }
+
+  // The texts of every batch that waits to be taken.
+  std::vector<std::vector<std::string>> Waiting() {
+    const MutexLock lock(mutex_);
+    std::vector<std::vector<std::string>> batches;
+    for (const Sent& sent : sent_) batches.push_back(sent.texts);
+    return batches;
+  }
+
+  // Answers the oldest batch: the label of a text is the text itself.
+  void AnswerNext() { Answer(std::move(*Take())); }
+  static void Answer(Sent sent) {
+    runtime::BatchResults results;
+    for (std::string& text : sent.texts) results.push_back({std::move(text), 1.0});
+    std::move(sent.reply).Fulfil(std::move(results));
+  }
+  void FailNext(absl::Status status) { std::move(Take()->reply).Fulfil(std::move(status)); }
+
+  bool WasCancelled(scheduling::BatchId id) {
+    const MutexLock lock(mutex_);
+    return cancelled_.count(id) > 0;
+  }
+  std::size_t batches() {
+    const MutexLock lock(mutex_);
+    return batches_;
+  }
+
+ private:
+  Mutex mutex_;
+  std::deque<Sent> sent_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::set<scheduling::BatchId> cancelled_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::size_t batches_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace smartbatch::testing

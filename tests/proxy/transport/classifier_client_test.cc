@@ -1,0 +1,124 @@
+#include "services/proxy/transport/classifier_client.h"
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "services/proxy/transport/tag.h"
+#include "services/rpc/listener.h"
+
+namespace smartbatch::transport {
+namespace {
+
+using runtime::BatchResults;
+using std::chrono::milliseconds;
+
+// A classifier that does what the first text of the batch says.
+class ScriptedClassifier final : public classifier::v1::ClassifierService::Service {
+ public:
+  explicit ScriptedClassifier(const std::string& address = "127.0.0.1:0") : listener_(address) {
+    listener_.builder().RegisterService(this);
+    server_ = *listener_.Start();
+  }
+  ~ScriptedClassifier() override { server_->Shutdown(std::chrono::system_clock::now()); }
+
+  const std::string& address() const { return listener_.address(); }
+
+  grpc::Status Classify(grpc::ServerContext* context, const classifier::v1::ClassifyRequest* request,
+                        classifier::v1::ClassifyResponse* response) override {
+    if (request->sequences(0) == "fail") return {grpc::StatusCode::DATA_LOSS, "as asked"};
+    while (request->sequences(0) == "hang" && !context->IsCancelled()) std::this_thread::sleep_for(milliseconds(1));
+    for (const std::string& text : request->sequences()) {
+      auto& result = *response->add_results();
+      result.set_label("label of " + text);
+      result.set_confidence(0.5);
+    }
+    return grpc::Status::OK;
+  }
+
+ private:
+  rpc::Listener listener_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+class ClassifierClientTest : public ::testing::Test {
+ protected:
+  ~ClassifierClientTest() override {
+    queue_.Shutdown();
+    poller_.join();
+  }
+
+  std::future<absl::StatusOr<BatchResults>> Send(ClassifierClient& client, scheduling::BatchId id,
+                                                 const std::vector<std::string>& texts,
+                                                 Duration timeout = std::chrono::seconds(20)) {
+    std::vector<runtime::Text> shared;
+    for (const std::string& text : texts) shared.push_back(std::make_shared<const std::string>(text));
+    auto promise = std::make_unique<std::promise<absl::StatusOr<BatchResults>>>();
+    auto future = promise->get_future();
+    client.Send(id, shared, timeout,
+                runtime::BatchReply([promise = std::move(promise)](absl::StatusOr<BatchResults> results) {
+                  promise->set_value(std::move(results));
+                }));
+    return future;
+  }
+
+  grpc::CompletionQueue queue_;
+  std::jthread poller_{[this] { RunTags(queue_); }};
+};
+
+TEST_F(ClassifierClientTest, BringsTheResultsInOrder) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  const auto results = Send(client, 1, {"a", "b"}).get();
+  ASSERT_TRUE(results.ok()) << results.status();
+  ASSERT_EQ(results->size(), 2U);
+  EXPECT_EQ((*results)[0].label, "label of a");
+  EXPECT_EQ((*results)[1].label, "label of b");
+  EXPECT_EQ((*results)[1].confidence, 0.5);
+}
+
+TEST_F(ClassifierClientTest, BringsTheClassifiersOwnError) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  EXPECT_EQ(Send(client, 1, {"fail"}).get().status(), absl::DataLossError("as asked"));
+}
+
+TEST_F(ClassifierClientTest, GivesUpAtTheTimeout) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(Send(client, 1, {"hang"}, milliseconds(50)).get().status()));
+}
+
+TEST_F(ClassifierClientTest, GivesUpWhenItIsCancelled) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  auto hanging = Send(client, 7, {"hang"});
+  client.Cancel(8);  // nobody
+  EXPECT_EQ(hanging.wait_for(milliseconds(20)), std::future_status::timeout);
+  client.Cancel(7);
+  EXPECT_TRUE(absl::IsCancelled(hanging.get().status()));
+  client.Cancel(7);
+}
+
+TEST_F(ClassifierClientTest, IsUnavailableAtOnceWhereNobodyListensAndConnectsWhenSomebodyDoes) {
+  std::string address;
+  { address = ScriptedClassifier().address(); }
+  ClassifierClient client(address, queue_);
+  EXPECT_TRUE(absl::IsUnavailable(Send(client, 1, {"a"}).get().status()));
+  ScriptedClassifier classifier(address);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  bool answered = false;
+  for (scheduling::BatchId id = 2; !answered && std::chrono::steady_clock::now() < deadline; ++id) {
+    answered = Send(client, id, {"a"}).get().ok();
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_TRUE(answered);
+}
+
+}  // namespace
+}  // namespace smartbatch::transport

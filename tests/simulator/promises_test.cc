@@ -1,0 +1,188 @@
+// The strategies' promises about waiting and about shares, each with a strategy that breaks it as the control.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "tests/support/oracles.h"
+#include "tools/simulator/simulation.h"
+#include "tools/simulator/workload_feed.h"
+
+namespace smartbatch::test {
+namespace {
+
+using scheduling::CostModel;
+
+// Records for each request the cost of all that was unfinished when it came, itself included, and the longest wait as
+// a part of what a bound allows.
+class WaitObserver final : public scheduling::SchedulerObserver {
+ public:
+  // The bound in seconds for a request, from that cost and from the largest cost of a request.
+  using Bound = double (*)(double work_seconds, double largest_seconds);
+  WaitObserver(Bound bound, double largest_seconds) : bound_(bound), largest_seconds_(largest_seconds) {}
+
+  double worst_part() const { return worst_part_; }
+
+  void Accepted(const scheduling::Customer&, const scheduling::PendingRequest& request) override {
+    const double seconds = CostModel{}.Alone(request.longest_at_arrival);
+    unfinished_seconds_ += seconds;
+    requests_[request.id.number] = {seconds, unfinished_seconds_};
+  }
+  void Ended(const scheduling::Finished& finished) override {
+    const Known known = requests_.at(finished.id.number);
+    requests_.erase(finished.id.number);
+    unfinished_seconds_ -= known.seconds;
+    const double waited = ToSeconds(finished.finish - finished.arrival);
+    worst_part_ = std::max(worst_part_, waited / bound_(known.work_seconds, largest_seconds_));
+  }
+
+ private:
+  struct Known {
+    double seconds = 0;
+    double work_seconds = 0;
+  };
+  const Bound bound_;
+  const double largest_seconds_;
+  std::map<std::uint64_t, Known> requests_;
+  double unfinished_seconds_ = 0;
+  double worst_part_ = 0;
+};
+
+workload::Workload Workload(const std::string& name, double rho) {
+  workload::BuiltinOptions options;
+  options.rho = rho;
+  return workload::MakeBuiltin(name, options);
+}
+
+// The longest wait over what the bound allows, in 5,000 requests of a workload that is more than sjf can carry.
+double WorstPart(const scheduling::StrategyChoice& strategy, WaitObserver::Bound bound, std::uint64_t seed) {
+  const workload::Workload workload = Workload("mixed", 1.2);
+  simulator::WorkloadFeed feed(workload, workload::Seeds::All(seed), 5000);
+  WaitObserver observer(bound, CostModel{}.Alone(2000));
+  simulator::SimulationOptions options;
+  options.strategy = strategy;
+  options.observer = &observer;
+  EXPECT_TRUE(simulator::Simulate(feed, options).ok());
+  return observer.worst_part();
+}
+
+// density with lane_share phi = 0.5 and lane_after T0 = 1: T0 + (1 + 1/phi) P + (2 + 1/phi) c_max.
+double LaneBound(double work, double largest) { return 1 + 3 * work + 4 * largest; }
+// sjf_aging with max_wait = 1: the work that was ahead, and the batch that ran.
+double MaxWaitBound(double work, double largest) { return 1 + work + largest; }
+
+TEST(Density, LetsNobodyWaitLongerThanItsLaneAllows) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    EXPECT_LE(
+        WorstPart({"density", {{"lane_share", "0.5"}, {"lane_after_seconds", "1"}, {"hold", "0"}}}, LaneBound, seed),
+        1);
+  }
+}
+
+TEST(SjfAging, LetsNobodyWaitLongerThanMaxWaitAndTheWorkAhead) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    EXPECT_LE(WorstPart({"sjf_aging", {{"max_wait_seconds", "1"}}}, MaxWaitBound, seed), 1);
+  }
+}
+
+// The control: sjf starves, and both bounds notice.
+TEST(Sjf, LetsLongRequestsStarve) {
+  EXPECT_GT(WorstPart({"sjf", {}}, LaneBound, 1), 1);
+  EXPECT_GT(WorstPart({"sjf", {}}, MaxWaitBound, 1), 1);
+}
+
+// --- Shares ---
+
+constexpr double kWindowSeconds = 0.3;
+
+simulator::Result PlayWeighted(const scheduling::StrategyChoice& strategy, const workload::Workload& workload,
+                               const std::map<std::string, scheduling::CustomerPolicy>& policies, std::uint64_t seed,
+                               std::uint64_t requests) {
+  simulator::WorkloadFeed feed(workload, workload::Seeds::All(seed), requests);
+  simulator::SimulationOptions options;
+  options.strategy = strategy;
+  options.customers = policies;
+  options.warmup_share = 0;
+  return *simulator::Simulate(feed, options);
+}
+
+// Closed loops without think time: every customer always has requests waiting; `light` ones send little.
+workload::Workload Greedy(int greedy, int light) {
+  workload::Workload workload;
+  for (int i = 0; i < greedy; ++i) {
+    for (int connection = 0; connection < 12; ++connection) {
+      workload.customers.push_back({"greedy-" + std::to_string(i),
+                                    workload::ClosedLoop{},
+                                    {1, 3, workload::UniformLength{20, 150U + 100U * static_cast<std::uint32_t>(i)}}});
+    }
+  }
+  for (int i = 0; i < light; ++i) {
+    workload.customers.push_back(
+        {"light-" + std::to_string(i), workload::Poisson{2}, {1, 2, workload::UniformLength{20, 100}}});
+  }
+  return workload;
+}
+
+TEST(WeightedFair, KeepsTheCountersWithinTheWindowAndOneBatch) {
+  Random random(1);
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const workload::Workload workload = Workload(seed % 2 == 0 ? "flood-long" : "mixed", 1.2);
+    std::map<std::string, scheduling::CustomerPolicy> policies;
+    double least_weight = 1;
+    for (const workload::CustomerModel& customer : workload.customers) {
+      if (random.Chance(0.5)) continue;
+      policies[customer.name].weight = 0.25 + 4 * random.Uniform();
+      least_weight = std::min(least_weight, policies[customer.name].weight);
+    }
+    const simulator::Result result = PlayWeighted({"weighted_fair", {}}, workload, policies, seed, 5000);
+    EXPECT_LE(result.fairness_gap_seconds, kWindowSeconds + CostModel{}.Alone(2000) / least_weight) << "seed " << seed;
+  }
+}
+
+// The control: without it the counters drift apart without bound.
+TEST(Fcfs, LetsTheCountersDriftApart) {
+  const simulator::Result result = PlayWeighted({"fcfs", {}}, Workload("flood-long", 1.2), {}, 1, 5000);
+  EXPECT_GT(result.fairness_gap_seconds, 3 * (kWindowSeconds + CostModel{}.Alone(2000)));
+}
+
+// How far what each customer was charged is from its max-min fair share, as a part of the share, at most.
+double DistanceFromMaxMin(const scheduling::StrategyChoice& strategy) {
+  const std::map<std::string, scheduling::CustomerPolicy> policies = {
+      {"greedy-0", {3, 0}}, {"greedy-1", {1, 0}}, {"greedy-2", {2, 0}}};
+  const simulator::Result result = PlayWeighted(strategy, Greedy(3, 2), policies, 1, 20'000);
+  std::map<std::string, double> charged;
+  for (const simulator::CustomerResult& customer : result.customers)
+    charged[customer.customer] = customer.charged_seconds;
+  std::vector<Claim> claims;
+  double capacity = 0;
+  for (const auto& [name, seconds] : charged) {
+    const auto policy = policies.find(name);
+    // Whoever is greedy wants everything.
+    claims.push_back(policy == policies.end() ? Claim{seconds, 1} : Claim{1e9, policy->second.weight});
+    capacity += seconds;
+  }
+  const std::vector<double> shares = MaxMinShares(claims, capacity);
+  double distance = 0;
+  std::size_t place = 0;
+  for (const auto& [name, seconds] : charged) {
+    distance = std::max(distance, std::abs(seconds - shares[place]) / shares[place]);
+    ++place;
+  }
+  return distance;
+}
+
+TEST(MaxMinShares, AreWhatProgressiveFillingGives) {
+  EXPECT_EQ(MaxMinShares({{1, 1}, {10, 1}, {10, 1}}, 9), (std::vector<double>{1, 4, 4}));
+  EXPECT_EQ(MaxMinShares({{10, 1}, {10, 3}}, 8), (std::vector<double>{2, 6}));
+  EXPECT_EQ(MaxMinShares({{1, 1}, {2, 1}}, 9), (std::vector<double>{1, 2}));
+}
+
+TEST(WeightedFair, ChargesCustomersTheirMaxMinFairShares) {
+  EXPECT_LE(DistanceFromMaxMin({"weighted_fair", {}}), 0.02);
+}
+
+TEST(Fair, DoesNotChargeThemSo) { EXPECT_GT(DistanceFromMaxMin({"fair", {}}), 0.2); }
+
+}  // namespace
+}  // namespace smartbatch::test

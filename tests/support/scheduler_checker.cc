@@ -1,0 +1,293 @@
+#include "tests/support/scheduler_checker.h"
+
+#include <algorithm>
+#include <cmath>
+#include <variant>
+
+#include <absl/strings/str_cat.h>
+
+namespace smartbatch::test {
+namespace {
+
+using scheduling::Outcome;
+
+constexpr std::size_t kMostViolations = 20;
+
+bool TellsOnBackend(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status) ||
+         absl::IsCancelled(status);
+}
+
+}  // namespace
+
+bool SchedulerChecker::Request::Waits(State state) const {
+  return std::any_of(sequences.begin(), sequences.end(), [&](const Sequence& s) { return s.state == state; });
+}
+
+bool SchedulerChecker::Request::IsDone() const {
+  return std::all_of(sequences.begin(), sequences.end(), [](const Sequence& s) { return s.state == State::kDone; });
+}
+
+void SchedulerChecker::Violation(std::string what) {
+  if (violations_.size() < kMostViolations) violations_.push_back(std::move(what));
+}
+
+std::string SchedulerChecker::Summary() const {
+  std::string text;
+  for (const std::string& violation : violations_) text += violation + '\n';
+  return text;
+}
+
+SchedulerChecker::Request* SchedulerChecker::Find(scheduling::RequestId id) {
+  const auto found = requests_.find(id.number);
+  return found == requests_.end() || found->second.id != id ? nullptr : &found->second;
+}
+
+std::uint64_t SchedulerChecker::WaitingSequences() const {
+  std::uint64_t waiting = 0;
+  for (const auto& [number, request] : requests_) {
+    waiting += static_cast<std::uint64_t>(std::count_if(request.sequences.begin(), request.sequences.end(),
+                                                        [](const Sequence& s) { return s.state == State::kWaiting; }));
+  }
+  return waiting;
+}
+
+// --- Requests ---
+
+void SchedulerChecker::Rejected(std::string_view, std::string_view, scheduling::RejectReason) { ++rejected_; }
+
+void SchedulerChecker::Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& pending) {
+  if (pending.id.number <= last_number_) Violation(absl::StrCat("request ", pending.id.number, " is not a new number"));
+  last_number_ = std::max(last_number_, pending.id.number);
+  if (!slot_owners_.emplace(pending.id.slot, pending.id.number).second) {
+    Violation(absl::StrCat("slot ", pending.id.slot, " of request ", pending.id.number, " is in use"));
+  }
+  Request& request = requests_[pending.id.number];
+  request.id = pending.id;
+  request.customer = customer.name;
+  request.arrival = pending.arrival;
+  request.deadline = pending.deadline;
+  request.sequences.clear();
+  for (const scheduling::PendingSequence& sequence : pending.sequences) {
+    request.sequences.push_back({sequence.length, State::kWaiting, 0});
+  }
+}
+
+void SchedulerChecker::Ended(const scheduling::Finished& finished) {
+  Request* const request = Find(finished.id);
+  if (request == nullptr) {
+    Violation(absl::StrCat("request ", finished.id.number, " ended twice, or never was"));
+    return;
+  }
+  const auto fail = [&](const char* why) {
+    Violation(
+        absl::StrCat("request ", finished.id.number, " ended as ", std::string(Name(finished.outcome)), ": ", why));
+  };
+  if (finished.customer != request->customer) fail("for another customer");
+  if (finished.arrival != request->arrival || finished.finish < request->arrival) fail("at an impossible time");
+  if (finished.batch_sizes != request->batch_sizes) fail("with other batches than it was in");
+  if (request->IsDone() != (finished.outcome == Outcome::kAnswered)) fail("which its sequences deny");
+  switch (finished.outcome) {
+    case Outcome::kAnswered:
+      break;
+    case Outcome::kRejected:
+      fail("it had been accepted");
+      break;
+    case Outcome::kExpired:
+      if (finished.finish < request->deadline) fail("before its deadline");
+      break;
+    case Outcome::kCancelled:
+      if (!any_cancel_ && cancelling_ != finished.id) fail("nobody cancelled it");
+      break;
+    case Outcome::kBackendFailed:
+      if (finished.backend_status.ok()) fail("without an error");
+      break;
+    case Outcome::kShutDown:
+      if (!closing_) fail("nobody closed the scheduler");
+      break;
+  }
+  slot_owners_.erase(finished.id.slot);
+  requests_.erase(finished.id.number);
+  ++ended_;
+  ++outcomes_[finished.outcome];
+}
+
+// --- Batches ---
+
+void SchedulerChecker::Charged(const scheduling::Customer&, std::string_view, double seconds) {
+  if (!(seconds > 0)) Violation("a charge is not above 0");
+  charged_since_dispatch_ += seconds;
+}
+
+void SchedulerChecker::Dispatched(const scheduling::Batch& batch) {
+  const std::string name = absl::StrCat("batch ", batch.id);
+  if (batch.id <= last_batch_) Violation(name + " is not a new number");
+  last_batch_ = std::max(last_batch_, batch.id);
+  running_.insert(batch.id);
+  if (batch.members.empty() || batch.members.size() > options_.max_batch_size) {
+    Violation(absl::StrCat(name, " holds ", batch.members.size(), " sequences"));
+  }
+  in_flight_.resize(slots_.size());
+  if (batch.backend >= slots_.size() || ++in_flight_[batch.backend] > slots_[batch.backend]) {
+    Violation(name + " goes to a backend without a free slot");
+  }
+  if (std::abs(charged_since_dispatch_ - batch.predicted_seconds) > 1e-9 * (1 + batch.predicted_seconds)) {
+    Violation(absl::StrCat(name, " costs ", batch.predicted_seconds, " but ", charged_since_dispatch_, " was charged"));
+  }
+  charged_since_dispatch_ = 0;
+  if (batch.timeout <= Duration::zero()) Violation(name + " has no time");
+
+  const std::uint64_t waiting_before = WaitingSequences();
+  std::set<std::uint64_t> touched;
+  CheckMembers(batch, touched);
+  if (batch.reason == scheduling::DispatchReason::kRetry) return;
+  CheckWholeRequests(batch, touched, waiting_before);
+  CheckOrder(batch, touched);
+}
+
+void SchedulerChecker::CheckMembers(const scheduling::Batch& batch, std::set<std::uint64_t>& touched) {
+  const bool retry = batch.reason == scheduling::DispatchReason::kRetry;
+  const State expected = retry ? State::kAlone : State::kWaiting;
+  if (retry && batch.members.size() != 1) Violation(absl::StrCat("retry ", batch.id, " is not alone"));
+  std::uint32_t longest = 0;
+  for (const scheduling::BatchMember& member : batch.members) {
+    longest = std::max(longest, member.length);
+    Request* const request = Find(member.request);
+    if (request == nullptr || member.sequence >= request->sequences.size()) {
+      Violation(absl::StrCat("batch ", batch.id, " holds request ", member.request.number, ", which has ended"));
+      continue;
+    }
+    Sequence& sequence = request->sequences[member.sequence];
+    if (sequence.state != expected) {
+      Violation(absl::StrCat("batch ", batch.id, " holds sequence ", member.sequence, " of request ",
+                             member.request.number, ", which does not wait for it"));
+    }
+    if (sequence.length != member.length) Violation(absl::StrCat("batch ", batch.id, " has a wrong length"));
+    if (batch.dispatched < request->arrival)
+      Violation(absl::StrCat("batch ", batch.id, " left before its members came"));
+    sequence.state = State::kRunning;
+    ++sequence.attempts;
+    touched.insert(member.request.number);
+  }
+  if (longest != batch.longest) Violation(absl::StrCat("batch ", batch.id, " has a wrong longest length"));
+}
+
+void SchedulerChecker::CheckWholeRequests(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched,
+                                          std::uint64_t waiting_before) {
+  const bool uncontended =
+      waiting_before <= options_.max_batch_size && batch.reason != scheduling::DispatchReason::kLane;
+  if (!rules_.whole_requests && !(rules_.whole_requests_if_uncontended && uncontended)) return;
+  for (const std::uint64_t number : touched) {
+    if (requests_.at(number).Waits(State::kWaiting))
+      Violation(absl::StrCat("batch ", batch.id, " splits request ", number));
+  }
+}
+
+void SchedulerChecker::CheckOrder(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched) {
+  if (!rules_.order_within_customer || touched.empty()) return;
+  std::map<std::string, std::uint64_t> youngest;
+  for (const std::uint64_t number : touched) {
+    std::uint64_t& last = youngest[rules_.order_over_all ? "" : requests_.at(number).customer];
+    last = std::max(last, number);
+  }
+  for (const auto& [number, request] : requests_) {
+    const auto last = youngest.find(rules_.order_over_all ? "" : request.customer);
+    if (last != youngest.end() && number < last->second && request.Waits(State::kWaiting)) {
+      Violation(absl::StrCat("batch ", batch.id, " takes request ", last->second, " before ", number));
+    }
+  }
+}
+
+void SchedulerChecker::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) {
+  if (running_.erase(batch.id) == 0) {
+    Violation(absl::StrCat("batch ", batch.id, " ended but did not run"));
+    return;
+  }
+  --in_flight_[batch.backend];
+  if (took < Duration::zero()) Violation(absl::StrCat("batch ", batch.id, " took less than no time"));
+  if (status.ok()) {
+    Succeeded(batch);
+  } else {
+    Failed(batch, status);
+  }
+}
+
+void SchedulerChecker::Succeeded(const scheduling::Batch& batch) {
+  std::set<std::uint64_t> touched;
+  for (const scheduling::BatchMember& member : batch.members) {
+    Request* const request = Find(member.request);
+    if (request == nullptr) continue;
+    request->sequences[member.sequence].state = State::kDone;
+    if (touched.insert(member.request.number).second) {
+      request->batch_sizes.push_back(static_cast<std::uint32_t>(batch.members.size()));
+    }
+  }
+}
+
+void SchedulerChecker::Failed(const scheduling::Batch& batch, const absl::Status& status) {
+  const bool backend_at_fault = TellsOnBackend(status);
+  for (const scheduling::BatchMember& member : batch.members) {
+    Request* const request = Find(member.request);
+    if (request == nullptr) continue;
+    Sequence& sequence = request->sequences[member.sequence];
+    sequence.state = backend_at_fault ? State::kWaiting : State::kAlone;
+    const bool last = backend_at_fault ? sequence.attempts >= options_.max_attempts : batch.members.size() == 1;
+    request->must_fail = request->must_fail || last;
+  }
+}
+
+// --- After each event ---
+
+void SchedulerChecker::Settled(const scheduling::Scheduler& scheduler, const scheduling::Step& answer, Time now) {
+  cancelling_.reset();
+  for (const auto& [number, request] : requests_) {
+    if (request.must_fail) Violation(absl::StrCat("request ", number, " has had its last attempt and goes on"));
+    if (request.IsDone()) Violation(absl::StrCat("request ", number, " has all its results and no answer"));
+  }
+  const scheduling::PendingSet& pending = scheduler.pending();
+  if (pending.waiting_sequences() != WaitingSequences()) {
+    Violation(absl::StrCat(pending.waiting_sequences(), " sequences wait in the scheduler, ", WaitingSequences(),
+                           " in the books"));
+  }
+  if (pending.unfinished_requests() != requests_.size()) {
+    Violation(absl::StrCat(pending.unfinished_requests(), " requests are unfinished in the scheduler, ",
+                           requests_.size(), " in the books"));
+  }
+  if (scheduler.running_batches() != running_.size()) Violation("the running batches differ from the books");
+
+  const scheduling::OutcomeCounts& counts = scheduler.outcomes();
+  std::uint64_t sum = requests_.size();
+  for (int i = 0; i < scheduling::kOutcomes; ++i) {
+    const auto outcome = static_cast<Outcome>(i);
+    const std::uint64_t expected = outcome == Outcome::kRejected ? rejected_ : outcomes_[outcome];
+    if (counts[outcome] != expected) Violation(absl::StrCat("the count of ", std::string(Name(outcome)), " is wrong"));
+    sum += counts[outcome];
+  }
+  if (counts.offered != sum) Violation(absl::StrCat(counts.offered, " were offered but ", sum, " are accounted for"));
+  CheckWork(scheduler, answer, now);
+}
+
+void SchedulerChecker::CheckWork(const scheduling::Scheduler& scheduler, const scheduling::Step& answer, Time now) {
+  const auto* const wait = std::get_if<scheduling::AskAgainAt>(&answer);
+  if (wait != nullptr && wait->time <= now) Violation("it asks to be asked again at once");
+  const bool retries = std::any_of(requests_.begin(), requests_.end(),
+                                   [](const auto& entry) { return entry.second.Waits(State::kAlone); });
+  if (!retries && WaitingSequences() == 0) return;
+
+  double largest_cost = 0;
+  bool slot_is_free = false;
+  in_flight_.resize(slots_.size());
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const scheduling::Backend& backend = scheduler.backends().backends()[i];
+    const bool in_doubt = backend.paused_until > now || (backend.failures > 0 && in_flight_[i] > 0);
+    slot_is_free = slot_is_free || (!backend.removed && !in_doubt && in_flight_[i] < slots_[i]);
+    largest_cost = std::max(largest_cost, backend.cost.Seconds(options_.max_batch_size, options_.max_sequence_length));
+  }
+  if (!slot_is_free) return;
+  const Duration patience = retries ? Duration::zero() : rules_.linger + FromSeconds(rules_.hold * largest_cost);
+  if (wait == nullptr || wait->time > Later(now, patience)) {
+    Violation(absl::StrCat("a slot stays idle although ", WaitingSequences(), " sequences wait"));
+  }
+}
+
+}  // namespace smartbatch::test

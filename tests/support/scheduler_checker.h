@@ -1,0 +1,103 @@
+// Checks what a scheduler does against a model of its own: who waits, who runs, who has ended.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "services/proxy/scheduling/observer.h"
+#include "services/proxy/scheduling/scheduler.h"
+#include "tests/support/strategy_rules.h"
+
+namespace smartbatch::test {
+
+// Hangs on the scheduler as its observer, keeps the books from what it is told alone, and writes down whatever breaks
+// a promise. It reads the scheduler's own state only in Settled, to compare. Slow and simple on purpose.
+class SchedulerChecker final : public scheduling::SchedulerObserver {
+ public:
+  explicit SchedulerChecker(const scheduling::SchedulerOptions& options) : options_(options) {}
+
+  // --- What the observer cannot see; said before it happens ---
+  void BackendAdded(std::uint32_t slots) { slots_.push_back(slots); }
+  // The strategy was set; before the first event and after each switch.
+  void StrategyIs(const scheduling::StrategyChoice& choice) { rules_ = RulesOf(choice); }
+  void Cancelling(scheduling::RequestId id) { cancelling_ = id; }
+  void Closing() { closing_ = true; }
+  // For a run whose cancels cannot be announced one by one.
+  void AllowAnyCancel() { any_cancel_ = true; }
+
+  // After each event, once Next has returned no batch: compares the books with the scheduler's, and its last answer
+  // with what should leave.
+  void Settled(const scheduling::Scheduler& scheduler, const scheduling::Step& answer, Time now);
+
+  // In words; empty while all is well.
+  const std::vector<std::string>& violations() const { return violations_; }
+  std::string Summary() const;
+
+  std::uint64_t accepted() const { return requests_.size() + ended_; }
+  std::uint64_t ended() const { return ended_; }
+  std::uint64_t unfinished() const { return requests_.size(); }
+
+  // --- SchedulerObserver ---
+  void Rejected(std::string_view customer, std::string_view strategy, scheduling::RejectReason reason) override;
+  void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
+  void Ended(const scheduling::Finished& finished) override;
+  void Dispatched(const scheduling::Batch& batch) override;
+  void Charged(const scheduling::Customer& customer, std::string_view strategy, double seconds) override;
+  void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override;
+
+ private:
+  enum class State { kWaiting, kAlone, kRunning, kDone };
+  struct Sequence {
+    std::uint32_t length = 0;
+    State state = State::kWaiting;
+    std::uint32_t attempts = 0;
+  };
+  struct Request {
+    scheduling::RequestId id;
+    std::string customer;
+    Time arrival{};
+    Time deadline = kNever;
+    std::vector<Sequence> sequences;
+    std::vector<std::uint32_t> batch_sizes;
+    bool must_fail = false;  // a sequence has had its last attempt
+    bool Waits(State state) const;
+    bool IsDone() const;
+  };
+
+  void Violation(std::string what);
+  Request* Find(scheduling::RequestId id);
+  std::uint64_t WaitingSequences() const;
+  void CheckMembers(const scheduling::Batch& batch, std::set<std::uint64_t>& touched);
+  void CheckWholeRequests(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched,
+                          std::uint64_t waiting_before);
+  void CheckOrder(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched);
+  void CheckWork(const scheduling::Scheduler& scheduler, const scheduling::Step& answer, Time now);
+  void Succeeded(const scheduling::Batch& batch);
+  void Failed(const scheduling::Batch& batch, const absl::Status& status);
+
+  const scheduling::SchedulerOptions options_;
+  // Those that every strategy keeps, until the strategy is told.
+  StrategyRules rules_{.whole_requests = false};
+  std::vector<std::uint32_t> slots_;
+  std::optional<scheduling::RequestId> cancelling_;
+  bool closing_ = false;
+  bool any_cancel_ = false;
+
+  std::map<std::uint64_t, Request> requests_;           // the unfinished ones, by number
+  std::map<std::uint32_t, std::uint64_t> slot_owners_;  // the unfinished ones, by slot
+  std::set<scheduling::BatchId> running_;
+  std::vector<std::uint32_t> in_flight_;  // by backend
+  std::uint64_t last_number_ = 0;
+  scheduling::BatchId last_batch_ = 0;
+  double charged_since_dispatch_ = 0;
+  std::uint64_t rejected_ = 0;
+  std::uint64_t ended_ = 0;
+  std::map<scheduling::Outcome, std::uint64_t> outcomes_;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace smartbatch::test

@@ -1,0 +1,231 @@
+#include "tests/support/scheduler_driver.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <variant>
+
+#include <absl/strings/str_cat.h>
+
+namespace smartbatch::test {
+namespace {
+
+// A sequence of this length fails every batch it is in.
+constexpr std::uint32_t kPoison = 13;
+
+std::uint32_t Small(Random& random, std::uint32_t largest) {
+  return static_cast<std::uint32_t>(random.Between(1, largest));
+}
+
+}  // namespace
+
+SchedulerDriver::SchedulerDriver(const DriverOptions& options) : options_(options), random_(options.seed) {
+  const std::uint32_t batch_sizes[] = {1, 2, 5, 5, 5, 16, 64};
+  scheduler_options_.max_batch_size = batch_sizes[random_.Between(0, 6)];
+  scheduler_options_.max_sequence_length = 2000;
+  scheduler_options_.max_attempts = Small(random_, 4);
+  scheduler_options_.max_queued_requests = random_.Chance(0.3) ? Small(random_, 50) : 100'000;
+  scheduler_options_.max_queued_requests_per_customer = random_.Chance(0.3) ? Small(random_, 20) : 100'000;
+  scheduler_options_.max_queued_bytes = random_.Chance(0.2) ? 2000 : 1'000'000'000;
+  scheduler_options_.max_idle_accounts = random_.Chance(0.5) ? Small(random_, 5) : 10'000;
+  scheduler_options_.batch_timeout_minimum = std::chrono::milliseconds(100);
+  const std::uint32_t lengths[] = {30, 200, 2000};
+  longest_ = lengths[random_.Between(0, 2)];
+  customers_ = random_.Chance(0.2) ? 200 : Small(random_, 8);
+  checker_ = std::make_unique<SchedulerChecker>(scheduler_options_);
+}
+
+void SchedulerDriver::Start() {
+  const scheduling::StrategyChoice first = options_.strategy ? *options_.strategy : AnyStrategy(random_);
+  scheduling::SchedulerObserver* const observer = between_ != nullptr ? between_ : checker_.get();
+  scheduler_ = *scheduling::Scheduler::Create(scheduler_options_, first, observer);
+  checker_->StrategyIs(options_.rules_of ? *options_.rules_of : first);
+  const std::uint32_t backends = random_.Chance(0.6) ? 1 : Small(random_, 3);
+  for (std::uint32_t i = 0; i < backends; ++i) {
+    scheduling::CostModel cost;
+    if (random_.Chance(0.3)) cost.fixed = 0.005;
+    if (random_.Chance(0.3)) cost.per_sequence = 0.001;
+    if (random_.Chance(0.3)) cost.per_character = 1e-5;
+    const std::uint32_t slots = Small(random_, 3);
+    checker_->BackendAdded(slots);
+    scheduler_->AddBackend(absl::StrCat("backend-", i), slots, cost);
+    backend_is_gone_.push_back(false);
+  }
+}
+
+void SchedulerDriver::Play() {
+  Start();
+  while (events_ < options_.events && checker_->violations().empty()) {
+    Event();
+    Settle();
+  }
+  if (options_.close) {
+    Close();
+  } else {
+    Drain();
+  }
+}
+
+void SchedulerDriver::Event() {
+  ++events_;
+  const double kind = random_.Uniform();
+  if (kind < 0.45) return Offer();
+  if (kind < 0.85) return EndBatch();
+  if (kind < 0.91) return Wait();
+  if (kind < 0.94) return Cancel();
+  if (kind < 0.96) return SwitchStrategy();
+  if (kind < 0.98) return ToggleBackend();
+  Configure();
+}
+
+std::uint32_t SchedulerDriver::DrawLength() {
+  if (options_.poison && random_.Chance(0.01)) return kPoison;
+  const std::uint32_t length = Small(random_, random_.Chance(0.2) ? longest_ : std::max(longest_ / 10, 1U));
+  return length == kPoison ? kPoison + 1 : length;
+}
+
+void SchedulerDriver::Offer() {
+  const std::int64_t burst = random_.Chance(0.05) ? random_.Between(2, 40) : 1;
+  for (std::int64_t i = 0; i < burst; ++i) {
+    const std::string customer = absl::StrCat("customer-", random_.Between(1, customers_));
+    std::vector<std::uint32_t> lengths(Small(random_, std::min(scheduler_options_.max_batch_size, 8U)));
+    for (std::uint32_t& length : lengths) length = DrawLength();
+    scheduling::Arrival arrival;
+    arrival.customer = customer;
+    arrival.lengths = lengths;
+    arrival.bytes = static_cast<std::size_t>(random_.Between(0, 200));
+    if (options_.deadlines && random_.Chance(0.2)) arrival.deadline = now_ + FromSeconds(random_.Uniform() - 0.01);
+    const auto answer = scheduler_->Offer(arrival, now_);
+    if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
+      live_.push_back({*id, std::find(lengths.begin(), lengths.end(), kPoison) != lengths.end()});
+    }
+  }
+}
+
+void SchedulerDriver::EndBatch() {
+  if (running_.empty()) return Wait();
+  const auto place = static_cast<std::size_t>(random_.Between(0, static_cast<std::int64_t>(running_.size()) - 1));
+  const Running batch = running_[place];
+  running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(place));
+  now_ += FromSeconds(random_.Exponential(0.02));
+  absl::Status status;
+  if (batch.abandoned) {
+    status = absl::CancelledError("nobody waits for it");
+  } else if (backend_is_gone_[batch.backend]) {
+    status = absl::UnavailableError("the backend is gone");
+  } else if (options_.backend_faults && random_.Chance(0.02)) {
+    status = random_.Chance(0.5) ? absl::DeadlineExceededError("it hung") : absl::ResourceExhaustedError("it is full");
+  } else if (batch.poisoned) {
+    status = absl::InternalError("a sequence is bad");
+  }
+  scheduler_->Complete(batch.id, status, now_, effects_);
+  TakeEffects();
+}
+
+void SchedulerDriver::Cancel() {
+  if (!options_.cancels || live_.empty()) return;
+  const auto place = static_cast<std::size_t>(random_.Between(0, static_cast<std::int64_t>(live_.size()) - 1));
+  const scheduling::RequestId id = live_[place].id;
+  checker_->Cancelling(id);
+  scheduler_->Cancel(id, now_, effects_);
+  TakeEffects();
+}
+
+void SchedulerDriver::SwitchStrategy() {
+  if (scheduler_->strategy().name == "adaptive" && random_.Chance(0.7)) {
+    const std::string followed = AnyStrategy(random_).name;
+    if (scheduler_->Follow(followed).ok()) checker_->StrategyIs({followed, {}});
+    return;
+  }
+  if (!options_.switches) return;
+  const scheduling::StrategyChoice choice = AnyStrategy(random_);
+  checker_->StrategyIs(choice);
+  if (!scheduler_->SetStrategy(choice).ok()) std::abort();
+}
+
+void SchedulerDriver::ToggleBackend() {
+  if (!options_.backend_faults) return;
+  const auto place =
+      static_cast<std::size_t>(random_.Between(0, static_cast<std::int64_t>(backend_is_gone_.size()) - 1));
+  backend_is_gone_[place] = !backend_is_gone_[place];
+}
+
+void SchedulerDriver::Configure() {
+  if (!options_.configuration) return;
+  const std::string customer = absl::StrCat("customer-", random_.Between(1, customers_));
+  scheduler_->ConfigureCustomer(customer, {0.1 + 5 * random_.Uniform(), Small(random_, 10) - 1});
+}
+
+void SchedulerDriver::Wait() {
+  const Time due = std::min(ask_again_, scheduler_->NextTick(now_));
+  const bool until_due = due != kNever && due > now_ && random_.Chance(0.7);
+  now_ = until_due ? due : now_ + FromSeconds(random_.Exponential(random_.Chance(0.05) ? 5 : 0.05));
+  scheduler_->Tick(now_, effects_);
+  TakeEffects();
+}
+
+void SchedulerDriver::Settle() {
+  // Whoever owns the scheduler ticks when the timer is due.
+  if (scheduler_->NextTick(now_) <= now_) {
+    scheduler_->Tick(now_, effects_);
+    TakeEffects();
+  }
+  ask_again_ = kNever;
+  for (;;) {
+    const scheduling::Step step = scheduler_->Next(now_);
+    if (const auto* const batch = std::get_if<scheduling::Batch>(&step)) {
+      const bool poisoned = std::any_of(batch->members.begin(), batch->members.end(),
+                                        [](const scheduling::BatchMember& m) { return m.length == kPoison; });
+      running_.push_back({batch->id, batch->backend, poisoned, false});
+      continue;
+    }
+    if (const auto* const wait = std::get_if<scheduling::AskAgainAt>(&step)) ask_again_ = wait->time;
+    checker_->Settled(*scheduler_, step, now_);
+    return;
+  }
+}
+
+void SchedulerDriver::TakeEffects() {
+  for (const scheduling::Finished& finished : effects_.finished) {
+    const auto found = std::find_if(live_.begin(), live_.end(), [&](const Live& r) { return r.id == finished.id; });
+    if (found == live_.end()) continue;
+    if (finished.outcome == scheduling::Outcome::kBackendFailed && !found->poisoned) ++innocent_failures_;
+    if (finished.outcome == scheduling::Outcome::kAnswered && found->poisoned) ++poisoned_answers_;
+    *found = live_.back();
+    live_.pop_back();
+  }
+  for (const scheduling::BatchId id : effects_.abandoned) {
+    const auto found = std::find_if(running_.begin(), running_.end(), [&](const Running& r) { return r.id == id; });
+    if (found != running_.end()) found->abandoned = true;
+  }
+  effects_.finished.clear();
+  effects_.abandoned.clear();
+}
+
+void SchedulerDriver::Drain() {
+  std::fill(backend_is_gone_.begin(), backend_is_gone_.end(), false);
+  while (checker_->violations().empty()) {
+    const Time due = std::min(ask_again_, scheduler_->NextTick(now_));
+    if (!running_.empty()) {
+      EndBatch();
+    } else if (scheduler_->pending().unfinished_requests() > 0 && due != kNever) {
+      now_ = std::max(now_, due);
+      scheduler_->Tick(now_, effects_);
+      TakeEffects();
+    } else {
+      return;
+    }
+    Settle();
+  }
+}
+
+void SchedulerDriver::Close() {
+  checker_->Closing();
+  scheduler_->Close(now_, effects_);
+  TakeEffects();
+  while (!running_.empty() && checker_->violations().empty()) {
+    Settle();
+    EndBatch();
+  }
+}
+
+}  // namespace smartbatch::test

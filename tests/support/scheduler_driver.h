@@ -1,0 +1,104 @@
+// A random life for a scheduler: everything that can happen to it, in virtual time, from one seed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/random.h"
+#include "services/proxy/scheduling/scheduler.h"
+#include "tests/support/scheduler_checker.h"
+
+namespace smartbatch::test {
+
+// How often what happens; the rest of the events are arrivals and ends of batches.
+struct DriverOptions {
+  std::uint64_t seed = 1;
+  std::uint64_t events = 500;
+  // The strategy at the start; any where none is given.
+  std::optional<scheduling::StrategyChoice> strategy;
+  // For controls: checks it by the rules of another strategy.
+  std::optional<scheduling::StrategyChoice> rules_of;
+  bool switches = true;
+  bool cancels = true;
+  bool deadlines = true;
+  // Backends that fail, hang, go and come back.
+  bool backend_faults = true;
+  // Sequences that fail every batch they are in.
+  bool poison = true;
+  bool configuration = true;
+  // Ends by Close with work in the queue rather than by waiting until all is done.
+  bool close = false;
+};
+
+// Plays that many events and then lets everything end. The scheduler's options, backends and customers are drawn from
+// the seed as well. The same options give the same life.
+class SchedulerDriver {
+ public:
+  explicit SchedulerDriver(const DriverOptions& options);
+
+  // Plays all; stops at the first violation.
+  void Play();
+
+  SchedulerChecker& checker() { return *checker_; }
+  const scheduling::Scheduler& scheduler() const { return *scheduler_; }
+  // Of requests without a poisoned sequence: how many ended because a backend failed.
+  std::uint64_t innocent_failures() const { return innocent_failures_; }
+  std::uint64_t poisoned_answers() const { return poisoned_answers_; }
+  Time now() const { return now_; }
+  std::uint64_t events() const { return events_; }
+
+  // For controls: puts an observer between the scheduler and the checker, to which it has to pass everything on. Call
+  // it before Play.
+  void Interpose(scheduling::SchedulerObserver* between) { between_ = between; }
+
+ private:
+  struct Running {
+    scheduling::BatchId id = 0;
+    scheduling::BackendId backend = 0;
+    bool poisoned = false;
+    bool abandoned = false;
+  };
+  struct Live {
+    scheduling::RequestId id;
+    bool poisoned = false;
+  };
+
+  void Start();
+  void Event();
+  void Offer();
+  void EndBatch();
+  void Cancel();
+  void SwitchStrategy();
+  void Configure();
+  void Wait();
+  void ToggleBackend();
+  void Drain();
+  void Close();
+  void Settle();
+  void TakeEffects();
+  std::uint32_t DrawLength();
+
+  const DriverOptions options_;
+  Random random_;
+  scheduling::SchedulerOptions scheduler_options_;
+  std::unique_ptr<SchedulerChecker> checker_;
+  scheduling::SchedulerObserver* between_ = nullptr;
+  std::unique_ptr<scheduling::Scheduler> scheduler_;
+
+  Time now_{};
+  Time ask_again_ = kNever;
+  std::uint32_t customers_ = 1;
+  std::uint32_t longest_ = 1000;
+  std::vector<bool> backend_is_gone_;
+  std::vector<Running> running_;
+  std::vector<Live> live_;
+  scheduling::Effects effects_;
+  std::uint64_t events_ = 0;
+  std::uint64_t innocent_failures_ = 0;
+  std::uint64_t poisoned_answers_ = 0;
+};
+
+}  // namespace smartbatch::test

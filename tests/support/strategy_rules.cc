@@ -1,0 +1,61 @@
+#include "tests/support/strategy_rules.h"
+
+#include <cmath>
+
+#include "services/proxy/scheduling/strategy_registry.h"
+
+namespace smartbatch::test {
+namespace {
+
+using scheduling::ParameterSpecification;
+
+double Draw(const ParameterSpecification& parameter, Random& random) {
+  const double kind = random.Uniform();
+  if (kind < 0.3) return parameter.default_value;
+  if (kind < 0.4) return parameter.minimum;
+  if (kind < 0.5) return parameter.maximum;
+  // Cubed, since most ranges are far wider than what is sensible.
+  const double uniform = random.Uniform();
+  const double value = parameter.minimum + (parameter.maximum - parameter.minimum) * uniform * uniform * uniform;
+  return parameter.kind == ParameterSpecification::Kind::kNumber ? value : std::floor(value);
+}
+
+}  // namespace
+
+StrategyRules RulesOf(const scheduling::StrategyChoice& choice) {
+  // It follows density until it is told otherwise.
+  if (choice.name == "adaptive") return RulesOf({"density", {}});
+  const auto checked = scheduling::CheckChoice(choice);
+  const auto value = [&](const char* name, double absent) {
+    for (const ParameterSpecification& parameter : checked->specification->parameters) {
+      if (parameter.name == name) return checked->parameters[name];
+    }
+    return absent;
+  };
+  StrategyRules rules;
+  const bool splits = value("split", 0) != 0;
+  rules.whole_requests = !splits;
+  rules.whole_requests_if_uncontended = splits && choice.name == "density";
+  rules.order_over_all = choice.name == "fcfs";
+  rules.order_within_customer = choice.name == "fcfs" || choice.name == "fair";
+  rules.linger = FromSeconds(value("linger_ms", 0) / 1e3);
+  rules.hold = value("hold", 0);
+  return rules;
+}
+
+scheduling::StrategyChoice WithRandomParameters(const scheduling::StrategySpecification& specification,
+                                                Random& random) {
+  scheduling::StrategyChoice choice{specification.name, {}};
+  for (const ParameterSpecification& parameter : specification.parameters) {
+    choice.parameters[parameter.name] = FormatValue(parameter, Draw(parameter, random));
+  }
+  return choice;
+}
+
+scheduling::StrategyChoice AnyStrategy(Random& random) {
+  const auto& all = scheduling::AllStrategies();
+  const auto place = static_cast<std::size_t>(random.Between(0, static_cast<std::int64_t>(all.size()) - 1));
+  return WithRandomParameters(all[place], random);
+}
+
+}  // namespace smartbatch::test
