@@ -36,8 +36,8 @@ run_check() {
   rm -f "$COUNTS"
   # A failure outside the tests, such as of the build, is one as well.
   [[ $word != FAILED || $failed -gt 0 ]] || failed=1
-  if [[ $word == SKIPPED && ${CI-} == true ]]; then
-    word='FAILED (skipped)' failed=1 skipped=0
+  if [[ $skipped -gt 0 && ${CI-} == true ]]; then
+    word='FAILED (skipped)' failed=$((failed + skipped)) skipped=0
   fi
   PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed)) SKIPS=$((SKIPS + skipped))
   SUMMARY+=("$(printf '%-12s %-16s %6d %6d %7d   %s' \
@@ -78,8 +78,17 @@ run_ctest() {
 
 sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do [[ ! -f $file ]] || printf '%s\n' "$file"; done; }
 
+# The programs that tests use as independent clients; a test that misses its program skips itself.
+need_clients() {
+  need_tool h2load nghttp2-client
+  need_tool promtool prometheus
+  need_tool curl curl
+  need_grpcurl
+}
+
 check_tests() {
   need_packages "${BUILD_PACKAGES[@]}" "${PLOT_PACKAGES[@]}" || skip "the packages of the build are missing"
+  [[ ${CI-} != true ]] || need_clients
   build release
   run_ctest release "${LABELS[@]}"
 }
@@ -186,6 +195,7 @@ check_tsan() {
 
 check_asan() {
   need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
+  [[ ${CI-} != true ]] || need_clients
   build asan
   ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
     run_ctest asan --label-exclude 'deploy|benchmark'
