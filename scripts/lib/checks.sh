@@ -193,7 +193,10 @@ check_tsan() {
   TSAN_OPTIONS=halt_on_error=1 run_ctest tsan
 }
 
+# With clang, so that its warnings and its thread-safety analysis over everything come with the same build.
 check_asan() {
+  need_tool clang++-14 clang-14
+  need_packages libclang-rt-14-dev || skip "the sanitizers' runtime is missing"
   need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
   [[ ${CI-} != true ]] || need_clients
   build asan

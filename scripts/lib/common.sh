@@ -41,6 +41,8 @@ build() {
   if have ccache; then
     export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER-ccache}
     export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+    # Another clone finds what this one compiled.
+    export CCACHE_BASEDIR=${CCACHE_BASEDIR-$ROOT} CCACHE_NOHASHDIR=1
   fi
   (cd "$ROOT" && cmake --preset "$preset" -B "$BUILD_ROOT/$preset" >"$BUILD_ROOT/$preset-configure.log" 2>&1) || {
     tail -n 30 "$BUILD_ROOT/$preset-configure.log" >&2
