@@ -1,0 +1,108 @@
+#include "common/workload/workload.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string>
+#include <variant>
+
+namespace smartbatch::workload {
+namespace {
+
+std::vector<Time> Arrivals(const ArrivalModel& model, int count, std::uint64_t seed = 1, std::uint64_t customer = 0) {
+  ArrivalSource source(model, seed, customer);
+  std::vector<Time> times;
+  for (int i = 0; i < count; ++i) times.push_back(source.Next());
+  return times;
+}
+
+double RateOf(const ArrivalModel& model) {
+  constexpr int kCount = 100'000;
+  return kCount / ToSeconds(Arrivals(model, kCount).back().time_since_epoch());
+}
+
+TEST(ArrivalSource, HasTheRateOfItsModel) {
+  EXPECT_NEAR(RateOf(ConstantRate{20}), 20, 0.01);
+  EXPECT_NEAR(RateOf(Poisson{20}), 20, 0.3);
+  EXPECT_NEAR(RateOf(GammaGaps{20, 0.5}), 20, 0.5);
+  // A third of the time at 52, else at 4.
+  EXPECT_NEAR(RateOf(OnOff{52, 4, std::chrono::seconds(2), std::chrono::seconds(4)}), 20, 1.5);
+}
+
+TEST(ArrivalSource, NeverGoesBackAndStopsWhereThereIsNoRate) {
+  const std::vector<Time> times = Arrivals(OnOff{50, 0, std::chrono::seconds(1), std::chrono::seconds(1)}, 5000);
+  EXPECT_TRUE(std::is_sorted(times.begin(), times.end()));
+  EXPECT_EQ(Arrivals(Poisson{0}, 1).front(), kNever);
+}
+
+TEST(ArrivalSource, RepeatsItselfForTheSameSeedAndCustomerOnly) {
+  EXPECT_EQ(Arrivals(Poisson{5}, 100), Arrivals(Poisson{5}, 100));
+  EXPECT_NE(Arrivals(Poisson{5}, 100), Arrivals(Poisson{5}, 100, 2));
+  EXPECT_NE(Arrivals(Poisson{5}, 100), Arrivals(Poisson{5}, 100, 1, 1));
+}
+
+TEST(RequestSource, StaysWithinItsModel) {
+  const std::vector<RequestModel> models = {{1, 3, CutTextLength{{15, 11}, 5, 15}},
+                                            {2, 5, EitherLength{0.3, 558, 116}},
+                                            {1, 5, LognormalLength{80, 1, 10, 2000}},
+                                            {1, 2, UniformLength{10, 60}}};
+  const std::pair<std::uint32_t, std::uint32_t> limits[] = {{5, 15}, {116, 558}, {10, 2000}, {10, 60}};
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    RequestSource source(models[i], 1, 0);
+    std::vector<std::uint32_t> lengths;
+    for (int draw = 0; draw < 10'000; ++draw) {
+      source.Draw(lengths);
+      ASSERT_GE(lengths.size(), models[i].sequences_minimum);
+      ASSERT_LE(lengths.size(), models[i].sequences_maximum);
+      for (const std::uint32_t length : lengths) {
+        ASSERT_GE(length, limits[i].first);
+        ASSERT_LE(length, limits[i].second);
+      }
+    }
+  }
+}
+
+double MeanRate(const ArrivalModel& model) {
+  if (const auto* poisson = std::get_if<Poisson>(&model)) return poisson->requests_per_second;
+  const auto& on_off = std::get<OnOff>(model);
+  return (on_off.requests_per_second_on + 2 * on_off.requests_per_second_off) / 3;
+}
+
+TEST(EveryBuiltin, OffersTheLoadItIsAskedFor) {
+  for (const BuiltinDescription& builtin : Builtins()) {
+    if (builtin.closed_loop || builtin.name.rfind("flood", 0) == 0) continue;
+    BuiltinOptions options;
+    options.rho = 0.6;
+    const Workload workload = MakeBuiltin(builtin.name, options);
+    double rho = 0;
+    // By the name without its number: such customers send alike.
+    std::map<std::string, double> seconds_of_group;
+    for (const CustomerModel& customer : workload.customers) {
+      const std::string group = customer.name.substr(0, customer.name.find_first_of("0123456789"));
+      const auto [seconds, is_new] = seconds_of_group.try_emplace(group, 0);
+      if (is_new) seconds->second = MomentsOf(customer.requests, options.cost).mean_unsplit_seconds;
+      rho += MeanRate(customer.arrivals) * seconds->second;
+    }
+    EXPECT_NEAR(rho / options.max_batch_size, 0.6, 0.01) << builtin.name;
+  }
+}
+
+TEST(EveryBuiltin, HasCustomersWithNamesOfTheirOwn) {
+  for (const BuiltinDescription& builtin : Builtins()) {
+    const Workload workload = MakeBuiltin(builtin.name, {});
+    ASSERT_FALSE(workload.customers.empty()) << builtin.name;
+    std::vector<std::string> names;
+    for (const CustomerModel& customer : workload.customers) {
+      names.push_back(customer.name);
+      EXPECT_EQ(std::holds_alternative<ClosedLoop>(customer.arrivals), builtin.closed_loop) << builtin.name;
+    }
+    std::sort(names.begin(), names.end());
+    EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end()) << builtin.name;
+  }
+  EXPECT_TRUE(MakeBuiltin("nope", {}).customers.empty());
+}
+
+}  // namespace
+}  // namespace smartbatch::workload
