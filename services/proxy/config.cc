@@ -101,7 +101,9 @@ absl::Status Config::Validate() const {
   return absl::OkStatus();
 }
 
-ConfigFlags::ConfigFlags(CLI::App& app, Config& config) : config_(config), strategy_(config.strategy.name),
+ConfigFlags::ConfigFlags(CLI::App& app, Config& config)
+    : config_(config),
+      strategy_(config.strategy.name),
       batch_timeout_seconds_(ToSeconds(config.limits.batch_timeout_minimum)) {
   for (const BackendChoice& backend : config.backends) classifiers_.push_back(backend.address);
   // As the weakest part of the environment it comes before the flags are parsed.
@@ -135,8 +137,8 @@ void ConfigFlags::AddScheduling(CLI::App& app) {
       program::AddFlag(app, "classifier", classifiers_, "Address of a classifier; give it again for more")
           ->type_name("HOST:PORT")
           ->delimiter(',');
-  slots_option_ = program::AddFlag(app, "slots", slots_, "Batches that each classifier gets at once")
-                      ->check(CLI::Range(1, 1024));
+  slots_option_ =
+      program::AddFlag(app, "slots", slots_, "Batches that each classifier gets at once")->check(CLI::Range(1, 1024));
   program::AddFlag(app, "strategy", strategy_, "Strategy to start with")->type_name("NAME");
   program::AddFlag(app, "strategy-parameter", strategy_parameters_,
                    "Parameter of the strategy to start with; give it again for more")

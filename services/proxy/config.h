@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <absl/status/status.h>
+#include <CLI/CLI.hpp>
 
 #include "common/program/logging.h"
 #include "services/proxy/scheduling/customer.h"

@@ -109,8 +109,8 @@ absl::Status ReadConfigFile(const std::string& path, Config& config) {
   v1::ProxyConfig file;
   const absl::Status parsed = json ? ParseJson(text, file) : ParseText(text, file);
   if (!parsed.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": ", parsed.message(), "; proto/smartbatch/proxy/v1/config.proto tells what may stand there"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": ", parsed.message(), "; proto/smartbatch/proxy/v1/config.proto tells what may stand there"));
   }
   Apply(file, config);
   return absl::OkStatus();

@@ -107,7 +107,7 @@ int Run(const Config& config, const program::SignalWaiter& signals) {
   if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
   const auto admin = transport::AdminServer::Start(config.admin_listen, dispatcher);
   if (!admin.ok()) return Fail(admin.status(), program::kExitError);
-  if (auto status = server.Start(dispatcher, clock, config.threads); !status.ok()) {
+  if (auto status = server.Start(dispatcher, clock, *metrics, config.threads); !status.ok()) {
     return Fail(status, program::kExitError);
   }
   const std::jthread timer([&dispatcher](const std::stop_token& stop) { dispatcher.RunTimer(stop); });
@@ -124,9 +124,12 @@ int Run(const Config& config, const program::SignalWaiter& signals) {
   const std::jthread watchdog = StartWatchdog(config.drain_seconds);
   server.StopServing();
   Drain(dispatcher, signals, config.drain_seconds);
-  server.Shutdown();
+  server.WaitForAnswers();
   spdlog::info("stopped");
-  return program::kExitOk;
+  // Shutdown would answer CANCELLED to the calls that come meanwhile, as if their callers had asked for it. Where the
+  // process ends with its connections open, the system cuts them, and that reads UNAVAILABLE, as it should.
+  spdlog::shutdown();
+  std::_Exit(program::kExitOk);
 }
 
 int Main(int argc, char** argv) {

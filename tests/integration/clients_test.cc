@@ -38,7 +38,7 @@ TEST_F(Grpcurl, Classifies) {
                                proxy_.address() + " smartbatch.proxy.v1.ProxyService/ProxyClassify");
   EXPECT_EQ(ended.exit_code, 0) << ended.standard_output;
   EXPECT_THAT(ended.standard_output,
-              AllOf(HasSubstr(R"("label": "code")"), HasSubstr("proxy_latency_ms"), HasSubstr("queue_ms")));
+              AllOf(HasSubstr(R"("label": "code")"), HasSubstr("proxy_latency_ms"), HasSubstr("service_ms")));
 }
 
 TEST_F(Grpcurl, SetsTheStrategy) {
@@ -84,12 +84,14 @@ TEST_F(Clients, H2loadIsServedAsManyTimesAsItAsks) {
   EXPECT_THAT(ended.standard_output, HasSubstr("2000 succeeded"));
   const Scrape metrics = proxy_.Metrics();
   EXPECT_EQ(metrics.Value(R"(smartbatch_requests_total{code="OK",customer="h2load",strategy="sjf"})"), 2000);
+  EXPECT_EQ(metrics.Sum("grpc_server_handled_total", R"(grpc_code="OK")"), 2000);
 }
 
 TEST_F(Clients, PromtoolFindsNoFaultWithTheMetrics) {
   if (!IsInstalled("promtool")) GTEST_SKIP() << "promtool is not installed";
   ASSERT_TRUE(proxy_.Classify({"x"}).status.ok());
-  const Finished ended = Shell("curl --silent http://" + proxy_.metrics_address() + "/metrics | promtool check metrics");
+  const Finished ended =
+      Shell("curl --silent http://" + proxy_.metrics_address() + "/metrics | promtool check metrics");
   EXPECT_EQ(ended.exit_code, 0);
   EXPECT_EQ(ended.standard_output, "");
 }

@@ -60,17 +60,18 @@ TEST(Faults, ATerminatedProxyAnswersWhatItHasAndRefusesTheRest) {
   EXPECT_EQ(load.ended(), load.issued());
   EXPECT_EQ(load.wrong(), 0U);
   EXPECT_GE(load.ended(grpc::StatusCode::OK), answered_before + 10);  // of the 24 that were there
-  EXPECT_EQ(load.ended(grpc::StatusCode::OK) + load.ended(grpc::StatusCode::UNAVAILABLE), load.issued());
+  EXPECT_EQ(load.ended(grpc::StatusCode::OK) + load.ended(grpc::StatusCode::UNAVAILABLE), load.issued())
+      << load.Describe();
 }
 
 TEST(Faults, WhileItDrainsItSaysThatItIsNotServing) {
-  ClassifierProcess classifier({"--cost-fixed", "1"});
+  ClassifierProcess classifier({"--cost-fixed", "2"});
   ProxyProcess proxy(classifier.address(), {"--strategy", "sjf"});
   EXPECT_EQ(proxy.Health(), Serving::SERVING);
   auto there = std::async(std::launch::async, [&] { return proxy.Classify({"x"}); });
   ASSERT_TRUE(proxy.WaitForUnfinished(1));
   proxy.process().Signal(SIGTERM);
-  const auto deadline = steady_clock::now() + milliseconds(800);
+  const auto deadline = steady_clock::now() + milliseconds(1500);
   while (proxy.Health() == Serving::SERVING && steady_clock::now() < deadline) {
     std::this_thread::sleep_for(milliseconds(5));
   }

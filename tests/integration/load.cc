@@ -40,9 +40,8 @@ bool IsAnswerTo(const proxy::v1::ProxyClassifyRequest& request, const proxy::v1:
 
 Load::Load(const std::string& address, const LoadOptions& options) {
   for (int caller = 0; caller < options.callers; ++caller) {
-    threads_.emplace_back([this, address, options, caller](const std::stop_token& stop) {
-      Run(address, options, caller, stop);
-    });
+    threads_.emplace_back(
+        [this, address, options, caller](const std::stop_token& stop) { Run(address, options, caller, stop); });
   }
 }
 
@@ -55,6 +54,15 @@ std::uint64_t Load::ended() const {
   std::uint64_t sum = 0;
   for (const auto& count : ended_) sum += count;
   return sum;
+}
+
+std::string Load::Describe() const {
+  const MutexLock lock(mutex_);
+  std::string text = std::to_string(issued()) + " issued, " + std::to_string(ended(grpc::StatusCode::OK)) + " OK";
+  for (const auto& [kind, count] : failures_) {
+    text += "; " + std::to_string(count) + " of code " + std::to_string(kind.first) + " '" + kind.second + "'";
+  }
+  return text;
 }
 
 void Load::Run(const std::string& address, const LoadOptions& options, int caller, const std::stop_token& stop) {
@@ -88,8 +96,14 @@ void Load::Run(const std::string& address, const LoadOptions& options, int calle
     }
     ++ended_.at(static_cast<std::size_t>(status.error_code()));
     if (status.ok() && !IsAnswerTo(request, response)) ++wrong_;
-    // Whoever is refused at once would spin.
-    if (!status.ok()) std::this_thread::sleep_for(milliseconds(2));
+    if (!status.ok()) {
+      {
+        const MutexLock lock(mutex_);
+        // Figures in a message would make each one a kind of its own.
+        ++failures_[{status.error_code(), status.error_message().substr(0, 40)}];
+      }
+      std::this_thread::sleep_for(milliseconds(2));  // whoever is refused at once would spin
+    }
   }
 }
 

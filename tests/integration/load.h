@@ -5,11 +5,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <grpcpp/support/status.h>
+
+#include "common/mutex.h"
 
 namespace smartbatch::testing {
 
@@ -39,6 +43,8 @@ class Load {
   std::uint64_t ended() const;
   // Answers whose results were not those of their request.
   std::uint64_t wrong() const { return wrong_; }
+  // Every way in which calls ended, for messages: code, message, count.
+  std::string Describe() const;
   // The longest that a call took beyond its deadline, if any did.
   std::chrono::milliseconds latest() const { return std::chrono::milliseconds(latest_ms_); }
 
@@ -50,6 +56,8 @@ class Load {
   std::atomic<std::uint64_t> wrong_ = 0;
   std::atomic<std::int64_t> latest_ms_ = 0;
   std::array<std::atomic<std::uint64_t>, 17> ended_{};
+  mutable Mutex mutex_;
+  std::map<std::pair<grpc::StatusCode, std::string>, int> failures_ SMARTBATCH_GUARDED_BY(mutex_);
   std::vector<std::jthread> threads_;
 };
 

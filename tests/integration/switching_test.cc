@@ -53,8 +53,8 @@ TEST(Switching, TwoThousandSwitchesUnderLoadLoseNothingAndDoubleNothing) {
   // answered meanwhile; all others are counted alike on both sides.
   const auto status = proxy.Status();
   const auto& outcomes = status.outcomes();
-  EXPECT_EQ(outcomes.offered(), outcomes.answered() + outcomes.rejected() + outcomes.expired() +
-                                    outcomes.cancelled() + outcomes.backend_failed() + outcomes.shut_down());
+  EXPECT_EQ(outcomes.offered(), outcomes.answered() + outcomes.rejected() + outcomes.expired() + outcomes.cancelled() +
+                                    outcomes.backend_failed() + outcomes.shut_down());
   EXPECT_LE(outcomes.offered(), load.issued());
   EXPECT_GE(outcomes.offered() + expired + cancelled, load.issued());
   EXPECT_GE(outcomes.answered(), answered);
@@ -68,8 +68,7 @@ TEST(Switching, TwoThousandSwitchesUnderLoadLoseNothingAndDoubleNothing) {
   EXPECT_EQ(metrics.Sum("smartbatch_requests_offered_total"), static_cast<double>(outcomes.offered()));
   EXPECT_EQ(metrics.Sum("smartbatch_requests_total"), static_cast<double>(outcomes.offered()));
   EXPECT_EQ(metrics.Sum("smartbatch_requests_total", R"(code="OK")"), static_cast<double>(outcomes.answered()));
-  EXPECT_EQ(metrics.Sum("smartbatch_requests_total", R"(code="CANCELLED")"),
-            static_cast<double>(outcomes.cancelled()));
+  EXPECT_EQ(metrics.Sum("smartbatch_requests_total", R"(code="CANCELLED")"), static_cast<double>(outcomes.cancelled()));
   EXPECT_EQ(metrics.Sum("smartbatch_rejected_total"), static_cast<double>(outcomes.rejected()));
   EXPECT_EQ(metrics.Sum("smartbatch_requests_total", R"(code="DEADLINE_EXCEEDED")"),
             static_cast<double>(outcomes.expired()) + metrics.Sum("smartbatch_rejected_total", "deadline_passed"));

@@ -45,7 +45,10 @@ absl::StatusCode CodeOf(const scheduling::Finished& finished) {
 }  // namespace
 
 ProxyMetrics::ProxyMetrics(const MetricsOptions& options)
-    : options_(options), families_(registry_), overflowed_(families_.customers_overflowed.Add({})) {
+    : options_(options),
+      families_(registry_),
+      calls_(registry_, "smartbatch.proxy.v1.ProxyService", "ProxyClassify"),
+      overflowed_(families_.customers_overflowed.Add({})) {
   families_.build_info.Add({{"version", options.version}}).Set(1);
   for (const std::string& name : options.configured_customers) AddCustomer(name);
 }
@@ -71,7 +74,10 @@ CustomerSeries& ProxyMetrics::Of(std::string_view customer) {
   if (customers_.size() < options_.configured_customers.size() + options_.max_other_customers) {
     return AddCustomer(std::string(customer));
   }
-  if (others_ == nullptr) others_ = &AddCustomer(kOtherCustomers);
+  if (others_ == nullptr) {
+    const auto namesake = customers_.find(kOtherCustomers);
+    others_ = namesake != customers_.end() ? namesake->second.get() : &AddCustomer(kOtherCustomers);
+  }
   return *others_;
 }
 
@@ -162,6 +168,13 @@ void ProxyMetrics::StrategyChanged(std::string_view from, std::string_view to, s
 
 void ProxyMetrics::Decided(std::string_view strategy, Duration took) {
   observations_.Observe(strategies_[IndexOf(strategy)]->decision_duration(), ToSeconds(took));
+}
+
+// --- Calls ---
+
+void ProxyMetrics::CallHandled(int code, Duration took) {
+  calls_.handled(code).Increment();
+  observations_.Observe(calls_.handling(), ToSeconds(took));
 }
 
 // --- The scrape ---

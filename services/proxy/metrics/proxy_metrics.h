@@ -13,8 +13,10 @@
 #include <prometheus/registry.h>
 
 #include "common/mutex.h"
+#include "services/proxy/metrics/call_series.h"
 #include "services/proxy/metrics/observation_buffer.h"
 #include "services/proxy/metrics/series.h"
+#include "services/proxy/runtime/call_observer.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/scheduling/observer.h"
 
@@ -36,11 +38,13 @@ struct MetricsOptions {
 
 // Counts what the scheduler does, and looks at its state when it is scraped.
 //
-// The observer's methods are for one thread at a time (the dispatcher's lock sees to that); none waits for a scrape but
-// at the first request of a customer and the first use of a strategy, when series are made. Collect is thread safe.
+// What it is told of requests, batches, strategies and decisions comes from one thread at a time (the dispatcher's lock
+// sees to that), what it is told of calls from any; none of it waits for a scrape but the first request of a customer
+// and the first use of a strategy, when series are made. Collect is thread safe.
 class ProxyMetrics final : public prometheus::Collectable,
                            public scheduling::SchedulerObserver,
-                           public runtime::DecisionObserver {
+                           public runtime::DecisionObserver,
+                           public runtime::CallObserver {
  public:
   // Looks at the scheduler, with the standing of the named customers.
   using StateSource = std::function<runtime::State(const std::vector<std::string>& customers)>;
@@ -62,6 +66,8 @@ class ProxyMetrics final : public prometheus::Collectable,
   void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override;
   void StrategyChanged(std::string_view from, std::string_view to, scheduling::SwitchedBy by) override;
   void Decided(std::string_view strategy, Duration took) override;
+  void CallStarted() override { calls_.started().Increment(); }
+  void CallHandled(int code, Duration took) override;
 
  private:
   struct BackendSeries {
@@ -82,6 +88,7 @@ class ProxyMetrics final : public prometheus::Collectable,
   const MetricsOptions options_;
   prometheus::Registry registry_;
   mutable Families families_;
+  CallSeries calls_;
   mutable ObservationBuffer observations_;
   StateSource state_source_;
 

@@ -18,18 +18,19 @@ class LiveCalls {
   }
   void Leave() {
     const MutexLock lock(mutex_);
-    if (--count_ == 0) none_.notify_all();
+    --count_;
+    fewer_.notify_all();
   }
-  // False where some are left after that time.
-  bool WaitForNone(Duration timeout) {
+  // Waits until there are no more than `count`; false where there are after that time.
+  bool WaitForAtMost(std::size_t count, Duration timeout) {
     const MutexLock lock(mutex_);
-    return none_.wait_for(mutex_, timeout, [this]() SMARTBATCH_REQUIRES(mutex_) { return count_ == 0; });
+    return fewer_.wait_for(mutex_, timeout, [this, count]() SMARTBATCH_REQUIRES(mutex_) { return count_ <= count; });
   }
 
  private:
   Mutex mutex_;
   std::size_t count_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
-  std::condition_variable_any none_;
+  std::condition_variable_any fewer_;
 };
 
 }  // namespace smartbatch::transport

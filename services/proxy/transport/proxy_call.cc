@@ -55,20 +55,18 @@ ProxyCall::ProxyCall(Serving& serving) : serving_(serving), writer_(&context_) {
 void ProxyCall::OnAccepted(bool ok) {
   if (!ok) return Leave();  // the server is stopped; there will be neither done nor finished
   Await(serving_);
+  accepted_at_ = serving_.clock.Now();
+  serving_.observer.CallStarted();
   runtime::Request request;
-  if (const grpc::Status status = Read(request); !status.ok()) {
-    writer_.FinishWithError(status, &finished_);
-    return;
-  }
-  serving_.dispatcher.Submit(std::move(request), ticket_,
-                             runtime::Reply([this](absl::StatusOr<runtime::Ending> ending) {
-                               Answer(std::move(ending));
-                             }));
+  if (const grpc::Status status = Read(request); !status.ok()) return Refuse(status);
+  serving_.dispatcher.Submit(
+      std::move(request), ticket_,
+      runtime::Reply([this](absl::StatusOr<runtime::Ending> ending) { Answer(std::move(ending)); }));
   // The call may be gone now.
 }
 
 grpc::Status ProxyCall::Read(runtime::Request& request) const {
-  request.deadline = ReadDeadline(context_, serving_.clock.Now());
+  request.deadline = ReadDeadline(context_, accepted_at_);
   if (auto status = ReadCustomer(context_, request.customer); !status.ok()) return status;
   proxy::v1::ProxyClassifyRequest message;
   if (auto status = rpc::ParseMessage(request_, message); !status.ok()) return status;
@@ -85,18 +83,22 @@ grpc::Status ProxyCall::Read(runtime::Request& request) const {
 void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
   if (!ending.ok()) {
     spdlog::error("a request was not answered: {}", ending.status().ToString());
-    writer_.FinishWithError(FromAbsl(ending.status()), &finished_);
-    return;
+    return Refuse(FromAbsl(ending.status()));
   }
   const grpc::Status status = StatusOf(*ending, serving_.limits);
   LogEnd(status, *ending);
   AddTrailers(*ending);
-  if (status.ok()) {
-    writer_.Finish(ResponseOf(*ending), status, &finished_);
-  } else {
+  if (!status.ok()) {
     AddPushback(status);
-    writer_.FinishWithError(status, &finished_);
+    return Refuse(status);
   }
+  serving_.observer.CallHandled(status.error_code(), serving_.clock.Now() - accepted_at_);
+  writer_.Finish(ResponseOf(*ending), status, &finished_);
+}
+
+void ProxyCall::Refuse(const grpc::Status& status) {
+  serving_.observer.CallHandled(status.error_code(), serving_.clock.Now() - accepted_at_);
+  writer_.FinishWithError(status, &finished_);
 }
 
 void ProxyCall::AddTrailers(const runtime::Ending& ending) {

@@ -9,6 +9,7 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include "common/mutex.h"
+#include "services/proxy/runtime/call_observer.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/transport/live_calls.h"
@@ -27,6 +28,7 @@ struct Serving {
   grpc::ServerCompletionQueue& queue;
   runtime::Dispatcher& dispatcher;
   const runtime::Clock& clock;
+  runtime::CallObserver& observer;
   scheduling::SchedulerOptions limits;
   LiveCalls live_calls;
 };
@@ -47,6 +49,7 @@ class ProxyCall {
 
   // Checks the call and fills in what goes to the dispatcher.
   grpc::Status Read(runtime::Request& request) const;
+  void Refuse(const grpc::Status& status);
   void Answer(absl::StatusOr<runtime::Ending> ending);
   void AddTrailers(const runtime::Ending& ending);
   void AddPushback(const grpc::Status& status);
@@ -59,6 +62,7 @@ class ProxyCall {
   grpc::ByteBuffer request_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_;
   runtime::Ticket ticket_;
+  Time accepted_at_{};
   // Threads of the queue may bring the last two events at the same time.
   std::atomic<int> events_to_come_ = 2;
   MemberTag<ProxyCall, &ProxyCall::OnAccepted> accepted_{*this};

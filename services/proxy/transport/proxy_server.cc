@@ -10,8 +10,9 @@
 namespace smartbatch::transport {
 namespace {
 
-// Answers that are on their way get so long; then their connections are cut.
+// Answers that are on their way get so long.
 constexpr std::chrono::seconds kFlushTime{1};
+constexpr std::chrono::hours kEver{1};
 
 // gRPC refuses what is longer than this before we see it; leave room for every request that is allowed.
 int MaxRequestBytes(const scheduling::SchedulerOptions& limits) {
@@ -33,12 +34,13 @@ ProxyServer::ProxyServer(const std::string& address, const scheduling::Scheduler
 
 ProxyServer::~ProxyServer() { Shutdown(); }
 
-absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock, int threads) {
+absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock,
+                                runtime::CallObserver& observer, int threads) {
   auto server = listener_.Start();
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   server_->GetHealthCheckService()->SetServingStatus(proxy::v1::ProxyService::service_full_name(), true);
-  serving_.reset(new Serving{service_, *queue_, dispatcher, clock, limits_, {}});
+  serving_.reset(new Serving{service_, *queue_, dispatcher, clock, observer, limits_, {}});
   ProxyCall::Await(*serving_);
   for (int i = 0; i < threads; ++i) {
     threads_.emplace_back([this] { RunTags(*queue_); });
@@ -48,15 +50,19 @@ absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::
 
 void ProxyServer::StopServing() { server_->GetHealthCheckService()->Shutdown(); }
 
+void ProxyServer::WaitForAnswers() {
+  serving_->live_calls.WaitForAtMost(1, kFlushTime);  // the one that is left waits for the next call
+}
+
 void ProxyServer::Shutdown() {
   if (std::exchange(shut_down_, true)) return;
   if (server_) {
     server_->Shutdown(std::chrono::system_clock::now() + kFlushTime);
-    serving_->live_calls.WaitForNone(std::chrono::hours(1));
+    serving_->live_calls.WaitForAtMost(0, kEver);
   }
   queue_->Shutdown();
-  threads_.clear();    // each returns when the queue is empty
-  RunTags(*queue_);    // where Start has failed there are none
+  threads_.clear();  // each returns when the queue is empty
+  RunTags(*queue_);  // where Start has failed there are none
 }
 
 }  // namespace smartbatch::transport

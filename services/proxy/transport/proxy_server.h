@@ -21,11 +21,11 @@ namespace smartbatch::transport {
 //
 //   ProxyServer server(address, limits);
 //   ClassifierClient classifier(..., server.queue());    then the dispatcher, which sends to it
-//   server.Start(dispatcher, clock, threads);
+//   server.Start(dispatcher, clock, observer, threads);
 //   ...
 //   server.StopServing();       health checks say NOT_SERVING; calls are still taken
 //   ...                         the dispatcher is drained and closed: every request is answered, no batch is out
-//   server.Shutdown();
+//   server.Shutdown();          gRPC answers CANCELLED to calls that come at this moment
 //
 // Not thread safe but for queue(). Destroy it before the dispatcher and after nobody uses the queue any more.
 class ProxyServer {
@@ -39,11 +39,14 @@ class ProxyServer {
   grpc::CompletionQueue& queue() { return *queue_; }
 
   // Listens and serves with so many threads, at least 1. UNAVAILABLE where the address cannot be bound.
-  absl::Status Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock, int threads);
+  absl::Status Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock, runtime::CallObserver& observer,
+                     int threads);
   // host:port, after Start with the port that was bound.
   const std::string& address() const { return listener_.address(); }
 
   void StopServing();
+  // Waits until every answer has been handed to the system, for a second at most.
+  void WaitForAnswers();
   // Returns when the last call has gone and the threads have ended.
   void Shutdown();
 

@@ -75,7 +75,8 @@ TEST(Config, AFlagWinsOverTheEnvironmentTheEnvironmentOverTheFileTheFileOverTheD
   EXPECT_EQ(config->limits.max_batch_size, 7U);
   EXPECT_EQ(config->limits.max_sequence_length, 80U);
   EXPECT_EQ(config->limits.max_queued_requests, 900U);
-  EXPECT_EQ(config->limits.max_queued_requests_per_customer, scheduling::SchedulerOptions().max_queued_requests_per_customer);
+  EXPECT_EQ(config->limits.max_queued_requests_per_customer,
+            scheduling::SchedulerOptions().max_queued_requests_per_customer);
 }
 
 TEST(Config, TheFileMayBeNamedByTheEnvironment) {
@@ -137,7 +138,8 @@ TEST(Config, AFileThatEndsInJsonIsJson) {
 
 TEST(Config, AnUnknownFieldIsAnErrorThatNamesFileAndPlace) {
   const std::string text = WriteFile("unknown.textproto", "threads: 1\nthread: 2");
-  EXPECT_THAT(MessageOf(Read({"--config", text})), AllOf(HasSubstr("unknown.textproto"), HasSubstr("line 2"), HasSubstr("thread")));
+  EXPECT_THAT(MessageOf(Read({"--config", text})),
+              AllOf(HasSubstr("unknown.textproto"), HasSubstr("line 2"), HasSubstr("thread")));
   const std::string json = WriteFile("unknown.json", R"({"thread": 2})");
   EXPECT_THAT(MessageOf(Read({"--config", json})), AllOf(HasSubstr("unknown.json"), HasSubstr("thread")));
 }
@@ -180,8 +182,10 @@ TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
   EXPECT_THAT(MessageOf(Read({"--classifier", "nowhere"})), AllOf(HasSubstr("'nowhere'"), HasSubstr("host:port")));
   EXPECT_THAT(MessageOf(Read({"--max-batch-size", "0"})), AllOf(HasSubstr("max-batch-size"), HasSubstr("1024")));
   EXPECT_THAT(MessageOf(Read({"--strategy", "best"})), AllOf(HasSubstr("'best'"), HasSubstr("fcfs")));
-  EXPECT_THAT(MessageOf(Read({"--strategy-parameter", "linger"})), AllOf(HasSubstr("'linger'"), HasSubstr("name=value")));
-  EXPECT_THAT(MessageOf(Read({"--strategy", "fcfs", "--strategy-parameter", "linger_ms=-1"})), AllOf(HasSubstr("'-1'"), HasSubstr("0 to")));
+  EXPECT_THAT(MessageOf(Read({"--strategy-parameter", "linger"})),
+              AllOf(HasSubstr("'linger'"), HasSubstr("name=value")));
+  EXPECT_THAT(MessageOf(Read({"--strategy", "fcfs", "--strategy-parameter", "linger_ms=-1"})),
+              AllOf(HasSubstr("'-1'"), HasSubstr("0 to")));
   EXPECT_THAT(MessageOf(Read({"--batch-timeout-seconds", "0"})), HasSubstr("batch-timeout-seconds is 0"));
   EXPECT_THAT(MessageOf(Read({"--cost-fixed", "-1"})), AllOf(HasSubstr("cost-fixed"), HasSubstr("-1")));
   const std::string weight = WriteFile("weight.textproto", R"(customers { name: "a" weight: 0 })");

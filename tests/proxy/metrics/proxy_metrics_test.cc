@@ -78,8 +78,8 @@ class ProxyMetricsTest : public ::testing::Test {
   ProxyMetrics metrics_{Options()};
   std::unique_ptr<runtime::Dispatcher> dispatcher_ = [this] {
     metrics_.AddBackend("10.0.0.1:50061");
-    auto dispatcher = std::make_unique<runtime::Dispatcher>(
-        *scheduling::Scheduler::Create({}, {"sjf", {}}, &metrics_), clock_, &metrics_);
+    auto dispatcher = std::make_unique<runtime::Dispatcher>(*scheduling::Scheduler::Create({}, {"sjf", {}}, &metrics_),
+                                                            clock_, &metrics_);
     dispatcher->AddBackend("10.0.0.1:50061", 1, {}, backend_);
     metrics_.WatchState(
         [view = dispatcher.get()](const std::vector<std::string>& customers) { return view->Look(customers); });
@@ -131,7 +131,26 @@ TEST_F(ProxyMetricsTest, WhatWasOfferedIsTheSumOfHowItEnded) {
   EXPECT_EQ(Value(R"(smartbatch_requests_total{code="DEADLINE_EXCEEDED",customer="b",strategy="sjf"})"), 1);
   EXPECT_EQ(Value(R"(smartbatch_rejected_total{customer="b",reason="deadline_passed"})"), 1);
   EXPECT_EQ(Value(R"(smartbatch_requests_total{code="CANCELLED",customer="b",strategy="sjf"})"), 1);
-  EXPECT_EQ(Sum("smartbatch_requests_total") - *Value(R"(smartbatch_requests_total{code="INTERNAL",customer="other",strategy="sjf"})"), 4);
+  EXPECT_EQ(Sum("smartbatch_requests_total") -
+                *Value(R"(smartbatch_requests_total{code="INTERNAL",customer="other",strategy="sjf"})"),
+            4);
+}
+
+TEST_F(ProxyMetricsTest, CountsCallsAsAGrpcServerDoes) {
+  const std::string method =
+      R"(grpc_method="ProxyClassify",grpc_service="smartbatch.proxy.v1.ProxyService",grpc_type="unary")";
+  metrics_.CallStarted();
+  metrics_.CallHandled(3, milliseconds(2));
+  EXPECT_EQ(Value("grpc_server_started_total{" + method + "}"), 1);
+  EXPECT_EQ(Value("grpc_server_handled_total{grpc_code=\"InvalidArgument\"," + method + "}"), 1);
+  EXPECT_EQ(Value("grpc_server_handled_total{grpc_code=\"OK\"," + method + "}"), 0);
+  EXPECT_EQ(Value("grpc_server_handling_seconds_sum{" + method + "}"), 0.002);
+}
+
+TEST_F(ProxyMetricsTest, ACustomerMayBeCalledOther) {
+  for (const char* const name : {"other", "a", "b", "c"}) Submit(name, {"x"});
+  EXPECT_EQ(Value(R"(smartbatch_requests_offered_total{customer="other"})"), 3);
+  EXPECT_EQ(Sum("smartbatch_requests_offered_total"), 4);
 }
 
 TEST_F(ProxyMetricsTest, MadeUpCustomersShareOneLabel) {

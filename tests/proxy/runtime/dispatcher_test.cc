@@ -16,8 +16,8 @@ using scheduling::Outcome;
 using scheduling::RejectReason;
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using testing::Harness;
+using ::testing::IsEmpty;
 
 TEST(Dispatcher, AnswersEachRequestWithItsOwnResultsInOrder) {
   Harness proxy;
@@ -284,9 +284,9 @@ TEST(Dispatcher, TellsOfEveryDecision) {
     std::vector<std::string> strategies;
   } observer;
   Harness proxy({}, {"fcfs", {{"linger_ms", "50"}}}, &observer);
-  proxy.Submit({"a"});  // to wait
+  proxy.Submit({"a"});                                          // to wait
   ASSERT_TRUE(proxy.dispatcher.SetStrategy({"sjf", {}}).ok());  // to send
-  proxy.Submit({"b"});  // nothing to decide: the slot is taken
+  proxy.Submit({"b"});                                          // nothing to decide: the slot is taken
   EXPECT_THAT(observer.strategies, ElementsAre("fcfs", "sjf"));
 }
 

@@ -54,9 +54,7 @@ TEST(Obligation, MovesWithItsDuty) {
   EXPECT_THAT(told.calls, ElementsAre("3"));
 }
 
-TEST(Obligation, OwesNothingWhenItIsNew) {
-  EXPECT_FALSE(Obligation<int>());
-}
+TEST(Obligation, OwesNothingWhenItIsNew) { EXPECT_FALSE(Obligation<int>()); }
 
 }  // namespace
 }  // namespace smartbatch::runtime

@@ -84,7 +84,8 @@ TEST_F(AdminServerTest, AnOldGenerationIsAborted) {
 TEST_F(AdminServerTest, WhatIsUnknownIsNamedWithWhatIsValid) {
   proxy::v1::SetStrategyRequest request;
   request.set_strategy("best");
-  EXPECT_THAT(rpc::Describe(Set(request)), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("'best'"), HasSubstr("fair")));
+  EXPECT_THAT(rpc::Describe(Set(request)),
+              AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("'best'"), HasSubstr("fair")));
   request.set_strategy("fcfs");
   (*request.mutable_parameters())["linger"] = "7";
   EXPECT_THAT(rpc::Describe(Set(request)), AllOf(HasSubstr("parameters[linger]"), HasSubstr("linger_ms")));

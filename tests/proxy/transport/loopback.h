@@ -45,7 +45,7 @@ class Loopback {
       : dispatcher(*scheduling::Scheduler::Create(options, strategy, nullptr), clock, nullptr),
         server("127.0.0.1:0", options) {
     dispatcher.AddBackend("backend", 1, {}, backend);
-    EXPECT_TRUE(server.Start(dispatcher, clock, threads).ok());
+    EXPECT_TRUE(server.Start(dispatcher, clock, calls, threads).ok());
     admin = *transport::AdminServer::Start("127.0.0.1:0", dispatcher);
     stub = proxy::v1::ProxyService::NewStub(ChannelTo(server.address()));
     timer = std::jthread([this](const std::stop_token& stop) { dispatcher.RunTimer(stop); });
@@ -103,6 +103,7 @@ class Loopback {
   }
 
   runtime::SteadyClock clock;
+  runtime::CallObserver calls;
   ScriptedBackend backend;
   runtime::Dispatcher dispatcher;
   transport::ProxyServer server;

@@ -88,13 +88,12 @@ TEST_P(CustomerNames, AreReadFromTheMetadata) {
 
 INSTANTIATE_TEST_SUITE_P(
     ProxyServer, CustomerNames,
-    ::testing::Values(std::pair(Loopback::Metadata{}, "default"),
-                      std::pair(Loopback::Metadata{{"x-customer-id", "A.b_c-9"}}, "A.b_c-9"),
-                      std::pair(Loopback::Metadata{{"x-gateway-inference-fairness-id", "alias"}}, "alias"),
-                      std::pair(Loopback::Metadata{{"x-customer-id", "own"},
-                                                   {"x-gateway-inference-fairness-id", "alias"}},
-                                "own"),
-                      std::pair(Loopback::Metadata{{"x-customer-id", std::string(64, 'x')}}, std::string(64, 'x'))));
+    ::testing::Values(
+        std::pair(Loopback::Metadata{}, "default"),
+        std::pair(Loopback::Metadata{{"x-customer-id", "A.b_c-9"}}, "A.b_c-9"),
+        std::pair(Loopback::Metadata{{"x-gateway-inference-fairness-id", "alias"}}, "alias"),
+        std::pair(Loopback::Metadata{{"x-customer-id", "own"}, {"x-gateway-inference-fairness-id", "alias"}}, "own"),
+        std::pair(Loopback::Metadata{{"x-customer-id", std::string(64, 'x')}}, std::string(64, 'x'))));
 
 TEST(ProxyServer, RefusesABadCustomerName) {
   Loopback proxy;
@@ -282,7 +281,7 @@ TEST(ProxyServer, ServesManyCallersOnSeveralThreadsWithCancelsAndDeadlines) {
 TEST(ProxyServer, TwoCannotShareAPort) {
   Loopback proxy;
   ProxyServer second(proxy.server.address(), {});
-  const absl::Status status = second.Start(proxy.dispatcher, proxy.clock, 1);
+  const absl::Status status = second.Start(proxy.dispatcher, proxy.clock, proxy.calls, 1);
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr(proxy.server.address()));
 }
