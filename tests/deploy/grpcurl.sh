@@ -34,14 +34,16 @@ done
 classify=(smartbatch.proxy.v1.ProxyService/ProxyClassify)
 answer=$(call -H 'x-customer-id: A' -d '{"sequences":["def foo(): pass","hello world"]}' "$DATA" "${classify[@]}")
 [[ $(jq -r '[.results[].label] | join(",")' <<<"$answer") == 'code,not code' ]] || fail "wrong labels: $answer"
-jq -e '.proxyLatencyMs > 0 and .timings.strategy == "fcfs" and .timings.batches == 1' <<<"$answer" >/dev/null ||
+jq -e '(.proxyLatencyMs // .proxy_latency_ms) > 0 and .timings.strategy == "density" and .timings.batches == 1' <<<"$answer" >/dev/null ||
   fail "no timings: $answer"
 printf 'ok   a request is classified and told what happened to it\n'
 
 set_strategy=(smartbatch.proxy.v1.AdminService/SetStrategy)
-for strategy in sjf fair fcfs; do
+for strategy in fcfs sjf fair sjf_aging fair_tiers weighted_fair adaptive density; do
   expect "the strategy is set to $strategy" "\"name\": \"$strategy\"" call -d "{\"strategy\":\"$strategy\"}" "$ADMIN" "${set_strategy[@]}"
-  expect "requests are served by $strategy" "\"strategy\": \"$strategy\"" call -d '{"sequences":["x"]}' "$DATA" "${classify[@]}"
+  # What adaptive follows tells its own name.
+  served_by=${strategy/adaptive/density}
+  expect "requests are served by $served_by" "\"strategy\": \"$served_by\"" call -d '{"sequences":["x"]}' "$DATA" "${classify[@]}"
 done
 
 expect "no sequence is refused" 'Code: InvalidArgument' call -d '{"sequences":[]}' "$DATA" "${classify[@]}"
