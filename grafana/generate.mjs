@@ -154,8 +154,8 @@ const batching = row('Batching', [
     query(quantileNow(0.99, 'smartbatch_decision_duration_seconds', STRATEGY, 'strategy'), '{{strategy}} p99'),
   ], { log: true }),
   timeseries('Cost model', 'The fit of batch time = a + b · length²: a in seconds, b in seconds for a length of 1,000.', 's', [
-    query(`smartbatch_cost_model_a{${TARGET}}`, '{{backend}} a'),
-    query(`smartbatch_cost_model_b{${TARGET}} * 1e6`, '{{backend}} b · 1000²'),
+    query(`smartbatch_cost_model_fixed_seconds{${TARGET}}`, '{{backend}} a'),
+    query(`smartbatch_cost_model_quadratic_seconds{${TARGET}} * 1e6`, '{{backend}} b · 1000²'),
   ], { min: 0, size: [4, 8] }),
   timeseries('Error of the cost model', 'The difference between real and predicted batch times, relative to the real ones.', 'percentunit',
     [query(`smartbatch_cost_model_residual_ratio{${TARGET}}`, '{{backend}}')], { size: [4, 8] }),
