@@ -25,7 +25,7 @@ using Time = Timeline::time_point;
 inline constexpr Time kNever = Time::max();
 
 constexpr double ToSeconds(Duration duration) { return static_cast<double>(duration.count()) * 1e-9; }
-constexpr double ToMilliseconds(Duration duration) { return static_cast<double>(duration.count()) * 1e-6; }
+constexpr double ToMilliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
 
 // Rounds to the nearest nanosecond; what is beyond the range (about 292 years) becomes its end.
 inline Duration FromSeconds(double seconds) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <iostream>
 
 namespace smartbatch::program {
 
@@ -51,7 +52,21 @@ bool ParseOrExit(CLI::App& app, int argc, char** argv, int& exit_code) {
     app.parse(argc, argv);
     return false;
   } catch (const CLI::ParseError& error) {
-    exit_code = app.exit(error) == 0 ? kExitOk : kExitUsage;
+    exit_code = kExitOk;
+    if (error.get_exit_code() == 0) {
+      app.exit(error);  // prints the help or the version
+      return true;
+    }
+    exit_code = kExitUsage;
+    const CLI::App* verb = &app;
+    std::string command = app.get_name();
+    while (!verb->get_subcommands().empty()) {
+      verb = verb->get_subcommands().front();
+      command += " " + verb->get_name();
+    }
+    std::string message = error.what();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    std::cerr << app.get_name() << ": " << message << "; " << command << " --help shows what there is\n";
     return true;
   }
 }

@@ -27,11 +27,6 @@ struct Group {
   RequestModel requests;
 };
 
-std::string Numbered(const std::string& prefix, int index) {
-  const std::string digits = std::to_string(index + 1);
-  return prefix + (digits.size() < 2 ? "0" + digits : digits);
-}
-
 using ArrivalsAtRate = std::function<ArrivalModel(double)>;
 
 ArrivalModel PoissonAt(double rate) { return Poisson{rate}; }
@@ -48,12 +43,12 @@ double RateFor(const std::vector<Group>& groups, double rho, const BuiltinOption
 }
 
 void AddOpenLoop(Workload& workload, const std::vector<Group>& groups, double rho, const BuiltinOptions& options,
-                 const ArrivalsAtRate& arrivals) {
+                 const ArrivalsAtRate& arrivals, const Presence& presence = {}) {
   const double rate = RateFor(groups, rho, options);
   for (const Group& group : groups) {
     for (int i = 0; i < group.customers; ++i) {
       workload.customers.push_back(
-          {Numbered(group.prefix, i), arrivals(rate * group.share / group.customers), group.requests});
+          {NumberedName(group.prefix, i), arrivals(rate * group.share / group.customers), group.requests, presence});
     }
   }
 }
@@ -61,8 +56,8 @@ void AddOpenLoop(Workload& workload, const std::vector<Group>& groups, double rh
 void AddClosedLoop(Workload& workload, int customers_of_each_kind) {
   for (int i = 0; i < customers_of_each_kind; ++i) {
     const bool one = customers_of_each_kind == 1;
-    workload.customers.push_back({one ? "A" : Numbered("A", i), ClosedLoop{milliseconds(330)}, SmallSnippets()});
-    workload.customers.push_back({one ? "B" : Numbered("B", i), ClosedLoop{milliseconds(670)}, LargeBlocks()});
+    workload.customers.push_back({one ? "A" : NumberedName("A", i), ClosedLoop{milliseconds(330)}, SmallSnippets()});
+    workload.customers.push_back({one ? "B" : NumberedName("B", i), ClosedLoop{milliseconds(670)}, LargeBlocks()});
   }
 }
 
@@ -74,12 +69,23 @@ std::vector<Group> ElephantGroups() { return {{"mouse-", 190, 0.9, Mouse()}, {"e
 
 constexpr double kVictimsRho = 0.4;
 
-void AddFlood(Workload& workload, std::uint32_t length, const BuiltinOptions& options) {
-  AddOpenLoop(workload, {{"victim-", 10, 1, Victim()}}, kVictimsRho, options, PoissonAt);
+void AddFlood(Workload& workload, std::uint32_t length, const BuiltinOptions& options, const Presence& presence = {}) {
+  AddOpenLoop(workload, {{"victim-", 10, 1, Victim()}}, kVictimsRho, options, PoissonAt, presence);
   const std::uint32_t spread = length / 10;
   const RequestModel flooder{5, 5, UniformLength{length - spread, length + spread}};
   const double rate = RateFor({{"", 1, 1, flooder}}, options.rho, options);
-  workload.customers.push_back({"flooder", Poisson{rate}, flooder});
+  workload.customers.push_back({"flooder", Poisson{rate}, flooder, presence});
+}
+
+constexpr double kLightRho = 0.3;
+
+void AddChanging(Workload& workload, const BuiltinOptions& options) {
+  constexpr std::chrono::minutes kPhase{3};
+  const auto phase = [&](int number) { return Presence{4 * kPhase, number * kPhase, (number + 1) * kPhase}; };
+  AddOpenLoop(workload, MixedGroups(), kLightRho, options, PoissonAt, phase(0));
+  AddFlood(workload, 300, options, phase(1));
+  AddOpenLoop(workload, ElephantGroups(), options.rho, options, PoissonAt, phase(2));
+  AddOpenLoop(workload, SeedGroups(), options.rho, options, BurstyAt, phase(3));
 }
 
 struct Builtin {
@@ -113,6 +119,9 @@ const std::vector<Builtin>& Table() {
       {{"flood-long", "10 victims at rho 0.4 together, and one customer that sends 5 sequences of about 300 at rho",
         false},
        [](Workload& w, const BuiltinOptions& o) { AddFlood(w, 300, o); }},
+      {{"changing",
+        "3 minutes each in turn: mixed at rho 0.3, flood-long, elephants, burstyseed; always other customers", false},
+       AddChanging},
   };
   return *table;
 }

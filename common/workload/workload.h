@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -41,18 +42,30 @@ struct CutTextLength {
 };
 using LengthModel = std::variant<UniformLength, LognormalLength, EitherLength, CutTextLength>;
 
+// One customer's requests as they were once sent, in the order of time.
+struct Recording {
+  std::vector<Time> times;
+  // Sequences of each request, and the lengths of all of them one after the other.
+  std::vector<std::uint32_t> counts;
+  std::vector<std::uint32_t> lengths;
+};
+
 // What one request holds: sequences_minimum..sequences_maximum sequences, of independent lengths.
 struct RequestModel {
   std::uint32_t sequences_minimum = 1;
   std::uint32_t sequences_maximum = 1;
   LengthModel length;
+  // Where there is one, its requests in turn, from the first again after the last; the fields above mean nothing then.
+  std::shared_ptr<const Recording> recording = nullptr;
 };
 
 // --- Arrivals of one customer ---
 
 // Sends a request, waits for its answer, thinks, and repeats.
 struct ClosedLoop {
+  // The mean where it is exponential, else the time itself.
   Duration think_time{};
+  bool exponential = false;
 };
 // Open loop, independent of the answers.
 struct ConstantRate {
@@ -74,13 +87,53 @@ struct OnOff {
   Duration mean_on{};
   Duration mean_off{};
 };
-using ArrivalModel = std::variant<ClosedLoop, ConstantRate, Poisson, GammaGaps, OnOff>;
+// The moments of a recording, `speed` times as fast, and then none.
+struct Recorded {
+  std::shared_ptr<const Recording> recording;
+  double speed = 1;
+};
+using ArrivalModel = std::variant<ClosedLoop, ConstantRate, Poisson, GammaGaps, OnOff, Recorded>;
+
+// A factor on an open loop's rate over time. After the last point its factor holds.
+struct Schedule {
+  struct Point {
+    double seconds = 0;
+    double factor = 1;
+  };
+  // Steps hold a point's factor until the next one; lines join the points.
+  enum class Kind { kStep, kLine };
+  Kind kind = Kind::kStep;
+  // In order of time, the first at 0, factors of at least 0; none: the factor is 1.
+  std::vector<Point> points;
+
+  // The moment at which the integral of the factor since `from_seconds` has grown by `amount`; infinite where it never
+  // does. A gap of the unscheduled process becomes the scheduled one this way, whatever its distribution (Cox and
+  // Lewis, "The Statistical Analysis of Series of Events", 1966: transformation of the time scale).
+  double Advance(double from_seconds, double amount) const;
+};
+
+// When an open-loop customer is there: from `from` to `to` in every `cycle`; always where the cycle is zero. While it
+// is away its arrivals stand still, and they go on where they stopped.
+struct Presence {
+  Duration cycle{};
+  Duration from{};
+  Duration to{};
+};
 
 struct CustomerModel {
   std::string name;
   ArrivalModel arrivals;
   RequestModel requests;
+  Presence presence = {};
+  // Of open loops, in the time that the customer is there; recorded moments and closed loops ignore it.
+  Schedule schedule = {};
+  // What the scheduler is told of the customer where there is no proxy that has its own configuration.
+  double weight = 1;
+  std::uint32_t tier = 0;
 };
+
+// Requests a second in the long run, at the schedule's last factor; 0 for closed loops, whose rate the server decides.
+double MeanRequestsPerSecond(const CustomerModel& customer);
 
 struct Workload {
   std::string name;
@@ -88,12 +141,29 @@ struct Workload {
   std::vector<CustomerModel> customers;
 };
 
+// The same workload with the rates of all its open loops multiplied; recordings are played so much faster.
+Workload Scaled(Workload workload, double factor);
+// Over all customers.
+double MeanRequestsPerSecond(const Workload& workload);
+// Gives the schedule to every customer that has a rate and no schedule of its own.
+void ApplySchedule(Workload& workload, const Schedule& schedule);
+// Whether no customer has a rate.
+bool IsClosedLoop(const Workload& workload);
+
+// The name of one of several like customers, counted from 0: `mouse-01` for 0.
+std::string NumberedName(const std::string& prefix, int index);
+
 // The three streams of random numbers of a workload are seeded apart, so that one can be changed alone.
 struct Seeds {
   std::uint64_t arrivals = 1;
   std::uint64_t sizes = 1;
   std::uint64_t think_times = 1;
   static Seeds All(std::uint64_t seed) { return {seed, seed, seed}; }
+  // The seeds of the n-th repetition, counted from 0.
+  Seeds Next(std::uint64_t n) const { return {arrivals + n, sizes + n, think_times + n}; }
+  // `arrivals 1, sizes 1, think times 1`
+  std::string ToString() const;
+  friend bool operator==(const Seeds&, const Seeds&) = default;
 };
 
 // Draws the lengths of one customer's requests. Not thread safe.
@@ -106,25 +176,48 @@ class RequestSource {
  private:
   RequestModel model_;
   Random random_;
+  // Of the recording.
+  std::size_t next_request_ = 0;
+  std::size_t next_length_ = 0;
 };
 
 // Draws the arrival times of one open-loop customer, in order. Not thread safe.
 class ArrivalSource {
  public:
   // The model must not be a ClosedLoop.
-  ArrivalSource(ArrivalModel model, std::uint64_t seed, std::uint64_t customer_index);
-  // The next arrival, never before the last one; kNever where the rate is 0.
+  ArrivalSource(ArrivalModel model, std::uint64_t seed, std::uint64_t customer_index, const Presence& presence = {},
+                Schedule schedule = {});
+  ArrivalSource(const CustomerModel& customer, std::uint64_t seed, std::uint64_t customer_index)
+      : ArrivalSource(customer.arrivals, seed, customer_index, customer.presence, customer.schedule) {}
+  // The next arrival, never before the last one; kNever where the rate is 0, and after a recording's end.
   Time Next();
 
  private:
   double NextOnOff(const OnOff& model);
+  double NextRecorded(const Recorded& model);
+  // The moment at which the customer has been there for that long.
+  Time WhenPresentFor(Duration time) const;
 
   ArrivalModel model_;
+  const Presence presence_;
+  const Schedule schedule_;
   Random random_;
   Random phase_random_;
   double now_seconds_ = 0;
   double phase_end_seconds_ = 0;
   bool phase_on_ = false;
+  std::size_t next_recorded_ = 0;
+};
+
+// Draws the think times of one customer in a closed loop. Not thread safe.
+class ThinkTimeSource {
+ public:
+  ThinkTimeSource(const ClosedLoop& model, std::uint64_t seed, std::uint64_t customer_index);
+  Duration Next();
+
+ private:
+  ClosedLoop model_;
+  Random random_;
 };
 
 // --- Built-in workloads ---

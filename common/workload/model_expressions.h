@@ -1,0 +1,40 @@
+// The models of workload.h as expressions; customer_fields.h lists the forms.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/workload/workload.h"
+
+namespace smartbatch::workload {
+
+// What each of the parsers takes, as the end of a sentence.
+inline constexpr char kArrivalForms[] =
+    "constant, poisson, gamma(SHAPE) such as gamma(0.5), or on_off(RATE_ON,RATE_OFF,MEAN_ON,MEAN_OFF) such as "
+    "on_off(50,5,2s,4s)";
+inline constexpr char kThinkForms[] = "a duration such as 330ms or 2s, or exponential(DURATION)";
+inline constexpr char kLengthForms[] =
+    "a number of characters, uniform(LOW,HIGH), lognormal(MEDIAN,SIGMA[,LOW,HIGH]), either(SHARE,LARGE,SMALL) or "
+    "cut(LOW,HIGH,TEXT_LENGTH,...), with lengths of 1 to 10000000";
+inline constexpr char kPresenceForms[] = "cycle(LENGTH,FROM,TO) with FROM < TO <= LENGTH, such as cycle(12m,3m,6m)";
+inline constexpr char kScheduleForms[] =
+    "step(FACTOR@TIME,...) or line(FACTOR@TIME,...) with rising times from 0s on, such as step(1@0s,2.5@30s)";
+
+// Each gives nothing where the text is not of these forms or a number is out of its range.
+std::optional<LengthModel> ParseLengthModel(const std::string& text);
+// An open loop at 1 request a second, but for on_off, which has rates of its own.
+std::optional<ArrivalModel> ParseArrivalModel(const std::string& text);
+std::optional<ClosedLoop> ParseThinkTime(const std::string& text);
+std::optional<Presence> ParsePresence(const std::string& text);
+std::optional<Schedule> ParseScheduleModel(const std::string& text);
+
+// As the parsers read them. The rate is not in the arrival's text, but for on_off. Closed loops and recordings have no
+// such text, and none is given.
+std::string Format(const LengthModel& model);
+std::string Format(const ArrivalModel& model);
+std::string Format(const ClosedLoop& model);
+std::string Format(const Presence& presence);
+std::string Format(const Schedule& schedule);
+
+}  // namespace smartbatch::workload
