@@ -102,6 +102,12 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
     case Outcome::kBackendFailed:
       if (finished.backend_status.ok()) fail("without an error");
       break;
+    case Outcome::kShed:
+      if (!request->Waits(State::kWaiting)) fail("nothing of it waited");
+      if (requests_.size() < options_.max_queued_requests && options_.max_queued_bytes > 1'000'000) {
+        fail("the queue was not full");
+      }
+      break;
     case Outcome::kShutDown:
       if (!closing_) fail("nobody closed the scheduler");
       break;

@@ -62,7 +62,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
     Time arrival{};
     Time deadline = kNever;
     std::vector<Sequence> sequences;
-    std::vector<std::uint32_t> batch_sizes;
+    scheduling::BatchSizes batch_sizes;
     bool must_fail = false;  // a sequence has had its last attempt
     bool Waits(State state) const;
     bool IsDone() const;

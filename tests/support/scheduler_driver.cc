@@ -94,7 +94,8 @@ void SchedulerDriver::Offer() {
     arrival.lengths = lengths;
     arrival.bytes = static_cast<std::size_t>(random_.Between(0, 200));
     if (options_.deadlines && random_.Chance(0.2)) arrival.deadline = now_ + FromSeconds(random_.Uniform() - 0.01);
-    const auto answer = scheduler_->Offer(arrival, now_);
+    const auto answer = scheduler_->Offer(arrival, now_, effects_);
+    TakeEffects();
     if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
       live_.push_back({*id, std::find(lengths.begin(), lengths.end(), kPoison) != lengths.end()});
     }
@@ -108,7 +109,9 @@ void SchedulerDriver::EndBatch() {
   running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(place));
   now_ += FromSeconds(random_.Exponential(0.02));
   absl::Status status;
-  if (batch.abandoned) {
+  // One that took far too long until it was cancelled counts as a fault, so without faults the cancelling comes too
+  // late.
+  if (batch.abandoned && options_.backend_faults) {
     status = absl::CancelledError("nobody waits for it");
   } else if (backend_is_gone_[batch.backend]) {
     status = absl::UnavailableError("the backend is gone");

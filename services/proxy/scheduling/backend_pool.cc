@@ -76,6 +76,13 @@ Time BackendPool::UnavailableAt() const {
   return at;
 }
 
+bool BackendPool::TakesLonger(std::uint32_t length, double seconds) const {
+  const auto is_slower = [&](const Backend& backend) {
+    return backend.removed || (backend.cost.Alone(length) > seconds && backend.fit.KnowsLength(length));
+  };
+  return !backends_.empty() && std::all_of(backends_.begin(), backends_.end(), is_slower);
+}
+
 CostModel BackendPool::TypicalCost() const {
   for (const Backend& backend : backends_) {
     if (!backend.removed) return backend.cost;

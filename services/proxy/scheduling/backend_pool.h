@@ -42,6 +42,9 @@ class BackendPool {
  public:
   explicit BackendPool(const BackendOptions& options) : options_(options) {}
 
+  // For the pauses to come; those that run stay as they are.
+  void Reconfigure(const BackendOptions& options) { options_ = options; }
+
   BackendId Add(std::string name, std::uint32_t slots, const CostModel& cost);
   // The backend gets no more batches; what it has is finished.
   void Remove(BackendId id);
@@ -64,6 +67,10 @@ class BackendPool {
   bool Unavailable(Time now) const;
   // When Unavailable may become true if nothing succeeds; kNever where a backend works.
   Time UnavailableAt() const;
+
+  // Every backend's cost at this length is known from its batches, and a sequence by itself would take longer than that
+  // on all of them.
+  bool TakesLonger(std::uint32_t length, double seconds) const;
 
   // The cost of batches where no backend is chosen yet: that of the first one.
   CostModel TypicalCost() const;

@@ -3,7 +3,8 @@
 
 #include <cstdint>
 #include <string_view>
-#include <vector>
+
+#include <absl/container/inlined_vector.h>
 
 #include "common/time.h"
 #include "services/proxy/scheduling/outcome.h"
@@ -23,11 +24,13 @@ struct BatchMember {
   std::uint32_t length = 0;    // characters
 };
 
+using BatchMembers = absl::InlinedVector<BatchMember, 5>;
+
 struct Batch {
   BatchId id = 0;
   BackendId backend = 0;
-  std::vector<BatchMember> members;  // those of one request stand together
-  std::uint32_t longest = 0;         // characters
+  BatchMembers members;       // those of one request stand together
+  std::uint32_t longest = 0;  // characters
   double predicted_seconds = 0;
   // The backend is hung when it has not answered after this time; never zero.
   Duration timeout{};

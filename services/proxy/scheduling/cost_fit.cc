@@ -74,7 +74,7 @@ void CostFit::Observe(std::uint32_t sequences, std::uint32_t longest, double sec
     samples_[next_] = sample;
     next_ = (next_ + 1) % kSamples;
   }
-  if (++since_refit_ < kRefitEvery) return;
+  if (++since_refit_ < (samples_.size() < kSamples ? kFirstRefits : kRefits)) return;
   since_refit_ = 0;
   Refit();
 }
@@ -171,6 +171,15 @@ double CostFit::ShareOf(std::size_t term, const Terms& terms) const {
     observed += sample.seconds;
   }
   return observed > 0 ? explained / observed : 0;
+}
+
+bool CostFit::KnowsLength(std::uint32_t length) const {
+  constexpr double kGood = 0.25;
+  if (samples_.size() < kSamples) return false;
+  const double half_squared = 0.25 * length * length;
+  const bool seen = std::any_of(samples_.begin(), samples_.end(),
+                                [&](const Sample& sample) { return sample.features[1] >= half_squared; });
+  return seen && ResidualRatio() < kGood;
 }
 
 double CostFit::ResidualRatio() const {

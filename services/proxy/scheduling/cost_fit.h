@@ -17,11 +17,13 @@ namespace smartbatch::scheduling {
 // that are all alike do not grow terms out of nothing. Seats count as free where they explain less than kLeastSeatShare
 // of the time.
 //
-// The model is fitted anew every kRefitEvery batches, in some microseconds. Not thread safe.
+// The model is fitted anew, in some microseconds, every kFirstRefits batches until the window is full, and then each
+// time that half of it is new. Not thread safe.
 class CostFit {
  public:
   static constexpr std::size_t kSamples = 64;
-  static constexpr std::size_t kRefitEvery = 8;
+  static constexpr std::size_t kFirstRefits = 8;
+  static constexpr std::size_t kRefits = kSamples / 2;
   static constexpr double kLeastSeatShare = 0.03;
 
   explicit CostFit(const CostModel& prior) : prior_(prior), model_(prior) {}
@@ -30,6 +32,9 @@ class CostFit {
   void Observe(std::uint32_t sequences, std::uint32_t longest, double seconds);
 
   const CostModel& model() const { return model_; }
+  // The model has been drawn from a full window of batches, tells their times to within a quarter in the mean, and saw
+  // one at least half as long: what it says of this length is more than a belief. Linear in the window.
+  bool KnowsLength(std::uint32_t length) const;
   // Mean of |observed - fitted| / fitted over the batches in the window; 0 where there is none.
   double ResidualRatio() const;
 

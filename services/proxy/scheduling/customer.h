@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "services/proxy/scheduling/request.h"
@@ -15,6 +16,8 @@ struct CustomerPolicy {
   double weight = 1;
   // Priority tier for the strategies that have tiers: 0 is the highest.
   std::uint32_t tier = 0;
+  // Its unfinished requests, at least 1; where there is none the scheduler's own limit for a customer holds.
+  std::optional<std::uint64_t> max_queued_requests = {};
   friend bool operator==(const CustomerPolicy&, const CustomerPolicy&) = default;
 };
 
@@ -34,12 +37,16 @@ struct Customer {
   // Virtual time: seconds of backend time charged to the customer over its weight, lifted when it comes back
   // from idleness.
   double counter = 0;
+  // Charges of the batch that is being sent, not yet added up.
+  double unsettled_seconds = 0;
   // Seconds of backend time charged since the account was opened.
   double charged_seconds = 0;
 
   CustomerList waiting;  // requests with a waiting sequence, oldest first
   std::uint32_t waiting_requests = 0;
   std::uint32_t waiting_sequences = 0;
+  // What those would cost one by one, in nanoseconds of a backend (PendingSet::WorkOf).
+  std::uint64_t waiting_work = 0;
   // Requests accepted and not yet released, running ones included: while there are any the account stays.
   std::uint32_t live_requests = 0;
 
@@ -47,6 +54,8 @@ struct Customer {
   // when the customer's last waiting request is removed.
   std::uint64_t strategy_key = 0;
 
+  // The place in the backlog, while something waits.
+  std::uint32_t backlog_place = 0;
   // The place among the idle accounts, least recently used first.
   IndexHook idle_hook;
 };

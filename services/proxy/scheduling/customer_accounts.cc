@@ -12,9 +12,8 @@ absl::string_view Key(std::string_view name) { return {name.data(), name.size()}
 
 CustomerAccounts::~CustomerAccounts() { idle_.clear(); }
 
-Customer& CustomerAccounts::FindOrOpen(std::string_view name) {
-  const auto found = accounts_.find(Key(name));
-  if (found != accounts_.end()) return *found->second;
+Customer& CustomerAccounts::Open(std::string_view name) {
+  assert(Find(name) == nullptr);
   auto opened = std::make_unique<Customer>();
   opened->name = std::string(name);
   opened->opened = ++opened_;
@@ -24,6 +23,11 @@ Customer& CustomerAccounts::FindOrOpen(std::string_view name) {
   return customer;
 }
 
+Customer* CustomerAccounts::Find(std::string_view name) {
+  const auto found = accounts_.find(Key(name));
+  return found == accounts_.end() ? nullptr : found->second.get();
+}
+
 const Customer* CustomerAccounts::Find(std::string_view name) const {
   const auto found = accounts_.find(Key(name));
   return found == accounts_.end() ? nullptr : found->second.get();
@@ -31,7 +35,8 @@ const Customer* CustomerAccounts::Find(std::string_view name) const {
 
 void CustomerAccounts::Configure(std::string_view name, const CustomerPolicy& policy) {
   assert(policy.weight > 0);
-  Customer& customer = FindOrOpen(name);
+  Customer* const found = Find(name);
+  Customer& customer = found != nullptr ? *found : Open(name);
   customer.policy = policy;
   customer.configured = true;
 }
@@ -46,13 +51,13 @@ void CustomerAccounts::Unconfigure(std::string_view name) {
 
 void CustomerAccounts::BecameBacklogged(Customer& customer) {
   customer.counter = std::max(customer.counter, virtual_time_);
-  if (!backlogged_.empty()) customer.counter = std::max(customer.counter, backlogged_.begin()->first.first);
-  backlogged_.emplace(std::make_pair(customer.counter, customer.opened), &customer);
+  if (!backlogged_.empty()) customer.counter = std::max(customer.counter, backlogged_.LeastCounter());
+  backlogged_.Add(customer);
   LiftVirtualTime();
 }
 
 void CustomerAccounts::BecameUnbacklogged(Customer& customer) {
-  backlogged_.erase({customer.counter, customer.opened});
+  backlogged_.Remove(customer);
   LiftVirtualTime();
 }
 
@@ -81,26 +86,27 @@ void CustomerAccounts::CloseExcessIdle() {
 
 void CustomerAccounts::Charge(Customer& customer, double seconds) {
   customer.charged_seconds += seconds;
-  const double counter = customer.counter + seconds / customer.policy.weight;
-  if (customer.waiting_requests > 0) {
-    backlogged_.erase({customer.counter, customer.opened});
-    backlogged_.emplace(std::make_pair(counter, customer.opened), &customer);
-  }
-  customer.counter = counter;
+  customer.counter += seconds / customer.policy.weight;
+  if (customer.waiting_requests > 0) backlogged_.CounterGrew(customer);
   LiftVirtualTime();
 }
 
 void CustomerAccounts::LiftVirtualTime() {
-  if (!backlogged_.empty()) virtual_time_ = std::max(virtual_time_, backlogged_.begin()->first.first);
+  if (!backlogged_.empty()) virtual_time_ = std::max(virtual_time_, backlogged_.LeastCounter());
 }
 
 double CustomerAccounts::FairnessGapSeconds() const {
-  if (backlogged_.size() < 2) return 0;
-  return backlogged_.rbegin()->first.first - backlogged_.begin()->first.first;
+  return backlogged_.empty() ? 0 : backlogged_.GreatestCounter() - backlogged_.LeastCounter();
 }
 
 void CustomerAccounts::ForEach(const std::function<void(const Customer&)>& visit) const {
   for (const auto& [name, customer] : accounts_) visit(*customer);
+}
+
+void CustomerAccounts::ForEachWhile(const std::function<bool(const Customer&)>& visit) const {
+  for (const auto& [name, customer] : accounts_) {
+    if (!visit(*customer)) return;
+  }
 }
 
 }  // namespace smartbatch::scheduling

@@ -7,12 +7,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
-#include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
 #include <absl/strings/string_view.h>
 
+#include "services/proxy/scheduling/backlog.h"
 #include "services/proxy/scheduling/customer.h"
 
 namespace smartbatch::scheduling {
@@ -31,11 +30,12 @@ class CustomerAccounts {
   CustomerAccounts& operator=(const CustomerAccounts&) = delete;
   ~CustomerAccounts();
 
-  // The customer's account, opened where there is none. The reference is good while a request of the customer is
-  // alive, and for configured customers always.
-  Customer& FindOrOpen(std::string_view name);
-  // Null where there is no account.
+  // The customer's account; null where there is none. It is good while a request of the customer is alive, and for
+  // configured customers always.
+  Customer* Find(std::string_view name);
   const Customer* Find(std::string_view name) const;
+  // Opens an account for a customer that has none.
+  Customer& Open(std::string_view name);
 
   // Grants a policy; the account is kept from then on. Takes effect at the next decision.
   void Configure(std::string_view name, const CustomerPolicy& policy);
@@ -51,18 +51,20 @@ class CustomerAccounts {
   // The customer of an idle account has a request again.
   void LeftIdle(Customer& customer);
 
-  // Charges seconds of backend time. Logarithmic in the backlogged customers.
+  // Charges seconds of backend time. At most logarithmic in the backlogged customers.
   void Charge(Customer& customer, double seconds);
 
   // The largest value that the smallest counter of a backlogged customer has had, in seconds over weight.
   double virtual_time() const { return virtual_time_; }
-  // Largest minus smallest counter over the backlogged customers; 0 where there are fewer than two.
+  // Largest minus smallest counter over the backlogged customers; 0 where there are none. Linear in them.
   double FairnessGapSeconds() const;
-  // The backlogged customers by counter, smallest first; ties by the order in which the accounts were opened.
-  const absl::btree_map<std::pair<double, std::uint64_t>, Customer*>& backlogged() const { return backlogged_; }
+  // The customers with something waiting.
+  const Backlog& backlogged() const { return backlogged_; }
 
   std::size_t size() const { return accounts_.size(); }
   void ForEach(const std::function<void(const Customer&)>& visit) const;
+  // The same until `visit` returns false.
+  void ForEachWhile(const std::function<bool(const Customer&)>& visit) const;
 
  private:
   using IdleList =
@@ -74,7 +76,7 @@ class CustomerAccounts {
   std::size_t max_idle_accounts_;
   absl::flat_hash_map<std::string, std::unique_ptr<Customer>> accounts_;
   IdleList idle_;
-  absl::btree_map<std::pair<double, std::uint64_t>, Customer*> backlogged_;
+  Backlog backlogged_;
   double virtual_time_ = 0;
   std::uint64_t opened_ = 0;
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <functional>
 
 #include "services/proxy/scheduling/customer.h"
 
@@ -81,21 +80,22 @@ void DensityChoice::ChooseUncontended(std::span<PendingRequest* const> candidate
 
 void DensityChoice::ListSeats(std::span<PendingRequest* const> candidates) {
   seats_.clear();
-  order_.clear();
-  heaviest_request_ = 0;
+  sequences_.clear();
+  heaviest_seat_ = 0;
   for (PendingRequest* const request : candidates) {
     double left_to_do = 0;
-    for (const PendingSequence& sequence : request->sequences) {
-      if (Waits(sequence)) left_to_do += std::max(cost_.Alone(sequence.length), kLeastSeconds);
-    }
-    const double request_weight = WeightOf(*request);
-    heaviest_request_ = std::max(heaviest_request_, request_weight);
-    const double weight_a_second = request_weight / left_to_do;
+    const std::size_t first = seats_.size();
     for (PendingSequence& sequence : request->sequences) {
       if (!Waits(sequence)) continue;
-      const double weight = weight_a_second * std::max(cost_.Alone(sequence.length), kLeastSeconds);
-      order_.push_back((std::uint64_t{sequence.length} << 32) | seats_.size());
-      seats_.push_back({sequence.length, weight, &sequence});
+      const double seconds = std::max(cost_.Alone(sequence.length), kLeastSeconds);
+      left_to_do += seconds;
+      seats_.push_back({(std::uint64_t{sequence.length} << 32) | sequences_.size(), seconds});
+      sequences_.push_back(&sequence);
+    }
+    const double weight_a_second = WeightOf(*request) / left_to_do;
+    for (std::size_t i = first; i < seats_.size(); ++i) {
+      seats_[i].weight *= weight_a_second;
+      heaviest_seat_ = std::max(heaviest_seat_, seats_[i].weight);
     }
   }
 }
@@ -109,7 +109,7 @@ void DensityChoice::Weigh(std::uint32_t length, Best& best) const {
   }
   double weight = 0;
   for (std::size_t seats = 1; seats <= heaviest_.size(); ++seats) {
-    weight += heaviest_[seats - 1];
+    weight += heaviest_[heaviest_.size() - seats];
     const double seconds = std::max(cost_.Seconds(static_cast<std::uint32_t>(seats), length), kLeastSeconds);
     if (weight / seconds > best.density) best = {weight / seconds, length, seats};
   }
@@ -117,54 +117,73 @@ void DensityChoice::Weigh(std::uint32_t length, Best& best) const {
 
 void DensityChoice::ChooseSequences(std::span<PendingRequest* const> candidates, Selection& selection) {
   ListSeats(candidates);
-  std::sort(order_.begin(), order_.end());
+  std::sort(seats_.begin(), seats_.end(), [](const Seat& left, const Seat& right) { return left.key < right.key; });
   const std::size_t capacity = selection.free_seats();
-  const double most_weight = heaviest_request_ * static_cast<double>(capacity);
+  const double most_weight = heaviest_seat_ * static_cast<double>(capacity);
   heaviest_.clear();
   heaviest_sum_ = 0;
   Best best;
-  for (std::size_t i = 0; i < order_.size(); ++i) {
-    const Seat& seat = seats_[order_[i] & 0xFFFFFFFFU];
+  std::size_t no_longer = 0;  // seats of at most the best length: those in front
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    const std::uint32_t length = seats_[i].length();
     // From here on the heaviest batch there could be is not dense enough.
-    if (most_weight < best.density * cost_.Alone(seat.length)) break;
-    const bool full = heaviest_.size() == capacity;
-    if (!full || seat.weight > heaviest_.back()) {
-      if (full) {
-        heaviest_sum_ -= heaviest_.back();
-        heaviest_.pop_back();
-      }
-      heaviest_.insert(std::upper_bound(heaviest_.begin(), heaviest_.end(), seat.weight, std::greater<>()),
-                       seat.weight);
-      heaviest_sum_ += seat.weight;
-    }
-    const bool last_of_length = i + 1 == order_.size() || (order_[i + 1] >> 32) != seat.length;
-    if (last_of_length) Weigh(seat.length, best);
+    if (most_weight < best.density * cost_.Alone(length)) break;
+    AddToHeaviest(seats_[i].weight, capacity);
+    const bool last_of_length = i + 1 == seats_.size() || seats_[i + 1].length() != length;
+    if (!last_of_length) continue;
+    Weigh(length, best);
+    if (best.length == length) no_longer = i + 1;
   }
   density_ = best.density;
 
-  std::erase_if(seats_, [&](const Seat& seat) { return seat.length > best.length; });
-  const std::size_t count = std::min(best.seats, seats_.size());
-  const auto heavier = [](const Seat& left, const Seat& right) {
+  seats_.resize(no_longer);
+  TakeHeaviest(std::min(best.seats, no_longer), selection);
+}
+
+void DensityChoice::TakeHeaviest(std::size_t count, Selection& selection) {
+  const auto heavier = [this](const Seat& left, const Seat& right) {
     if (left.weight != right.weight) return left.weight > right.weight;
-    if (left.length != right.length) return left.length > right.length;
-    if (left.sequence->request != right.sequence->request) {
-      return left.sequence->request->id.number < right.sequence->request->id.number;
-    }
-    return left.sequence->index < right.sequence->index;
+    if (left.length() != right.length()) return left.length() > right.length();
+    const PendingSequence& first = *sequences_[left.place()];
+    const PendingSequence& second = *sequences_[right.place()];
+    if (first.request != second.request) return first.request->id.number < second.request->id.number;
+    return first.index < second.index;
   };
-  std::partial_sort(seats_.begin(), seats_.begin() + static_cast<std::ptrdiff_t>(count), seats_.end(), heavier);
-  for (std::size_t i = 0; i < count; ++i) selection.Take(*seats_[i].sequence);
+  const auto end = seats_.begin() + static_cast<std::ptrdiff_t>(count);
+  if (end != seats_.end()) std::nth_element(seats_.begin(), end, seats_.end(), heavier);
+  std::sort(seats_.begin(), end, heavier);
+  for (auto seat = seats_.begin(); seat != end; ++seat) selection.Take(*sequences_[seat->place()]);
+}
+
+// Where riders are free only the sum counts: no order is needed until seats are scarce.
+void DensityChoice::AddToHeaviest(double weight, std::size_t capacity) {
+  if (heaviest_.size() < capacity) {
+    heaviest_sum_ += weight;
+    if (!cost_.RidersAreFree()) {
+      heaviest_.insert(std::lower_bound(heaviest_.begin(), heaviest_.end(), weight), weight);
+      return;
+    }
+    heaviest_.push_back(weight);
+    if (heaviest_.size() == capacity) std::sort(heaviest_.begin(), heaviest_.end());
+    return;
+  }
+  if (weight <= heaviest_.front()) return;
+  heaviest_sum_ += weight - heaviest_.front();
+  std::size_t place = 0;
+  for (; place + 1 < capacity && heaviest_[place + 1] < weight; ++place) heaviest_[place] = heaviest_[place + 1];
+  heaviest_[place] = weight;
 }
 
 bool DensityChoice::Pays(const PendingSequence& sequence, const Selection& selection) const {
   if (cost_.RidersAreFree()) return true;
+  const double seat_seconds = cost_.per_sequence + cost_.per_character * selection.longest();
+  if (seat_seconds <= cost_.Alone(sequence.length)) return true;
   const PendingRequest& request = *sequence.request;
   double left_to_do = 0;
   for (const PendingSequence& other : request.sequences) {
     if (Waits(other)) left_to_do += std::max(cost_.Alone(other.length), kLeastSeconds);
   }
   const double weight = WeightOf(request) * std::max(cost_.Alone(sequence.length), kLeastSeconds) / left_to_do;
-  const double seat_seconds = cost_.per_sequence + cost_.per_character * selection.longest();
   return weight >= density_ * seat_seconds;
 }
 

@@ -44,8 +44,9 @@ class DensityChoice {
   // The same for candidates whose waiting sequences all fit: whole requests, never split.
   void ChooseUncontended(std::span<PendingRequest* const> candidates, Selection& selection);
 
-  // Whether a sequence that is no longer than the batch is worth the seat it costs: its weight over what the seat adds
-  // is not below the density of the batch. Always true where riders are free.
+  // Whether a sequence that is no longer than the batch is worth the seat it costs: the seat adds no more than the
+  // sequence would cost by itself later, or its weight over what the seat adds is not below the density of the batch.
+  // Always true where riders are free.
   bool Pays(const PendingSequence& sequence, const Selection& selection) const;
 
   double WeightOf(const PendingRequest& request) const;
@@ -53,10 +54,13 @@ class DensityChoice {
   double DensityOf(const PendingRequest& request) const;
 
  private:
+  // Small, since it is sorted, by one comparison: length in the upper half of the key, in the lower half the place in
+  // sequences_.
   struct Seat {
-    std::uint32_t length = 0;
+    std::uint64_t key = 0;
     double weight = 0;
-    PendingSequence* sequence = nullptr;
+    std::uint32_t length() const { return static_cast<std::uint32_t>(key >> 32); }
+    std::uint32_t place() const { return static_cast<std::uint32_t>(key); }
   };
   struct Best {
     double density = 0;
@@ -68,6 +72,8 @@ class DensityChoice {
   void ChooseRequests(std::span<PendingRequest* const> candidates, Selection& selection);
   void ListSeats(std::span<PendingRequest* const> candidates);
   void Weigh(std::uint32_t length, Best& best) const;
+  void AddToHeaviest(double weight, std::size_t capacity);
+  void TakeHeaviest(std::size_t count, Selection& selection);
   void SortByLength(std::span<PendingRequest* const> candidates);
 
   const Options options_;
@@ -76,10 +82,10 @@ class DensityChoice {
   double density_ = 0;
 
   std::vector<Seat> seats_;
-  std::vector<std::uint64_t> order_;  // length in the high half, place in seats_ in the low half
-  std::vector<double> heaviest_;      // descending, at most one for each seat of the batch
+  std::vector<PendingSequence*> sequences_;
+  std::vector<double> heaviest_;  // at most one for each seat of the batch; ascending where that matters
   double heaviest_sum_ = 0;
-  double heaviest_request_ = 0;
+  double heaviest_seat_ = 0;
   std::vector<PendingRequest*> by_length_;
   std::vector<double> best_weight_;  // of the knapsack, by capacity
   std::vector<bool> taken_;

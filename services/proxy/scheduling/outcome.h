@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <absl/status/status.h>
 
@@ -21,8 +20,9 @@ enum class Outcome : std::uint8_t {
   kCancelled,      // its caller went away
   kBackendFailed,  // a backend failed one of its sequences, retries included
   kShutDown,       // the scheduler was closed while it waited
+  kShed,           // ended while it waited, to make room for a customer that had less in the full queue
 };
-inline constexpr int kOutcomes = 6;
+inline constexpr int kOutcomes = 7;
 
 constexpr std::string_view Name(Outcome outcome) {
   switch (outcome) {
@@ -38,6 +38,8 @@ constexpr std::string_view Name(Outcome outcome) {
       return "backend_failed";
     case Outcome::kShutDown:
       return "shut_down";
+    case Outcome::kShed:
+      return "shed";
   }
   return "unknown";
 }
@@ -50,8 +52,9 @@ enum class RejectReason : std::uint8_t {
   kNoBackend,          // every backend has been failing for unavailable_after
   kShuttingDown,       // Close was called
   kDeadlinePassed,     // the deadline was not after now
+  kDeadlineTooSoon,    // no backend could meet it, if the request were sent at once
 };
-inline constexpr int kRejectReasons = 6;
+inline constexpr int kRejectReasons = 7;
 
 constexpr std::string_view Name(RejectReason reason) {
   switch (reason) {
@@ -67,6 +70,8 @@ constexpr std::string_view Name(RejectReason reason) {
       return "shutting_down";
     case RejectReason::kDeadlinePassed:
       return "deadline_passed";
+    case RejectReason::kDeadlineTooSoon:
+      return "deadline_too_soon";
   }
   return "unknown";
 }
@@ -116,7 +121,9 @@ struct Finished {
   std::string_view strategy;
   Time finish{};
   // For each of its sequences in order of completion, batches counted once: the sequences in that batch.
-  std::vector<std::uint32_t> batch_sizes;
+  BatchSizes batch_sizes;
+  // With kShed: an estimate of when it would be accepted.
+  Duration retry_after{};
 };
 
 }  // namespace smartbatch::scheduling

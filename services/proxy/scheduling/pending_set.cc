@@ -85,6 +85,7 @@ PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, s
     sequence.alone = false;
     sequence.attempts = 0;
     request.longest_waiting = std::max(request.longest_waiting, sequence.length);
+    customer.waiting_work += WorkOf(sequence.length);
   }
   request.longest_at_arrival = request.longest_waiting;
   request.waiting = static_cast<std::uint32_t>(arrival.lengths.size());
@@ -148,6 +149,7 @@ void PendingSet::StartRunning(PendingSequence& sequence) {
   --request.waiting;
   --waiting_sequences_;
   --request.customer->waiting_sequences;
+  request.customer->waiting_work -= WorkOf(sequence.length);
   if (request.waiting == 0) {
     request.longest_waiting = 0;
     UnlinkWaiting(request);
@@ -170,6 +172,7 @@ void PendingSet::ReturnToWaiting(PendingSequence& sequence, bool alone) {
   ++request.waiting;
   ++waiting_sequences_;
   ++request.customer->waiting_sequences;
+  request.customer->waiting_work += WorkOf(sequence.length);
   request.longest_waiting = std::max(request.longest_waiting, sequence.length);
 }
 
@@ -188,6 +191,10 @@ void PendingSet::Finish(PendingRequest& request) {
   if (request.waiting > 0) {
     waiting_sequences_ -= request.waiting;
     request.customer->waiting_sequences -= request.waiting;
+    for (const PendingSequence& sequence : request.sequences) {
+      const bool waits = sequence.state == SequenceState::kWaiting && !sequence.alone;
+      if (waits) request.customer->waiting_work -= WorkOf(sequence.length);
+    }
     request.waiting = 0;
     request.longest_waiting = 0;
     UnlinkWaiting(request);
@@ -210,9 +217,9 @@ PendingRequest* PendingSet::AnyExpired(Time now) {
   return Find(deadlines_.begin()->id);
 }
 
-PendingRequest* PendingSet::AnyUnfinished() {
-  for (PendingRequest& request : slots_) {
-    if (request.alive && !request.finished) return &request;
+PendingRequest* PendingSet::NextUnfinished(std::uint32_t& slot) {
+  for (; slot < slots_.size(); ++slot) {
+    if (slots_[slot].alive && !slots_[slot].finished) return &slots_[slot];
   }
   return nullptr;
 }

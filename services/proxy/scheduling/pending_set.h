@@ -10,6 +10,7 @@
 #include <absl/container/btree_set.h>
 
 #include "common/time.h"
+#include "services/proxy/scheduling/cost_model.h"
 #include "services/proxy/scheduling/customer.h"
 #include "services/proxy/scheduling/request.h"
 
@@ -41,7 +42,14 @@ class PendingSet {
   // Sequences that a strategy may choose.
   std::uint64_t waiting_sequences() const { return waiting_sequences_; }
 
+  // What a sequence is held to cost where the queue is shared out among customers: at least 1 ns. It does not change
+  // while anything waits, unlike the fitted cost, so that what is added is taken away again.
+  std::uint64_t WorkOf(std::uint32_t length) const { return 1 + static_cast<std::uint64_t>(work_.Alone(length) * 1e9); }
+
   // --- For the scheduler ---
+
+  // Nothing may wait.
+  void MeasureWorkBy(const CostModel& cost) { work_ = cost; }
 
   // Adds a request whose sequences all wait. Logarithmic in the number of deadlines where it has one.
   PendingRequest& Insert(Customer& customer, const Arrival& arrival, std::uint64_t number, Time now);
@@ -69,8 +77,8 @@ class PendingSet {
 
   std::uint64_t unfinished_requests() const { return unfinished_requests_; }
   std::size_t unfinished_bytes() const { return unfinished_bytes_; }
-  // Any unfinished request; null where there is none. Linear in the slots.
-  PendingRequest* AnyUnfinished();
+  // The first unfinished request at `slot` or behind it, which is moved to its place; null where there is none.
+  PendingRequest* NextUnfinished(std::uint32_t& slot);
 
  private:
   struct Deadline {
@@ -83,6 +91,7 @@ class PendingSet {
   void UnlinkWaiting(PendingRequest& request);
   static void RecomputeLongestWaiting(PendingRequest& request);
 
+  CostModel work_;
   std::deque<PendingRequest> slots_;
   std::vector<std::uint32_t> free_slots_;
   ArrivalList by_arrival_;

@@ -40,6 +40,9 @@ struct Arrival {
   std::size_t bytes = 0;
 };
 
+// The sequences in each batch that a request was in.
+using BatchSizes = absl::InlinedVector<std::uint32_t, 5>;
+
 using IndexHook = boost::intrusive::list_member_hook<>;
 
 struct Customer;
@@ -91,7 +94,7 @@ struct PendingRequest {
   // What is told of it in the end.
   Time last_dispatch{};
   std::string_view last_strategy;
-  absl::InlinedVector<std::uint32_t, 5> batch_sizes;
+  BatchSizes batch_sizes;
 
   // Free for the active strategy: a link in an index, and a key it wants to remember.
   IndexHook strategy_hook;

@@ -16,6 +16,9 @@ namespace {
 constexpr std::uint32_t kLargestBatch = 1024;
 // Weight of the latest answer in the smoothed time from one answer to the next.
 constexpr double kAnswerSmoothing = 0.05;
+// A batch is overdue after so many times its predicted cost and this time besides.
+constexpr double kOverdueFactor = 3;
+constexpr Duration kOverdueAllowance = std::chrono::milliseconds(250);
 
 absl::Status OutOfRange(absl::string_view option, std::uint64_t value, std::uint64_t low, std::uint64_t high) {
   return absl::InvalidArgumentError(absl::StrCat(option, " is ", value, "; it must be from ", low, " to ", high));
@@ -25,6 +28,10 @@ absl::Status OutOfRange(absl::string_view option, std::uint64_t value, std::uint
 bool TellsOnBackend(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status) ||
          absl::IsCancelled(status);
+}
+
+bool IsOverdue(const Batch& batch, Duration took) {
+  return took > kOverdueAllowance + FromSeconds(kOverdueFactor * batch.predicted_seconds);
 }
 
 }  // namespace
@@ -43,6 +50,7 @@ absl::Status SchedulerOptions::Validate() const {
   if (max_queued_requests_per_customer < 1 || max_queued_requests_per_customer > kMost) {
     return OutOfRange("max_queued_requests_per_customer", max_queued_requests_per_customer, 1, kMost);
   }
+  if (max_queued_bytes < 1) return absl::InvalidArgumentError("max_queued_bytes is 0; it must be at least 1");
   if (max_attempts < 1 || max_attempts > 100) return OutOfRange("max_attempts", max_attempts, 1, 100);
   if (batch_timeout_minimum <= Duration::zero()) {
     return absl::InvalidArgumentError("batch_timeout_minimum must be above 0");
@@ -68,6 +76,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, SchedulerObserver* observe
 Scheduler::~Scheduler() = default;
 
 BackendId Scheduler::AddBackend(std::string name, std::uint32_t slots, const CostModel& cost) {
+  if (backends_.backends().empty()) pending_.MeasureWorkBy(cost);
   return backends_.Add(std::move(name), slots, cost);
 }
 
@@ -75,45 +84,97 @@ void Scheduler::RemoveBackend(BackendId id) { backends_.Remove(id); }
 
 // --- Offer ---
 
-std::optional<RejectReason> Scheduler::ReasonToReject(const Arrival& arrival, Time now) {
+bool Scheduler::IsFullFor(const Arrival& arrival) const {
+  return pending_.unfinished_requests() >= options_.max_queued_requests ||
+         pending_.unfinished_bytes() + arrival.bytes > options_.max_queued_bytes;
+}
+
+// Even if the longest sequence left now, on the fastest backend, and took a fifth less than it is believed to.
+bool Scheduler::CannotBeMet(const Arrival& arrival, Time now) const {
+  constexpr double kCautious = 0.8;
+  if (arrival.deadline == kNever) return false;
+  const std::uint32_t longest = *std::max_element(arrival.lengths.begin(), arrival.lengths.end());
+  return backends_.TakesLonger(longest, ToSeconds(arrival.deadline - now) / kCautious);
+}
+
+std::optional<RejectReason> Scheduler::ReasonToReject(const Arrival& arrival, const Customer* customer,
+                                                      Time now) const {
   if (!accepting_) return RejectReason::kShuttingDown;
   if (arrival.deadline <= now) return RejectReason::kDeadlinePassed;
-  if (pending_.unfinished_requests() >= options_.max_queued_requests) return RejectReason::kQueueFull;
-  if (pending_.unfinished_bytes() + arrival.bytes > options_.max_queued_bytes) return RejectReason::kBytesFull;
-  const Customer* const customer = customers_.Find(arrival.customer);
-  if (customer != nullptr && customer->live_requests >= options_.max_queued_requests_per_customer) {
-    return RejectReason::kCustomerQueueFull;
-  }
+  if (CannotBeMet(arrival, now)) return RejectReason::kDeadlineTooSoon;
   if (backends_.Unavailable(now)) return RejectReason::kNoBackend;
+  if (customer != nullptr && customer->live_requests >= LimitOf(*customer)) return RejectReason::kCustomerQueueFull;
+  // These last: room is made only for what is accepted then.
+  if (pending_.unfinished_requests() >= options_.max_queued_requests) return RejectReason::kQueueFull;
+  if (IsFullFor(arrival)) return RejectReason::kBytesFull;
   return std::nullopt;
+}
+
+bool Scheduler::MakeRoom(const Arrival& arrival, const Customer* customer, Time now, Effects& effects) {
+  constexpr int kMostShed = 8;
+  std::uint64_t work = customer == nullptr ? 0 : customer->waiting_work;
+  for (const std::uint32_t length : arrival.lengths) work += pending_.WorkOf(length);
+  const double share = static_cast<double>(work) / (customer == nullptr ? 1 : customer->policy.weight);
+  for (int shed = 0; shed < kMostShed && IsFullFor(arrival); ++shed) {
+    Customer* const heaviest = heaviest_.Find(customers_.backlogged(), now);
+    if (heaviest == nullptr || heaviest == customer || HeaviestCustomer::ShareOf(*heaviest) <= share) return false;
+    Finish(heaviest->waiting.back(), Outcome::kShed, absl::OkStatus(), now, effects);
+  }
+  return !IsFullFor(arrival);
+}
+
+std::uint64_t Scheduler::LimitOf(const Customer& customer) const {
+  return customer.policy.max_queued_requests.value_or(options_.max_queued_requests_per_customer);
 }
 
 Duration Scheduler::EstimatedDrain(std::uint64_t requests) const {
   return FromSeconds(seconds_per_answer_ * static_cast<double>(requests));
 }
 
-std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time now) {
+Rejection Scheduler::RejectionFor(RejectReason reason, const Customer* customer, Time now) const {
+  // A full queue has room again after one answer; a tenth of it is a better moment to return.
+  const auto after_a_tenth = [this](std::uint64_t requests) { return EstimatedDrain(1 + requests / 10); };
+  switch (reason) {
+    case RejectReason::kCustomerQueueFull: {
+      const std::uint64_t limit = LimitOf(*customer);
+      return {reason, after_a_tenth(limit), limit};
+    }
+    case RejectReason::kNoBackend: {
+      const Time resume = backends_.NextResume(now);
+      return {reason, resume == kNever ? options_.backends.pause_maximum : resume - now};
+    }
+    case RejectReason::kBytesFull:
+      return {reason, after_a_tenth(options_.max_queued_requests), options_.max_queued_bytes};
+    case RejectReason::kQueueFull:
+    case RejectReason::kShuttingDown:
+    case RejectReason::kDeadlinePassed:
+    case RejectReason::kDeadlineTooSoon:
+      break;
+  }
+  return {reason, after_a_tenth(options_.max_queued_requests), options_.max_queued_requests};
+}
+
+std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time now, Effects& effects) {
   assert(!arrival.lengths.empty() && arrival.lengths.size() <= options_.max_batch_size);
   ++outcomes_.offered;
-  if (const std::optional<RejectReason> reason = ReasonToReject(arrival, now)) {
+  Customer* customer = customers_.Find(arrival.customer);
+  std::optional<RejectReason> reason = ReasonToReject(arrival, customer, now);
+  const bool full = reason == RejectReason::kQueueFull || reason == RejectReason::kBytesFull;
+  if (full && MakeRoom(arrival, customer, now, effects)) {
+    reason.reset();
+    customer = customers_.Find(arrival.customer);  // an account may have gone with what was shed
+  }
+  if (reason) {
     ++outcomes_.by_outcome[static_cast<std::size_t>(Outcome::kRejected)];
     if (observer_ != nullptr) observer_->Rejected(arrival.customer, DecidingStrategy(), *reason);
-    // A full queue has room again after one answer; a tenth of it is a better moment to return.
-    Duration retry_after = EstimatedDrain(1 + options_.max_queued_requests / 10);
-    if (*reason == RejectReason::kCustomerQueueFull) {
-      retry_after = EstimatedDrain(1 + options_.max_queued_requests_per_customer / 10);
-    } else if (*reason == RejectReason::kNoBackend) {
-      const Time resume = backends_.NextResume(now);
-      retry_after = resume == kNever ? options_.backends.pause_maximum : resume - now;
-    }
-    return Rejection{*reason, retry_after};
+    return RejectionFor(*reason, customer, now);
   }
-  Customer& customer = customers_.FindOrOpen(arrival.customer);
-  if (customer.live_requests == 0) customers_.LeftIdle(customer);
-  PendingRequest& request = pending_.Insert(customer, arrival, ++offers_, now);
-  if (customer.waiting_requests == 1) customers_.BecameBacklogged(customer);
+  if (customer == nullptr) customer = &customers_.Open(arrival.customer);
+  if (customer->live_requests == 0) customers_.LeftIdle(*customer);
+  PendingRequest& request = pending_.Insert(*customer, arrival, ++offers_, now);
+  if (customer->waiting_requests == 1) customers_.BecameBacklogged(*customer);
   strategy_.object->Add(request, false);
-  if (observer_ != nullptr) observer_->Accepted(customer, request);
+  if (observer_ != nullptr) observer_->Accepted(*customer, request);
   return request.id;
 }
 
@@ -208,6 +269,7 @@ void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, B
     strategy_.object->Add(request, true);
   } else if (request.customer->waiting_requests == 0) {
     customers_.BecameUnbacklogged(*request.customer);
+    heaviest_.Left(*request.customer);
   }
 }
 
@@ -219,9 +281,16 @@ void Scheduler::ChargeMembers(const Occasion& occasion) {
   for (std::size_t i = 0; i < charges_.size(); ++i) {
     if (charges_[i] <= 0) continue;
     Customer& customer = *selection_.members()[i]->request->customer;
-    customers_.Charge(customer, charges_[i]);
-    if (observer_ != nullptr) observer_->Charged(customer, DecidingStrategy(), charges_[i]);
+    if (customer.unsettled_seconds == 0) payers_.push_back(&customer);
+    customer.unsettled_seconds += charges_[i];
   }
+  // Moving an account costs more than adding up.
+  for (Customer* const customer : payers_) {
+    const double seconds = std::exchange(customer->unsettled_seconds, 0);
+    customers_.Charge(*customer, seconds);
+    if (observer_ != nullptr) observer_->Charged(*customer, DecidingStrategy(), seconds);
+  }
+  payers_.clear();
 }
 
 // --- Complete ---
@@ -239,10 +308,11 @@ void Scheduler::Complete(BatchId id, const absl::Status& status, Time now, Effec
       backends_.Observe(batch.backend, static_cast<std::uint32_t>(batch.members.size()), batch.longest,
                         ToSeconds(took));
     }
-  } else if (TellsOnBackend(status) && AnybodyWaitsFor(batch)) {
+  } else if (TellsOnBackend(status) && (AnybodyWaitsFor(batch) || IsOverdue(batch, took))) {
     backends_.Failed(batch.backend, now);
   } else {
-    // It was abandoned, or its content failed.
+    // It was abandoned in time, or its content failed. One that all callers gave up because it hung tells on the
+    // backend: else a backend that hangs for longer than callers wait would be sent one batch after the other.
     backends_.Ended(batch.backend);
   }
   if (observer_ != nullptr) observer_->BatchEnded(batch, took, status);
@@ -315,7 +385,10 @@ void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status st
   const bool was_backlogged = customer.waiting_requests > 0;
   if (request.waiting > 0) strategy_.object->Remove(request);
   pending_.Finish(request);
-  if (was_backlogged && customer.waiting_requests == 0) customers_.BecameUnbacklogged(customer);
+  if (was_backlogged && customer.waiting_requests == 0) {
+    customers_.BecameUnbacklogged(customer);
+    heaviest_.Left(customer);
+  }
 
   Finished finished;
   finished.id = request.id;
@@ -326,7 +399,8 @@ void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status st
   if (!request.last_strategy.empty()) finished.last_dispatch = request.last_dispatch;
   finished.strategy = request.last_strategy.empty() ? DecidingStrategy() : request.last_strategy;
   finished.finish = now;
-  finished.batch_sizes.assign(request.batch_sizes.begin(), request.batch_sizes.end());
+  finished.batch_sizes = request.batch_sizes;
+  if (outcome == Outcome::kShed) finished.retry_after = EstimatedDrain(1 + options_.max_queued_requests / 10);
   ++outcomes_.by_outcome[static_cast<std::size_t>(outcome)];
   if (observer_ != nullptr) observer_->Ended(finished);
   effects.finished.push_back(std::move(finished));
@@ -371,20 +445,28 @@ void Scheduler::Tick(Time now, Effects& effects) {
 
 void Scheduler::FailWaitingIfUnavailable(Time now, Effects& effects) {
   if (!backends_.Unavailable(now)) return;
+  const absl::Status status = absl::UnavailableError("no backend can be reached");
   while (PendingRequest* const request = pending_.Oldest()) {
-    Finish(*request, Outcome::kBackendFailed, absl::UnavailableError("no backend can be reached"), now, effects);
+    Finish(*request, Outcome::kBackendFailed, status, now, effects);
+  }
+  // What waits to be tried again alone is in no order but this.
+  for (; next_retry_ < retries_.size(); ++next_retry_) {
+    PendingRequest* const request = pending_.Find(retries_[next_retry_].request);
+    if (request != nullptr && request->alone > 0) Finish(*request, Outcome::kBackendFailed, status, now, effects);
   }
 }
 
 Time Scheduler::NextTick(Time now) const {
-  const Time unavailable = pending_.waiting_requests() > 0 ? backends_.UnavailableAt() : kNever;
+  const bool something_waits = pending_.waiting_requests() > 0 || next_retry_ < retries_.size();
+  const Time unavailable = something_waits ? backends_.UnavailableAt() : kNever;
   // Once that time is past, it is the end of a batch that tells whether a backend is back.
   return std::min(pending_.EarliestDeadline(), unavailable > now ? unavailable : kNever);
 }
 
 void Scheduler::Close(Time now, Effects& effects) {
   accepting_ = false;
-  while (PendingRequest* const request = pending_.AnyUnfinished()) {
+  std::uint32_t slot = 0;
+  while (PendingRequest* const request = pending_.NextUnfinished(slot)) {
     Finish(*request, Outcome::kShutDown, absl::OkStatus(), now, effects);
   }
 }
@@ -447,6 +529,28 @@ absl::StatusOr<StrategyChange> Scheduler::SetStrategy(const StrategyChoice& choi
 
 void Scheduler::ConfigureCustomer(std::string_view name, const CustomerPolicy& policy) {
   customers_.Configure(name, policy);
+}
+
+absl::Status Scheduler::Reconfigure(const SchedulerOptions& options) {
+  if (absl::Status status = options.Validate(); !status.ok()) return status;
+  if (options.max_batch_size != options_.max_batch_size ||
+      options.max_sequence_length != options_.max_sequence_length ||
+      options.max_idle_accounts != options_.max_idle_accounts || options.learn_costs != options_.learn_costs) {
+    return absl::InvalidArgumentError(
+        "max_batch_size, max_sequence_length, max_idle_accounts and learn_costs are fixed while the scheduler lives");
+  }
+  options_ = options;
+  backends_.Reconfigure(options.backends);
+  return absl::OkStatus();
+}
+
+void Scheduler::ConfigureCustomers(const std::map<std::string, CustomerPolicy>& policies) {
+  std::vector<std::string> dropped;
+  customers_.ForEach([&](const Customer& customer) {
+    if (customer.configured && policies.count(customer.name) == 0) dropped.push_back(customer.name);
+  });
+  for (const std::string& name : dropped) customers_.Unconfigure(name);
+  for (const auto& [name, policy] : policies) customers_.Configure(name, policy);
 }
 
 StrategyChoice Scheduler::strategy() const {

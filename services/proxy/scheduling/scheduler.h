@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "services/proxy/scheduling/batch.h"
 #include "services/proxy/scheduling/cost_model.h"
 #include "services/proxy/scheduling/customer_accounts.h"
+#include "services/proxy/scheduling/heaviest_customer.h"
 #include "services/proxy/scheduling/observer.h"
 #include "services/proxy/scheduling/outcome.h"
 #include "services/proxy/scheduling/pending_set.h"
@@ -53,6 +55,8 @@ struct SchedulerOptions {
 struct Rejection {
   RejectReason reason = RejectReason::kQueueFull;
   Duration retry_after{};
+  // The limit that is reached, in requests or bytes; 0 where it is none.
+  std::uint64_t limit = 0;
 };
 
 // What the caller has to do after an event.
@@ -108,8 +112,11 @@ class Scheduler {
 
   // --- Events ---
 
-  // Accepts or refuses a request. The lengths must be within the options' limits.
-  std::variant<RequestId, Rejection> Offer(const Arrival& arrival, Time now);
+  // Accepts or refuses a request. The lengths must be within the options' limits. Where the queue is full, room is
+  // taken from the customer with the most waiting work over its weight, newest request first (kShed), as long as that
+  // is not the one that asks: so whoever floods the queue is refused, and not whoever comes next. What ended must be
+  // taken from `effects` before the new request's slot is used.
+  std::variant<RequestId, Rejection> Offer(const Arrival& arrival, Time now, Effects& effects);
   // The batch ended: with a result for each member (OK), or with the backend's error. `id` must be running.
   // UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED and CANCELLED tell on the backend, and its members wait
   // for another attempt; any other error tells on a member, and each is tried again alone.
@@ -137,6 +144,12 @@ class Scheduler {
   // FAILED_PRECONDITION where the active strategy follows nobody, or not that one.
   absl::Status Follow(std::string_view name);
   void ConfigureCustomer(std::string_view name, const CustomerPolicy& policy);
+  // Takes other limits, timeouts and pauses from now on; what was accepted stays. INVALID_ARGUMENT, and nothing
+  // changes, where one is out of range or is fixed for the scheduler's life: max_batch_size, max_sequence_length,
+  // max_idle_accounts, learn_costs.
+  absl::Status Reconfigure(const SchedulerOptions& options);
+  // Grants these customers their policies and takes those of all others back. Linear in the accounts.
+  void ConfigureCustomers(const std::map<std::string, CustomerPolicy>& policies);
 
   // --- What is ---
   StrategyChoice strategy() const;
@@ -159,8 +172,13 @@ class Scheduler {
 
   Scheduler(const SchedulerOptions& options, SchedulerObserver* observer);
 
-  std::optional<RejectReason> ReasonToReject(const Arrival& arrival, Time now);
+  std::optional<RejectReason> ReasonToReject(const Arrival& arrival, const Customer* customer, Time now) const;
+  bool MakeRoom(const Arrival& arrival, const Customer* customer, Time now, Effects& effects);
+  bool IsFullFor(const Arrival& arrival) const;
+  bool CannotBeMet(const Arrival& arrival, Time now) const;
   Duration EstimatedDrain(std::uint64_t requests) const;
+  Rejection RejectionFor(RejectReason reason, const Customer* customer, Time now) const;
+  std::uint64_t LimitOf(const Customer& customer) const;
   void StartStrategy(const StrategySpecification& specification, Parameters parameters);
   bool SelectRetry();
   Batch Dispatch(const Occasion& occasion, BackendId backend);
@@ -174,11 +192,12 @@ class Scheduler {
   bool AnybodyWaitsFor(const Batch& batch);
   void Release(PendingRequest& request);
 
-  const SchedulerOptions options_;
+  SchedulerOptions options_;
   SchedulerObserver* const observer_;
   PendingSet pending_;
   CustomerAccounts customers_;
   BackendPool backends_;
+  HeaviestCustomer heaviest_;
   ActiveStrategy strategy_;
   std::uint64_t generation_ = 0;
   bool accepting_ = true;
@@ -190,6 +209,7 @@ class Scheduler {
 
   Selection selection_;
   std::vector<std::uint32_t> lengths_;
+  std::vector<Customer*> payers_;  // of the batch that is being sent
   std::vector<double> charges_;
 
   OutcomeCounts outcomes_;

@@ -7,13 +7,14 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// Leaves the choice to whichever other strategy would have served the last minutes best.
+// Leaves the choice to whichever other strategy would have served the recent past best.
 //
 // The strategy itself only passes on what it is told, to the one it follows (`density` at first). Which one to follow
 // is found outside the core, where there is time for it: the arrivals of the last window_seconds are replayed
-// through the simulator under every other strategy, and Scheduler::Follow is called when one is better by min_gain,
-// after min_dwell_seconds at the earliest (portfolio scheduling by simulation: Deng et al., "A Periodic Portfolio
-// Scheduler for Scientific Computing in the Data Center", 2013). The bounds are those of the strategy that it follows.
+// through the simulator under every other strategy, the results are remembered for memory_seconds, and
+// Scheduler::Follow is called when by all of them another one is better by min_gain, after min_dwell_seconds at the
+// earliest (portfolio scheduling by simulation: Deng et al., "A Periodic Portfolio Scheduler for Scientific Computing
+// in the Data Center", 2013). The bounds are those of the strategy that it follows.
 class Adaptive final : public Strategy {
  public:
   explicit Adaptive(const StrategyEnvironment& environment) : environment_(environment) {
@@ -67,6 +68,10 @@ StrategySpecification AdaptiveSpecification() {
            Kind::kChoice,
            {"mean", "p99", "worst_customer_p99", "fairness"}},
           {"window_seconds", "How much of the past is replayed, in seconds.", 120, 5, 3600},
+          {"memory_seconds",
+           "For how long the results of earlier replays count, in seconds: the mean is taken over them, and of gaps "
+           "the largest; 0 judges by the last window alone.",
+           1800, 0, 86'400},
           {"interval_seconds", "How often it is replayed, in seconds.", 15, 1, 3600},
           {"min_dwell_seconds", "The shortest time between two switches, in seconds.", 60, 0, 86'400},
           {"min_gain", "The least gain that is worth a switch, as a share of the objective.", 0.1, 0, 1},

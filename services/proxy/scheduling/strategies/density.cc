@@ -15,7 +15,7 @@ namespace {
 
 struct DensityParameters {
   DensityChoice::Options choice;
-  std::uint32_t window = 8;
+  std::uint32_t window = 5;
   double hold = 0.01;
   double lane_share = 0.05;
   Duration lane_after = std::chrono::seconds(10);
@@ -179,7 +179,7 @@ StrategySpecification DensitySpecification() {
            ParameterSpecification::Kind::kSwitch},
           {"age_exponent", "How the weight of a request grows with its age: 0 is best for the mean, more for the tail.",
            0.5, 0, 4},
-          {"window", "Sequences that are considered of the requests of each size, shortest first.", 8, 1, 4096,
+          {"window", "Sequences that are considered of the requests of each size, shortest first.", 5, 1, 4096,
            ParameterSpecification::Kind::kInteger},
           {"hold", "How long a batch with free seats waits for company, as a fraction of its cost.", 0.01, 0, 1},
           {"lane_share",

@@ -18,6 +18,9 @@ namespace {
 // in the comparison (aging by a linear rate goes back to Kleinrock's delay-dependent priorities, 1964). A request that
 // has waited for max_wait goes first whatever its key. The other seats go to the longest requests that add no cost.
 //
+// The defaults let aging do the work and keep max_wait for what is out of hand: every batch that max_wait takes is for
+// one old long request, and where such requests are many the queue grows by them (docs/STRATEGIES.md has the figures).
+//
 // Worst wait: max_wait and the work that was ahead of it in order of arrival then. Without max_wait, a request of cost
 // c can be overtaken only by those that arrive within c / age_rate of it.
 class SjfAging final : public Strategy {
@@ -74,8 +77,8 @@ StrategySpecification SjfAgingSpecification() {
       "goes "
       "first.",
       {
-          {"age_rate", "Seconds of cost that are forgiven for each second of waiting.", 0.02, 0, 100},
-          {"max_wait_seconds", "The wait after which a request goes first, in seconds; 0 for none.", 30, 0, 86'400},
+          {"age_rate", "Seconds of cost that are forgiven for each second of waiting.", 0.05, 0, 100},
+          {"max_wait_seconds", "The wait after which a request goes first, in seconds; 0 for none.", 60, 0, 86'400},
       },
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
         return std::make_unique<SjfAging>(environment, parameters["age_rate"],

@@ -19,7 +19,7 @@ namespace {
 struct WeightedFairParameters {
   DensityChoice::Options choice;
   Duration window = std::chrono::milliseconds(300);
-  std::uint32_t candidates = 16;
+  std::uint32_t candidates = 8;
   double hold = 0.01;
 };
 
@@ -129,15 +129,12 @@ class WeightedFair final : public Strategy {
   // Collects the shortest requests and the oldest one of each eligible customer; returns whether more sequences of
   // eligible customers wait than the batch has seats.
   bool CollectCandidates(std::uint32_t max_batch_size) {
-    const double limit = customers_.backlogged().begin()->first.first + ToSeconds(parameters_.window);
+    const double limit = customers_.backlogged().LeastCounter() + ToSeconds(parameters_.window);
     const std::size_t most = std::min<std::size_t>(kMostEligible, parameters_.candidates + max_batch_size);
     eligible_.clear();
+    customers_.backlogged().Collect(limit, most, eligible_);
     std::uint64_t sequences = 0;
-    for (const auto& [counter, customer] : customers_.backlogged()) {
-      if (counter.first > limit || eligible_.size() >= most) break;
-      eligible_.push_back(customer);
-      sequences += customer->waiting_sequences;
-    }
+    for (const Customer* const customer : eligible_) sequences += customer->waiting_sequences;
     const bool contended = sequences > max_batch_size;
     const std::size_t of_each = contended ? EachCustomersPart(max_batch_size) : max_batch_size;
     candidates_.clear();
@@ -154,8 +151,8 @@ class WeightedFair final : public Strategy {
     return contended;
   }
   std::size_t EachCustomersPart(std::uint32_t max_batch_size) const {
-    const std::size_t wanted = 2 * std::max(parameters_.candidates, max_batch_size);
-    return std::max<std::size_t>(2, wanted / eligible_.size());
+    const std::size_t wanted = std::size_t{parameters_.candidates} + max_batch_size;
+    return std::max<std::size_t>(1, wanted / eligible_.size());
   }
   void AddCandidate(PendingRequest& request) {
     request.strategy_key = decision_;
@@ -192,7 +189,7 @@ StrategySpecification WeightedFairSpecification() {
           {"split", "Let the sequences of one request travel in different batches.", 1, 0, 1,
            ParameterSpecification::Kind::kSwitch},
           {"age_exponent", "How the weight of a request grows with its age.", 0.5, 0, 4},
-          {"candidates", "Requests that are considered, shortest first, over the eligible customers.", 16, 1, 4096,
+          {"candidates", "Requests that are considered, shortest first, over the eligible customers.", 8, 1, 4096,
            ParameterSpecification::Kind::kInteger},
           {"hold", "How long a batch with free seats waits for company, as a fraction of its cost.", 0.01, 0, 1},
       },
