@@ -26,6 +26,7 @@ enum class Objective : std::uint8_t { kMean, kP99, kWorstCustomerP99, kFairness 
 struct AdvisorOptions {
   Objective objective = Objective::kMean;
   Duration window = std::chrono::seconds(120);
+  Duration memory = std::chrono::seconds(1800);
   Duration interval = std::chrono::seconds(15);
   Duration min_dwell = std::chrono::seconds(60);
   double min_gain = 0.1;
@@ -77,25 +78,44 @@ struct Advice {
   std::map<std::string, double> scores;  // by strategy, in ms (kFairness: seconds); small is good
 };
 
-// Gives advice at intervals; remembers when it last advised a change. Two considerations in a row must name the same
-// better strategy before a change is advised, and a change is not taken back before min_dwell. Not thread safe.
+// Gives advice at intervals. Each time it replays the last window under every strategy, and it judges them by all that
+// it has seen in the last `memory`: by the mean over the windows, each counting by its requests; of the gap, which is a
+// maximum itself, by the largest. For a strategy that looks a little better in a quiet window may be the one that fails
+// in the next flood: following whatever was best in the last two minutes alone made the tail of a changing workload up
+// to four times that of the best single strategy. The largest of the windows' tails, tried for the tails too, is one
+// request's bad luck: it made the worst customer's twice that of the best. (To follow the leader in hindsight: Hannan,
+// "Approximation to Bayes risk in repeated play", 1957.)
+//
+// Two considerations in a row must name the same better strategy before a change is advised, and a change is not taken
+// back before min_dwell. Not thread safe.
 class AdaptiveAdvisor {
  public:
   explicit AdaptiveAdvisor(const AdvisorOptions& options) : options_(options) {}
 
   const AdvisorOptions& options() const { return options_; }
 
-  // Replays the requests under every strategy but `adaptive` itself. Takes some microseconds of CPU a request and
-  // strategy. With fewer than kFewestRequests nothing is changed. Fails only where the setting is wrong.
+  // Replays the requests, those of the last window, under every strategy but `adaptive` itself. Takes some microseconds
+  // of CPU a request and strategy. With fewer than kFewestRequests nothing is changed. Fails only where the setting is
+  // wrong.
   absl::StatusOr<Advice> Consider(const Trace& recent, const ReplaySetting& setting, std::string_view following,
                                   Time now);
 
   static constexpr std::size_t kFewestRequests = 50;
 
  private:
-  absl::StatusOr<std::map<std::string, double>> Score(const Trace& recent, const ReplaySetting& setting) const;
+  using Scores = std::map<std::string, double>;
+  struct Window {
+    Time time{};
+    std::size_t requests = 0;
+    Scores scores;
+  };
+
+  absl::StatusOr<Scores> Score(const Trace& recent, const ReplaySetting& setting) const;
+  // The scores over what is remembered.
+  Scores Judge() const;
 
   const AdvisorOptions options_;
+  std::deque<Window> memory_;  // at least the last one
   Time last_change_ = Time::min();
   std::string better_last_time_;
 };

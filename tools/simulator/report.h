@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/workload/workload.h"
 #include "tools/simulator/result.h"
 #include "tools/simulator/simulation.h"
 
@@ -19,6 +20,7 @@ struct Scenario {
   std::uint32_t max_batch_size = 0;
   std::uint32_t backends = 0;
   std::uint32_t slots = 0;  // of each backend
+  workload::Seeds seeds = {};
 };
 
 // The version of the schema below: raised when a field changes its meaning or goes.

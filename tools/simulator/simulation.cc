@@ -225,7 +225,8 @@ class Simulation {
         will_cancel ? FromSeconds(random_.Exponential(ToSeconds(impatience.mean_patience))) : Duration::zero();
 
     collector_.Offered(number, request.lengths, now_);
-    const auto answer = scheduler_->Offer(arrival, now_);
+    const auto answer = scheduler_->Offer(arrival, now_, effects_);
+    TakeEffects();
     const RequestId* const id = std::get_if<RequestId>(&answer);
     if (id == nullptr) {
       feed_.Ended(request.customer, now_);
@@ -268,6 +269,7 @@ class Simulation {
     for (const scheduling::Finished& finished : effects_.finished) {
       const LiveRequest& request = live_[finished.id.slot];
       collector_.Ended(request.number, request.customer, finished);
+      if (options_.on_ended) options_.on_ended(request.customer, finished);
       feed_.Ended(request.customer, now_);
     }
     for (const BatchId id : effects_.abandoned) {

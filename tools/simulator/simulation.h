@@ -69,6 +69,8 @@ struct SimulationOptions {
   scheduling::SchedulerObserver* observer = nullptr;
   // Called for each batch; may be empty.
   std::function<void(const Decision&)> on_decision;
+  // Called for each request of the customer (an index into the feed's) that ends after it was taken in; may be empty.
+  std::function<void(std::uint32_t customer, const scheduling::Finished&)> on_ended;
   // Called now and then with the number of requests offered so far; false ends the simulation. May be empty.
   std::function<bool(std::uint64_t)> keep_going;
 };

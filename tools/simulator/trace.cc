@@ -1,30 +1,25 @@
 #include "tools/simulator/trace.h"
 
-#include <algorithm>
-#include <cmath>
 #include <fstream>
+#include <memory>
 #include <optional>
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/strings/str_cat.h>
 #include <nlohmann/json.hpp>
 
+#include "common/workload/customer_fields.h"
+
 namespace smartbatch::simulator {
 namespace {
 
 constexpr double kLatestMilliseconds = 9e12;  // within the range of Time
-constexpr std::size_t kLongestCustomerName = 64;
 
 struct Line {
   double timestamp_ms = 0;
   std::string customer;
   std::vector<std::uint32_t> lengths;
 };
-
-bool IsCustomerName(const std::string& name) {
-  const auto allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; };
-  return !name.empty() && name.size() <= kLongestCustomerName && std::all_of(name.begin(), name.end(), allowed);
-}
 
 // What is wrong with the lengths; nothing where they are right.
 std::optional<std::string> ParseLengths(const nlohmann::json& json, const TraceLimits& limits,
@@ -57,7 +52,8 @@ std::optional<std::string> ParseLine(const std::string& text, const TraceLimits&
     return absl::StrCat("'timestamp_ms' is ", timestamp->dump(), "; it must be from 0 to ", kLatestMilliseconds);
   }
   const auto customer = json.find("customer");
-  if (customer == json.end() || !customer->is_string() || !IsCustomerName(customer->get_ref<const std::string&>())) {
+  if (customer == json.end() || !customer->is_string() ||
+      !workload::IsCustomerName(customer->get_ref<const std::string&>())) {
     return "'customer' must be 1 to 64 letters, digits, '.', '_' or '-'";
   }
   line.customer = customer->get<std::string>();
@@ -110,6 +106,34 @@ void WriteTrace(const Trace& trace, std::ostream& out) {
     json["lengths"] = trace.LengthsOf(record);
     out << json.dump() << '\n';
   }
+}
+
+Trace Faster(Trace trace, double speed) {
+  for (Trace::Record& record : trace.records) {
+    record.time = Time(FromSeconds(ToSeconds(record.time.time_since_epoch()) / speed));
+  }
+  return trace;
+}
+
+workload::Workload WorkloadOf(const Trace& trace, const std::string& name, const std::string& description) {
+  std::vector<std::shared_ptr<workload::Recording>> recordings;
+  for (std::size_t i = 0; i < trace.customers.size(); ++i) {
+    recordings.push_back(std::make_shared<workload::Recording>());
+  }
+  for (const Trace::Record& record : trace.records) {
+    workload::Recording& recording = *recordings[record.customer];
+    const std::span<const std::uint32_t> lengths = trace.LengthsOf(record);
+    recording.times.push_back(record.time);
+    recording.counts.push_back(record.count);
+    recording.lengths.insert(recording.lengths.end(), lengths.begin(), lengths.end());
+  }
+  workload::Workload workload{name, description, {}};
+  for (std::size_t i = 0; i < trace.customers.size(); ++i) {
+    workload::RequestModel requests;
+    requests.recording = recordings[i];
+    workload.customers.push_back({trace.customers[i], workload::Recorded{recordings[i], 1}, requests});
+  }
+  return workload;
 }
 
 FedRequest TraceFeed::Take() {

@@ -9,6 +9,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "common/workload/workload.h"
 #include "tools/simulator/arrival_feed.h"
 
 namespace smartbatch::simulator {
@@ -46,6 +47,12 @@ absl::StatusOr<Trace> ReadTrace(std::istream& in, const TraceLimits& limits);
 absl::StatusOr<Trace> ReadTraceFile(const std::string& path, const TraceLimits& limits);
 
 void WriteTrace(const Trace& trace, std::ostream& out);
+
+// The same requests, each moment divided by `speed` (above 0).
+Trace Faster(Trace trace, double speed);
+
+// The trace as a workload: each customer sends its requests at their moments.
+workload::Workload WorkloadOf(const Trace& trace, const std::string& name, const std::string& description);
 
 // Plays a trace, which must outlive it.
 class TraceFeed final : public ArrivalFeed {

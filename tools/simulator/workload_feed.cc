@@ -4,42 +4,19 @@
 #include <variant>
 
 namespace smartbatch::simulator {
-namespace {
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
-
-double MeanRequestsPerSecond(const workload::ArrivalModel& model) {
-  return std::visit(Overloaded{
-                        [](const workload::ClosedLoop&) { return 0.0; },
-                        [](const workload::OnOff& m) {
-                          const double on = ToSeconds(m.mean_on);
-                          const double off = ToSeconds(m.mean_off);
-                          return (m.requests_per_second_on * on + m.requests_per_second_off * off) / (on + off);
-                        },
-                        [](const auto& m) { return m.requests_per_second; },
-                    },
-                    model);
-}
-
-}  // namespace
 
 WorkloadFeed::WorkloadFeed(const workload::Workload& workload, const workload::Seeds& seeds, std::uint64_t requests)
     : requests_(requests) {
   for (std::size_t i = 0; i < workload.customers.size(); ++i) {
     const workload::CustomerModel& model = workload.customers[i];
     names_.push_back(model.name);
-    customers_.push_back({std::nullopt, Duration::zero(), workload::RequestSource(model.requests, seeds.sizes, i)});
+    customers_.push_back({std::nullopt, std::nullopt, workload::RequestSource(model.requests, seeds.sizes, i)});
     Customer& customer = customers_.back();
     Time first{};
     if (const auto* closed = std::get_if<workload::ClosedLoop>(&model.arrivals)) {
-      customer.think_time = closed->think_time;
+      customer.think_times.emplace(*closed, seeds.think_times, i);
     } else {
-      first = customer.arrivals.emplace(model.arrivals, seeds.arrivals, i).Next();
+      first = customer.arrivals.emplace(model, seeds.arrivals, i).Next();
     }
     MakeDue(first, static_cast<std::uint32_t>(i));
   }
@@ -64,7 +41,7 @@ FedRequest WorkloadFeed::Take() {
 }
 
 void WorkloadFeed::Ended(std::uint32_t customer, Time now) {
-  if (!customers_[customer].arrivals) MakeDue(Later(now, customers_[customer].think_time), customer);
+  if (auto& think_times = customers_[customer].think_times) MakeDue(Later(now, think_times->Next()), customer);
 }
 
 double LeastUtilization(const workload::Workload& workload, const workload::NominalCost& cost,
@@ -74,7 +51,7 @@ double LeastUtilization(const workload::Workload& workload, const workload::Nomi
   std::vector<std::uint32_t> lengths;
   for (std::size_t i = 0; i < workload.customers.size(); ++i) {
     const workload::CustomerModel& customer = workload.customers[i];
-    const double rate = MeanRequestsPerSecond(customer.arrivals);
+    const double rate = workload::MeanRequestsPerSecond(customer);
     if (rate <= 0) continue;
     workload::RequestSource source(customer.requests, 20'251'122, i);
     double seconds = 0;

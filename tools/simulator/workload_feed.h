@@ -24,8 +24,8 @@ class WorkloadFeed final : public ArrivalFeed {
 
  private:
   struct Customer {
-    std::optional<workload::ArrivalSource> arrivals;  // nothing in a closed loop
-    Duration think_time{};
+    std::optional<workload::ArrivalSource> arrivals;       // nothing in a closed loop
+    std::optional<workload::ThinkTimeSource> think_times;  // and nothing but there
     workload::RequestSource requests;
   };
   struct Due {

@@ -1,0 +1,245 @@
+#include "tools/simulator/decision_log.h"
+
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+#include <absl/strings/str_cat.h>
+#include <nlohmann/json.hpp>
+
+#include "tools/simulator/trace.h"
+
+namespace smartbatch::simulator::decision_log {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+// --- Writing ---
+
+Json CostJson(const scheduling::CostModel& cost) {
+  return {{"fixed", cost.fixed},
+          {"quadratic", cost.quadratic},
+          {"per_sequence", cost.per_sequence},
+          {"per_character", cost.per_character}};
+}
+
+using Customers = std::map<std::string, scheduling::CustomerPolicy>;
+
+void AddSettings(const scheduling::SchedulerOptions& options, const Customers& policies, Json& json) {
+  Json customers = Json::array();
+  for (const auto& [name, policy] : policies) {
+    customers.push_back({{"customer", name}, {"weight", policy.weight}, {"tier", policy.tier}});
+  }
+  json["customers"] = std::move(customers);
+  json["max_batch_size"] = options.max_batch_size;
+  json["max_attempts"] = options.max_attempts;
+  json["max_idle_accounts"] = options.max_idle_accounts;
+  json["learn_costs"] = options.learn_costs;
+  json["pause_minimum_ms"] = ToMilliseconds(options.backends.pause_minimum);
+  json["pause_maximum_ms"] = ToMilliseconds(options.backends.pause_maximum);
+  json["unavailable_after_ms"] = ToMilliseconds(options.backends.unavailable_after);
+}
+
+Json StartJson(const Start& start) {
+  Json backends = Json::array();
+  for (const LoggedBackend& backend : start.backends) {
+    backends.push_back({{"name", backend.name}, {"slots", backend.slots}, {"cost", CostJson(backend.cost)}});
+  }
+  Json json = {{"event", "start"},
+               {"schema_version", kSchemaVersion},
+               {"strategy", start.strategy.name},
+               {"parameters", start.strategy.parameters},
+               {"backends", std::move(backends)}};
+  AddSettings(start.options, start.customers, json);
+  return json;
+}
+
+Json RequestJson(const RequestAccepted& accepted) {
+  Json json = {{"event", "request"},
+               {"timestamp_ms", ExactMilliseconds(accepted.time)},
+               {"request", accepted.request},
+               {"customer", accepted.customer},
+               {"lengths", accepted.lengths}};
+  if (accepted.deadline != kNever) json["deadline_ms"] = ExactMilliseconds(accepted.deadline);
+  return json;
+}
+
+Json BatchJson(const BatchSent& sent) {
+  Json members = Json::array();
+  for (const auto& [request, sequence] : sent.members) members.push_back({request, sequence});
+  return {{"event", "batch"},        {"time_ms", ExactMilliseconds(sent.time)},
+          {"batch", sent.batch},     {"strategy", sent.strategy},
+          {"backend", sent.backend}, {"members", std::move(members)},
+          {"longest", sent.longest}, {"cost_seconds", sent.cost_seconds},
+          {"reason", sent.reason}};
+}
+
+// --- Reading: exceptions of the library end at ParseLine ---
+
+Time TimeOf(const Json& json, const char* field = "time_ms") {
+  return Time(Duration(std::llround(json.at(field).get<double>() * 1e6)));
+}
+Duration DurationOf(const Json& json, const char* field) { return FromSeconds(json.at(field).get<double>() / 1e3); }
+
+absl::StatusCode StatusCodeOf(const std::string& text) {
+  constexpr int kCodes = 17;
+  for (int code = 0; code < kCodes; ++code) {
+    if (absl::StatusCodeToString(static_cast<absl::StatusCode>(code)) == text) {
+      return static_cast<absl::StatusCode>(code);
+    }
+  }
+  return absl::StatusCode::kUnknown;
+}
+
+scheduling::Outcome OutcomeOf(const std::string& text) {
+  for (int i = 0; i < scheduling::kOutcomes; ++i) {
+    const auto outcome = static_cast<scheduling::Outcome>(i);
+    if (scheduling::Name(outcome) == text) return outcome;
+  }
+  throw std::invalid_argument("there is no outcome '" + text + "'");
+}
+
+scheduling::StrategyChoice ChoiceOf(const Json& json) {
+  return {json.at("strategy"), json.at("parameters").get<std::map<std::string, std::string>>()};
+}
+
+scheduling::SchedulerOptions OptionsOf(const Json& json) {
+  scheduling::SchedulerOptions options;
+  options.max_batch_size = json.at("max_batch_size");
+  options.max_attempts = json.at("max_attempts");
+  options.max_idle_accounts = json.at("max_idle_accounts");
+  options.learn_costs = json.at("learn_costs");
+  options.backends.pause_minimum = DurationOf(json, "pause_minimum_ms");
+  options.backends.pause_maximum = DurationOf(json, "pause_maximum_ms");
+  options.backends.unavailable_after = DurationOf(json, "unavailable_after_ms");
+  return options;
+}
+
+Customers CustomersOf(const Json& json) {
+  Customers customers;
+  for (const Json& customer : json.at("customers")) {
+    customers[customer.at("customer")] = {customer.at("weight"), customer.at("tier")};
+  }
+  return customers;
+}
+
+Start ParseStart(const Json& json) {
+  if (json.at("schema_version") != kSchemaVersion) {
+    throw std::invalid_argument(absl::StrCat("schema_version must be ", kSchemaVersion));
+  }
+  Start start;
+  start.options = OptionsOf(json);
+  start.customers = CustomersOf(json);
+  start.strategy = ChoiceOf(json);
+  for (const Json& backend : json.at("backends")) {
+    const Json& cost = backend.at("cost");
+    start.backends.push_back(
+        {backend.at("name"),
+         backend.at("slots"),
+         {cost.at("fixed"), cost.at("quadratic"), cost.at("per_sequence"), cost.at("per_character")}});
+  }
+  return start;
+}
+
+RequestAccepted ParseRequest(const Json& json) {
+  RequestAccepted accepted{TimeOf(json, "timestamp_ms"), json.at("request"), json.at("customer"), {}, kNever};
+  for (const Json& length : json.at("lengths")) accepted.lengths.push_back(length);
+  if (json.contains("deadline_ms")) accepted.deadline = TimeOf(json, "deadline_ms");
+  return accepted;
+}
+
+BatchSent ParseBatch(const Json& json) {
+  BatchSent sent{TimeOf(json), json.at("batch"),   json.at("strategy"),     json.at("backend"),
+                 {},           json.at("longest"), json.at("cost_seconds"), json.at("reason")};
+  for (const Json& member : json.at("members")) sent.members.emplace_back(member.at(0), member.at(1));
+  return sent;
+}
+
+Event ParseEvent(const Json& json) {
+  const std::string event = json.at("event");
+  if (event == "start") return ParseStart(json);
+  if (event == "request") return ParseRequest(json);
+  if (event == "batch") return ParseBatch(json);
+  if (event == "batch_ended") return BatchEnded{TimeOf(json), json.at("batch"), StatusCodeOf(json.at("status"))};
+  if (event == "ended") return RequestEnded{TimeOf(json), json.at("request"), OutcomeOf(json.at("outcome"))};
+  if (event == "strategy") return StrategySet{ChoiceOf(json)};
+  if (event == "follows") return Follows{json.at("strategy")};
+  if (event == "reconfigured") return Reconfigured{OptionsOf(json), CustomersOf(json)};
+  if (event == "asked") return Asked{TimeOf(json)};
+  if (event == "dropped") return Dropped{json.at("lines")};
+  throw std::invalid_argument("there is no event '" + event + "'");
+}
+
+}  // namespace
+
+BatchSent Sent(const scheduling::Batch& batch, Time origin) {
+  BatchSent sent{Time(batch.dispatched - origin),
+                 batch.id,
+                 std::string(batch.strategy),
+                 batch.backend,
+                 {},
+                 batch.longest,
+                 batch.predicted_seconds,
+                 std::string(scheduling::Name(batch.reason))};
+  for (const scheduling::BatchMember& member : batch.members) {
+    sent.members.emplace_back(member.request.number - 1, member.sequence);
+  }
+  return sent;
+}
+
+std::string Line(const Event& event) {
+  const Json json = std::visit(
+      Overloaded{
+          [](const Start& start) { return StartJson(start); },
+          [](const RequestAccepted& accepted) { return RequestJson(accepted); },
+          [](const BatchSent& sent) { return BatchJson(sent); },
+          [](const BatchEnded& ended) -> Json {
+            return {{"event", "batch_ended"},
+                    {"time_ms", ExactMilliseconds(ended.time)},
+                    {"batch", ended.batch},
+                    {"status", absl::StatusCodeToString(ended.status)}};
+          },
+          [](const RequestEnded& ended) -> Json {
+            return {{"event", "ended"},
+                    {"time_ms", ExactMilliseconds(ended.time)},
+                    {"request", ended.request},
+                    {"outcome", std::string(scheduling::Name(ended.outcome))}};
+          },
+          [](const StrategySet& set) -> Json {
+            return {{"event", "strategy"}, {"strategy", set.strategy.name}, {"parameters", set.strategy.parameters}};
+          },
+          [](const Follows& follows) -> Json {
+            return {{"event", "follows"}, {"strategy", follows.strategy}};
+          },
+          [](const Reconfigured& reconfigured) {
+            Json reload = {{"event", "reconfigured"}};
+            AddSettings(reconfigured.options, reconfigured.customers, reload);
+            return reload;
+          },
+          [](const Asked& asked) -> Json {
+            return {{"event", "asked"}, {"time_ms", ExactMilliseconds(asked.time)}};
+          },
+          [](const Dropped& dropped) -> Json {
+            return {{"event", "dropped"}, {"lines", dropped.lines}};
+          },
+      },
+      event);
+  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+}
+
+absl::StatusOr<Event> ParseLine(const std::string& line) {
+  try {
+    return ParseEvent(Json::parse(line));
+  } catch (const std::exception& error) {
+    return absl::InvalidArgumentError(absl::StrCat("not a line of a decision log: ", error.what()));
+  }
+}
+
+}  // namespace smartbatch::simulator::decision_log
