@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <set>
 
 #include <absl/strings/str_cat.h>
 
@@ -24,7 +25,8 @@ constexpr char kExamples[] = R"(Examples:
       what proto/smartbatch/proxy/v1/config.proto describes; flags and environment win over it
 Every flag can also be set in the environment: --some-flag is SMARTBATCH_SOME_FLAG (lists with commas between);
 PROXY_STRATEGY is the same as SMARTBATCH_STRATEGY.
-SIGTERM or SIGINT: refuse new requests, answer those that are there, then stop; a second one stops at once.)";
+SIGTERM or SIGINT: refuse new requests, answer those that are there, then stop; a second one stops at once.
+SIGHUP: read the file again and take over what has changed.)";
 
 absl::Status Wrong(const std::string& setting, const std::string& value, const std::string& allowed) {
   return absl::InvalidArgumentError(absl::StrCat(setting, " is ", value, "; ", allowed));
@@ -57,13 +59,28 @@ absl::Status ValidateFailures(const scheduling::SchedulerOptions& options) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateObjective(const std::string& setting, double milliseconds) {
+  if (milliseconds > 0 && milliseconds <= 3'600'000) return absl::OkStatus();
+  return Wrong(setting, absl::StrCat(milliseconds), "give milliseconds above 0, at most 3600000");
+}
+
 absl::Status ValidateCustomers(const std::vector<CustomerChoice>& customers) {
+  std::set<std::string> names;
   for (const CustomerChoice& customer : customers) {
     const double weight = customer.policy.weight;
     if (customer.name.empty()) return Wrong("a customer's name", "empty", "give the name that its calls carry");
+    if (!names.insert(customer.name).second) {
+      return Wrong("a customer's name", customer.name + " for the second time", "put what is granted into one entry");
+    }
     if (!std::isfinite(weight) || weight <= 0) {
       return Wrong("the weight of customer " + customer.name, absl::StrCat(weight), "give a number above 0");
     }
+    if (customer.policy.max_queued_requests == 0U) {
+      return Wrong("max_queued_requests of customer " + customer.name, "0", "it must be at least 1");
+    }
+    if (!customer.latency_objective_ms) continue;
+    const std::string setting = "latency_objective_ms of customer " + customer.name;
+    if (auto status = ValidateObjective(setting, *customer.latency_objective_ms); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -93,6 +110,7 @@ absl::Status Config::Validate() const {
   if (auto status = limits.Validate(); !status.ok()) return status;
   if (auto choice = scheduling::CheckChoice(strategy); !choice.ok()) return choice.status();
   if (auto status = ValidateCost(cost); !status.ok()) return status;
+  if (auto status = ValidateObjective("latency-objective-ms", latency_objective_ms); !status.ok()) return status;
   if (auto status = ValidateCustomers(customers); !status.ok()) return status;
   if (threads < 1 || threads > 64) return Wrong("threads", std::to_string(threads), "it must be from 1 to 64");
   if (!(drain_seconds >= 0 && drain_seconds <= 3600)) {
@@ -120,8 +138,14 @@ ConfigFlags::ConfigFlags(CLI::App& app, Config& config)
   AddFailures(app);
   AddCost(app);
   program::AddFlag(app, "threads", config.threads, "Threads that serve calls")->check(CLI::Range(1, 64));
+  program::AddFlag(app, "latency-objective-ms", config.latency_objective_ms,
+                   "Within what time a request should be answered; the file may say it for each customer");
   program::AddFlag(app, "drain-seconds", config.drain_seconds, "Longest wait for what is there when it stops")
       ->check(CLI::Range(0.0, 3600.0));
+  program::AddFlag(app, "decision-log", config.decision_log,
+                   "Write every request (customer and lengths, no text) and every batch to this file, for "
+                   "`loadgen verify`; it grows without bound")
+      ->type_name("FILE");
   program::AddLogFlags(app, config.log);
 }
 
@@ -199,6 +223,22 @@ absl::Status ConfigFlags::Finish() {
     config_.strategy.parameters[text.substr(0, equals)] = text.substr(equals + 1);
   }
   return config_.Validate();
+}
+
+absl::StatusOr<Config> ReadConfig(int argc, char** argv) {
+  Config config;
+  if (const std::string file = ConfigFileOf(argc, argv); !file.empty()) {
+    if (auto status = ReadConfigFile(file, config); !status.ok()) return status;
+  }
+  CLI::App app;
+  ConfigFlags flags(app, config);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return absl::InvalidArgumentError(error.what());
+  }
+  if (auto status = flags.Finish(); !status.ok()) return status;
+  return config;
 }
 
 std::string ConfigFileOf(int argc, char** argv) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <CLI/CLI.hpp>
 
 #include "common/program/logging.h"
@@ -23,6 +25,8 @@ struct BackendChoice {
 struct CustomerChoice {
   std::string name;
   scheduling::CustomerPolicy policy;
+  // Where there is none that of the whole configuration holds.
+  std::optional<double> latency_objective_ms = {};
 };
 
 struct Config {
@@ -34,8 +38,11 @@ struct Config {
   scheduling::SchedulerOptions limits;
   scheduling::CostModel cost;
   std::vector<CustomerChoice> customers;
+  double latency_objective_ms = 1000;
   int threads = 1;
   double drain_seconds = 10;
+  // Where to write what the scheduler was told and what it chose; empty for nowhere.
+  std::string decision_log;
   program::LogOptions log;
 
   // INVALID_ARGUMENT names the setting, its value and what is allowed.
@@ -71,6 +78,10 @@ class ConfigFlags {
   CLI::Option* classifiers_option_ = nullptr;
   CLI::Option* slots_option_ = nullptr;
 };
+
+// What a program started with these arguments would run with now: flags, environment and the file, checked.
+// INVALID_ARGUMENT as above.
+absl::StatusOr<Config> ReadConfig(int argc, char** argv);
 
 // The file that --config or SMARTBATCH_CONFIG names; empty where there is none. The file is read before the flags are.
 std::string ConfigFileOf(int argc, char** argv);

@@ -90,10 +90,13 @@ void Apply(const v1::ProxyConfig& file, Config& config) {
   Apply(file.failures(), config.limits);
   Apply(file.cost(), config.cost);
   for (const v1::CustomerConfig& customer : file.customers()) {
-    const scheduling::CustomerPolicy policy{.weight = customer.has_weight() ? customer.weight() : 1,
-                                            .tier = customer.tier()};
-    config.customers.push_back({customer.name(), policy});
+    CustomerChoice choice{customer.name(), {.weight = customer.has_weight() ? customer.weight() : 1}};
+    choice.policy.tier = customer.tier();
+    if (customer.has_max_queued_requests()) choice.policy.max_queued_requests = customer.max_queued_requests();
+    if (customer.has_latency_objective_ms()) choice.latency_objective_ms = customer.latency_objective_ms();
+    config.customers.push_back(std::move(choice));
   }
+  Take(file.has_latency_objective_ms(), file.latency_objective_ms(), config.latency_objective_ms);
 }
 
 }  // namespace

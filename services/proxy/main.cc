@@ -3,6 +3,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -18,9 +19,12 @@
 #include "services/metrics_endpoint/metrics_endpoint.h"
 #include "services/proxy/adaptive/adaptive_controller.h"
 #include "services/proxy/config.h"
+#include "services/proxy/decision_log/decision_log.h"
 #include "services/proxy/metrics/proxy_metrics.h"
+#include "services/proxy/reloader.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/runtime/recent_decisions.h"
 #include "services/proxy/transport/admin_server.h"
 #include "services/proxy/transport/classifier_client.h"
 #include "services/proxy/transport/proxy_server.h"
@@ -39,12 +43,26 @@ int Fail(const absl::Status& status, int exit_code) {
   return exit_code;
 }
 
+metrics::Objectives ObjectivesOf(const Config& config) {
+  metrics::Objectives objectives{.configured = {}, .others = FromSeconds(config.latency_objective_ms / 1000)};
+  for (const CustomerChoice& customer : config.customers) {
+    const double objective_ms = customer.latency_objective_ms.value_or(config.latency_objective_ms);
+    objectives.configured[customer.name] = FromSeconds(objective_ms / 1000);
+  }
+  return objectives;
+}
+
+std::map<std::string, scheduling::CustomerPolicy> PoliciesOf(const Config& config) {
+  std::map<std::string, scheduling::CustomerPolicy> policies;
+  for (const CustomerChoice& customer : config.customers) policies[customer.name] = customer.policy;
+  return policies;
+}
+
 std::shared_ptr<metrics::ProxyMetrics> MakeMetrics(const Config& config) {
   metrics::MetricsOptions options{.version = SMARTBATCH_VERSION,
                                   .max_batch_size = config.limits.max_batch_size,
                                   .cost = config.cost,
-                                  .configured_customers = {}};
-  for (const CustomerChoice& customer : config.customers) options.configured_customers.push_back(customer.name);
+                                  .objectives = ObjectivesOf(config)};
   auto made = std::make_shared<metrics::ProxyMetrics>(options);
   for (const BackendChoice& backend : config.backends) made->AddBackend(backend.address);
   return made;
@@ -58,7 +76,8 @@ void Drain(runtime::Dispatcher& dispatcher, const program::SignalWaiter& signals
   bool asked_again = false;
   while (!idle && !asked_again && steady_clock::now() < deadline) {
     idle = dispatcher.WaitUntilIdle(milliseconds(20));
-    asked_again = signals.WaitFor(milliseconds::zero()).has_value();
+    const auto signal = signals.WaitFor(milliseconds::zero());
+    asked_again = signal && *signal != SIGHUP;
   }
   if (!idle) {
     spdlog::warn("{} requests that wait are ended: {}", dispatcher.Look(0).queued_requests,
@@ -67,6 +86,41 @@ void Drain(runtime::Dispatcher& dispatcher, const program::SignalWaiter& signals
   do {
     dispatcher.Close();
   } while (!dispatcher.WaitUntilIdle(milliseconds(100)));
+}
+
+runtime::Reconfiguration ReconfigurationOf(const Config& before, const Config& after) {
+  runtime::Reconfiguration next{.options = after.limits, .customers = PoliciesOf(after), .strategy = {}};
+  // An operator may have chosen another strategy meanwhile: it goes only where the file has changed its mind.
+  const bool same =
+      before.strategy.name == after.strategy.name && before.strategy.parameters == after.strategy.parameters;
+  if (!same) next.strategy = after.strategy;
+  return next;
+}
+
+// What the operators' service calls.
+std::function<absl::StatusOr<std::vector<transport::SettingChange>>(bool)> ReloadThrough(Reloader& reloader) {
+  return [&reloader](bool validate_only) -> absl::StatusOr<std::vector<transport::SettingChange>> {
+    auto changes = reloader.Reload(validate_only);
+    if (!changes.ok()) return changes.status();
+    std::vector<transport::SettingChange> told;
+    for (FieldChange& change : *changes) {
+      told.push_back({std::move(change.field), std::move(change.before), std::move(change.after)});
+    }
+    return told;
+  };
+}
+
+// Waits for a signal to stop, and reloads the configuration at every SIGHUP until then.
+int WaitForStop(const program::SignalWaiter& signals, Reloader& reloader, bool has_file) {
+  while (true) {
+    const int signal = signals.Wait();
+    if (signal != SIGHUP) return signal;
+    if (has_file) {
+      [[maybe_unused]] const auto changes = reloader.Reload();  // it logs what has come of it
+    } else {
+      spdlog::warn("SIGHUP: there is no configuration file to read again; start with --config FILE");
+    }
+  }
 }
 
 // Ends the program where stopping it takes far longer than it may.
@@ -83,16 +137,39 @@ std::jthread StartWatchdog(double drain_seconds) {
   });
 }
 
-int Run(const Config& config, const program::SignalWaiter& signals) {
+// None where the configuration names no file.
+absl::StatusOr<std::unique_ptr<decision_log::DecisionLog>> OpenDecisionLog(
+    const Config& config, const std::map<std::string, scheduling::CustomerPolicy>& policies,
+    const runtime::Clock& clock) {
+  if (config.decision_log.empty()) return nullptr;
+  simulator::decision_log::Start start{config.limits, config.strategy, {}, policies};
+  for (const BackendChoice& backend : config.backends) {
+    start.backends.push_back({backend.address, backend.slots, config.cost});
+  }
+  return decision_log::DecisionLog::Open(config.decision_log, start, clock.Now());
+}
+
+int Run(const Config& config, int argc, char** argv, const program::SignalWaiter& signals) {
   const auto metrics = MakeMetrics(config);
   const runtime::SteadyClock clock;
-  std::map<std::string, scheduling::CustomerPolicy> policies;
-  for (const CustomerChoice& customer : config.customers) policies[customer.name] = customer.policy;
+  const auto policies = PoliciesOf(config);
+  runtime::RecentDecisions decisions;
+  for (const BackendChoice& backend : config.backends) decisions.AddBackend(backend.address);
   adaptive::AdaptiveController adaptive(config.limits, policies, clock);
-  scheduling::ObserverList observers({metrics.get(), &adaptive});
+  std::vector<scheduling::SchedulerObserver*> scheduler_observers = {metrics.get(), &adaptive, &decisions};
+  std::vector<runtime::DecisionObserver*> decision_observers = {metrics.get()};
+  auto decision_log = OpenDecisionLog(config, policies, clock);
+  if (!decision_log.ok()) return Fail(decision_log.status(), program::kExitUsage);
+  if (*decision_log != nullptr) {
+    scheduler_observers.push_back(decision_log->get());
+    decision_observers.push_back(decision_log->get());
+    metrics->WatchDecisionLog([log = decision_log->get()] { return log->dropped(); });
+  }
+  scheduling::ObserverList observers(std::move(scheduler_observers));
+  runtime::DecisionObserverList decision_list(std::move(decision_observers));
   auto scheduler = scheduling::Scheduler::Create(config.limits, config.strategy, &observers);
   if (!scheduler.ok()) return Fail(scheduler.status(), program::kExitUsage);
-  runtime::Dispatcher dispatcher(*std::move(scheduler), clock, metrics.get());
+  runtime::Dispatcher dispatcher(*std::move(scheduler), clock, &decision_list);
   for (const auto& [name, policy] : policies) dispatcher.ConfigureCustomer(name, policy);
 
   transport::ProxyServer server(config.listen, config.limits);
@@ -105,7 +182,19 @@ int Run(const Config& config, const program::SignalWaiter& signals) {
   metrics->WatchState([&dispatcher](const std::vector<std::string>& names) { return dispatcher.Look(names); });
   const auto endpoint = metrics::MetricsEndpoint::Start(config.metrics_listen, metrics);
   if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
-  const auto admin = transport::AdminServer::Start(config.admin_listen, dispatcher);
+  const auto bring_in = [&](const Config& before, const Config& after) {
+    if (auto status = dispatcher.Reconfigure(ReconfigurationOf(before, after)); !status.ok()) return status;
+    adaptive.Reconfigure(after.limits, PoliciesOf(after));
+    metrics->SetObjectives(ObjectivesOf(after));
+    return absl::OkStatus();
+  };
+  Reloader reloader(
+      config, [argc, argv] { return ReadConfig(argc, argv); }, bring_in,
+      [&metrics](bool successful) { metrics->ReloadEnded(successful); });
+  const bool has_file = !ConfigFileOf(argc, argv).empty();
+  transport::AdminTargets targets{dispatcher, clock, decisions, {}};
+  if (has_file) targets.reload = ReloadThrough(reloader);
+  const auto admin = transport::AdminServer::Start(config.admin_listen, std::move(targets));
   if (!admin.ok()) return Fail(admin.status(), program::kExitError);
   if (auto status = server.Start(dispatcher, clock, *metrics, config.threads); !status.ok()) {
     return Fail(status, program::kExitError);
@@ -119,12 +208,14 @@ int Run(const Config& config, const program::SignalWaiter& signals) {
   std::cout << kProgram << " ready listen=" << server.address() << " admin=" << (*admin)->address()
             << " metrics=" << endpoint->address() << std::endl;
 
-  const int signal = signals.Wait();
-  spdlog::info("signal {}: draining for at most {} s", signal, config.drain_seconds);
-  const std::jthread watchdog = StartWatchdog(config.drain_seconds);
+  const int signal = WaitForStop(signals, reloader, has_file);
+  const double drain_seconds = reloader.current().drain_seconds;
+  spdlog::info("signal {}: draining for at most {} s", signal, drain_seconds);
+  const std::jthread watchdog = StartWatchdog(drain_seconds);
   server.StopServing();
-  Drain(dispatcher, signals, config.drain_seconds);
+  Drain(dispatcher, signals, drain_seconds);
   server.WaitForAnswers();
+  if (*decision_log != nullptr) (*decision_log)->Close();
   spdlog::info("stopped");
   // Shutdown would answer CANCELLED to the calls that come meanwhile, as if their callers had asked for it. Where the
   // process ends with its connections open, the system cuts them, and that reads UNAVAILABLE, as it should.
@@ -133,7 +224,7 @@ int Run(const Config& config, const program::SignalWaiter& signals) {
 }
 
 int Main(int argc, char** argv) {
-  const program::SignalWaiter signals({SIGTERM, SIGINT});
+  const program::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});
   rpc::TakeOverLibraryLogs();
   Config config;
   if (const std::string file = ConfigFileOf(argc, argv); !file.empty()) {
@@ -146,7 +237,7 @@ int Main(int argc, char** argv) {
   if (program::ParseOrExit(app, argc, argv, exit_code)) return exit_code;
   if (const auto status = flags.Finish(); !status.ok()) return Fail(status, program::kExitUsage);
   program::StartLogging(kProgram, config.log);
-  return Run(config, signals);
+  return Run(config, argc, argv, signals);
 }
 
 }  // namespace

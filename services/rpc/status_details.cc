@@ -141,15 +141,14 @@ std::string Describe(const grpc::Status& status) {
   return line;
 }
 
-std::string CodeName(grpc::StatusCode code) {
+std::string CodeName(int code) {
   static constexpr std::array<const char*, 17> kNames = {
       "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
       "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
       "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
       "DATA_LOSS", "UNAUTHENTICATED"};
-  const int number = static_cast<int>(code);
-  if (number < 0 || number >= static_cast<int>(kNames.size())) return "CODE_" + std::to_string(number);
-  return kNames[static_cast<std::size_t>(number)];
+  if (code < 0 || code >= static_cast<int>(kNames.size())) return "CODE_" + std::to_string(code);
+  return kNames[static_cast<std::size_t>(code)];
 }
 
 }  // namespace smartbatch::rpc

@@ -48,6 +48,6 @@ std::optional<Duration> RetryAfter(const grpc::Status& status);
 std::string Describe(const grpc::Status& status);
 
 // The name as in the gRPC specification, such as `INVALID_ARGUMENT`; `CODE_<number>` for one that it does not list.
-std::string CodeName(grpc::StatusCode code);
+std::string CodeName(int code);
 
 }  // namespace smartbatch::rpc

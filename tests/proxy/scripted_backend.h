@@ -1,12 +1,17 @@
 // A backend that answers when and as a test says.
 #pragma once
 
+#include <chrono>
+#include <cstdlib>
 #include <deque>
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "common/mutex.h"
 #include "services/proxy/runtime/backend.h"
@@ -20,13 +25,13 @@ class ScriptedBackend final : public runtime::Backend {
     scheduling::BatchId id = 0;
     std::vector<std::string> texts;
     Duration timeout{};
+    std::vector<runtime::CallContext> contexts;
     runtime::BatchReply reply;
   };
 
-  void Send(scheduling::BatchId id, const std::vector<runtime::Text>& texts, Duration timeout,
-            runtime::BatchReply reply) override {
-    Sent sent{id, {}, timeout, std::move(reply)};
-    for (const runtime::Text& text : texts) sent.texts.push_back(*text);
+  void Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) override {
+    Sent sent{batch.id, {}, batch.timeout, batch.contexts, std::move(reply)};
+    for (const runtime::Text& text : batch.texts) sent.texts.push_back(*text);
     const MutexLock lock(mutex_);
     ++batches_;
     sent_.push_back(std::move(sent));
@@ -46,6 +51,16 @@ class ScriptedBackend final : public runtime::Backend {
     return sent;
   }
 
+  // The oldest batch, waited for: another thread may be about to send it.
+  Sent TakeNext() {
+    for (int i = 0; i < 20'000; ++i) {
+      if (std::optional<Sent> sent = Take()) return std::move(*sent);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ADD_FAILURE() << "no batch was sent within 20 s";
+    std::abort();
+  }
+
   // The texts of every batch that waits to be taken.
   std::vector<std::vector<std::string>> Waiting() {
     const MutexLock lock(mutex_);
@@ -55,13 +70,13 @@ class ScriptedBackend final : public runtime::Backend {
   }
 
   // Answers the oldest batch: the label of a text is the text itself.
-  void AnswerNext() { Answer(std::move(*Take())); }
+  void AnswerNext() { Answer(TakeNext()); }
   static void Answer(Sent sent) {
     runtime::BatchResults results;
     for (std::string& text : sent.texts) results.push_back({std::move(text), 1.0});
     std::move(sent.reply).Fulfil(std::move(results));
   }
-  void FailNext(absl::Status status) { std::move(Take()->reply).Fulfil(std::move(status)); }
+  void FailNext(absl::Status status) { std::move(TakeNext().reply).Fulfil(std::move(status)); }
 
   bool WasCancelled(scheduling::BatchId id) {
     const MutexLock lock(mutex_);

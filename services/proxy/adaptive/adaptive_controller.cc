@@ -29,7 +29,14 @@ void Rest(Duration duration, const std::stop_token& stop) {
 AdaptiveController::AdaptiveController(const scheduling::SchedulerOptions& options,
                                        std::map<std::string, scheduling::CustomerPolicy> customers,
                                        const runtime::Clock& clock)
-    : options_(options), customers_(std::move(customers)), clock_(clock) {}
+    : clock_(clock), options_(options), customers_(std::move(customers)) {}
+
+void AdaptiveController::Reconfigure(const scheduling::SchedulerOptions& options,
+                                     std::map<std::string, scheduling::CustomerPolicy> customers) {
+  const MutexLock lock(mutex_);
+  options_ = options;
+  customers_ = std::move(customers);
+}
 
 void AdaptiveController::Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) {
   absl::InlinedVector<std::uint32_t, 5> lengths;
@@ -40,8 +47,12 @@ void AdaptiveController::Accepted(const scheduling::Customer& customer, const sc
 
 simulator::ReplaySetting AdaptiveController::SettingOf(const runtime::State& state) const {
   simulator::ReplaySetting setting;
-  setting.scheduler = simulator::WithoutQueueLimits(options_);
-  setting.customers = customers_;
+  {
+    const MutexLock lock(mutex_);
+    setting.scheduler = simulator::WithoutQueueLimits(options_);
+    setting.customers = customers_;
+  }
+  for (auto& [name, policy] : setting.customers) policy.max_queued_requests.reset();
   for (const runtime::BackendState& backend : state.backends) {
     setting.backends.push_back(simulator::BelievedBackend(backend.name, backend.slots, backend.cost));
   }

@@ -24,6 +24,10 @@ class AdaptiveController final : public scheduling::SchedulerObserver {
   AdaptiveController(const scheduling::SchedulerOptions& options,
                      std::map<std::string, scheduling::CustomerPolicy> customers, const runtime::Clock& clock);
 
+  // From now on the past is replayed under these. Thread safe.
+  void Reconfigure(const scheduling::SchedulerOptions& options,
+                   std::map<std::string, scheduling::CustomerPolicy> customers);
+
   void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
 
   // The work of a thread of its own, until it is asked to stop.
@@ -35,11 +39,11 @@ class AdaptiveController final : public scheduling::SchedulerObserver {
   simulator::ReplaySetting SettingOf(const runtime::State& state) const;
   void Advise(runtime::Dispatcher& dispatcher, const runtime::State& state, simulator::AdaptiveAdvisor& advisor);
 
-  const scheduling::SchedulerOptions options_;
-  const std::map<std::string, scheduling::CustomerPolicy> customers_;
   const runtime::Clock& clock_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  scheduling::SchedulerOptions options_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::map<std::string, scheduling::CustomerPolicy> customers_ SMARTBATCH_GUARDED_BY(mutex_);
   simulator::RecentArrivals recent_ SMARTBATCH_GUARDED_BY(mutex_){kMostRecentArrivals};
 };
 

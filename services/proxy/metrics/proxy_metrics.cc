@@ -1,6 +1,7 @@
 #include "services/proxy/metrics/proxy_metrics.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace smartbatch::metrics {
@@ -19,6 +20,7 @@ absl::StatusCode CodeOf(RejectReason reason) {
     case RejectReason::kShuttingDown:
       return absl::StatusCode::kUnavailable;
     case RejectReason::kDeadlinePassed:
+    case RejectReason::kDeadlineTooSoon:
       return absl::StatusCode::kDeadlineExceeded;
   }
   return absl::StatusCode::kUnknown;
@@ -36,25 +38,61 @@ absl::StatusCode CodeOf(const scheduling::Finished& finished) {
       return absl::StatusCode::kCancelled;
     case Outcome::kBackendFailed:
       return finished.backend_status.code();
+    case Outcome::kShed:
+      return absl::StatusCode::kResourceExhausted;
     case Outcome::kShutDown:
       return absl::StatusCode::kUnavailable;
   }
   return absl::StatusCode::kUnknown;
 }
 
+std::vector<double> SecondsOf(const Objectives& objectives) {
+  std::vector<double> seconds = {ToSeconds(objectives.others)};
+  for (const auto& [name, objective] : objectives.configured) seconds.push_back(ToSeconds(objective));
+  return seconds;
+}
+
 }  // namespace
 
 ProxyMetrics::ProxyMetrics(const MetricsOptions& options)
     : options_(options),
-      families_(registry_),
+      objectives_(options.objectives),
+      families_(registry_, SecondsOf(options.objectives)),
       calls_(registry_, "smartbatch.proxy.v1.ProxyService", "ProxyClassify"),
-      overflowed_(families_.customers_overflowed.Add({})) {
+      overflowed_(families_.customers_overflowed.Add({})),
+      reload_successful_(families_.config_last_reload_successful.Add({})) {
   families_.build_info.Add({{"version", options.version}}).Set(1);
-  for (const std::string& name : options.configured_customers) AddCustomer(name);
+  reload_successful_.Set(1);
+  for (const auto& [name, objective] : objectives_.configured) AddCustomer(name);
 }
 
 void ProxyMetrics::AddBackend(const std::string& name) {
   backends_.push_back({name, families_.backend_busy.Add({{"backend", name}})});
+}
+
+// --- Objectives ---
+
+Duration ProxyMetrics::ObjectiveOf(const std::string& customer) const {
+  const auto found = objectives_.configured.find(customer);
+  return found == objectives_.configured.end() ? objectives_.others : found->second;
+}
+
+void ProxyMetrics::SetObjectives(Objectives objectives) {
+  const MutexLock lock(new_objectives_mutex_);
+  new_objectives_ = std::move(objectives);
+  has_new_objectives_ = true;
+}
+
+void ProxyMetrics::TakeNewObjectives() {
+  {
+    const MutexLock lock(new_objectives_mutex_);
+    objectives_ = new_objectives_;
+    has_new_objectives_ = false;
+  }
+  for (const auto& [name, series] : customers_) series->SetObjective(ObjectiveOf(name));
+  for (const auto& [name, objective] : objectives_.configured) {
+    if (!customers_.contains(name)) AddCustomer(name);
+  }
 }
 
 // --- Where an event is counted ---
@@ -62,6 +100,7 @@ void ProxyMetrics::AddBackend(const std::string& name) {
 CustomerSeries& ProxyMetrics::AddCustomer(const std::string& name) {
   auto& series = customers_[name];
   series = std::make_unique<CustomerSeries>(families_, name);
+  series->SetObjective(ObjectiveOf(name));
   for (std::size_t i = 0; i < strategies_.size(); ++i) series->with_strategy(i, strategies_[i]->strategy());
   const MutexLock lock(names_mutex_);
   names_.push_back(name);
@@ -69,9 +108,10 @@ CustomerSeries& ProxyMetrics::AddCustomer(const std::string& name) {
 }
 
 CustomerSeries& ProxyMetrics::Of(std::string_view customer) {
+  if (has_new_objectives_.load(std::memory_order_relaxed)) TakeNewObjectives();
   const auto found = customers_.find(absl::string_view(customer.data(), customer.size()));
   if (found != customers_.end()) return *found->second;
-  if (customers_.size() < options_.configured_customers.size() + options_.max_other_customers) {
+  if (customers_.size() < objectives_.configured.size() + options_.max_other_customers) {
     return AddCustomer(std::string(customer));
   }
   if (others_ == nullptr) {
@@ -106,7 +146,9 @@ void ProxyMetrics::Rejected(std::string_view customer, std::string_view strategy
   if (&series == others_) overflowed_.Increment();
   series.offered().Increment();
   series.rejected(reason).Increment();
-  series.with_strategy(IndexOf(strategy), strategy).requests(CodeOf(reason)).Increment();
+  CustomerStrategySeries& with_strategy = series.with_strategy(IndexOf(strategy), strategy);
+  with_strategy.requests(CodeOf(reason)).Increment();
+  with_strategy.slo(false).Increment();
 }
 
 void ProxyMetrics::Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest&) {
@@ -116,9 +158,18 @@ void ProxyMetrics::Accepted(const scheduling::Customer& customer, const scheduli
 }
 
 void ProxyMetrics::Ended(const scheduling::Finished& finished) {
-  CustomerStrategySeries& series = Of(finished.customer, finished.strategy);
+  CustomerSeries& customer = Of(finished.customer);
+  CustomerStrategySeries& series = customer.with_strategy(IndexOf(finished.strategy), finished.strategy);
   series.requests(CodeOf(finished)).Increment();
-  if (finished.outcome != Outcome::kAnswered) return;
+  const bool in_time = finished.finish - finished.arrival <= customer.objective();
+  const bool answered = finished.outcome == Outcome::kAnswered;
+  // Who leaves in time may have had any reason; who leaves later has waited too long.
+  if (finished.outcome != Outcome::kCancelled || !in_time) series.slo(answered && in_time).Increment();
+  if (finished.outcome == Outcome::kShed) customer.shed().Increment();
+  if (!answered) return;
+  series.batches().Increment(static_cast<double>(finished.batch_sizes.size()));
+  series.batch_sequences().Increment(
+      static_cast<double>(std::accumulate(finished.batch_sizes.begin(), finished.batch_sizes.end(), std::uint64_t{0})));
   observations_.Observe(series.request_duration(), ToSeconds(finished.finish - finished.arrival));
   const Time dispatched = finished.last_dispatch.value_or(finished.finish);
   observations_.Observe(series.queue_duration(), ToSeconds(dispatched - finished.arrival));
@@ -187,6 +238,10 @@ std::vector<prometheus::MetricFamily> ProxyMetrics::Collect() const {
 }
 
 void ProxyMetrics::SetGauges() const {
+  if (decision_log_dropped_) {
+    prometheus::Counter& dropped = families_.decision_log_dropped.Add({});
+    dropped.Increment(static_cast<double>(decision_log_dropped_()) - dropped.Value());
+  }
   if (!state_source_) return;
   std::vector<std::string> names;
   {
@@ -196,6 +251,7 @@ void ProxyMetrics::SetGauges() const {
   const runtime::State state = state_source_(names);
   SetQueueGauges(state);
   families_.fairness_gap.Add({}).Set(state.fairness_gap_seconds);
+  families_.queue_limit_requests.Add({}).Set(static_cast<double>(state.max_queued_requests));
   for (const runtime::BackendState& backend : state.backends) {
     const prometheus::Labels labels = {{"backend", backend.name}};
     families_.backend_inflight_batches.Add(labels).Set(backend.batches_in_flight);

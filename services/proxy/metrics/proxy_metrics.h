@@ -1,8 +1,11 @@
 // What the proxy tells Prometheus.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +16,7 @@
 #include <prometheus/registry.h>
 
 #include "common/mutex.h"
+#include "common/time.h"
 #include "services/proxy/metrics/call_series.h"
 #include "services/proxy/metrics/observation_buffer.h"
 #include "services/proxy/metrics/series.h"
@@ -25,13 +29,20 @@ namespace smartbatch::metrics {
 // The label of every customer that has no series of its own.
 inline constexpr char kOtherCustomers[] = "other";
 
+// Within which time the requests of customers should be answered.
+struct Objectives {
+  // Of each configured customer.
+  std::map<std::string, Duration> configured;
+  Duration others = std::chrono::seconds(1);
+};
+
 struct MetricsOptions {
   std::string version;
   std::uint32_t max_batch_size = 5;
   // What a batch is believed to cost; only the ratios count here.
   scheduling::CostModel cost;
-  // These have series from the start.
-  std::vector<std::string> configured_customers;
+  // The configured customers have series from the start.
+  Objectives objectives;
   // So many others get series of their own, in the order in which they come.
   std::size_t max_other_customers = 100;
 };
@@ -39,8 +50,8 @@ struct MetricsOptions {
 // Counts what the scheduler does, and looks at its state when it is scraped.
 //
 // What it is told of requests, batches, strategies and decisions comes from one thread at a time (the dispatcher's lock
-// sees to that), what it is told of calls from any; none of it waits for a scrape but the first request of a customer
-// and the first use of a strategy, when series are made. Collect is thread safe.
+// sees to that), what it is told of calls and of the configuration from any; none of it waits for a scrape but the
+// first request of a customer and the first use of a strategy, when series are made. Collect is thread safe.
 class ProxyMetrics final : public prometheus::Collectable,
                            public scheduling::SchedulerObserver,
                            public runtime::DecisionObserver,
@@ -55,6 +66,12 @@ class ProxyMetrics final : public prometheus::Collectable,
   void AddBackend(const std::string& name);
   // Where the gauges come from; until then they are left out. Call it before the first scrape.
   void WatchState(StateSource source) { state_source_ = std::move(source); }
+  // Where the number of lines that the decision log lost comes from. Call it before the first scrape.
+  void WatchDecisionLog(std::function<std::uint64_t()> dropped) { decision_log_dropped_ = std::move(dropped); }
+
+  // The configuration was reloaded: what ends from now on is held against these. The bounds of the histograms stay.
+  void SetObjectives(Objectives objectives);
+  void ReloadEnded(bool successful) { reload_successful_.Set(successful ? 1 : 0); }
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
@@ -76,6 +93,8 @@ class ProxyMetrics final : public prometheus::Collectable,
   };
 
   CustomerSeries& Of(std::string_view customer);
+  void TakeNewObjectives();
+  Duration ObjectiveOf(const std::string& customer) const;
   // The place of the strategy in strategies_; it is added where it is new.
   std::size_t IndexOf(std::string_view strategy);
   CustomerStrategySeries& Of(std::string_view customer, std::string_view strategy);
@@ -86,17 +105,25 @@ class ProxyMetrics final : public prometheus::Collectable,
   void SetQueueGauges(const runtime::State& state) const;
 
   const MetricsOptions options_;
+  Objectives objectives_;
   prometheus::Registry registry_;
   mutable Families families_;
   CallSeries calls_;
   mutable ObservationBuffer observations_;
   StateSource state_source_;
+  std::function<std::uint64_t()> decision_log_dropped_;
 
   absl::flat_hash_map<std::string, std::unique_ptr<CustomerSeries>> customers_;
   CustomerSeries* others_ = nullptr;
   prometheus::Counter& overflowed_;
+  prometheus::Gauge& reload_successful_;
   std::vector<std::unique_ptr<StrategySeries>> strategies_;
   std::vector<BackendSeries> backends_;
+
+  // What SetObjectives has brought and nobody has taken yet; the flag spares every request the lock.
+  std::atomic<bool> has_new_objectives_ = false;
+  Mutex new_objectives_mutex_;
+  Objectives new_objectives_ SMARTBATCH_GUARDED_BY(new_objectives_mutex_);
 
   // The names in customers_, for the scrape.
   mutable Mutex names_mutex_;

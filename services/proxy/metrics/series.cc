@@ -10,11 +10,13 @@ using prometheus::BuildCounter;
 using prometheus::BuildGauge;
 using prometheus::BuildHistogram;
 
-const Buckets& LatencyBuckets() {
-  static const Buckets buckets = {0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.008,
-                                  0.012,  0.016,   0.025, 0.035,  0.05,  0.075, 0.1,   0.15,  0.2,
-                                  0.3,    0.4,     0.5,   0.6,    0.8,   1.2,   1.6,   2.5,   3.5,
-                                  5,      7.5,     10,    15,     20,    30,    60};
+Buckets LatencyBuckets(const std::vector<double>& objectives) {
+  Buckets buckets = {0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.008, 0.012, 0.016, 0.025,
+                     0.035,  0.05,    0.075, 0.1,    0.15,  0.2,   0.3,   0.4,   0.5,   0.6,   0.8,   1.2,
+                     1.6,    2.5,     3.5,   5,      7.5,   10,    15,    20,    30,    60};
+  buckets.insert(buckets.end(), objectives.begin(), objectives.end());
+  std::sort(buckets.begin(), buckets.end());
+  buckets.erase(std::unique(buckets.begin(), buckets.end()), buckets.end());
   return buckets;
 }
 
@@ -54,16 +56,29 @@ std::string NameOf(absl::StatusCode code) { return absl::StatusCodeToString(code
 
 }  // namespace
 
-Families::Families(prometheus::Registry& registry)
-    : requests_offered(Counters(registry, "smartbatch_requests_offered_total",
+Families::Families(prometheus::Registry& registry, const std::vector<double>& objectives)
+    : latency_buckets(LatencyBuckets(objectives)),
+      requests_offered(Counters(registry, "smartbatch_requests_offered_total",
                                 "Requests that were well formed and were offered to the scheduler.")),
       requests(Counters(registry, "smartbatch_requests_total",
                         "Requests that ended, by the strategy that dispatched them (the active one where none did) and "
                         "the name of the gRPC status code.")),
+      slo_requests(Counters(registry, "smartbatch_slo_requests_total",
+                            "Requests that were answered within their customer's latency objective (met), and those "
+                            "that were answered later or ended otherwise (missed). One that its caller gave up within "
+                            "the objective is neither.")),
+      slo_objective(Gauges(registry, "smartbatch_slo_objective_seconds",
+                           "Within which time the customer's requests should be answered.")),
       rejected(Counters(registry, "smartbatch_rejected_total", "Requests that were refused on arrival, by reason.")),
+      shed(Counters(registry, "smartbatch_shed_total",
+                    "Requests that were ended while they waited, to make room for a customer that had less in the full "
+                    "queue.")),
       customers_overflowed(Counters(registry, "smartbatch_customers_overflowed_total",
                                     "Requests of customers beyond those that have series of their own: they are "
                                     "counted as the customer other.")),
+      decision_log_dropped(Counters(registry, "smartbatch_decision_log_dropped_lines_total",
+                                    "Lines that are missing in the decision log: its queue was full, or its file could "
+                                    "not be written.")),
       request_duration(Histograms(registry, "smartbatch_request_duration_seconds",
                                   "From the arrival of a request to its answer; answered requests.")),
       queue_duration(Histograms(registry, "smartbatch_queue_duration_seconds",
@@ -72,6 +87,8 @@ Families::Families(prometheus::Registry& registry)
       queue_sequences(Gauges(registry, "smartbatch_queue_sequences", "Sequences that wait.")),
       queue_oldest_age(
           Gauges(registry, "smartbatch_queue_oldest_age_seconds", "Age of the oldest request that waits.")),
+      queue_limit_requests(Gauges(registry, "smartbatch_queue_limit_requests",
+                                  "Requests that may wait or be at a backend; more are refused.")),
       batch_sequences(Histograms(registry, "smartbatch_batch_sequences", "Sequences in a batch.")),
       batch_duration(Histograms(registry, "smartbatch_batch_duration_seconds",
                                 "From the dispatch of a batch to its result or its failure.")),
@@ -84,6 +101,10 @@ Families::Families(prometheus::Registry& registry)
                                   "sequences to the longest.")),
       customer_charged(Counters(registry, "smartbatch_customer_charged_seconds_total",
                                 "Predicted cost of batches as it was charged to the customers in them.")),
+      customer_batches(Counters(registry, "smartbatch_customer_batches_total",
+                                "Batches that carried a part of an answered request, counted for each request.")),
+      customer_batch_sequences(Counters(registry, "smartbatch_customer_batch_sequences_total",
+                                        "Sequences in those batches, those of other customers included.")),
       fairness_gap(Gauges(registry, "smartbatch_fairness_gap_seconds",
                           "Largest minus smallest counter of charged seconds over weight among the customers that "
                           "have something in the queue.")),
@@ -112,6 +133,8 @@ Families::Families(prometheus::Registry& registry)
                                    "How long the scheduler took to choose a batch or to decide to wait.")),
       strategy_active(Gauges(registry, "smartbatch_strategy_active", "1 for the active strategy, 0 for the others.")),
       strategy_switches(Counters(registry, "smartbatch_strategy_switches_total", "Changes of the strategy.")),
+      config_last_reload_successful(Gauges(registry, "smartbatch_config_last_reload_successful",
+                                           "1 unless the last reload of the configuration file was rejected.")),
       build_info(Gauges(registry, "smartbatch_build_info", "Always 1; the labels tell the build.")) {}
 
 CustomerStrategySeries::CustomerStrategySeries(Families& families, const std::string& customer,
@@ -120,9 +143,14 @@ CustomerStrategySeries::CustomerStrategySeries(Families& families, const std::st
       customer_(customer),
       strategy_(strategy),
       request_duration_(
-          families.request_duration.Add({{"customer", customer}, {"strategy", strategy}}, LatencyBuckets())),
-      queue_duration_(families.queue_duration.Add({{"customer", customer}, {"strategy", strategy}}, LatencyBuckets())),
-      charged_(families.customer_charged.Add({{"customer", customer}, {"strategy", strategy}})) {
+          families.request_duration.Add({{"customer", customer}, {"strategy", strategy}}, families.latency_buckets)),
+      queue_duration_(
+          families.queue_duration.Add({{"customer", customer}, {"strategy", strategy}}, families.latency_buckets)),
+      slo_met_(families.slo_requests.Add({{"customer", customer}, {"strategy", strategy}, {"result", "met"}})),
+      slo_missed_(families.slo_requests.Add({{"customer", customer}, {"strategy", strategy}, {"result", "missed"}})),
+      charged_(families.customer_charged.Add({{"customer", customer}, {"strategy", strategy}})),
+      batches_(families.customer_batches.Add({{"customer", customer}, {"strategy", strategy}})),
+      batch_sequences_(families.customer_batch_sequences.Add({{"customer", customer}, {"strategy", strategy}})) {
   // Where a series begins with its first event, a rate over it misses that event.
   for (const auto code : {absl::StatusCode::kOk, absl::StatusCode::kCancelled, absl::StatusCode::kDeadlineExceeded,
                           absl::StatusCode::kResourceExhausted, absl::StatusCode::kUnavailable}) {
@@ -145,11 +173,18 @@ prometheus::Counter& CustomerStrategySeries::requests(absl::StatusCode code) {
 CustomerSeries::CustomerSeries(Families& families, std::string customer)
     : families_(families),
       customer_(std::move(customer)),
-      offered_(families.requests_offered.Add({{"customer", customer_}})) {
+      slo_objective_(families.slo_objective.Add({{"customer", customer_}})),
+      offered_(families.requests_offered.Add({{"customer", customer_}})),
+      shed_(families.shed.Add({{"customer", customer_}})) {
   for (std::size_t i = 0; i < rejected_.size(); ++i) {
     const std::string reason(Name(static_cast<scheduling::RejectReason>(i)));
     rejected_[i] = &families.rejected.Add({{"customer", customer_}, {"reason", reason}});
   }
+}
+
+void CustomerSeries::SetObjective(Duration objective) {
+  objective_ = objective;
+  slo_objective_.Set(ToSeconds(objective));
 }
 
 CustomerStrategySeries& CustomerSeries::with_strategy(std::size_t strategy, std::string_view name) {
@@ -178,7 +213,7 @@ prometheus::Histogram& StrategySeries::batch_duration(std::size_t backend, const
   if (backend >= batch_duration_.size()) batch_duration_.resize(backend + 1);
   prometheus::Histogram*& histogram = batch_duration_[backend];
   if (histogram == nullptr) {
-    histogram = &families_.batch_duration.Add({{"strategy", strategy_}, {"backend", name}}, LatencyBuckets());
+    histogram = &families_.batch_duration.Add({{"strategy", strategy_}, {"backend", name}}, LatencyBuckets({}));
   }
   return *histogram;
 }

@@ -16,6 +16,7 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include "common/time.h"
 #include "services/proxy/scheduling/outcome.h"
 
 namespace smartbatch::metrics {
@@ -26,17 +27,25 @@ using HistogramFamily = prometheus::Family<prometheus::Histogram>;
 
 // Every family, registered. The registry must outlive it.
 struct Families {
-  explicit Families(prometheus::Registry& registry);
+  // The objectives, in seconds, become bounds of the latency histograms, so that what is within one can be told.
+  Families(prometheus::Registry& registry, const std::vector<double>& objectives);
+
+  const prometheus::Histogram::BucketBoundaries latency_buckets;
 
   CounterFamily& requests_offered;
   CounterFamily& requests;
+  CounterFamily& slo_requests;
+  GaugeFamily& slo_objective;
   CounterFamily& rejected;
+  CounterFamily& shed;
   CounterFamily& customers_overflowed;
+  CounterFamily& decision_log_dropped;
   HistogramFamily& request_duration;
   HistogramFamily& queue_duration;
   GaugeFamily& queue_requests;
   GaugeFamily& queue_sequences;
   GaugeFamily& queue_oldest_age;
+  GaugeFamily& queue_limit_requests;
 
   HistogramFamily& batch_sequences;
   HistogramFamily& batch_duration;
@@ -45,6 +54,8 @@ struct Families {
   CounterFamily& batch_cost;
   CounterFamily& batch_padding_cost;
   CounterFamily& customer_charged;
+  CounterFamily& customer_batches;
+  CounterFamily& customer_batch_sequences;
   GaugeFamily& fairness_gap;
 
   CounterFamily& backend_busy;
@@ -60,6 +71,7 @@ struct Families {
   HistogramFamily& decision_duration;
   GaugeFamily& strategy_active;
   CounterFamily& strategy_switches;
+  GaugeFamily& config_last_reload_successful;
   GaugeFamily& build_info;
 };
 
@@ -69,9 +81,13 @@ class CustomerStrategySeries {
   CustomerStrategySeries(Families& families, const std::string& customer, const std::string& strategy);
 
   prometheus::Counter& requests(absl::StatusCode code);
+  // Requests that were answered within their customer's objective, and those that were not.
+  prometheus::Counter& slo(bool met) { return met ? slo_met_ : slo_missed_; }
   prometheus::Histogram& request_duration() { return request_duration_; }
   prometheus::Histogram& queue_duration() { return queue_duration_; }
   prometheus::Counter& charged() { return charged_; }
+  prometheus::Counter& batches() { return batches_; }
+  prometheus::Counter& batch_sequences() { return batch_sequences_; }
 
  private:
   Families& families_;
@@ -79,7 +95,11 @@ class CustomerStrategySeries {
   const std::string strategy_;
   prometheus::Histogram& request_duration_;
   prometheus::Histogram& queue_duration_;
+  prometheus::Counter& slo_met_;
+  prometheus::Counter& slo_missed_;
   prometheus::Counter& charged_;
+  prometheus::Counter& batches_;
+  prometheus::Counter& batch_sequences_;
   std::array<prometheus::Counter*, 17> requests_{};  // by code; made when first asked for
 };
 
@@ -89,7 +109,11 @@ class CustomerSeries {
   CustomerSeries(Families& families, std::string customer);
 
   const std::string& customer() const { return customer_; }
+  // Within which time the customer's requests should be answered.
+  Duration objective() const { return objective_; }
+  void SetObjective(Duration objective);
   prometheus::Counter& offered() { return offered_; }
+  prometheus::Counter& shed() { return shed_; }
   prometheus::Counter& rejected(scheduling::RejectReason reason) {
     return *rejected_[static_cast<std::size_t>(reason)];
   }
@@ -99,7 +123,10 @@ class CustomerSeries {
  private:
   Families& families_;
   const std::string customer_;
+  Duration objective_{};
+  prometheus::Gauge& slo_objective_;
   prometheus::Counter& offered_;
+  prometheus::Counter& shed_;
   std::array<prometheus::Counter*, scheduling::kRejectReasons> rejected_{};
   std::vector<std::unique_ptr<CustomerStrategySeries>> by_strategy_;
 };

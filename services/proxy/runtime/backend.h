@@ -1,6 +1,7 @@
 // What the runtime asks of whatever carries batches to a backend.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,24 @@ struct Classification {
 // A sequence's text, shared with the request it belongs to.
 using Text = std::shared_ptr<const std::string>;
 
+// What a caller said by which its call can be found again elsewhere; empty where it said nothing.
+struct CallContext {
+  std::string request_id;    // `x-request-id`
+  std::string trace_parent;  // `traceparent`, https://www.w3.org/TR/trace-context/
+  bool empty() const { return request_id.empty() && trace_parent.empty(); }
+};
+
+// One batch as it is sent.
+struct OutgoingBatch {
+  scheduling::BatchId id = 0;
+  std::vector<Text> texts;
+  // Of the requests in it, those that have one; the first kMostContexts, since headers are limited.
+  std::vector<CallContext> contexts;
+  Duration timeout{};
+
+  static constexpr std::size_t kMostContexts = 16;
+};
+
 // One result for each text of the batch, in its order.
 using BatchResults = std::vector<Classification>;
 using BatchReply = Obligation<BatchResults>;
@@ -32,7 +51,7 @@ class Backend {
   // Sends the batch and returns without waiting. The reply is fulfilled once, from any thread, after Send has returned:
   // with the results, or with an error whose code says what went wrong (UNAVAILABLE: the backend cannot be reached;
   // DEADLINE_EXCEEDED: it has not answered within the timeout; any other: as the backend said).
-  virtual void Send(scheduling::BatchId id, const std::vector<Text>& texts, Duration timeout, BatchReply reply) = 0;
+  virtual void Send(const OutgoingBatch& batch, BatchReply reply) = 0;
 
   // Nobody waits for the batch any more: it may be given up, and its reply is fulfilled soon. Does nothing where no
   // batch of that id is there.

@@ -23,6 +23,7 @@ Ending EndingOf(scheduling::Finished finished, std::vector<Classification> resul
   Ending ending;
   ending.outcome = finished.outcome;
   ending.backend_status = std::move(finished.backend_status);
+  ending.rejection.retry_after = finished.retry_after;
   if (ending.outcome == scheduling::Outcome::kAnswered) ending.results = std::move(results);
   const Time dispatched = finished.last_dispatch.value_or(finished.finish);
   ending.latency = finished.finish - finished.arrival;
@@ -68,13 +69,16 @@ void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
   {
     const MutexLock lock(mutex_);
     const Time now = clock_.Now();
+    scheduling::Effects shed;
     const auto answer = scheduler_->Offer(
-        {.customer = request.customer, .lengths = request.lengths, .deadline = request.deadline, .bytes = bytes}, now);
-    scheduling::Effects effects;
+        {.customer = request.customer, .lengths = request.lengths, .deadline = request.deadline, .bytes = bytes}, now,
+        shed);
+    TakeEffects(std::move(shed), actions);  // before the slot of what was shed is used again
     if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
       Accept(*id, request, std::move(reply), ticket);
+      scheduling::Effects effects;
       if (ticket.cancelled_) scheduler_->Cancel(*id, now, effects);
-      actions = Settle(std::move(effects), now);
+      Settle(std::move(effects), now, actions);
     } else {
       actions.endings.emplace_back(std::move(reply), EndingOf(std::get<scheduling::Rejection>(answer)));
     }
@@ -88,6 +92,7 @@ void Dispatcher::Accept(scheduling::RequestId id, Request& request, Reply reply,
   payload.number = id.number;
   payload.results.resize(request.texts.size());
   payload.texts = std::make_shared<const std::vector<std::string>>(std::move(request.texts));
+  payload.context = std::move(request.context);
   payload.reply = std::move(reply);
   ticket.id_ = id;
 }
@@ -146,7 +151,10 @@ absl::StatusOr<scheduling::StrategyChange> Dispatcher::SetStrategy(const schedul
   {
     const MutexLock lock(mutex_);
     change = scheduler_->SetStrategy(choice, expected_generation, validate_only);
-    if (change.ok() && !validate_only) advice_.reset();
+    if (change.ok() && !validate_only) {
+      advice_.reset();
+      if (observer_ != nullptr) observer_->StrategySet(change->current);
+    }
     strategy_ = scheduler_->DecidingStrategy();
     actions = Settle({}, clock_.Now());
   }
@@ -171,6 +179,29 @@ absl::Status Dispatcher::TakeAdvice(std::string_view follow, AdviceState advice)
 void Dispatcher::ConfigureCustomer(std::string_view name, const scheduling::CustomerPolicy& policy) {
   const MutexLock lock(mutex_);
   scheduler_->ConfigureCustomer(name, policy);
+}
+
+absl::Status Dispatcher::Reconfigure(const Reconfiguration& next) {
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    if (next.strategy) {
+      if (auto valid = scheduler_->SetStrategy(*next.strategy, 0, true); !valid.ok()) return valid.status();
+    }
+    if (auto status = scheduler_->Reconfigure(next.options); !status.ok()) return status;
+    scheduler_->ConfigureCustomers(next.customers);
+    if (observer_ != nullptr) observer_->Reconfigured(next);
+    if (next.strategy) {
+      const auto change = scheduler_->SetStrategy(*next.strategy);
+      assert(change.ok());
+      if (observer_ != nullptr) observer_->StrategySet(change->current);
+      advice_.reset();
+      strategy_ = scheduler_->DecidingStrategy();
+    }
+    actions = Settle({}, clock_.Now());
+  }
+  CarryOut(std::move(actions));
+  return absl::OkStatus();
 }
 
 State Dispatcher::Look(std::size_t max_customers) const {
@@ -254,11 +285,15 @@ bool Dispatcher::IsIdle() const { return running_.empty() && scheduler_->pending
 
 Dispatcher::Actions Dispatcher::Settle(scheduling::Effects effects, Time now) {
   Actions actions;
+  Settle(std::move(effects), now, actions);
+  return actions;
+}
+
+void Dispatcher::Settle(scheduling::Effects effects, Time now, Actions& actions) {
   TakeEffects(std::move(effects), actions);
   Decide(now, actions);
   actions.wake_timer = wake_at_ < timer_sleeps_until_;
   if (IsIdle()) idle_.notify_all();
-  return actions;
 }
 
 void Dispatcher::TakeEffects(scheduling::Effects effects, Actions& actions) {
@@ -273,6 +308,7 @@ void Dispatcher::TakeEffects(scheduling::Effects effects, Actions& actions) {
 
 void Dispatcher::Decide(Time now, Actions& actions) {
   Time ask_again = kNever;
+  if (observer_ != nullptr) observer_->Asking(now);
   for (bool more = true; more;) {
     const Time asked = clock_.Now();
     scheduling::Step step = scheduler_->Next(now);
@@ -287,23 +323,29 @@ void Dispatcher::Decide(Time now, Actions& actions) {
 }
 
 Dispatcher::Sending Dispatcher::Prepare(scheduling::Batch batch) {
-  Sending sending{.backend = backends_[batch.backend], .id = batch.id, .texts = {}, .timeout = batch.timeout};
-  sending.texts.reserve(batch.members.size());
+  Sending sending{backends_[batch.backend], {.id = batch.id, .texts = {}, .contexts = {}, .timeout = batch.timeout}};
+  OutgoingBatch& outgoing = sending.batch;
+  outgoing.texts.reserve(batch.members.size());
+  const scheduling::BatchMember* before = nullptr;
   for (const scheduling::BatchMember& member : batch.members) {
-    const auto& texts = payloads_[member.request.slot].texts;
-    sending.texts.emplace_back(texts, &(*texts)[member.sequence]);
+    const Payload& payload = payloads_[member.request.slot];
+    outgoing.texts.emplace_back(payload.texts, &(*payload.texts)[member.sequence]);
+    const bool first_of_request = before == nullptr || before->request != member.request;
+    if (first_of_request && !payload.context.empty() && outgoing.contexts.size() < OutgoingBatch::kMostContexts) {
+      outgoing.contexts.push_back(payload.context);
+    }
+    before = &member;
   }
   running_.emplace(batch.id, RunningBatch{sending.backend, std::move(batch.members)});
   return sending;
 }
 
-void Dispatcher::CarryOut(Actions actions) {
+void Dispatcher::CarryOut(Actions&& actions) {
   if (actions.wake_timer) timer_.notify_one();
-  for (const Sending& batch : actions.batches) {
-    batch.backend->Send(batch.id, batch.texts, batch.timeout,
-                        BatchReply([this, id = batch.id](absl::StatusOr<BatchResults> results) {
-                          BatchEnded(id, std::move(results));
-                        }));
+  for (const auto& [backend, batch] : actions.batches) {
+    backend->Send(batch, BatchReply([this, id = batch.id](absl::StatusOr<BatchResults> results) {
+                    BatchEnded(id, std::move(results));
+                  }));
   }
   for (auto& [reply, ending] : actions.endings) std::move(reply).Fulfil(std::move(ending));
   for (const auto& [backend, id] : actions.cancels) backend->Cancel(id);

@@ -3,7 +3,9 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -23,12 +25,49 @@
 
 namespace smartbatch::runtime {
 
+// What can change while the dispatcher runs.
+struct Reconfiguration {
+  scheduling::SchedulerOptions options;
+  // All that are configured; what is not named here is configured no longer.
+  std::map<std::string, scheduling::CustomerPolicy> customers;
+  // Where there is none the active strategy stays.
+  std::optional<scheduling::StrategyChoice> strategy;
+};
+
 // Told of every decision, under the dispatcher's lock: returns soon, never waits, calls nothing of the dispatcher.
 class DecisionObserver {
  public:
   virtual ~DecisionObserver() = default;
   // The strategy was asked what goes next, and chose a batch or a time to be asked again.
   virtual void Decided(std::string_view /*strategy*/, Duration /*took*/) {}
+  // The scheduler is about to be asked, until it has no batch more.
+  virtual void Asking(Time /*now*/) {}
+  // Somebody has set the strategy, to this one with every parameter that it has.
+  virtual void StrategySet(const scheduling::StrategyChoice& /*strategy*/) {}
+  // Other options and customers hold from now on; where the strategy changes too, StrategySet follows.
+  virtual void Reconfigured(const Reconfiguration& /*next*/) {}
+};
+
+// Tells several observers, in order; they must outlive it.
+class DecisionObserverList final : public DecisionObserver {
+ public:
+  explicit DecisionObserverList(std::vector<DecisionObserver*> observers) : observers_(std::move(observers)) {}
+
+  void Decided(std::string_view strategy, Duration took) override {
+    for (DecisionObserver* const observer : observers_) observer->Decided(strategy, took);
+  }
+  void Asking(Time now) override {
+    for (DecisionObserver* const observer : observers_) observer->Asking(now);
+  }
+  void StrategySet(const scheduling::StrategyChoice& strategy) override {
+    for (DecisionObserver* const observer : observers_) observer->StrategySet(strategy);
+  }
+  void Reconfigured(const Reconfiguration& next) override {
+    for (DecisionObserver* const observer : observers_) observer->Reconfigured(next);
+  }
+
+ private:
+  const std::vector<DecisionObserver*> observers_;
 };
 
 // Takes requests, sends the batches that the scheduler forms and answers every request exactly once.
@@ -65,6 +104,8 @@ class Dispatcher {
   // where the active strategy is another one by now.
   absl::Status TakeAdvice(std::string_view follow, AdviceState advice);
   void ConfigureCustomer(std::string_view name, const scheduling::CustomerPolicy& policy);
+  // Takes over all of it at one moment, or nothing: with the errors of Scheduler::Reconfigure and SetStrategy.
+  absl::Status Reconfigure(const Reconfiguration& next);
 
   // The state at this moment; of the customers at most so many, those with something in the queue first.
   State Look(std::size_t max_customers) const;
@@ -91,18 +132,17 @@ class Dispatcher {
   struct Payload {
     std::uint64_t number = 0;
     std::shared_ptr<const std::vector<std::string>> texts;
+    CallContext context;
     std::vector<Classification> results;
     Reply reply;
   };
   struct RunningBatch {
     Backend* backend = nullptr;
-    std::vector<scheduling::BatchMember> members;
+    scheduling::BatchMembers members;
   };
   struct Sending {
     Backend* backend = nullptr;
-    scheduling::BatchId id = 0;
-    std::vector<Text> texts;
-    Duration timeout{};
+    OutgoingBatch batch;
   };
   // What an event asks for; carried out after the lock has been let go.
   struct Actions {
@@ -118,11 +158,13 @@ class Dispatcher {
 
   // After every event: takes what ended, asks for batches until there is none, and finds out when to ask again.
   Actions Settle(scheduling::Effects effects, Time now) SMARTBATCH_REQUIRES(mutex_);
+  // The same, in addition to what is asked for already.
+  void Settle(scheduling::Effects effects, Time now, Actions& actions) SMARTBATCH_REQUIRES(mutex_);
   void TakeEffects(scheduling::Effects effects, Actions& actions) SMARTBATCH_REQUIRES(mutex_);
   void Decide(Time now, Actions& actions) SMARTBATCH_REQUIRES(mutex_);
   Sending Prepare(scheduling::Batch batch) SMARTBATCH_REQUIRES(mutex_);
   bool IsIdle() const SMARTBATCH_REQUIRES(mutex_);
-  void CarryOut(Actions actions) SMARTBATCH_EXCLUDES(mutex_);
+  void CarryOut(Actions&& actions) SMARTBATCH_EXCLUDES(mutex_);
 
   const Clock& clock_;
   DecisionObserver* const observer_;

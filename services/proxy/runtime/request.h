@@ -25,12 +25,13 @@ struct Request {
   std::vector<std::uint32_t> lengths;
   // kNever where the caller set none.
   Time deadline = kNever;
+  CallContext context = {};
 };
 
 // How a request ended and what happened to it on the way.
 struct Ending {
   scheduling::Outcome outcome = scheduling::Outcome::kAnswered;
-  // With kRejected: why, and when to come back.
+  // With kRejected: why, and when to come back. With kShed: when to come back.
   scheduling::Rejection rejection;
   // With kBackendFailed: what the backend said.
   absl::Status backend_status;
@@ -46,7 +47,7 @@ struct Ending {
   // The strategy that dispatched the last part; empty where no part was ever dispatched. Lives as long as the program.
   std::string_view strategy;
   // For each batch that carried a part of the request, the sequences in that batch.
-  std::vector<std::uint32_t> batch_sizes;
+  scheduling::BatchSizes batch_sizes;
 };
 
 using Reply = Obligation<Ending>;

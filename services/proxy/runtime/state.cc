@@ -1,5 +1,7 @@
 #include "services/proxy/runtime/state.h"
 
+#include <limits>
+
 namespace smartbatch::runtime {
 namespace {
 
@@ -39,6 +41,7 @@ State DescribeScheduler(const scheduling::Scheduler& scheduler, Time now) {
   state.generation = scheduler.generation();
   state.queued_requests = scheduler.pending().waiting_requests();
   state.queued_sequences = scheduler.pending().waiting_sequences();
+  state.max_queued_requests = scheduler.options().max_queued_requests;
   state.batches_in_flight = scheduler.running_batches();
   state.oldest_age = oldest == nullptr ? Duration::zero() : now - oldest->arrival;
   state.fairness_gap_seconds = scheduler.customers().FairnessGapSeconds();
@@ -50,12 +53,13 @@ State DescribeScheduler(const scheduling::Scheduler& scheduler, Time now) {
 std::vector<CustomerState> DescribeCustomers(const scheduling::Scheduler& scheduler, Time now, std::size_t max_count) {
   std::vector<CustomerState> states;
   if (max_count == 0) return states;
-  for (const auto& [counter, customer] : scheduler.customers().backlogged()) {
-    states.push_back(DescribeCustomer(*customer, now));
-    if (states.size() == max_count) return states;
-  }
-  scheduler.customers().ForEach([&](const scheduling::Customer& customer) {
-    if (states.size() < max_count && customer.waiting_requests == 0) states.push_back(DescribeCustomer(customer, now));
+  std::vector<scheduling::Customer*> backlogged;
+  scheduler.customers().backlogged().Collect(std::numeric_limits<double>::infinity(), max_count, backlogged);
+  for (const scheduling::Customer* const customer : backlogged) states.push_back(DescribeCustomer(*customer, now));
+  if (states.size() == max_count) return states;
+  scheduler.customers().ForEachWhile([&](const scheduling::Customer& customer) {
+    if (customer.waiting_requests == 0) states.push_back(DescribeCustomer(customer, now));
+    return states.size() < max_count;
   });
   return states;
 }

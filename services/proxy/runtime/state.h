@@ -50,6 +50,8 @@ struct State {
   Duration uptime{};
   std::uint64_t queued_requests = 0;
   std::uint64_t queued_sequences = 0;
+  // The limit on requests that wait or run.
+  std::uint64_t max_queued_requests = 0;
   std::uint64_t batches_in_flight = 0;
   // Since the arrival of the oldest request that waits; zero where none does.
   Duration oldest_age{};
@@ -62,7 +64,8 @@ struct State {
 // All but the uptime and the customers.
 State DescribeScheduler(const scheduling::Scheduler& scheduler, Time now);
 
-// At most so many customers, those with something in the queue first. Linear in the accounts where fewer have.
+// At most so many customers, those with something in the queue first. Looks at no more than twice as many, since it is
+// done under the dispatcher's lock.
 std::vector<CustomerState> DescribeCustomers(const scheduling::Scheduler& scheduler, Time now, std::size_t max_count);
 // The named customers, in their order.
 std::vector<CustomerState> DescribeCustomers(const scheduling::Scheduler& scheduler, Time now,

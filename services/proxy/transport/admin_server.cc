@@ -10,11 +10,10 @@
 
 namespace smartbatch::transport {
 
-AdminServer::AdminServer(runtime::Dispatcher& dispatcher) : service_(std::make_unique<AdminService>(dispatcher)) {}
+AdminServer::AdminServer(AdminTargets targets) : service_(std::make_unique<AdminService>(std::move(targets))) {}
 
-absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& address,
-                                                                runtime::Dispatcher& dispatcher) {
-  std::unique_ptr<AdminServer> admin(new AdminServer(dispatcher));
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& address, AdminTargets targets) {
+  std::unique_ptr<AdminServer> admin(new AdminServer(std::move(targets)));
   rpc::Listener listener(address);
   listener.builder().RegisterService(admin->service_.get());
   auto server = listener.Start();

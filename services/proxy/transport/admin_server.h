@@ -7,7 +7,7 @@
 #include <absl/status/statusor.h>
 #include <grpcpp/server.h>
 
-#include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/transport/admin_targets.h"
 
 namespace smartbatch::transport {
 
@@ -16,9 +16,8 @@ class AdminService;
 // Serves for as long as it lives. Not thread safe.
 class AdminServer {
  public:
-  // The dispatcher must outlive it. UNAVAILABLE where the address cannot be bound.
-  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& address,
-                                                            runtime::Dispatcher& dispatcher);
+  // UNAVAILABLE where the address cannot be bound.
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& address, AdminTargets targets);
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
@@ -27,7 +26,7 @@ class AdminServer {
   const std::string& address() const { return address_; }
 
  private:
-  explicit AdminServer(runtime::Dispatcher& dispatcher);
+  explicit AdminServer(AdminTargets targets);
 
   const std::unique_ptr<AdminService> service_;
   std::string address_;

@@ -1,5 +1,6 @@
 #include "services/proxy/transport/admin_service.h"
 
+#include <algorithm>
 #include <string>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include "services/proxy/scheduling/strategy_registry.h"
 #include "services/proxy/transport/status_mapping.h"
 #include "services/rpc/raw_message.h"
+#include "services/rpc/status_details.h"
 
 namespace smartbatch::transport {
 namespace {
@@ -43,6 +45,7 @@ void Describe(const scheduling::OutcomeCounts& counts, proxy::v1::OutcomeCounts&
   outcomes.set_cancelled(counts[Outcome::kCancelled]);
   outcomes.set_backend_failed(counts[Outcome::kBackendFailed]);
   outcomes.set_shut_down(counts[Outcome::kShutDown]);
+  outcomes.set_shed(counts[Outcome::kShed]);
 }
 
 void Describe(const runtime::CustomerState& state, proxy::v1::CustomerStatus& status) {
@@ -65,6 +68,31 @@ void Describe(const runtime::BackendState& state, proxy::v1::BackendStatus& stat
   cost.set_per_sequence(state.cost.per_sequence);
   cost.set_per_character(state.cost.per_character);
   status.set_residual_ratio(state.cost_residual_ratio);
+}
+
+void Describe(const runtime::Decision& decision, Time now, proxy::v1::Decision& out) {
+  out.set_batch(decision.batch);
+  out.set_age_seconds(ToSeconds(now - decision.dispatched));
+  out.set_strategy(std::string(decision.strategy));
+  out.set_reason(std::string(Name(decision.reason)));
+  out.set_backend(decision.backend);
+  out.set_requests(decision.requests);
+  out.mutable_lengths()->Add(decision.lengths.begin(), decision.lengths.end());
+  for (const runtime::Decision::Part& part : decision.parts) {
+    auto& described = *out.add_parts();
+    described.set_customer(part.customer);
+    described.set_sequences(part.sequences);
+    described.set_charged_seconds(part.charged_seconds);
+  }
+  out.set_predicted_seconds(decision.predicted_seconds);
+  if (!decision.took) return;
+  out.set_real_seconds(ToSeconds(*decision.took));
+  out.set_code(rpc::CodeName(static_cast<grpc::StatusCode>(decision.status)));
+}
+
+bool Holds(const runtime::Decision& decision, const std::string& customer) {
+  return std::any_of(decision.parts.begin(), decision.parts.end(),
+                     [&](const runtime::Decision::Part& part) { return part.customer == customer; });
 }
 
 std::string OneLine(const proxy::v1::Strategy& strategy) {
@@ -99,6 +127,14 @@ AdminService::Reactor* AdminService::GetStrategy(Context* context, const Bytes* 
 
 AdminService::Reactor* AdminService::ListStrategies(Context* context, const Bytes* request, Bytes* response) {
   return Run(*context, *request, *response, &AdminService::List);
+}
+
+AdminService::Reactor* AdminService::ListDecisions(Context* context, const Bytes* request, Bytes* response) {
+  return Run(*context, *request, *response, &AdminService::Decisions);
+}
+
+AdminService::Reactor* AdminService::ReloadConfig(Context* context, const Bytes* request, Bytes* response) {
+  return Run(*context, *request, *response, &AdminService::Reload);
 }
 
 AdminService::Reactor* AdminService::GetStatus(Context* context, const Bytes* request, Bytes* response) {
@@ -157,6 +193,44 @@ grpc::Status AdminService::Status(const proxy::v1::GetStatusRequest&, proxy::v1:
   Describe(state.outcomes, *response.mutable_outcomes());
   for (const runtime::CustomerState& customer : state.customers) Describe(customer, *response.add_customers());
   for (const runtime::BackendState& backend : state.backends) Describe(backend, *response.add_backends());
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::Decisions(const proxy::v1::ListDecisionsRequest& request,
+                                     proxy::v1::ListDecisionsResponse& response) {
+  constexpr std::size_t kMost = runtime::RecentDecisions::kCapacity;
+  if (request.limit() > kMost) {
+    return rpc::InvalidArgument(
+        "limit", fmt::format("limit is {}; give 1 to {}, or 0 for all that are kept", request.limit(), kMost));
+  }
+  const std::size_t limit = request.limit() == 0 ? kMost : request.limit();
+  const Time now = targets_.clock.Now();
+  for (const runtime::Decision& decision : targets_.decisions.List(request.customer().empty() ? limit : kMost)) {
+    if (static_cast<std::size_t>(response.decisions_size()) == limit) break;
+    if (!request.customer().empty() && !Holds(decision, request.customer())) continue;
+    Describe(decision, now, *response.add_decisions());
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status AdminService::Reload(const proxy::v1::ReloadConfigRequest& request,
+                                  proxy::v1::ReloadConfigResponse& response) {
+  if (!targets_.reload) {
+    return {grpc::StatusCode::FAILED_PRECONDITION,
+            "there is no configuration file to read again; start the proxy with --config FILE"};
+  }
+  const auto changes = targets_.reload(request.validate_only());
+  if (!changes.ok()) {
+    const bool names_no_field = absl::IsInvalidArgument(changes.status()) && !scheduling::FieldOf(changes.status());
+    if (names_no_field) return rpc::InvalidArgument("configuration file", std::string(changes.status().message()));
+    return AdminStatusOf(changes.status());
+  }
+  for (const SettingChange& change : *changes) {
+    auto& described = *response.add_changes();
+    described.set_field(change.field);
+    described.set_before(change.before);
+    described.set_after(change.after);
+  }
   return grpc::Status::OK;
 }
 

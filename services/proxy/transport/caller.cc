@@ -12,6 +12,11 @@ namespace {
 
 constexpr std::size_t kLongestName = 64;
 
+constexpr std::size_t kLongestPassedOn = 128;
+
+// gRPC ends the program that sends anything else in a header.
+bool IsPrintable(char character) { return character >= ' ' && character <= '~'; }
+
 bool IsNameCharacter(char character) {
   return std::isalnum(static_cast<unsigned char>(character)) != 0 || character == '.' || character == '_' ||
          character == '-';
@@ -42,10 +47,15 @@ grpc::Status ReadCustomer(const grpc::ServerContextBase& context, std::string& c
   return grpc::Status::OK;
 }
 
-std::string ReadMetadata(const grpc::ServerContextBase& context, const char* key) {
-  const auto found = context.client_metadata().find(key);
-  return found == context.client_metadata().end() ? std::string()
-                                                  : std::string(found->second.data(), found->second.size());
+runtime::CallContext ReadCallContext(const grpc::ServerContextBase& context) {
+  const auto value_of = [&context](const char* key) {
+    const auto found = context.client_metadata().find(key);
+    if (found == context.client_metadata().end()) return std::string();
+    const grpc::string_ref value = found->second;
+    if (value.size() > kLongestPassedOn || !std::all_of(value.begin(), value.end(), IsPrintable)) return std::string();
+    return std::string(value.data(), value.size());
+  };
+  return {value_of(kRequestIdKey), value_of(kTraceParentKey)};
 }
 
 Time ReadDeadline(const grpc::ServerContextBase& context, Time now) {

@@ -6,9 +6,13 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <spdlog/spdlog.h>
 
+#include "common/program/logging.h"
+#include "services/proxy/transport/caller.h"
 #include "services/proxy/transport/status_mapping.h"
 #include "services/proxy/transport/tag.h"
+#include "services/rpc/status_details.h"
 
 namespace smartbatch::transport {
 namespace {
@@ -32,11 +36,15 @@ class ClassifierClient::BatchCall final : public Tag {
   BatchCall(ClassifierClient& client, scheduling::BatchId id, runtime::BatchReply reply)
       : client_(client), id_(id), reply_(std::move(reply)) {}
 
-  void Start(const std::vector<runtime::Text>& texts, Duration timeout) {
+  void Start(const runtime::OutgoingBatch& batch, Stub& stub) {
     classifier::v1::ClassifyRequest request;
-    for (const runtime::Text& text : texts) request.add_sequences(*text);
-    context_.set_deadline(std::chrono::system_clock::now() + timeout);
-    reader_ = client_.stub_->AsyncClassify(&context_, request, &client_.queue_);
+    for (const runtime::Text& text : batch.texts) request.add_sequences(*text);
+    for (const runtime::CallContext& caller : batch.contexts) {
+      if (!caller.request_id.empty()) context_.AddMetadata(kRequestIdKey, caller.request_id);
+      if (!caller.trace_parent.empty()) context_.AddMetadata(kTraceParentKey, caller.trace_parent);
+    }
+    context_.set_deadline(std::chrono::system_clock::now() + batch.timeout);
+    reader_ = stub.AsyncClassify(&context_, request, &client_.queue_);
     reader_->Finish(&response_, &status_, this);
   }
 
@@ -44,7 +52,11 @@ class ClassifierClient::BatchCall final : public Tag {
 
   void Run(bool /*always true for a client's call*/) override {
     const auto self = client_.Take(id_);
-    if (!status_.ok()) return std::move(reply_).Fulfil(FromGrpc(status_));
+    if (!status_.ok()) {
+      LogFailure();
+      if (status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) client_.ConnectAnew();
+      return std::move(reply_).Fulfil(FromGrpc(status_));
+    }
     runtime::BatchResults results;
     results.reserve(static_cast<std::size_t>(response_.results_size()));
     for (auto& result : *response_.mutable_results()) {
@@ -54,6 +66,13 @@ class ClassifierClient::BatchCall final : public Tag {
   }
 
  private:
+  // Given up by us: nobody waits for it any more.
+  void LogFailure() const {
+    const bool given_up = status_.error_code() == grpc::StatusCode::CANCELLED;
+    spdlog::log(given_up ? spdlog::level::debug : spdlog::level::warn, "batch={} classifier={} code={} message={}", id_,
+                client_.address_, rpc::CodeName(status_.error_code()), program::Quoted(status_.error_message()));
+  }
+
   ClassifierClient& client_;
   const scheduling::BatchId id_;
   runtime::BatchReply reply_;
@@ -64,19 +83,26 @@ class ClassifierClient::BatchCall final : public Tag {
 };
 
 ClassifierClient::ClassifierClient(const std::string& address, grpc::CompletionQueue& queue)
-    : queue_(queue), stub_(classifier::v1::ClassifierService::NewStub(Connect(address))) {}
+    : address_(address), queue_(queue), stub_(classifier::v1::ClassifierService::NewStub(Connect(address))) {}
 
 ClassifierClient::~ClassifierClient() = default;
 
-void ClassifierClient::Send(scheduling::BatchId id, const std::vector<runtime::Text>& texts, Duration timeout,
-                            runtime::BatchReply reply) {
-  auto owned = std::make_unique<BatchCall>(*this, id, std::move(reply));
+void ClassifierClient::Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) {
+  auto owned = std::make_unique<BatchCall>(*this, batch.id, std::move(reply));
   BatchCall& call = *owned;
+  std::shared_ptr<Stub> stub;
   {
     const MutexLock lock(mutex_);
-    calls_.emplace(id, std::move(owned));
+    calls_.emplace(batch.id, std::move(owned));
+    stub = stub_;
   }
-  call.Start(texts, timeout);
+  call.Start(batch, *stub);
+}
+
+void ClassifierClient::ConnectAnew() {
+  std::shared_ptr<Stub> stub = classifier::v1::ClassifierService::NewStub(Connect(address_));
+  const MutexLock lock(mutex_);
+  stub_.swap(stub);
 }
 
 void ClassifierClient::Cancel(scheduling::BatchId id) {

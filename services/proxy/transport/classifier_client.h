@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include <absl/container/flat_hash_map.h>
 #include <grpcpp/completion_queue.h>
@@ -16,26 +15,31 @@ namespace smartbatch::transport {
 
 // Sends batches as calls of ClassifierService.Classify. The calls end on the completion queue it is given, the one that
 // serves the proxy's own calls: a queue and a thread of its own cost 1.3 to 1.8 times the CPU. It connects by itself,
-// again and again at most a second apart, and never retries a call: that is the scheduler's to decide. Thread safe.
-// Every call must have ended before it is destroyed.
+// again and again at most a second apart, and never retries a call: that is the scheduler's to decide. After a batch
+// that timed out it connects anew, since a connection whose other side has gone without a word looks like a slow one
+// and would be kept for a quarter of an hour. Thread safe. Every call must have ended before it is destroyed.
 class ClassifierClient final : public runtime::Backend {
  public:
   // `address` is host:port. Does not wait for a connection. The queue must outlive it.
   ClassifierClient(const std::string& address, grpc::CompletionQueue& queue);
   ~ClassifierClient() override;
 
-  void Send(scheduling::BatchId id, const std::vector<runtime::Text>& texts, Duration timeout,
-            runtime::BatchReply reply) override;
+  // The call carries `x-request-id` and `traceparent` once for each context of the batch.
+  void Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) override;
   void Cancel(scheduling::BatchId id) override;
 
  private:
   class BatchCall;
 
-  std::unique_ptr<BatchCall> Take(scheduling::BatchId id);
+  using Stub = classifier::v1::ClassifierService::Stub;
 
+  std::unique_ptr<BatchCall> Take(scheduling::BatchId id);
+  void ConnectAnew();
+
+  const std::string address_;
   grpc::CompletionQueue& queue_;
-  const std::unique_ptr<classifier::v1::ClassifierService::Stub> stub_;
   Mutex mutex_;
+  std::shared_ptr<Stub> stub_ SMARTBATCH_GUARDED_BY(mutex_);
   absl::flat_hash_map<scheduling::BatchId, std::unique_ptr<BatchCall>> calls_ SMARTBATCH_GUARDED_BY(mutex_);
 };
 

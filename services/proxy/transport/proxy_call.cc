@@ -67,6 +67,7 @@ void ProxyCall::OnAccepted(bool ok) {
 
 grpc::Status ProxyCall::Read(runtime::Request& request) const {
   request.deadline = ReadDeadline(context_, accepted_at_);
+  request.context = ReadCallContext(context_);
   if (auto status = ReadCustomer(context_, request.customer); !status.ok()) return status;
   proxy::v1::ProxyClassifyRequest message;
   if (auto status = rpc::ParseMessage(request_, message); !status.ok()) return status;
@@ -85,7 +86,7 @@ void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
     spdlog::error("a request was not answered: {}", ending.status().ToString());
     return Refuse(FromAbsl(ending.status()));
   }
-  const grpc::Status status = StatusOf(*ending, serving_.limits);
+  const grpc::Status status = StatusOf(*ending);
   LogEnd(status, *ending);
   AddTrailers(*ending);
   if (!status.ok()) {
@@ -123,11 +124,11 @@ void ProxyCall::LogEnd(const grpc::Status& status, const runtime::Ending& ending
   if (!spdlog::should_log(spdlog::level::debug)) return;
   std::string customer;
   ReadCustomer(context_, customer);
+  const runtime::CallContext call = ReadCallContext(context_);
   spdlog::debug("customer={} code={} outcome={} latency_ms={:.3f} queue_ms={:.3f} batches={} request_id={} trace={}",
                 customer, rpc::CodeName(status.error_code()), fmt::string_view(Name(ending.outcome)),
                 ToMilliseconds(ending.latency), ToMilliseconds(ending.queued), ending.batch_sizes.size(),
-                program::Quoted(ReadMetadata(context_, "x-request-id")),
-                program::Quoted(ReadMetadata(context_, "traceparent")));
+                program::Quoted(call.request_id), program::Quoted(call.trace_parent));
 }
 
 void ProxyCall::OnDone(bool /*always true*/) {

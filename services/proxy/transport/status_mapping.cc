@@ -24,20 +24,19 @@ grpc::Status LimitReached(RejectReason reason, const std::string& what, Duration
                                 fmt::format("{}; call again in {:.0f} ms", what, ToMilliseconds(wait)), wait);
 }
 
-grpc::Status StatusOfRejection(const scheduling::Rejection& rejection, const scheduling::SchedulerOptions& limits) {
+grpc::Status StatusOfRejection(const scheduling::Rejection& rejection) {
   switch (rejection.reason) {
     case RejectReason::kQueueFull:
       return LimitReached(rejection.reason,
-                          fmt::format("the queue is full: it holds up to {} requests", limits.max_queued_requests),
+                          fmt::format("the queue is full: it holds up to {} requests", rejection.limit),
                           rejection.retry_after);
     case RejectReason::kCustomerQueueFull:
-      return LimitReached(rejection.reason,
-                          fmt::format("the customer's share of the queue is full: it holds up to {} requests",
-                                      limits.max_queued_requests_per_customer),
-                          rejection.retry_after);
+      return LimitReached(
+          rejection.reason,
+          fmt::format("the customer's share of the queue is full: it holds up to {} requests", rejection.limit),
+          rejection.retry_after);
     case RejectReason::kBytesFull:
-      return LimitReached(rejection.reason,
-                          fmt::format("the queue is full: it holds up to {} bytes", limits.max_queued_bytes),
+      return LimitReached(rejection.reason, fmt::format("the queue is full: it holds up to {} bytes", rejection.limit),
                           rejection.retry_after);
     case RejectReason::kNoBackend:
       return rpc::Unavailable("no classifier can be reached", std::max(rejection.retry_after, kSoonest));
@@ -46,6 +45,10 @@ grpc::Status StatusOfRejection(const scheduling::Rejection& rejection, const sch
     case RejectReason::kDeadlinePassed:
       return rpc::WithReason(grpc::StatusCode::DEADLINE_EXCEEDED, "the deadline had passed when the call came",
                              "DEADLINE_PASSED_ON_ARRIVAL");
+    case RejectReason::kDeadlineTooSoon:
+      return rpc::WithReason(grpc::StatusCode::DEADLINE_EXCEEDED,
+                             "no classifier could meet the deadline: the longest sequence takes longer by itself",
+                             "DEADLINE_CANNOT_BE_MET");
   }
   return {grpc::StatusCode::INTERNAL, "unknown reason to reject"};
 }
@@ -78,18 +81,22 @@ grpc::Status FromAbsl(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.raw_code()), std::string(status.message())};
 }
 
-grpc::Status StatusOf(const Ending& ending, const scheduling::SchedulerOptions& limits) {
+grpc::Status StatusOf(const Ending& ending) {
   switch (ending.outcome) {
     case Outcome::kAnswered:
       return grpc::Status::OK;
     case Outcome::kRejected:
-      return StatusOfRejection(ending.rejection, limits);
+      return StatusOfRejection(ending.rejection);
     case Outcome::kExpired:
       return StatusOfExpiry(ending);
     case Outcome::kCancelled:
       return {grpc::StatusCode::CANCELLED, "the caller gave the call up"};
     case Outcome::kBackendFailed:
       return StatusOfBackendFailure(ending.backend_status);
+    case Outcome::kShed:
+      return LimitReached(RejectReason::kQueueFull,
+                          "the queue is full, and of its customers this one has the most in it for its weight",
+                          ending.rejection.retry_after);
     case Outcome::kShutDown:
       return rpc::Unavailable("the proxy is shutting down; call another one", kRetryElsewhere);
   }

@@ -14,7 +14,7 @@ absl::Status FromGrpc(const grpc::Status& status);
 grpc::Status FromAbsl(const absl::Status& status);
 
 // What the caller of a request that ended in this way is answered; OK where it was answered.
-grpc::Status StatusOf(const runtime::Ending& ending, const scheduling::SchedulerOptions& limits);
+grpc::Status StatusOf(const runtime::Ending& ending);
 
 // What the caller of the admin service is answered: a BadRequest with the field where the status names one.
 grpc::Status AdminStatusOf(const absl::Status& status);

@@ -31,25 +31,11 @@ std::string WriteFile(const std::string& name, const std::string& text) {
   return path;
 }
 
-// As main does it.
 absl::StatusOr<Config> Read(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "smartbatch-proxy");
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
-  const int count = static_cast<int>(pointers.size());
-  Config config;
-  if (const std::string file = ConfigFileOf(count, pointers.data()); !file.empty()) {
-    if (auto status = ReadConfigFile(file, config); !status.ok()) return status;
-  }
-  CLI::App app;
-  ConfigFlags flags(app, config);
-  try {
-    app.parse(count, pointers.data());
-  } catch (const CLI::ParseError& error) {
-    return absl::InvalidArgumentError(error.what());
-  }
-  if (auto status = flags.Finish(); !status.ok()) return status;
-  return config;
+  return ReadConfig(static_cast<int>(pointers.size()), pointers.data());
 }
 
 std::string MessageOf(const absl::StatusOr<Config>& config) {
@@ -97,8 +83,9 @@ TEST(Config, ReadsEverythingThatTheFileCanSay) {
       failures { batch_timeout_seconds: 0.5 batch_timeout_factor: 4 max_attempts: 2 pause_minimum_seconds: 0.25
                  pause_maximum_seconds: 0.75 unavailable_after_seconds: 3 }
       cost { fixed: 0.1 quadratic: 0.2 per_sequence: 0.3 per_character: 0.4 }
-      customers { name: "gold" weight: 4 tier: 1 } customers { name: "plain" }
-      threads: 2 drain_seconds: 1.5)");
+      customers { name: "gold" weight: 4 tier: 1 latency_objective_ms: 250 max_queued_requests: 13 }
+      customers { name: "plain" }
+      latency_objective_ms: 500 threads: 2 drain_seconds: 1.5)");
   const auto config = Read({"--config", file});
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->listen, "127.0.0.1:1");
@@ -122,7 +109,10 @@ TEST(Config, ReadsEverythingThatTheFileCanSay) {
   EXPECT_EQ(config->limits.backends.unavailable_after, std::chrono::seconds(3));
   EXPECT_EQ(config->cost, (scheduling::CostModel{0.1, 0.2, 0.3, 0.4}));
   ASSERT_EQ(config->customers.size(), 2U);
-  EXPECT_EQ(config->customers[0].policy, (scheduling::CustomerPolicy{4, 1}));
+  EXPECT_EQ(config->customers[0].policy, (scheduling::CustomerPolicy{4, 1, 13}));
+  EXPECT_EQ(config->customers[0].latency_objective_ms, 250);
+  EXPECT_EQ(config->customers[1].latency_objective_ms, std::nullopt);
+  EXPECT_EQ(config->latency_objective_ms, 500);
   EXPECT_EQ(config->customers[1].policy, scheduling::CustomerPolicy());
   EXPECT_EQ(config->threads, 2);
   EXPECT_EQ(config->drain_seconds, 1.5);
@@ -190,6 +180,15 @@ TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
   EXPECT_THAT(MessageOf(Read({"--cost-fixed", "-1"})), AllOf(HasSubstr("cost-fixed"), HasSubstr("-1")));
   const std::string weight = WriteFile("weight.textproto", R"(customers { name: "a" weight: 0 })");
   EXPECT_THAT(MessageOf(Read({"--config", weight})), AllOf(HasSubstr("customer a"), HasSubstr("above 0")));
+  const std::string twice =
+      WriteFile("twice.textproto", R"(customers { name: "a" } customers { name: "a" weight: 2 })");
+  EXPECT_THAT(MessageOf(Read({"--config", twice})), AllOf(HasSubstr("a for the second time"), HasSubstr("one entry")));
+  const std::string objective = WriteFile("objective.textproto", R"(customers { name: "a" latency_objective_ms: -1 })");
+  EXPECT_THAT(MessageOf(Read({"--config", objective})), AllOf(HasSubstr("customer a is -1"), HasSubstr("above 0")));
+  const std::string share = WriteFile("share.textproto", R"(customers { name: "a" max_queued_requests: 0 })");
+  EXPECT_THAT(MessageOf(Read({"--config", share})), AllOf(HasSubstr("customer a is 0"), HasSubstr("at least 1")));
+  const std::string bytes = WriteFile("bytes.textproto", "limits { max_queued_bytes: 0 }");
+  EXPECT_THAT(MessageOf(Read({"--config", bytes})), AllOf(HasSubstr("max_queued_bytes is 0"), HasSubstr("at least 1")));
   const std::string slots = WriteFile("slots.textproto", R"(backends { address: "a:1" slots: 0 })");
   EXPECT_THAT(MessageOf(Read({"--config", slots})), AllOf(HasSubstr("a:1"), HasSubstr("1 to 1024")));
 }

@@ -34,7 +34,7 @@ class ProxyMetricsTest : public ::testing::Test {
   static MetricsOptions Options() {
     MetricsOptions options;
     options.version = "1.2.3";
-    options.configured_customers = {"vip"};
+    options.objectives = {.configured = {{"vip", milliseconds(20)}}, .others = milliseconds(130)};
     options.max_other_customers = 2;
     return options;
   }
@@ -134,6 +134,70 @@ TEST_F(ProxyMetricsTest, WhatWasOfferedIsTheSumOfHowItEnded) {
   EXPECT_EQ(Sum("smartbatch_requests_total") -
                 *Value(R"(smartbatch_requests_total{code="INTERNAL",customer="other",strategy="sjf"})"),
             4);
+}
+
+TEST_F(ProxyMetricsTest, AnAnswerInTimeMeetsTheObjectiveAndEveryOtherEndMissesIt) {
+  Submit("vip", {"in time"});
+  clock_.Advance(milliseconds(20));
+  backend_.AnswerNext();
+  Submit("vip", {"late"});
+  Submit("a", {"in time for everybody else"});
+  clock_.Advance(milliseconds(21));
+  backend_.AnswerNext();
+  backend_.AnswerNext();
+  Submit("vip", {"fails"});
+  backend_.FailNext(absl::InternalError("it"));
+  Submit("vip", {"comes too late"}, clock_.Now());
+  EXPECT_EQ(Value(R"(smartbatch_slo_requests_total{customer="vip",result="met",strategy="sjf"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_slo_requests_total{customer="vip",result="missed",strategy="sjf"})"), 3);
+  EXPECT_EQ(Value(R"(smartbatch_slo_requests_total{customer="a",result="met",strategy="sjf"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_slo_requests_total{customer="a",result="missed",strategy="sjf"})"), 0);
+  EXPECT_EQ(Value(R"(smartbatch_slo_objective_seconds{customer="vip"})"), 0.02);
+}
+
+TEST_F(ProxyMetricsTest, WhoGivesUpMissesTheObjectiveOnlyWhereItHasPassed) {
+  Submit("vip", {"busy"});
+  Submit("vip", {"leaves at once"});
+  Submit("vip", {"leaves late"});
+  dispatcher_->Cancel(*tickets_[1]);
+  clock_.Advance(milliseconds(21));
+  dispatcher_->Cancel(*tickets_[2]);
+  EXPECT_EQ(Value(R"(smartbatch_slo_requests_total{customer="vip",result="met",strategy="sjf"})"), 0);
+  EXPECT_EQ(Value(R"(smartbatch_slo_requests_total{customer="vip",result="missed",strategy="sjf"})"), 1);
+}
+
+TEST_F(ProxyMetricsTest, EveryObjectiveIsABoundOfTheLatencyHistograms) {
+  EXPECT_EQ(Value(R"(smartbatch_request_duration_seconds_bucket{customer="vip",strategy="sjf",le="0.02"})"), 0);
+  EXPECT_EQ(Value(R"(smartbatch_request_duration_seconds_bucket{customer="vip",strategy="sjf",le="0.13"})"), 0);
+  EXPECT_EQ(Value(R"(smartbatch_queue_duration_seconds_bucket{customer="vip",strategy="sjf",le="0.13"})"), 0);
+}
+
+TEST_F(ProxyMetricsTest, NewObjectivesHoldFromTheNextRequestOn) {
+  metrics_.SetObjectives({.configured = {{"new", milliseconds(5)}}, .others = milliseconds(7)});
+  Submit("vip", {"x"});
+  EXPECT_EQ(Value(R"(smartbatch_slo_objective_seconds{customer="vip"})"), 0.007);
+  EXPECT_EQ(Value(R"(smartbatch_slo_objective_seconds{customer="new"})"), 0.005);
+  EXPECT_EQ(Value(R"(smartbatch_slo_requests_total{customer="new",result="met",strategy="sjf"})"), 0);
+  clock_.Advance(milliseconds(8));
+  backend_.AnswerNext();
+  EXPECT_EQ(Value(R"(smartbatch_slo_requests_total{customer="vip",result="missed",strategy="sjf"})"), 1);
+}
+
+TEST_F(ProxyMetricsTest, TellsWhatBatchesACustomersRequestsRodeIn) {
+  Submit("a", {"busy"});
+  Submit("vip", {"x", "y"});
+  Submit("b", {"z"});
+  backend_.AnswerNext();
+  backend_.AnswerNext();
+  EXPECT_EQ(Value(R"(smartbatch_customer_batches_total{customer="vip",strategy="sjf"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_customer_batch_sequences_total{customer="vip",strategy="sjf"})"), 3);
+}
+
+TEST_F(ProxyMetricsTest, TellsTheLimitOfTheQueueAndHowTheLastReloadEnded) {
+  EXPECT_EQ(Value("smartbatch_queue_limit_requests"), 50'000);
+  EXPECT_EQ(Value("smartbatch_config_last_reload_successful"), 1);
+  metrics_.ReloadEnded(false);
+  EXPECT_EQ(Value("smartbatch_config_last_reload_successful"), 0);
 }
 
 TEST_F(ProxyMetricsTest, CountsCallsAsAGrpcServerDoes) {

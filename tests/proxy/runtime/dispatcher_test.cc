@@ -234,6 +234,69 @@ TEST(Dispatcher, TriesAgainWhereTheBackendCannotBeReached) {
   EXPECT_EQ(request.only_reply().outcome, Outcome::kAnswered);
 }
 
+TEST(Dispatcher, WhatWaitsToBeTriedAgainAloneIsFailedWhenNoBackendCanBeReached) {
+  Harness proxy({}, {"fcfs", {{"linger_ms", "50"}}});
+  std::vector<Harness::Submitted*> requests;
+  for (const char* const text : {"a", "b", "c", "d", "e"}) requests.push_back(&proxy.Submit({text}));
+  const Time start = proxy.clock.Now();
+  proxy.backend.FailNext(absl::InternalError("poison"));  // each is tried again, alone
+  // From now on the backend is gone: after 0, 0.1, 0.3 and 0.7 s the first four find that out, and the next attempt
+  // would be at 1.5 s. A second after the first failure nobody waits any more, the fifth included.
+  while (proxy.clock.Now() < start + std::chrono::seconds(1)) {
+    while (!proxy.backend.Waiting().empty()) proxy.backend.FailNext(absl::UnavailableError("gone"));
+    ASSERT_NE(proxy.dispatcher.NextTick(), kNever) << "somebody waits and nobody will look";
+    proxy.clock.Advance(proxy.dispatcher.NextTick() - proxy.clock.Now());
+    proxy.dispatcher.Tick();
+  }
+  EXPECT_EQ(proxy.clock.Now(), start + std::chrono::seconds(1));
+  for (const Harness::Submitted* const request : requests) {
+    EXPECT_EQ(request->only_reply().outcome, Outcome::kBackendFailed);
+  }
+}
+
+TEST(Dispatcher, ABackendThatHangsUntilItsCallersLeaveIsPaused) {
+  Harness proxy;
+  for (int i = 0; i < 2; ++i) {
+    auto& request = proxy.Submit({"a"}, proxy.clock.Now() + std::chrono::seconds(1));
+    auto hung = proxy.backend.Take();
+    ASSERT_TRUE(hung) << "batch " << i;
+    proxy.clock.Advance(std::chrono::seconds(1));
+    proxy.dispatcher.Tick();
+    EXPECT_EQ(request.only_reply().outcome, Outcome::kExpired);
+    EXPECT_TRUE(proxy.backend.WasCancelled(hung->id));
+    std::move(hung->reply).Fulfil(absl::CancelledError("by the proxy"));
+    EXPECT_FALSE(proxy.dispatcher.Look(0).backends[0].up);
+    proxy.clock.Advance(milliseconds(200));  // the pause is over
+  }
+}
+
+TEST(Dispatcher, ABatchThatIsGivenUpInTimeTellsNothingOfTheBackend) {
+  Harness proxy;
+  auto& request = proxy.Submit({"a"});
+  auto batch = proxy.backend.Take();
+  ASSERT_TRUE(batch);
+  proxy.clock.Advance(milliseconds(100));
+  proxy.dispatcher.Cancel(request.ticket);
+  std::move(batch->reply).Fulfil(absl::CancelledError("by the proxy"));
+  EXPECT_TRUE(proxy.dispatcher.Look(0).backends[0].up);
+}
+
+TEST(Dispatcher, ABatchCarriesTheContextsOfItsRequests) {
+  Harness proxy({}, {"fcfs", {{"linger_ms", "50"}}});
+  Harness::Submitted first;
+  Harness::Submitted second;
+  proxy.SubmitAs(first, {"x", "y"}, kNever, "a", {"id-1", "trace-1"});
+  proxy.SubmitAs(second, {"z"});
+  proxy.clock.Advance(milliseconds(50));
+  proxy.dispatcher.Tick();
+  auto batch = proxy.backend.Take();
+  ASSERT_TRUE(batch);
+  ASSERT_EQ(batch->contexts.size(), 1U);  // once for the two sequences; the other request has none
+  EXPECT_EQ(batch->contexts[0].request_id, "id-1");
+  EXPECT_EQ(batch->contexts[0].trace_parent, "trace-1");
+  testing::ScriptedBackend::Answer(std::move(*batch));
+}
+
 TEST(Dispatcher, ASwitchOfStrategyStrandsNobody) {
   Harness proxy;
   proxy.Submit({"busy"});

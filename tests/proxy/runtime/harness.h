@@ -52,8 +52,9 @@ class Harness {
     return SubmitAs(*requests_.back(), std::move(texts), deadline, customer);
   }
   Submitted& SubmitAs(Submitted& submitted, std::vector<std::string> texts, Time deadline = kNever,
-                      const std::string& customer = "customer") {
+                      const std::string& customer = "customer", runtime::CallContext context = {}) {
     runtime::Request request{.customer = customer, .texts = std::move(texts), .lengths = {}, .deadline = deadline};
+    request.context = std::move(context);
     for (const std::string& text : request.texts) request.lengths.push_back(static_cast<std::uint32_t>(text.size()));
     dispatcher.Submit(std::move(request), submitted.ticket,
                       runtime::Reply([&submitted](absl::StatusOr<runtime::Ending> ending) {

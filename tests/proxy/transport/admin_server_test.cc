@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "google/rpc/error_details.pb.h"
+#include "services/proxy/scheduling/strategy_registry.h"
 #include "services/rpc/status_details.h"
 #include "tests/proxy/transport/loopback.h"
 
@@ -138,6 +139,70 @@ TEST_F(AdminServerTest, TheStatusAddsUp) {
   EXPECT_TRUE(waiting.get().status.ok());
   ASSERT_TRUE(Call(&proxy::v1::AdminService::Stub::GetStatus, {}, status).ok());
   EXPECT_EQ(status.outcomes().answered(), 2U);
+}
+
+TEST_F(AdminServerTest, ListsTheLastDecisionsOfEverybodyOrOfOneCustomer) {
+  proxy_.AnswerAll();
+  ASSERT_TRUE(proxy_.Call({"x", "yy"}, {{"x-customer-id", "alice"}}).status.ok());
+  ASSERT_TRUE(proxy_.Call({"z"}, {{"x-customer-id", "bob"}}).status.ok());
+  proxy::v1::ListDecisionsResponse all;
+  ASSERT_TRUE(Call(&proxy::v1::AdminService::Stub::ListDecisions, {}, all).ok());
+  ASSERT_EQ(all.decisions_size(), 2);
+  EXPECT_EQ(all.decisions(0).parts(0).customer(), "bob");
+  proxy::v1::ListDecisionsRequest request;
+  request.set_customer("alice");
+  request.set_limit(1);
+  proxy::v1::ListDecisionsResponse one;
+  ASSERT_TRUE(Call(&proxy::v1::AdminService::Stub::ListDecisions, request, one).ok());
+  ASSERT_EQ(one.decisions_size(), 1);
+  EXPECT_EQ(one.decisions(0).strategy(), "sjf");
+  EXPECT_EQ(one.decisions(0).reason(), "slot_free");
+  EXPECT_EQ(one.decisions(0).lengths_size(), 2);
+  EXPECT_EQ(one.decisions(0).parts(0).sequences(), 2U);
+  EXPECT_EQ(one.decisions(0).code(), "OK");
+  EXPECT_GT(one.decisions(0).real_seconds(), 0);
+  EXPECT_GT(one.decisions(0).age_seconds(), 0);
+  request.set_limit(1000);
+  EXPECT_THAT(rpc::Describe(Call(&proxy::v1::AdminService::Stub::ListDecisions, request, one)),
+              AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("limit is 1000"), HasSubstr("256")));
+}
+
+TEST_F(AdminServerTest, WithoutAConfigurationFileThereIsNothingToReload) {
+  proxy::v1::ReloadConfigResponse response;
+  EXPECT_THAT(rpc::Describe(Call(&proxy::v1::AdminService::Stub::ReloadConfig, {}, response)),
+              AllOf(HasSubstr("FAILED_PRECONDITION"), HasSubstr("--config")));
+}
+
+TEST(AdminReload, TellsWhatHasChangedAndWhatIsWrong) {
+  absl::StatusOr<std::vector<SettingChange>> outcome;
+  std::vector<bool> asked;
+  Loopback proxy({}, 1, {"sjf", {}}, [&](bool validate_only) {
+    asked.push_back(validate_only);
+    return outcome;
+  });
+  const auto stub = proxy::v1::AdminService::NewStub(testing::ChannelTo(proxy.admin->address()));
+  const auto reload = [&](bool validate_only, proxy::v1::ReloadConfigResponse& response) {
+    grpc::ClientContext context;
+    proxy::v1::ReloadConfigRequest request;
+    request.set_validate_only(validate_only);
+    return stub->ReloadConfig(&context, request, &response);
+  };
+  proxy::v1::ReloadConfigResponse response;
+  outcome = std::vector<SettingChange>{{"customers[A].weight", "1", "3"}};
+  ASSERT_TRUE(reload(true, response).ok());
+  ASSERT_EQ(response.changes_size(), 1);
+  EXPECT_EQ(response.changes(0).field(), "customers[A].weight");
+  EXPECT_EQ(response.changes(0).before(), "1");
+  EXPECT_EQ(response.changes(0).after(), "3");
+  outcome = scheduling::FieldError("threads", "threads is 2");
+  EXPECT_THAT(rpc::Describe(reload(false, response)), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("threads is 2")));
+  outcome = absl::InvalidArgumentError("line 1, column 2: what?");
+  const auto details = rpc::Details(reload(false, response));
+  ASSERT_TRUE(details);
+  google::rpc::BadRequest bad;
+  ASSERT_TRUE(details->details(0).UnpackTo(&bad));
+  EXPECT_EQ(bad.field_violations(0).field(), "configuration file");
+  EXPECT_THAT(asked, ::testing::ElementsAre(true, false, false));
 }
 
 }  // namespace

@@ -28,9 +28,17 @@ class ScriptedClassifier final : public classifier::v1::ClassifierService::Servi
   ~ScriptedClassifier() override { server_->Shutdown(std::chrono::system_clock::now()); }
 
   const std::string& address() const { return listener_.address(); }
+  // What the last call carried of what is passed on.
+  std::vector<std::string> metadata() const { return metadata_; }
 
   grpc::Status Classify(grpc::ServerContext* context, const classifier::v1::ClassifyRequest* request,
                         classifier::v1::ClassifyResponse* response) override {
+    for (const char* const key : {"x-request-id", "traceparent"}) {
+      const auto [first, last] = context->client_metadata().equal_range(key);
+      for (auto value = first; value != last; ++value) {
+        metadata_.push_back(std::string(key) + ": " + std::string(value->second.data(), value->second.size()));
+      }
+    }
     if (request->sequences(0) == "fail") return {grpc::StatusCode::DATA_LOSS, "as asked"};
     while (request->sequences(0) == "hang" && !context->IsCancelled()) std::this_thread::sleep_for(milliseconds(1));
     for (const std::string& text : request->sequences()) {
@@ -42,6 +50,7 @@ class ScriptedClassifier final : public classifier::v1::ClassifierService::Servi
   }
 
  private:
+  std::vector<std::string> metadata_;
   rpc::Listener listener_;
   std::unique_ptr<grpc::Server> server_;
 };
@@ -55,13 +64,13 @@ class ClassifierClientTest : public ::testing::Test {
 
   std::future<absl::StatusOr<BatchResults>> Send(ClassifierClient& client, scheduling::BatchId id,
                                                  const std::vector<std::string>& texts,
-                                                 Duration timeout = std::chrono::seconds(20)) {
-    std::vector<runtime::Text> shared;
-    for (const std::string& text : texts) shared.push_back(std::make_shared<const std::string>(text));
+                                                 Duration timeout = std::chrono::seconds(20),
+                                                 std::vector<runtime::CallContext> contexts = {}) {
+    runtime::OutgoingBatch batch{.id = id, .texts = {}, .contexts = std::move(contexts), .timeout = timeout};
+    for (const std::string& text : texts) batch.texts.push_back(std::make_shared<const std::string>(text));
     auto promise = std::make_unique<std::promise<absl::StatusOr<BatchResults>>>();
     auto future = promise->get_future();
-    client.Send(id, shared, timeout,
-                runtime::BatchReply([promise = std::move(promise)](absl::StatusOr<BatchResults> results) {
+    client.Send(batch, runtime::BatchReply([promise = std::move(promise)](absl::StatusOr<BatchResults> results) {
                   promise->set_value(std::move(results));
                 }));
     return future;
@@ -86,6 +95,14 @@ TEST_F(ClassifierClientTest, BringsTheClassifiersOwnError) {
   ScriptedClassifier classifier;
   ClassifierClient client(classifier.address(), queue_);
   EXPECT_EQ(Send(client, 1, {"fail"}).get().status(), absl::DataLossError("as asked"));
+}
+
+TEST_F(ClassifierClientTest, PassesOnByWhatEachCallerFindsItsCallAgain) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  ASSERT_TRUE(Send(client, 1, {"a", "b"}, std::chrono::seconds(20), {{"first", "00-1"}, {"second", ""}}).get().ok());
+  EXPECT_THAT(classifier.metadata(),
+              ::testing::UnorderedElementsAre("x-request-id: first", "x-request-id: second", "traceparent: 00-1"));
 }
 
 TEST_F(ClassifierClientTest, GivesUpAtTheTimeout) {

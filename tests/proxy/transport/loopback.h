@@ -39,14 +39,15 @@ struct Seen {
 class Loopback {
  public:
   using Metadata = std::multimap<std::string, std::string>;
+  using Reload = decltype(transport::AdminTargets::reload);
 
   explicit Loopback(const scheduling::SchedulerOptions& options = {}, int threads = 1,
-                    const scheduling::StrategyChoice& strategy = {"sjf", {}})
-      : dispatcher(*scheduling::Scheduler::Create(options, strategy, nullptr), clock, nullptr),
+                    const scheduling::StrategyChoice& strategy = {"sjf", {}}, Reload reload = {})
+      : dispatcher(*scheduling::Scheduler::Create(options, strategy, &decisions), clock, nullptr),
         server("127.0.0.1:0", options) {
     dispatcher.AddBackend("backend", 1, {}, backend);
     EXPECT_TRUE(server.Start(dispatcher, clock, calls, threads).ok());
-    admin = *transport::AdminServer::Start("127.0.0.1:0", dispatcher);
+    admin = *transport::AdminServer::Start("127.0.0.1:0", {dispatcher, clock, decisions, std::move(reload)});
     stub = proxy::v1::ProxyService::NewStub(ChannelTo(server.address()));
     timer = std::jthread([this](const std::stop_token& stop) { dispatcher.RunTimer(stop); });
   }
@@ -105,6 +106,7 @@ class Loopback {
   runtime::SteadyClock clock;
   runtime::CallObserver calls;
   ScriptedBackend backend;
+  runtime::RecentDecisions decisions;
   runtime::Dispatcher dispatcher;
   transport::ProxyServer server;
   std::unique_ptr<transport::AdminServer> admin;

@@ -1,0 +1,116 @@
+#include "services/proxy/config_changes.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+
+#include "services/proxy/scheduling/strategy_registry.h"
+
+namespace smartbatch::proxy {
+namespace {
+
+using Fields = std::map<std::string, std::string>;
+
+template <class Value>
+void Put(Fields& fields, std::string name, const Value& value) {
+  fields.emplace(std::move(name), absl::StrCat(value));
+}
+
+void PutLimits(const scheduling::SchedulerOptions& limits, Fields& fields) {
+  Put(fields, "limits.max_batch_size", limits.max_batch_size);
+  Put(fields, "limits.max_sequence_length", limits.max_sequence_length);
+  Put(fields, "limits.max_queued_requests", limits.max_queued_requests);
+  Put(fields, "limits.max_queued_requests_per_customer", limits.max_queued_requests_per_customer);
+  Put(fields, "limits.max_queued_bytes", limits.max_queued_bytes);
+}
+
+void PutFailures(const scheduling::SchedulerOptions& options, Fields& fields) {
+  Put(fields, "failures.batch_timeout_seconds", ToSeconds(options.batch_timeout_minimum));
+  Put(fields, "failures.batch_timeout_factor", options.batch_timeout_factor);
+  Put(fields, "failures.max_attempts", options.max_attempts);
+  Put(fields, "failures.pause_minimum_seconds", ToSeconds(options.backends.pause_minimum));
+  Put(fields, "failures.pause_maximum_seconds", ToSeconds(options.backends.pause_maximum));
+  Put(fields, "failures.unavailable_after_seconds", ToSeconds(options.backends.unavailable_after));
+}
+
+void PutCost(const scheduling::CostModel& cost, Fields& fields) {
+  Put(fields, "cost.fixed", cost.fixed);
+  Put(fields, "cost.quadratic", cost.quadratic);
+  Put(fields, "cost.per_sequence", cost.per_sequence);
+  Put(fields, "cost.per_character", cost.per_character);
+}
+
+void PutCustomer(const CustomerChoice& customer, Fields& fields) {
+  const std::string path = absl::StrCat("customers[", customer.name, "].");
+  Put(fields, path + "weight", customer.policy.weight);
+  Put(fields, path + "tier", customer.policy.tier);
+  if (customer.latency_objective_ms) Put(fields, path + "latency_objective_ms", *customer.latency_objective_ms);
+  if (customer.policy.max_queued_requests) {
+    Put(fields, path + "max_queued_requests", *customer.policy.max_queued_requests);
+  }
+}
+
+std::string Shown(const std::string& value) { return value.empty() ? "not there" : value; }
+
+}  // namespace
+
+Fields FieldsOf(const Config& config) {
+  Fields fields;
+  Put(fields, "listen", config.listen);
+  Put(fields, "admin_listen", config.admin_listen);
+  Put(fields, "metrics_listen", config.metrics_listen);
+  Put(fields, "threads", config.threads);
+  Put(fields, "drain_seconds", config.drain_seconds);
+  Put(fields, "latency_objective_ms", config.latency_objective_ms);
+  for (const BackendChoice& backend : config.backends) {
+    Put(fields, absl::StrCat("backends[", backend.address, "].slots"), backend.slots);
+  }
+  Put(fields, "strategy.name", config.strategy.name);
+  for (const auto& [name, value] : config.strategy.parameters) {
+    Put(fields, absl::StrCat("strategy.parameters[", name, "]"), value);
+  }
+  PutLimits(config.limits, fields);
+  PutFailures(config.limits, fields);
+  PutCost(config.cost, fields);
+  for (const CustomerChoice& customer : config.customers) PutCustomer(customer, fields);
+  return fields;
+}
+
+std::vector<FieldChange> Changes(const Config& before, const Config& after) {
+  const Fields old_fields = FieldsOf(before);
+  const Fields new_fields = FieldsOf(after);
+  std::set<std::string> names;
+  for (const auto& [name, value] : old_fields) names.insert(name);
+  for (const auto& [name, value] : new_fields) names.insert(name);
+  const auto value_in = [](const Fields& fields, const std::string& name) {
+    const auto found = fields.find(name);
+    return found == fields.end() ? std::string() : found->second;
+  };
+  std::vector<FieldChange> changes;
+  for (const std::string& name : names) {
+    FieldChange change{name, value_in(old_fields, name), value_in(new_fields, name)};
+    if (change.before != change.after) changes.push_back(std::move(change));
+  }
+  return changes;
+}
+
+absl::Status CheckCanChange(const std::vector<FieldChange>& changes) {
+  constexpr std::array kFixed = {
+      "listen",    "admin_listen", "metrics_listen", "threads", "limits.max_batch_size", "limits.max_sequence_length",
+      "backends[", "cost."};
+  for (const FieldChange& change : changes) {
+    const bool fixed = std::any_of(kFixed.begin(), kFixed.end(),
+                                   [&](const char* field) { return absl::StartsWith(change.field, field); });
+    if (!fixed) continue;
+    return scheduling::FieldError(
+        change.field, absl::StrCat(change.field, " is ", Shown(change.after), " and was ", Shown(change.before),
+                                   " at the start; it cannot change while the proxy runs: restart it, or set it back"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace smartbatch::proxy

@@ -1,0 +1,78 @@
+#include "services/proxy/runtime/recent_decisions.h"
+
+#include <algorithm>
+
+#include "services/proxy/scheduling/request.h"
+
+namespace smartbatch::runtime {
+
+std::vector<Decision> RecentDecisions::List(std::size_t most) const {
+  std::vector<Decision> decisions;
+  const MutexLock lock(mutex_);
+  const std::size_t count = std::min(most, ring_.size());
+  decisions.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    decisions.push_back(ring_[(newest_ + ring_.size() - i) % ring_.size()]);
+  }
+  return decisions;
+}
+
+Decision::Part& RecentDecisions::PartOf(Decision& decision, const std::string& customer) {
+  for (Decision::Part& part : decision.parts) {
+    if (part.customer == customer) return part;
+  }
+  return decision.parts.emplace_back(Decision::Part{.customer = customer});
+}
+
+void RecentDecisions::Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) {
+  if (request.id.slot >= customers_.size()) customers_.resize(request.id.slot + 1);
+  customers_[request.id.slot] = customer.name;
+}
+
+void RecentDecisions::Charged(const scheduling::Customer& customer, std::string_view, double seconds) {
+  charges_.emplace_back(customer.name, seconds);
+}
+
+void RecentDecisions::Dispatched(const scheduling::Batch& batch) {
+  Decision decision;
+  decision.batch = batch.id;
+  if (batch.backend < backends_.size()) decision.backend = backends_[batch.backend];
+  decision.strategy = batch.strategy;
+  decision.reason = batch.reason;
+  decision.dispatched = batch.dispatched;
+  decision.predicted_seconds = batch.predicted_seconds;
+  decision.lengths.reserve(batch.members.size());
+  const scheduling::BatchMember* before = nullptr;
+  for (const scheduling::BatchMember& member : batch.members) {
+    decision.lengths.push_back(member.length);
+    if (before == nullptr || before->request != member.request) ++decision.requests;
+    ++PartOf(decision, customers_[member.request.slot]).sequences;
+    before = &member;
+  }
+  for (const auto& [customer, seconds] : charges_) PartOf(decision, customer).charged_seconds += seconds;
+  charges_.clear();
+
+  const MutexLock lock(mutex_);
+  if (ring_.size() < kCapacity) {
+    newest_ = ring_.size();
+    ring_.push_back(std::move(decision));
+  } else {
+    newest_ = (newest_ + 1) % kCapacity;
+    ring_[newest_] = std::move(decision);
+  }
+}
+
+void RecentDecisions::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) {
+  const MutexLock lock(mutex_);
+  // It is among the newest, unless so many have left since that it was forgotten.
+  for (std::size_t i = 0; i < ring_.size(); ++i) {
+    Decision& decision = ring_[(newest_ + ring_.size() - i) % ring_.size()];
+    if (decision.batch < batch.id) return;
+    if (decision.batch != batch.id) continue;
+    decision.took = took;
+    decision.status = status.code();
+    return;
+  }
+}
+
+}  // namespace smartbatch::runtime

@@ -1,0 +1,73 @@
+// The last batches: why each of them left, what it held, what it was believed to cost and what it cost.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <absl/status/status.h>
+
+#include "common/mutex.h"
+#include "common/time.h"
+#include "services/proxy/scheduling/observer.h"
+
+namespace smartbatch::runtime {
+
+struct Decision {
+  // What one customer had in the batch.
+  struct Part {
+    std::string customer;
+    std::uint32_t sequences = 0;
+    double charged_seconds = 0;
+  };
+
+  scheduling::BatchId batch = 0;
+  std::string backend;
+  std::string_view strategy;  // lives as long as the program
+  scheduling::DispatchReason reason = scheduling::DispatchReason::kSlotFree;
+  Time dispatched{};
+  std::vector<std::uint32_t> lengths;  // characters of each sequence
+  std::uint32_t requests = 0;
+  std::vector<Part> parts;
+  double predicted_seconds = 0;
+  // Nothing while the batch runs.
+  std::optional<Duration> took;
+  absl::StatusCode status = absl::StatusCode::kOk;
+};
+
+// Keeps the decisions of the last kCapacity batches and forgets what is older. As an observer it is called under the
+// dispatcher's lock; List is thread safe and holds an observer up for a copy of the ring at most.
+class RecentDecisions final : public scheduling::SchedulerObserver {
+ public:
+  static constexpr std::size_t kCapacity = 256;
+
+  // Tells of a backend, in the order of the scheduler's AddBackend and before its first batch.
+  void AddBackend(std::string name) { backends_.push_back(std::move(name)); }
+
+  // The last ones, at most so many, the newest first.
+  std::vector<Decision> List(std::size_t most) const;
+
+  void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
+  void Charged(const scheduling::Customer& customer, std::string_view strategy, double seconds) override;
+  void Dispatched(const scheduling::Batch& batch) override;
+  void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override;
+
+ private:
+  static Decision::Part& PartOf(Decision& decision, const std::string& customer);
+
+  std::vector<std::string> backends_;
+  // By the slot of the request: bounded by the requests that are there at once.
+  std::vector<std::string> customers_;
+  // What was charged for the batch that is about to be dispatched.
+  std::vector<std::pair<std::string, double>> charges_;
+
+  mutable Mutex mutex_;
+  std::vector<Decision> ring_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::size_t newest_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace smartbatch::runtime

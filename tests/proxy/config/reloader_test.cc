@@ -1,0 +1,135 @@
+#include "services/proxy/reloader.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "services/proxy/scheduling/strategy_registry.h"
+
+namespace smartbatch::proxy {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::vector<std::string> Lines(const std::vector<FieldChange>& changes) {
+  std::vector<std::string> lines;
+  for (const FieldChange& change : changes) {
+    lines.push_back(change.field + ": '" + change.before + "' -> '" + change.after + "'");
+  }
+  return lines;
+}
+
+TEST(Changes, NamesEverySettingThatIsDifferentAndNoOther) {
+  Config before;
+  before.customers = {{"A", {.weight = 1}}, {"gone", {}}};
+  Config after = before;
+  after.customers = {{"A", {.weight = 3}}, {"new", {.tier = 2}, 250}};
+  after.limits.max_queued_bytes = 7;
+  after.strategy = {"fcfs", {{"linger_ms", "20"}}};
+  EXPECT_THAT(Lines(Changes(before, after)),
+              ElementsAre("customers[A].weight: '1' -> '3'", "customers[gone].tier: '0' -> ''",
+                          "customers[gone].weight: '1' -> ''", "customers[new].latency_objective_ms: '' -> '250'",
+                          "customers[new].tier: '' -> '2'", "customers[new].weight: '' -> '1'",
+                          "limits.max_queued_bytes: '536870912' -> '7'", "strategy.name: 'density' -> 'fcfs'",
+                          "strategy.parameters[linger_ms]: '' -> '20'"));
+  EXPECT_THAT(Changes(before, before), IsEmpty());
+}
+
+// A setting that cannot change while the proxy runs.
+class Fixed : public ::testing::TestWithParam<std::pair<const char*, void (*)(Config&)>> {};
+
+TEST_P(Fixed, IsAnErrorThatNamesFieldAndValues) {
+  const auto& [field, change] = GetParam();
+  const Config before;
+  Config after;
+  change(after);
+  const absl::Status status = CheckCanChange(Changes(before, after));
+  EXPECT_EQ(scheduling::FieldOf(status), field);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(field), HasSubstr("restart")));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Settings, Fixed,
+    ::testing::Values(std::pair(
+                          "listen", +[](Config& config) { config.listen = "127.0.0.1:1"; }),
+                      std::pair(
+                          "admin_listen", +[](Config& config) { config.admin_listen = "127.0.0.1:1"; }),
+                      std::pair(
+                          "metrics_listen", +[](Config& config) { config.metrics_listen = "127.0.0.1:1"; }),
+                      std::pair(
+                          "threads", +[](Config& config) { config.threads = 2; }),
+                      std::pair(
+                          "backends[127.0.0.1:50061].slots", +[](Config& config) { config.backends[0].slots = 2; }),
+                      std::pair(
+                          "cost.fixed", +[](Config& config) { config.cost.fixed = 1; }),
+                      std::pair(
+                          "limits.max_batch_size", +[](Config& config) { config.limits.max_batch_size = 8; }),
+                      std::pair(
+                          "limits.max_sequence_length",
+                          +[](Config& config) { config.limits.max_sequence_length = 8; })));
+
+class ReloaderTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<Config> next_ = Config();
+  absl::Status apply_ = absl::OkStatus();
+  std::vector<double> applied_;  // the drain_seconds of each
+  std::vector<bool> reported_;
+  Reloader reloader_{Config(), [this] { return next_; },
+                     [this](const Config&, const Config& after) {
+                       if (apply_.ok()) applied_.push_back(after.drain_seconds);
+                       return apply_;
+                     },
+                     [this](bool successful) { reported_.push_back(successful); }};
+};
+
+TEST_F(ReloaderTest, TakesOverWhatHasChangedAndTellsIt) {
+  next_->drain_seconds = 3;
+  const auto changes = reloader_.Reload();
+  ASSERT_TRUE(changes.ok());
+  EXPECT_THAT(Lines(*changes), ElementsAre("drain_seconds: '10' -> '3'"));
+  EXPECT_THAT(applied_, ElementsAre(3));
+  EXPECT_THAT(reported_, ElementsAre(true));
+  EXPECT_EQ(reloader_.current().drain_seconds, 3);
+  EXPECT_THAT(*reloader_.Reload(), IsEmpty());
+}
+
+TEST_F(ReloaderTest, ChangesNothingWhereTheFileIsWrong) {
+  next_ = absl::InvalidArgumentError("threads is 100");
+  EXPECT_EQ(reloader_.Reload().status(), next_.status());
+  EXPECT_THAT(applied_, IsEmpty());
+  EXPECT_THAT(reported_, ElementsAre(false));
+  next_ = Config();
+  EXPECT_THAT(*reloader_.Reload(), IsEmpty());
+  EXPECT_THAT(reported_, ElementsAre(false, true));
+}
+
+TEST_F(ReloaderTest, ChangesNothingWhereOneSettingOfSeveralNeedsARestart) {
+  next_->drain_seconds = 3;
+  next_->threads = 2;
+  EXPECT_EQ(scheduling::FieldOf(reloader_.Reload().status()), "threads");
+  EXPECT_THAT(applied_, IsEmpty());
+  EXPECT_EQ(reloader_.current().drain_seconds, 10);
+}
+
+TEST_F(ReloaderTest, ChangesNothingWhereItCannotBeApplied) {
+  next_->drain_seconds = 3;
+  apply_ = absl::InvalidArgumentError("not now");
+  EXPECT_EQ(reloader_.Reload().status(), apply_);
+  EXPECT_EQ(reloader_.current().drain_seconds, 10);
+  EXPECT_THAT(reported_, ElementsAre(false));
+}
+
+TEST_F(ReloaderTest, ValidateOnlyTellsAndChangesNothing) {
+  next_->drain_seconds = 3;
+  EXPECT_EQ(reloader_.Reload(true)->size(), 1U);
+  EXPECT_THAT(applied_, IsEmpty());
+  EXPECT_THAT(reported_, IsEmpty());
+  EXPECT_EQ(reloader_.current().drain_seconds, 10);
+}
+
+}  // namespace
+}  // namespace smartbatch::proxy
