@@ -1,9 +1,12 @@
 #include "tools/loadgen/analysis/analysis.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "tools/loadgen/analysis/fairness.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -156,10 +159,47 @@ TEST(Comparison, AgreesWithATableOfStudentsT) {
   EXPECT_FALSE(MeanInterval({1}).has_value());
 }
 
+TEST(Comparison, AgreesWithATextbookOnWelchsTest) {
+  // Means 20.6 and 22.1, variances 0.1 and 0.4 of 5 values each: t = -1.5 / sqrt(0.1), 5.88 degrees of freedom, and
+  // t(0.975, 5.88) = 2.459.
+  const TestedMean tested = WelchDifference({20.2, 20.4, 20.6, 20.8, 21.0}, {21.3, 21.7, 22.1, 22.5, 22.9});
+  EXPECT_NEAR(tested.interval.mean, -1.5, 1e-9);
+  EXPECT_NEAR(tested.interval.high, -1.5 + 2.459 * std::sqrt(0.1), 2e-3);
+  EXPECT_NEAR(tested.p_value, 0.0033, 3e-4);
+}
+
 TEST(Comparison, DoesNotTakeEqualCountsForCertainty) {
   const std::vector<Series> rates = {{"fair", {4.25, 4.0}}, {"fcfs", {4.0, 3.75}}};
   EXPECT_TRUE(PairedDifferences("answers", "1/s", rates)[0].p_value < 0.05);
   EXPECT_FALSE(PairedDifferences("answers", "1/s", rates, 0.25)[0].p_value < 0.05);
+}
+
+TEST(Analysis, LeavesAnInterruptedBlockOutOfTheDifferences) {
+  ResultSet results;
+  for (const std::uint32_t repeat : {1U, 2U, 3U}) {
+    results.blocks.push_back(MakeBlock("sjf", repeat, 40, static_cast<int>(repeat)));
+    results.blocks.push_back(MakeBlock("fcfs", repeat, 40, 50 + 2 * static_cast<int>(repeat)));
+  }
+  results.blocks.back().interrupted = true;
+  results.blocks.back().records.resize(3);
+  const Analysis analysis = Analyze(results);
+  ASSERT_FALSE(analysis.workloads[0].differences.empty());
+  for (const Difference& difference : analysis.workloads[0].differences) EXPECT_EQ(difference.pairs, 2U);
+}
+
+TEST(Analysis, KnowsHowEvenlyTheCustomersWait) {
+  ResultSet results;
+  results.blocks.push_back(MakeBlock("fcfs", 1, 40, 0));
+  // Means 20.5, 20.5 and 120.5.
+  const double sum = 161.5;
+  const double squares = 2 * 20.5 * 20.5 + 120.5 * 120.5;
+  EXPECT_NEAR(Analyze(results).workloads[0].strategies[0].requests.fairness.value(), sum * sum / (3 * squares), 1e-12);
+}
+
+TEST(Fairness, IsOneForEqualSharesAndOneOverNForOneThatHasAll) {
+  EXPECT_EQ(JainIndex({4, 4, 4}), 1);
+  EXPECT_EQ(JainIndex({9, 0, 0}), 1.0 / 3);
+  EXPECT_FALSE(JainIndex({}).has_value());
 }
 
 TEST(Comparison, CorrectsForManyQuestionsAsHolmDoes) {

@@ -15,7 +15,8 @@ workload::Workload Builtin(const std::string& name) { return workload::MakeBuilt
 std::string Describe(ArrivalPlan& plan, std::uint32_t customer, int count) {
   std::string text;
   for (int i = 0; i < count; ++i) {
-    if (!plan.ThinkTime(customer)) text += std::to_string(plan.NextArrival(customer).time_since_epoch().count()) + ": ";
+    if (!plan.IsClosedLoop(customer))
+      text += std::to_string(plan.NextArrival(customer).time_since_epoch().count()) + ": ";
     for (const std::string& sequence : plan.NextRequest(customer).sequences) text += sequence + "|";
   }
   return text;
@@ -62,8 +63,8 @@ TEST(ArrivalPlan, BeginsClosedLoopsAtOnce) {
   ArrivalPlan plan(Builtin("two-customers"), workload::Seeds::All(1), text);
   ASSERT_EQ(plan.customer_count(), 2U);
   EXPECT_EQ(plan.FirstArrival(0), Time());
-  EXPECT_EQ(plan.ThinkTime(0), std::chrono::milliseconds(330));
-  EXPECT_EQ(plan.ThinkTime(1), std::chrono::milliseconds(670));
+  EXPECT_EQ(plan.NextThinkTime(0), std::chrono::milliseconds(330));
+  EXPECT_EQ(plan.NextThinkTime(1), std::chrono::milliseconds(670));
 }
 
 }  // namespace

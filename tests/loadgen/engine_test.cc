@@ -38,7 +38,7 @@ Played Play(const workload::Workload& workload, const std::string& target, const
             Duration deadline = seconds(5), std::stop_token stop = {}) {
   const TextSource text = TextSource::BuiltIn();
   ArrivalPlan plan(workload, workload::Seeds::All(1), text);
-  auto client = Client::Connect({target, 2, 2, deadline}, seconds(5));
+  auto client = Client::Connect({{target}, 2, 2, deadline}, seconds(5));
   EXPECT_TRUE(client.ok()) << client.status();
   RunRecorder recorder;
   PlayBlock(options, plan, **client, recorder, stop);
@@ -199,7 +199,7 @@ TEST(Engine, SendsTheWorkloadsTextAndReadsTheTimings) {
 }
 
 TEST(Client, SaysWhereNoServerAnswers) {
-  const auto client = Client::Connect({"127.0.0.1:1", 1, 1, seconds(1)}, milliseconds(100));
+  const auto client = Client::Connect({{"127.0.0.1:1"}, 1, 1, seconds(1)}, milliseconds(100));
   ASSERT_FALSE(client.ok());
   EXPECT_EQ(client.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(client.status().message()), ::testing::HasSubstr("127.0.0.1:1"));

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <iterator>
+#include <regex>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -11,11 +13,15 @@
 #include "tools/loadgen/output/child_process.h"
 #include "tools/loadgen/output/json_report.h"
 #include "tools/loadgen/output/plot.h"
+#include "tools/loadgen/output/plot_script.h"
 #include "tools/loadgen/output/progress.h"
-#include "tools/loadgen/output/requests_csv.h"
+#include "tools/loadgen/output/raw_results.h"
+#include "tools/loadgen/output/report_document.h"
+#include "tools/loadgen/output/result_files.h"
 #include "tools/loadgen/output/result_folder.h"
 #include "tools/loadgen/output/text_report.h"
 #include "tools/loadgen/output/text_table.h"
+#include "tools/loadgen/output/wrap.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -80,15 +86,51 @@ TEST(TextTable, AlignsTextToTheLeftAndNumbersToTheRight) {
 
 TEST(TextReport, HasItsPartsInOrder) {
   const ResultSet results = MakeResults();
-  const std::string report = TextReport(results, Analyze(results));
+  const std::string report = TextReport(MakeReport(results, Analyze(results)));
   std::size_t last = 0;
-  for (const char* const part : {"VERDICT", "VALID", "WORKLOAD two", "std dev", "GENERATOR", "ENVIRONMENT", "a machine",
-                                 "TO REPEAT", "loadgen compare --seed 4"}) {
+  for (const char* const part :
+       {"VERDICT", "VALID", "WORKLOAD two", "std dev", "group", "Goodput", "fairness", "Requests that failed",
+        "GENERATOR", "ENVIRONMENT", "a machine", "TO REPEAT", "loadgen compare --seed 4"}) {
     const std::size_t found = report.find(part, last);
     ASSERT_NE(found, std::string::npos) << part << " is missing or too early in\n" << report;
     last = found;
   }
-  EXPECT_THAT(report, HasSubstr("fcfs: 1 x DEADLINE_EXCEEDED, first: deadline \"passed\""));
+  EXPECT_THAT(report, ::testing::ContainsRegex("fcfs +DEADLINE_EXCEEDED +deadline \"passed\" +1\n"));
+}
+
+TEST(TextReport, SaysWhatBecameOfEachObjective) {
+  ResultSet results = MakeResults();
+  results.provenance.objectives = {"A:p50<10ms", "max<1s"};
+  const std::string report = TextReport(MakeReport(results, Analyze(results)));
+  EXPECT_THAT(report, HasSubstr("OBJECTIVES\n  A:p50<10ms for two under fcfs: BROKEN, measured 33 ms\n"));
+  EXPECT_THAT(report, HasSubstr("max<1s for two under sjf: kept, measured 63 ms"));
+}
+
+TEST(TerminalReport, EndsWithTheVerdictAndTheValidity) {
+  const ResultSet results = MakeResults();
+  const std::string report = TerminalReport(MakeReport(results, Analyze(results)));
+  EXPECT_LT(report.find("WORKLOAD two"), report.find("VERDICT"));
+  EXPECT_LT(report.find("VERDICT"), report.find("\nVALID"));
+}
+
+TEST(Wrap, BreaksAtBlanksAndLeavesLongWordsWhole) {
+  EXPECT_EQ(Wrap("a bb ccc dddddddd e", 6), (std::vector<std::string>{"a bb", "ccc", "dddddddd", "e"}));
+  EXPECT_EQ(Wrap("", 6), std::vector<std::string>{""});
+}
+
+TEST_F(OutputTest, LongNamesOfStrategiesDoNotOverlapInTheLegend) {
+  ResultSet results = MakeResults();
+  for (Block& block : results.blocks) block.strategy.name += std::string(60, 'x');
+  const std::string script = PlotScript(results, Analyze(results), "x.dat", "x.png", "x.svg");
+  // Both begin at the left, so one is below the other.
+  const std::regex entry("set label \\d+ \"(fcfs|sjf)x+\" at screen ([0-9.]+), ([0-9.]+)");
+  std::vector<std::pair<std::string, std::string>> places;
+  for (std::sregex_iterator match(script.begin(), script.end(), entry), end; match != end; ++match) {
+    places.emplace_back((*match)[2], (*match)[3]);
+  }
+  ASSERT_EQ(places.size(), 2U);
+  EXPECT_EQ(places[0].first, places[1].first);
+  EXPECT_NE(places[0].second, places[1].second);
 }
 
 TEST(JsonReport, HoldsTheFiguresAndNullForWhatIsUnknown) {
@@ -103,15 +145,6 @@ TEST(JsonReport, HoldsTheFiguresAndNullForWhatIsUnknown) {
   EXPECT_TRUE(fcfs["all"]["latency_ms"]["p99"].is_null());
   EXPECT_EQ(fcfs["failures"][0]["code"], "DEADLINE_EXCEEDED");
   EXPECT_EQ(fcfs["groups"].size(), 2U);
-}
-
-TEST(RequestsCsv, HasALineForEachRequest) {
-  std::ostringstream out;
-  WriteRequestsCsv(MakeResults(), out);
-  const std::string text = out.str();
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1 + 2 * 60);
-  EXPECT_THAT(text, HasSubstr("\n1,two,fcfs,1,A,1,0.000000,0.000000,5.000000,5.000000,OK,"));
-  EXPECT_THAT(text, HasSubstr(",DEADLINE_EXCEEDED,"));
 }
 
 TEST_F(OutputTest, AFileThatFailsLeavesNothingBehind) {
@@ -136,7 +169,7 @@ TEST_F(OutputTest, AFileOfThatNameIsReplacedWhole) {
 
 TEST_F(OutputTest, AResultFolderThatIsAFileIsRefused) {
   std::ofstream(path_ / "file") << "x";
-  EXPECT_EQ(ResultFolder::Open(path_ / "file").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ResultFolder::Open(path_ / "file").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(OutputTest, ThePictureIsDrawnWithItsScriptAndDataBeside) {
@@ -153,6 +186,38 @@ TEST_F(OutputTest, ThePictureIsDrawnWithItsScriptAndDataBeside) {
   EXPECT_EQ(magic, "\x89PNG\r\n\x1A\n");
 }
 
+TEST_F(OutputTest, TheHtmlReportIsOneFileThatNeedsNoNetwork) {
+  ResultSet results = MakeResults();
+  results.blocks[0].messages[4] = "<script src=\"http://example.com\">";
+  const auto folder = ResultFolder::Open(path_);
+  ASSERT_TRUE(folder.ok());
+  const Analysis analysis = Analyze(results);
+  const auto written = WriteReports(results, analysis, MakeReport(results, analysis), *folder);
+  ASSERT_TRUE(written.ok()) << written.status();
+  std::ifstream file(path_ / "_report.html");
+  const std::string html{std::istreambuf_iterator<char>(file), {}};
+  for (const char* const fetches : {"<script", "<link", "<img", "src=\"", "@import", "url(http", "href=\"http"}) {
+    EXPECT_THAT(html, ::testing::Not(HasSubstr(fetches)));
+  }
+  for (const char* const part :
+       {"had the lowest mean latency", "&lt;script src=", "loadgen compare --seed 4", "</html>"}) {
+    EXPECT_THAT(html, HasSubstr(part));
+  }
+  EXPECT_THAT(html, HasSubstr(written->picture.ok() ? "<svg" : "gnuplot is missing"));
+}
+
+TEST_F(OutputTest, AReportThatCannotBeFinishedHasNoSummaryJson) {
+  const ResultSet results = MakeResults();
+  const auto folder = ResultFolder::Open(path_);
+  ASSERT_TRUE(folder.ok());
+  // A folder of that name: the file cannot be renamed to it.
+  fs::create_directories(path_ / "_summary.txt" / "x");
+  const Analysis analysis = Analyze(results);
+  EXPECT_FALSE(WriteReports(results, analysis, MakeReport(results, analysis), *folder).ok());
+  EXPECT_THAT(FileNames(), ::testing::Not(::testing::Contains("_summary.json")));
+  EXPECT_THAT(FileNames(), ::testing::Each(::testing::Not(HasSubstr(".partial"))));
+}
+
 TEST(ChildProcess, TellsExitCodeAndOutput) {
   const auto outcome = RunProcess({"/bin/sh", "-c", "pwd; echo problem >&2; exit 7"}, "/");
   ASSERT_TRUE(outcome.ok());
@@ -162,8 +227,29 @@ TEST(ChildProcess, TellsExitCodeAndOutput) {
 }
 
 TEST(ProgressLine, SaysHowFarItIs) {
-  EXPECT_EQ(ProgressLine({"block 2/6  two-customers  sjf", 12, 32, 3.54, {50, 45, 2, 18.25, 333}}),
+  EXPECT_EQ(ProgressLine({"block 2/6  two-customers  sjf", 12, 32, {50, 45, 2, 18.25, 333}}, 3.54),
             "block 2/6  two-customers  sjf  12/32 s  3.5 answers/s  3 in flight  p50 18.2 ms  p99 333.0 ms  2 errors");
+}
+
+TEST(Progress, InAPipeHasALineEveryFiveSecondsAndOneAtTheEndOfABlock) {
+  ::testing::internal::CaptureStderr();
+  Progress progress(ProgressMode::kPlain);
+  for (int quarter = 1; quarter <= 30; ++quarter) {
+    progress.Show({"block", quarter / 4.0, 8, {0, static_cast<std::uint64_t>(quarter), 0, 0, 0}});
+  }
+  progress.EndBlock();
+  const std::string lines = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(lines,
+              ::testing::MatchesRegex("block  5/8 s  4.0 answers/s [^\n]*\nblock  8/8 s  4.0 answers/s [^\n]*\n"));
+}
+
+TEST(Progress, OfNoneWritesNothing) {
+  ::testing::internal::CaptureStderr();
+  Progress progress(ProgressMode::kNone);
+  progress.Show({"block", 6, 8, {}});
+  progress.EndBlock();
+  progress.Say("a message");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
 }  // namespace

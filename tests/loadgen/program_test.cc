@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -12,60 +11,17 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/loadgen/program_fixture.h"
 #include "tests/loadgen/scripted_proxy.h"
 #include "tests/support/process.h"
-#include "tools/loadgen/output/child_process.h"
 
 namespace smartbatch::loadgen {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-class ProgramTest : public ::testing::Test {
- protected:
-  ProgramTest() {
-    std::string name = (fs::temp_directory_path() / "loadgen-program-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
-  }
-  ~ProgramTest() override { fs::remove_all(folder_); }
-
-  // Runs loadgen to its end; standard output and error come together.
-  ProcessOutcome Loadgen(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), SMARTBATCH_BIN_DIR "/loadgen");
-    const auto outcome = RunProcess(arguments, folder_);
-    EXPECT_TRUE(outcome.ok()) << outcome.status();
-    return outcome.value_or(ProcessOutcome{-1, ""});
-  }
-
-  std::vector<std::string> FilesEndingIn(const std::string& end) const {
-    std::vector<std::string> names;
-    if (!fs::exists(folder_ / "results")) return names;
-    for (const auto& entry : fs::directory_iterator(folder_ / "results")) {
-      const std::string name = entry.path().filename().string();
-      if (name.ends_with(end)) names.push_back(name);
-    }
-    return names;
-  }
-
-  nlohmann::json Summary() const {
-    const auto names = FilesEndingIn("_summary.json");
-    EXPECT_EQ(names.size(), 1U);
-    return nlohmann::json::parse(std::ifstream(folder_ / "results" / names.at(0)));
-  }
-
-  fs::path folder_;
-};
-
-std::size_t Lines(const std::string& text) {
-  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-}
-
-// Where nothing listens.
-constexpr char kNobody[] = "127.0.0.1:1";
 
 TEST_F(ProgramTest, CompareSwitchesMeasuresReportsAndRestores) {
   const ScriptedProxy server([](const ReceivedCall& call) {
@@ -81,7 +37,7 @@ TEST_F(ProgramTest, CompareSwitchesMeasuresReportsAndRestores) {
   EXPECT_EQ(server.active_strategy(), "fair");
   EXPECT_EQ(server.switches().size(), 5U);
 
-  for (const char* const end : {"_summary.txt", "_summary.json", "_requests.csv", "_latency_comparison.gp"}) {
+  for (const char* const end : {"_summary.txt", "_summary.json", "_requests.csv", "_blocks.json", "_report.html"}) {
     EXPECT_EQ(FilesEndingIn(end).size(), 1U) << end;
   }
   EXPECT_TRUE(FilesEndingIn(".partial").empty());
@@ -200,8 +156,9 @@ TEST_F(ProgramTest, AResultsFolderThatCannotBeWrittenIsToldBeforeAnythingIsMeasu
   std::ofstream(folder_ / "file") << "x";
   const ProcessOutcome outcome = Loadgen(
       {"compare", "--target", server.address(), "--admin-target", server.address(), "--results", "file/results"});
-  EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
-  EXPECT_THAT(outcome.output, AllOf(HasSubstr("'file/results'"), HasSubstr("--results")));
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.output;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("'file/results' (Not a directory)"), HasSubstr("--results")));
+  EXPECT_EQ(Lines(outcome.output), 1U);
   EXPECT_TRUE(server.switches().empty());
 }
 
@@ -239,7 +196,7 @@ TEST_F(ProgramTest, ClassifyPrintsALineForEachPiece) {
 }
 
 TEST_F(ProgramTest, EveryVerbHasHelpWithExamples) {
-  for (const char* const verb : {"run", "compare", "strategy", "probe", "classify"}) {
+  for (const char* const verb : {"run", "compare", "report", "diff", "strategy", "probe", "classify"}) {
     const ProcessOutcome outcome = Loadgen({verb, "--help"});
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_THAT(outcome.output, HasSubstr("Examples:\n  loadgen " + std::string(verb)));

@@ -26,7 +26,7 @@ class ScriptedProxy::DataService final : public proxy::v1::ProxyService::Service
                                  ? "default"
                                  : std::string(customer->second.data(), customer->second.size());
     const std::string strategy = owner_.active_strategy();
-    const Status status = handler_({name, strategy, *request});
+    const Status status = handler_({name, strategy, *request, context->client_metadata()});
     const std::chrono::duration<double, std::milli> latency = std::chrono::steady_clock::now() - arrival;
     for (const std::string& sequence : request->sequences()) {
       auto& result = *response->add_results();
@@ -89,14 +89,15 @@ class ScriptedProxy::AdminService final : public proxy::v1::AdminService::Servic
   const std::vector<std::string> strategies_;
 };
 
-ScriptedProxy::ScriptedProxy(Handler handler, std::vector<std::string> strategies)
+ScriptedProxy::ScriptedProxy(Handler handler, std::vector<std::string> strategies,
+                             const std::shared_ptr<grpc::ServerCredentials>& credentials)
     : active_(strategies.front()),
       data_(std::make_unique<DataService>(*this, std::move(handler))),
       admin_(std::make_unique<AdminService>(*this, std::move(strategies))) {
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort("127.0.0.1:0", credentials, &port);
   builder.RegisterService(data_.get());
   builder.RegisterService(admin_.get());
   server_ = builder.BuildAndStart();

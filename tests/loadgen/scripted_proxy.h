@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,6 +21,7 @@ struct ReceivedCall {
   std::string customer;
   std::string strategy;  // the active one
   const proxy::v1::ProxyClassifyRequest& request;
+  const std::multimap<grpc::string_ref, grpc::string_ref>& metadata;
 };
 
 // Data and admin service on one port of the loopback device. Thread safe.
@@ -30,7 +32,8 @@ class ScriptedProxy {
 
   explicit ScriptedProxy(
       Handler handler = [](const ReceivedCall&) { return grpc::Status::OK; },
-      std::vector<std::string> strategies = {"fair", "fcfs", "sjf"});
+      std::vector<std::string> strategies = {"fair", "fcfs", "sjf"},
+      const std::shared_ptr<grpc::ServerCredentials>& credentials = grpc::InsecureServerCredentials());
   ~ScriptedProxy();
   ScriptedProxy(const ScriptedProxy&) = delete;
   ScriptedProxy& operator=(const ScriptedProxy&) = delete;

@@ -1,4 +1,5 @@
 // loadgen: drives customers against the proxy, compares its strategies, and asks it simple things.
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -10,16 +11,23 @@
 int main(int argc, char** argv) {
   using namespace smartbatch;
 
+  // What goes wrong is told in our own words; gRPC's log is for those who ask for it.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   CLI::App program("Drives load against the smart batching proxy and compares its strategies", "loadgen");
   program.set_version_flag("--version", std::string(SMARTBATCH_VERSION));
   program.require_subcommand(1);
   program.footer(
       "Exit codes: 0 fine; 1 the run failed; 2 wrong usage; 3 measured, but the figures must not be trusted;\n"
-      "130 interrupted, what there is was written.\n"
+      "4 worse than the baseline, or further from the simulation than a sweep was allowed; 99 an objective (--slo) is\n"
+      "broken; 130 interrupted, what there is was written.\n"
       "Every verb has --help with examples. Flags with (Env:...) can be set in the environment.\n");
-  const std::vector<loadgen::Verb> verbs = {loadgen::AddRun(program),      loadgen::AddCompare(program),
-                                            loadgen::AddSimulate(program), loadgen::AddStrategy(program),
-                                            loadgen::AddProbe(program),    loadgen::AddClassify(program)};
+  const std::vector<loadgen::Verb> verbs = {
+      loadgen::AddRun(program),        loadgen::AddCompare(program), loadgen::AddSweep(program),
+      loadgen::AddRecord(program),     loadgen::AddReplay(program),  loadgen::AddSimulate(program),
+      loadgen::AddReport(program),     loadgen::AddDiff(program),    loadgen::AddWorkload(program),
+      loadgen::AddStrategy(program),   loadgen::AddProbe(program),   loadgen::AddClassify(program),
+      loadgen::AddCompletion(program), loadgen::AddManual(program),  loadgen::AddVerify(program),
+  };
   int exit_code = 0;
   if (program::ParseOrExit(program, argc, argv, exit_code)) return exit_code;
   for (const loadgen::Verb& verb : verbs) {

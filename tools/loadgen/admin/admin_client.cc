@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include <grpcpp/grpcpp.h>
 
@@ -29,16 +30,16 @@ absl::Status ToError(const grpc::Status& status, const std::string& target) {
 
 }  // namespace
 
-AdminClient::AdminClient(const std::string& target)
-    : target_(target),
-      stub_(proxy::v1::AdminService::NewStub(grpc::CreateChannel(target, grpc::InsecureChannelCredentials()))) {}
+AdminClient::AdminClient(Server server)
+    : server_(std::move(server)), stub_(proxy::v1::AdminService::NewStub(MakeChannel(server_))) {}
 
 template <class Method, class Request, class Response>
 absl::StatusOr<Response> AdminClient::Call(Method method, const Request& request, Response response) const {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
+  AddMetadata(server_, context);
   const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
-  if (!status.ok()) return ToError(status, target_);
+  if (!status.ok()) return ToError(status, server_.target);
   return response;
 }
 

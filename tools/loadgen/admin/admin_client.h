@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "common/time.h"
 #include "smartbatch/proxy/v1/admin.grpc.pb.h"
+#include "tools/loadgen/engine/channel.h"
 #include "tools/loadgen/model/result_set.h"
 
 namespace smartbatch::loadgen {
@@ -16,7 +17,8 @@ namespace smartbatch::loadgen {
 // cannot be reached, what to do about it. Thread safe.
 class AdminClient {
  public:
-  explicit AdminClient(const std::string& target);
+  explicit AdminClient(Server server);
+  explicit AdminClient(const std::string& target) : AdminClient(Server{target}) {}
 
   absl::StatusOr<proxy::v1::GetStrategyResponse> GetStrategy() const;
   // Sets the strategy; FAILED_PRECONDITION where the server then confirms another one.
@@ -31,7 +33,7 @@ class AdminClient {
   template <class Method, class Request, class Response>
   absl::StatusOr<Response> Call(Method method, const Request& request, Response response) const;
 
-  std::string target_;
+  Server server_;
   std::unique_ptr<proxy::v1::AdminService::Stub> stub_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tools/loadgen/analysis/fairness.h"
 #include "tools/loadgen/analysis/validity.h"
 #include "tools/loadgen/analysis/verdict.h"
 
@@ -24,6 +25,7 @@ struct SliceSamples {
     slice.latency = Summarize(latencies_ms);
     slice.due = due;
     slice.answered = latencies_ms.count();
+    slice.due_per_second = seconds > 0 ? static_cast<double>(due) / seconds : 0;
     slice.answered_per_second = seconds > 0 ? static_cast<double>(slice.answered) / seconds : 0;
     return slice;
   }
@@ -35,6 +37,15 @@ bool NaturallyBefore(const std::string& a, const std::string& b) {
   const std::string group_b = GroupOf(b);
   if (group_a != group_b) return group_a < group_b;
   return a.size() != b.size() ? a.size() < b.size() : a < b;
+}
+
+std::optional<double> FairnessOver(const std::vector<Slice>& customers) {
+  std::vector<double> means;
+  for (const Slice& customer : customers) {
+    if (customer.answered == 0) return std::nullopt;
+    means.push_back(customer.latency.mean);
+  }
+  return JainIndex(means);
 }
 
 Breakdown BreakDown(const std::vector<const Block*>& blocks) {
@@ -57,6 +68,7 @@ Breakdown BreakDown(const std::vector<const Block*>& blocks) {
   breakdown.all = all.Finish("all", seconds);
   for (const auto& [name, samples] : groups) breakdown.groups.push_back(samples.Finish(name, seconds));
   for (const auto& [name, samples] : customers) breakdown.customers.push_back(samples.Finish(name, seconds));
+  breakdown.fairness = FairnessOver(breakdown.customers);
   return breakdown;
 }
 
@@ -79,16 +91,29 @@ void CountBatchesAndFailures(const std::vector<const Block*>& blocks, StrategySu
   if (summary.measured_seconds > 0) summary.batches_per_second = batches / summary.measured_seconds;
 }
 
+// The mean of the repeats' indexes, where each has one: what chance does to the means of few answers is the same in
+// each of them, and less in all together.
+std::optional<double> FairnessOver(const StrategySummary& summary) {
+  Sample indexes;
+  for (const RepeatSummary& repeat : summary.repeats) {
+    if (!repeat.requests.fairness) return summary.requests.fairness;
+    indexes.Add(*repeat.requests.fairness);
+  }
+  return indexes.empty() ? summary.requests.fairness : indexes.Mean();
+}
+
 StrategySummary SummarizeStrategy(const std::vector<const Block*>& blocks) {
   StrategySummary summary;
   summary.strategy = blocks.front()->strategy;
   summary.requests = BreakDown(blocks);
   for (const Block* const block : blocks) {
     summary.measured_seconds += ToSeconds(block->measured);
-    summary.repeats.push_back({block->repeat, BreakDown({block})});
+    // One that was cut short is no repeat of the others.
+    if (!block->interrupted) summary.repeats.push_back({block->repeat, block->seed, BreakDown({block})});
   }
   std::sort(summary.repeats.begin(), summary.repeats.end(),
             [](const RepeatSummary& a, const RepeatSummary& b) { return a.repeat < b.repeat; });
+  summary.requests.fairness = FairnessOver(summary);
   CountBatchesAndFailures(blocks, summary);
   return summary;
 }
@@ -111,37 +136,78 @@ std::vector<const Block*> Select(const std::vector<const Block*>& blocks, Matche
   return selected;
 }
 
-std::vector<Difference> CompareStrategies(const std::vector<StrategySummary>& strategies) {
-  std::vector<Series> mean;
-  std::vector<Series> median;
-  std::vector<Series> rate;
-  bool medians_are_known = true;
-  double rate_resolution = 0;  // one answer more or less in a block
+// The figure in every block of every strategy; nothing where one of them does not have it.
+template <class FigureOfSlice>
+std::vector<Series> SeriesOf(const std::vector<StrategySummary>& strategies, FigureOfSlice figure_of) {
+  std::vector<Series> series;
   for (const StrategySummary& strategy : strategies) {
-    const std::string& name = strategy.strategy.name;
-    const auto repeats = static_cast<double>(strategy.repeats.size());
-    if (strategy.measured_seconds > 0) rate_resolution = std::max(rate_resolution, repeats / strategy.measured_seconds);
-    mean.push_back({name, {}}), median.push_back({name, {}}), rate.push_back({name, {}});
+    series.push_back({strategy.strategy.name, {}});
     for (const RepeatSummary& repeat : strategy.repeats) {
-      const Slice& all = repeat.requests.all;
-      mean.back().values.push_back(all.latency.mean);
-      median.back().values.push_back(all.latency.p50.value_or(0));
-      rate.back().values.push_back(all.answered_per_second);
-      medians_are_known = medians_are_known && all.latency.p50.has_value();
+      const std::optional<double> value = figure_of(repeat.requests.all);
+      if (!value) return {};
+      series.back().values.push_back(*value);
     }
   }
-  std::vector<Difference> differences = PairedDifferences("mean latency", "ms", mean);
-  const auto append = [&](std::vector<Difference> more) {
+  return series;
+}
+
+// One answer more or less in a block, in answers a second.
+double RateResolution(const std::vector<StrategySummary>& strategies) {
+  double resolution = 0;
+  for (const StrategySummary& strategy : strategies) {
+    const auto repeats = static_cast<double>(strategy.repeats.size());
+    if (strategy.measured_seconds > 0) resolution = std::max(resolution, repeats / strategy.measured_seconds);
+  }
+  return resolution;
+}
+
+std::vector<Difference> CompareStrategies(const std::vector<StrategySummary>& strategies) {
+  std::vector<Difference> differences;
+  const auto compare = [&](const char* figure, const char* unit, const std::vector<Series>& series,
+                           double resolution = 0) {
+    const auto more = PairedDifferences(figure, unit, series, resolution);
     differences.insert(differences.end(), more.begin(), more.end());
   };
-  if (medians_are_known) append(PairedDifferences("median latency", "ms", median));
-  append(PairedDifferences("answers", "1/s", rate, rate_resolution));
+  compare("mean latency", "ms", SeriesOf(strategies, [](const Slice& all) {
+            return all.answered > 0 ? std::optional<double>(all.latency.mean) : std::nullopt;
+          }));
+  compare("median latency", "ms", SeriesOf(strategies, [](const Slice& all) { return all.latency.p50; }));
+  compare("p95 latency", "ms", SeriesOf(strategies, [](const Slice& all) { return all.latency.p95; }));
+  compare("answers", "1/s",
+          SeriesOf(strategies, [](const Slice& all) { return std::optional<double>(all.answered_per_second); }),
+          RateResolution(strategies));
   CorrectForMany(differences);
   return differences;
 }
 
+const Slice* FindSlice(const Breakdown& requests, const std::string& customer) {
+  if (customer.empty()) return &requests.all;
+  for (const std::vector<Slice>* const slices : {&requests.customers, &requests.groups}) {
+    for (const Slice& slice : *slices) {
+      if (slice.name == customer) return &slice;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<ObjectiveOutcome> JudgeObjectives(const std::vector<std::string>& texts,
+                                              const std::vector<StrategySummary>& strategies) {
+  std::vector<ObjectiveOutcome> outcomes;
+  for (const std::string& text : texts) {
+    const absl::StatusOr<Objective> objective = ParseObjective(text);
+    if (!objective.ok()) continue;
+    for (const StrategySummary& strategy : strategies) {
+      // A customer may be one of another workload.
+      const Slice* const slice = FindSlice(strategy.requests, objective->customer);
+      if (slice != nullptr) outcomes.push_back({*objective, strategy.strategy.name, FigureOf(*objective, *slice)});
+    }
+  }
+  return outcomes;
+}
+
 WorkloadAnalysis AnalyzeWorkload(const std::string& name, const std::vector<const Block*>& blocks,
-                                 const std::vector<std::string>& strategy_order) {
+                                 const std::vector<std::string>& strategy_order,
+                                 const std::vector<std::string>& objectives) {
   WorkloadAnalysis analysis;
   analysis.workload = name;
   for (const std::string& strategy : strategy_order) {
@@ -150,6 +216,7 @@ WorkloadAnalysis AnalyzeWorkload(const std::string& name, const std::vector<cons
   }
   analysis.differences = CompareStrategies(analysis.strategies);
   analysis.verdict = VerdictOn(analysis);
+  analysis.objectives = JudgeObjectives(objectives, analysis.strategies);
   return analysis;
 }
 
@@ -181,6 +248,13 @@ GeneratorHealth ExamineGenerator(const ResultSet& results) {
 
 }  // namespace
 
+bool Analysis::objective_broken() const {
+  return std::any_of(workloads.begin(), workloads.end(), [](const WorkloadAnalysis& workload) {
+    return std::any_of(workload.objectives.begin(), workload.objectives.end(),
+                       [](const ObjectiveOutcome& outcome) { return outcome.broken(); });
+  });
+}
+
 Analysis Analyze(const ResultSet& results) {
   std::vector<const Block*> blocks;
   for (const Block& block : results.blocks) blocks.push_back(&block);
@@ -191,7 +265,7 @@ Analysis Analyze(const ResultSet& results) {
   Analysis analysis;
   for (const std::string& workload : NamesInOrder(blocks, [](const Block& block) { return block.workload; })) {
     const auto own = Select(blocks, [&](const Block& block) { return block.workload == workload; });
-    analysis.workloads.push_back(AnalyzeWorkload(workload, own, strategies));
+    analysis.workloads.push_back(AnalyzeWorkload(workload, own, strategies, results.provenance.objectives));
   }
   analysis.generator = ExamineGenerator(results);
   analysis.defects = FindDefects(results, analysis);

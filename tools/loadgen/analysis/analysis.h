@@ -9,6 +9,7 @@
 
 #include "tools/loadgen/analysis/comparison.h"
 #include "tools/loadgen/analysis/latency_summary.h"
+#include "tools/loadgen/analysis/objective.h"
 #include "tools/loadgen/model/result_set.h"
 
 namespace smartbatch::loadgen {
@@ -21,6 +22,7 @@ struct Slice {
   // Requests that were due in the measured time, and how they ended.
   std::uint64_t due = 0;
   std::uint64_t answered = 0;
+  double due_per_second = 0;
   double answered_per_second = 0;
   std::uint64_t failed() const { return due - answered; }
 };
@@ -30,11 +32,15 @@ struct Breakdown {
   Slice all;
   std::vector<Slice> groups;
   std::vector<Slice> customers;
+  // Jain's index of the customers' mean latencies, in (0, 1]: 1 where all wait equally long. Nothing where a customer
+  // has no answer. Of all repeats together it is the mean of theirs, where each of them has one.
+  std::optional<double> fairness;
 };
 
 // One repeat of a strategy.
 struct RepeatSummary {
   std::uint32_t repeat = 1;
+  std::uint64_t seed = 1;
   Breakdown requests;
 };
 
@@ -43,6 +49,7 @@ struct StrategySummary {
   double measured_seconds = 0;
   // All repeats together.
   Breakdown requests;
+  // Each of them, without one that was interrupted.
   std::vector<RepeatSummary> repeats;
   // Sequences for each batch on average, and batches a second, from what the answers tell; 0 where they do not.
   double sequences_per_batch = 0;
@@ -70,10 +77,13 @@ struct WorkloadAnalysis {
   std::string workload;
   // By name.
   std::vector<StrategySummary> strategies;
-  // Every pair of strategies, for the mean and the median latency and the rate of answers.
+  // Every pair of strategies, for the mean, the median and the 95th percentile of the latency and the rate of answers.
+  // A percentile is left out where a block has too few samples for it.
   std::vector<Difference> differences;
   // One sentence: which strategy is better, and whether that may be chance.
   std::string verdict;
+  // Each objective under each strategy.
+  std::vector<ObjectiveOutcome> objectives;
 };
 
 struct Analysis {
@@ -82,9 +92,11 @@ struct Analysis {
   // Why the result must not be trusted; empty where it is valid.
   std::vector<std::string> defects;
   bool valid() const { return defects.empty(); }
+  // Whether an objective was missed, for sure.
+  bool objective_broken() const;
 };
 
-// `results` must hold at least one block.
+// `results` must hold at least one block, and objectives that ParseObjective takes.
 Analysis Analyze(const ResultSet& results);
 
 }  // namespace smartbatch::loadgen

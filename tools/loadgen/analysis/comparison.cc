@@ -38,11 +38,30 @@ double TwoSidedPValue(const MeanAndError& estimate) {
   return 2 * boost::math::cdf(boost::math::complement(student, std::abs(estimate.mean) / estimate.standard_error));
 }
 
+TestedMean Test(const MeanAndError& estimate) { return {IntervalOf(estimate), TwoSidedPValue(estimate)}; }
+
 }  // namespace
 
 std::optional<Interval> MeanInterval(const std::vector<double>& values) {
   if (values.size() < 2) return std::nullopt;
   return IntervalOf(Estimate(values));
+}
+
+TestedMean TestMean(const std::vector<double>& values, double resolution) { return Test(Estimate(values, resolution)); }
+
+TestedMean WelchDifference(const std::vector<double>& first, const std::vector<double>& second) {
+  const MeanAndError a = Estimate(first);
+  const MeanAndError b = Estimate(second);
+  const double variance_a = a.standard_error * a.standard_error;
+  const double variance_b = b.standard_error * b.standard_error;
+  const double variance = variance_a + variance_b;
+  // Welch and Satterthwaite; where nothing varies it does not matter.
+  const double degrees =
+      variance > 0
+          ? variance * variance /
+                (variance_a * variance_a / a.degrees_of_freedom + variance_b * variance_b / b.degrees_of_freedom)
+          : 1;
+  return Test({a.mean - b.mean, std::sqrt(variance), degrees});
 }
 
 std::vector<Difference> PairedDifferences(const std::string& figure, const std::string& unit,
@@ -54,26 +73,32 @@ std::vector<Difference> PairedDifferences(const std::string& figure, const std::
       if (pairs < 2) continue;
       std::vector<double> paired(pairs);
       for (std::size_t k = 0; k < pairs; ++k) paired[k] = series[i].values[k] - series[j].values[k];
-      const MeanAndError estimate = Estimate(paired, resolution);
-      const double p_value = TwoSidedPValue(estimate);
-      differences.push_back(
-          {figure, unit, series[i].strategy, series[j].strategy, pairs, IntervalOf(estimate), p_value, p_value});
+      const TestedMean tested = TestMean(paired, resolution);
+      differences.push_back({figure, unit, series[i].strategy, series[j].strategy, pairs, tested.interval,
+                             tested.p_value, tested.p_value});
     }
   }
   return differences;
 }
 
-void CorrectForMany(std::vector<Difference>& differences) {
-  std::vector<std::size_t> order(differences.size());
+std::vector<double> HolmCorrected(const std::vector<double>& p_values) {
+  std::vector<std::size_t> order(p_values.size());
   std::iota(order.begin(), order.end(), 0U);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return differences[a].p_value < differences[b].p_value; });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });
+  std::vector<double> corrected(p_values.size());
   double largest = 0;
   for (std::size_t rank = 0; rank < order.size(); ++rank) {
-    Difference& difference = differences[order[rank]];
-    largest = std::max(largest, static_cast<double>(order.size() - rank) * difference.p_value);
-    difference.corrected_p_value = std::min(1.0, largest);
+    largest = std::max(largest, static_cast<double>(order.size() - rank) * p_values[order[rank]]);
+    corrected[order[rank]] = std::min(1.0, largest);
   }
+  return corrected;
+}
+
+void CorrectForMany(std::vector<Difference>& differences) {
+  std::vector<double> p_values;
+  for (const Difference& difference : differences) p_values.push_back(difference.p_value);
+  const std::vector<double> corrected = HolmCorrected(p_values);
+  for (std::size_t i = 0; i < corrected.size(); ++i) differences[i].corrected_p_value = corrected[i];
 }
 
 }  // namespace smartbatch::loadgen

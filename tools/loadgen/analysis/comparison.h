@@ -18,6 +18,19 @@ struct Interval {
 // Nothing where there are fewer than two values.
 std::optional<Interval> MeanInterval(const std::vector<double>& values);
 
+// A mean and how likely one so far from 0 is by chance.
+struct TestedMean {
+  Interval interval;
+  // Two-sided, of "the mean is 0".
+  double p_value = 1;
+};
+// Of at least two values. `resolution` is the smallest step that the values' terms can take (0: none): values that come
+// out equal because they are counted in such steps are not taken for certain ones.
+TestedMean TestMean(const std::vector<double>& values, double resolution = 0);
+// Of the mean of `first` less that of `second`, at least two values each, which have nothing to do with each other and
+// may vary differently: Welch's test (1947).
+TestedMean WelchDifference(const std::vector<double>& first, const std::vector<double>& second);
+
 // The difference first - second of one figure, over the repeats that both have.
 struct Difference {
   std::string figure;
@@ -40,12 +53,13 @@ struct Series {
 };
 
 // Every pair of the series; none where there are fewer than two repeats. p-values are not yet corrected.
-// `resolution` is the smallest step that the figure can take (0: none): differences that come out equal because they
-// are counted in such steps are not taken for certain ones.
+// `resolution` is as in TestMean.
 std::vector<Difference> PairedDifferences(const std::string& figure, const std::string& unit,
                                           const std::vector<Series>& series, double resolution = 0);
 
-// Holm's step-down correction (1979): the chance of even one false alarm among all of them stays below 5 %.
+// Holm's step-down correction (1979): where what stays below 0.05 is called significant, the chance of even one false
+// alarm among all of them is at most 5 %.
+std::vector<double> HolmCorrected(const std::vector<double>& p_values);
 void CorrectForMany(std::vector<Difference>& differences);
 
 }  // namespace smartbatch::loadgen

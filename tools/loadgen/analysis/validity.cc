@@ -36,13 +36,26 @@ void CheckSamples(const Analysis& analysis, std::vector<std::string>& defects) {
 void CheckStrategies(const ResultSet& results, std::vector<std::string>& defects) {
   for (const Block& block : results.blocks) {
     std::uint64_t others = 0;
+    const std::string& expected = block.dispatched_by.empty() ? block.strategy.name : block.dispatched_by;
     for (const RequestRecord& record : block.records) {
-      const bool other = !record.strategy.empty() && record.strategy != block.strategy.name;
+      const bool other = !record.strategy.empty() && record.strategy != expected;
       if (block.Measures(record) && record.answered() && other) ++others;
     }
     if (others > 0) {
       defects.push_back(
           fmt::format("{} answers of a block for {} were dispatched by another strategy", others, block.strategy.name));
+    }
+  }
+}
+
+void CheckObjectives(const Analysis& analysis, std::vector<std::string>& defects) {
+  for (const WorkloadAnalysis& workload : analysis.workloads) {
+    for (const ObjectiveOutcome& outcome : workload.objectives) {
+      if (outcome.measured) continue;
+      defects.push_back(
+          fmt::format("too few samples to judge {} for {} under {}: raise --seconds or --repeats, or ask for a "
+                      "lower percentile",
+                      outcome.objective.text, workload.workload, outcome.strategy));
     }
   }
 }
@@ -54,6 +67,7 @@ std::vector<std::string> FindDefects(const ResultSet& results, const Analysis& a
   CheckSchedule(results, analysis.generator, defects);
   CheckSamples(analysis, defects);
   CheckStrategies(results, defects);
+  CheckObjectives(analysis, defects);
   for (const Block& block : results.blocks) defects.insert(defects.end(), block.defects.begin(), block.defects.end());
   return defects;
 }

@@ -19,9 +19,9 @@ ArrivalPlan::ArrivalPlan(const workload::Workload& workload, const workload::See
     Customer customer{model.name, std::nullopt, std::nullopt, workload::RequestSource(model.requests, seeds.sizes, i),
                       Random::Stream(seeds.sizes, kTextStream + i)};
     if (const auto* closed = std::get_if<workload::ClosedLoop>(&model.arrivals)) {
-      customer.think_time = closed->think_time;
+      customer.think_times.emplace(*closed, seeds.think_times, i);
     } else {
-      customer.arrivals.emplace(model.arrivals, seeds.arrivals, i);
+      customer.arrivals.emplace(model, seeds.arrivals, i);
     }
     customers_.push_back(std::move(customer));
   }
@@ -31,15 +31,20 @@ Time ArrivalPlan::FirstArrival(std::uint32_t customer) {
   return customers_[customer].arrivals ? NextArrival(customer) : Time();
 }
 
+std::optional<Duration> ArrivalPlan::NextThinkTime(std::uint32_t customer) {
+  auto& think_times = customers_[customer].think_times;
+  return think_times ? std::optional(think_times->Next()) : std::nullopt;
+}
+
 PlannedRequest ArrivalPlan::NextRequest(std::uint32_t customer) {
   Customer& from = customers_[customer];
-  from.requests.Draw(lengths_);
   PlannedRequest request;
-  request.sequences.reserve(lengths_.size());
-  for (const std::uint32_t length : lengths_) {
-    const std::uint32_t characters = std::max<std::uint32_t>(length, 1);
-    request.sequences.push_back(text_.Cut(characters, from.text_random));
-    request.longest = std::max(request.longest, characters);
+  from.requests.Draw(request.lengths);
+  request.sequences.reserve(request.lengths.size());
+  for (std::uint32_t& length : request.lengths) {
+    length = std::max<std::uint32_t>(length, 1);
+    request.sequences.push_back(text_.Cut(length, from.text_random));
+    request.longest = std::max(request.longest, length);
   }
   return request;
 }

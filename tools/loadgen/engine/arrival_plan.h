@@ -16,6 +16,8 @@ namespace smartbatch::loadgen {
 // One request's content.
 struct PlannedRequest {
   std::vector<std::string> sequences;
+  // Characters of each sequence.
+  std::vector<std::uint32_t> lengths;
   // Of the longest sequence, in characters.
   std::uint32_t longest = 0;
 };
@@ -29,8 +31,9 @@ class ArrivalPlan {
   std::uint32_t customer_count() const { return static_cast<std::uint32_t>(customers_.size()); }
   const std::string& name(std::uint32_t customer) const { return customers_[customer].name; }
 
-  // The customer's think time, or nothing where it is an open loop.
-  std::optional<Duration> ThinkTime(std::uint32_t customer) const { return customers_[customer].think_time; }
+  bool IsClosedLoop(std::uint32_t customer) const { return customers_[customer].think_times.has_value(); }
+  // The time to wait after the answer to the customer's next request, or nothing where it is an open loop.
+  std::optional<Duration> NextThinkTime(std::uint32_t customer);
   // The first request's moment, since the start: 0 in a closed loop.
   Time FirstArrival(std::uint32_t customer);
   // An open-loop customer's next moment, since the start; kNever where there is none.
@@ -41,15 +44,14 @@ class ArrivalPlan {
  private:
   struct Customer {
     std::string name;
-    std::optional<Duration> think_time;
-    std::optional<workload::ArrivalSource> arrivals;  // nothing in a closed loop
+    std::optional<workload::ThinkTimeSource> think_times;  // in a closed loop
+    std::optional<workload::ArrivalSource> arrivals;       // in an open one
     workload::RequestSource requests;
     Random text_random;
   };
 
   const TextSource& text_;
   std::vector<Customer> customers_;
-  std::vector<std::uint32_t> lengths_;
 };
 
 }  // namespace smartbatch::loadgen

@@ -52,7 +52,7 @@ class BlockPlayer {
   // On the pacer's thread, which alone touches the plan.
   void SendOne(std::uint32_t customer, Time moment) {
     PlannedRequest planned = plan_.NextRequest(customer);
-    const std::optional<Duration> think_time = plan_.ThinkTime(customer);
+    const std::optional<Duration> think_time = plan_.NextThinkTime(customer);
     if (!think_time) MakeAppointment(plan_.NextArrival(customer), customer);
 
     RequestRecord record;
@@ -60,6 +60,7 @@ class BlockPlayer {
     record.sequences = static_cast<std::uint32_t>(planned.sequences.size());
     record.longest = planned.longest;
     record.scheduled = moment - start_;
+    if (options_.on_due) options_.on_due(customer, record.scheduled, planned.lengths);
     if (client_.in_flight() >= options_.max_in_flight) {
       record.sent = record.done = Now() - start_;
       recorder_.AddNotSent(std::move(record));

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <stop_token>
 
 #include "common/time.h"
@@ -20,6 +22,9 @@ struct BlockOptions {
   // calls' deadline, so that each call ends by itself. After a stop it is `interrupted_drain`.
   Duration drain = std::chrono::seconds(32);
   Duration interrupted_drain = std::chrono::seconds(2);
+  // Told of every request that is due: its customer, its moment since the start of the block, its sequences' lengths.
+  // Called on one thread, and it must be quick; may be empty.
+  std::function<void(std::uint32_t customer, Duration scheduled, std::span<const std::uint32_t> lengths)> on_due;
 };
 
 // Plays the plan until its end or a stop, and waits for the answers. Every request that was due is in the

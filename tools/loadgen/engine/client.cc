@@ -11,14 +11,6 @@ namespace {
 
 constexpr char kCustomerKey[] = "x-customer-id";
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  // Otherwise channels to one address share one connection.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
-}
-
 std::chrono::system_clock::time_point WallClockAfter(Duration duration) {
   return std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::system_clock::duration>(duration);
 }
@@ -35,7 +27,7 @@ struct Client::Call {
 
 Client::Client(const ClientOptions& options) : options_(options) {
   for (int i = 0; i < options_.connections; ++i) {
-    channels_.push_back(MakeChannel(options_.target));
+    channels_.push_back(MakeChannel(options_.server));
     stubs_.push_back(proxy::v1::ProxyService::NewStub(channels_.back()));
   }
   for (int i = 0; i < options_.threads; ++i) {
@@ -49,9 +41,12 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& opt
   const auto deadline = WallClockAfter(patience);
   for (const auto& channel : client->channels_) {
     if (!channel->WaitForConnected(deadline)) {
-      return absl::UnavailableError(absl::StrCat("no server answers at ", options.target, " within ",
-                                                 ToSeconds(patience),
-                                                 " s: start smartbatch-proxy or name its address with --target"));
+      return absl::UnavailableError(absl::StrCat(
+          "no server answers at ", options.server.target, " within ", ToSeconds(patience),
+          !options.server.speaks_tls
+              ? " s: start smartbatch-proxy or name its address with --target; one that speaks TLS needs --tls"
+              : " s over TLS: check --target, --ca, --cert with --key and --server-name; a server without TLS "
+                "needs no --tls"));
     }
   }
   return client;
@@ -67,6 +62,7 @@ void Client::Send(const std::string& customer, const proxy::v1::ProxyClassifyReq
   auto call = std::make_unique<Call>();
   call->on_done = std::move(on_done);
   call->context.AddMetadata(kCustomerKey, customer);
+  AddMetadata(options_.server, call->context);
   call->context.set_deadline(WallClockAfter(options_.deadline));
   std::uint64_t turn = 0;
   {

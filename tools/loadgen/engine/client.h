@@ -16,11 +16,12 @@
 #include "absl/status/statusor.h"
 #include "common/time.h"
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
+#include "tools/loadgen/engine/channel.h"
 
 namespace smartbatch::loadgen {
 
 struct ClientOptions {
-  std::string target;
+  Server server;
   // 1 to 1024 connections, used in turn.
   int connections = 1;
   // 1 to 64 threads that take the answers, each with a completion queue of its own.

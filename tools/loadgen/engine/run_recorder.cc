@@ -8,11 +8,13 @@
 namespace smartbatch::loadgen {
 
 void RunRecorder::CountSent() {
+  if (observer_ != nullptr) observer_->Sent();
   const std::scoped_lock lock(mutex_);
   ++sent_;
 }
 
 void RunRecorder::AddDone(RequestRecord record, const std::string& message) {
+  if (observer_ != nullptr) observer_->Ended(record);
   const std::scoped_lock lock(mutex_);
   if (record.answered()) {
     recent_ms_[answered_ % kRecent] = record.latency_ms();
@@ -25,8 +27,9 @@ void RunRecorder::AddDone(RequestRecord record, const std::string& message) {
 }
 
 void RunRecorder::AddNotSent(RequestRecord record) {
-  const std::scoped_lock lock(mutex_);
   record.status_code = kStatusNotSent;
+  if (observer_ != nullptr) observer_->Ended(record);
+  const std::scoped_lock lock(mutex_);
   messages_.try_emplace(kStatusNotSent, "the limit of requests in flight was reached");
   records_.push_back(std::move(record));
 }

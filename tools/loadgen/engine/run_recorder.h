@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/loadgen/engine/load_observer.h"
 #include "tools/loadgen/model/request_record.h"
 
 namespace smartbatch::loadgen {
@@ -28,6 +29,9 @@ struct LiveFigures {
 // Thread safe.
 class RunRecorder {
  public:
+  // The observer may be null and must outlive the recorder.
+  explicit RunRecorder(LoadObserver* observer = nullptr) : observer_(observer) {}
+
   // A request has left.
   void CountSent();
   // A request that was sent has ended; `message` is the server's where it failed.
@@ -45,8 +49,9 @@ class RunRecorder {
  private:
   static constexpr std::size_t kRecent = 1000;
 
+  LoadObserver* const observer_;
   mutable std::mutex mutex_;
-  // All guarded by mutex_.
+  // All below guarded by mutex_.
   std::vector<RequestRecord> records_;
   std::map<int, std::string> messages_;
   std::array<double, kRecent> recent_ms_{};

@@ -94,7 +94,11 @@ absl::StatusOr<TextSource> TextSource::Choose(const std::string& directory) {
   std::error_code error;
   if (const auto repository = FindRepository(fs::current_path(error)); repository && !error) {
     absl::StatusOr<TextSource> source = FromDirectory(*repository);
-    if (source.ok()) return source;
+    if (source.ok()) {
+      // Its whole path says nothing to who reads the report elsewhere.
+      source->origin_ = absl::StrCat("the repository ", repository->filename().string());
+      return source;
+    }
   }
   return BuiltIn();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "common/time.h"
@@ -48,5 +49,7 @@ struct RequestRecord {
 
 // `OK`, `UNAVAILABLE`, ..., as gRPC writes them; `NOT_SENT` and `UNFINISHED` for the codes above.
 std::string StatusName(int status_code);
+// The code of that name; nothing where there is none.
+std::optional<int> StatusCodeOf(const std::string& name);
 
 }  // namespace smartbatch::loadgen

@@ -11,7 +11,8 @@
 
 namespace smartbatch::loadgen {
 
-// A strategy with its parameters.
+// A strategy with its parameters, as a report calls it: `fcfs`, and where a comparison has it more than once
+// `fcfs:linger_ms=0` or `fcfs#2`.
 struct StrategyChoice {
   std::string name;
   std::map<std::string, std::string> parameters;
@@ -21,6 +22,8 @@ struct StrategyChoice {
 struct Block {
   std::string workload;
   StrategyChoice strategy;
+  // What the server calls that strategy in its answers; empty where it is not known.
+  std::string dispatched_by;
   // From 1. Blocks of one workload and repeat have the same seed, whatever their strategy.
   std::uint32_t repeat = 1;
   std::uint64_t seed = 1;
@@ -67,6 +70,8 @@ struct Provenance {
   std::vector<std::pair<std::string, std::string>> environment;
   // By name: what each workload is, in a sentence.
   std::map<std::string, std::string> workloads;
+  // What was asked of the server, each as ParseObjective takes it.
+  std::vector<std::string> objectives;
 };
 
 struct ResultSet {

@@ -1,5 +1,7 @@
 #include "tools/loadgen/output/json_report.h"
 
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 namespace smartbatch::loadgen {
@@ -7,7 +9,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json OrNull(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+// To a millionth, which is a nanosecond where the unit is ms: what lies below is chance, and long to read.
+Json Rounded(double value) { return std::round(value * 1e6) / 1e6; }
+Json OrNull(const std::optional<double>& value) { return value ? Rounded(*value) : Json(nullptr); }
 
 Json ToJson(const Slice& slice) {
   const LatencySummary& latency = slice.latency;
@@ -16,14 +20,15 @@ Json ToJson(const Slice& slice) {
           {"due", slice.due},
           {"answered", slice.answered},
           {"failed", slice.failed()},
-          {"answered_per_second", slice.answered_per_second},
+          {"due_per_second", Rounded(slice.due_per_second)},
+          {"answered_per_second", Rounded(slice.answered_per_second)},
           {"latency_ms",
            {{"count", latency.count},
-            {"mean", any ? Json(latency.mean) : Json(nullptr)},
+            {"mean", any ? Rounded(latency.mean) : Json(nullptr)},
             {"median", OrNull(latency.p50)},
-            {"standard_deviation", any ? Json(latency.standard_deviation) : Json(nullptr)},
-            {"min", any ? Json(latency.minimum) : Json(nullptr)},
-            {"max", any ? Json(latency.maximum) : Json(nullptr)},
+            {"standard_deviation", any ? Rounded(latency.standard_deviation) : Json(nullptr)},
+            {"min", any ? Rounded(latency.minimum) : Json(nullptr)},
+            {"max", any ? Rounded(latency.maximum) : Json(nullptr)},
             {"p50", OrNull(latency.p50)},
             {"p90", OrNull(latency.p90)},
             {"p95", OrNull(latency.p95)},
@@ -47,14 +52,18 @@ Json ToJson(const StrategySummary& strategy) {
   }
   Json repeats = Json::array();
   for (const RepeatSummary& repeat : strategy.repeats) {
-    repeats.push_back(
-        {{"repeat", repeat.repeat}, {"all", ToJson(repeat.requests.all)}, {"groups", ToJson(repeat.requests.groups)}});
+    repeats.push_back({{"repeat", repeat.repeat},
+                       {"seed", repeat.seed},
+                       {"fairness", OrNull(repeat.requests.fairness)},
+                       {"all", ToJson(repeat.requests.all)},
+                       {"groups", ToJson(repeat.requests.groups)}});
   }
   return {{"strategy", strategy.strategy.name},
           {"parameters", strategy.strategy.parameters},
-          {"measured_seconds", strategy.measured_seconds},
-          {"sequences_per_batch", strategy.sequences_per_batch},
-          {"batches_per_second", strategy.batches_per_second},
+          {"measured_seconds", Rounded(strategy.measured_seconds)},
+          {"sequences_per_batch", Rounded(strategy.sequences_per_batch)},
+          {"batches_per_second", Rounded(strategy.batches_per_second)},
+          {"fairness", OrNull(strategy.requests.fairness)},
           {"all", ToJson(strategy.requests.all)},
           {"groups", ToJson(strategy.requests.groups)},
           {"customers", ToJson(strategy.requests.customers)},
@@ -68,12 +77,21 @@ Json ToJson(const Difference& difference) {
           {"first", difference.first},
           {"second", difference.second},
           {"pairs", difference.pairs},
-          {"mean", difference.interval.mean},
-          {"low_95", difference.interval.low},
-          {"high_95", difference.interval.high},
+          {"mean", Rounded(difference.interval.mean)},
+          {"low_95", Rounded(difference.interval.low)},
+          {"high_95", Rounded(difference.interval.high)},
           {"p_value", difference.p_value},
           {"p_value_holm", difference.corrected_p_value},
           {"significant", difference.significant()}};
+}
+
+Json ToJson(const ObjectiveOutcome& outcome) {
+  return {{"objective", outcome.objective.text},
+          {"strategy", outcome.strategy},
+          {"unit", outcome.objective.figure == Objective::Figure::kFailed ? "%" : "ms"},
+          {"limit", outcome.objective.limit},
+          {"measured", OrNull(outcome.measured)},
+          {"broken", outcome.measured ? Json(outcome.broken()) : Json(nullptr)}};
 }
 
 Json ToJson(const WorkloadAnalysis& workload, const Provenance& provenance) {
@@ -82,11 +100,14 @@ Json ToJson(const WorkloadAnalysis& workload, const Provenance& provenance) {
   for (const StrategySummary& strategy : workload.strategies) strategies.push_back(ToJson(strategy));
   Json differences = Json::array();
   for (const Difference& difference : workload.differences) differences.push_back(ToJson(difference));
+  Json objectives = Json::array();
+  for (const ObjectiveOutcome& outcome : workload.objectives) objectives.push_back(ToJson(outcome));
   return {{"workload", workload.workload},
           {"description", description == provenance.workloads.end() ? "" : description->second},
           {"verdict", workload.verdict},
           {"strategies", strategies},
-          {"differences", differences}};
+          {"differences", differences},
+          {"objectives", objectives}};
 }
 
 Json ToJson(const GeneratorHealth& generator) {
@@ -94,11 +115,11 @@ Json ToJson(const GeneratorHealth& generator) {
           {"not_sent", generator.not_sent},
           {"unfinished", generator.unfinished},
           {"dispatch_delay_ms",
-           {{"p50", generator.dispatch_delay_p50},
-            {"p99", generator.dispatch_delay_p99},
-            {"max", generator.dispatch_delay_maximum}}},
-          {"cpu_microseconds_per_request", generator.cpu_microseconds_per_request},
-          {"cpu_share", generator.cpu_share}};
+           {{"p50", Rounded(generator.dispatch_delay_p50)},
+            {"p99", Rounded(generator.dispatch_delay_p99)},
+            {"max", Rounded(generator.dispatch_delay_maximum)}}},
+          {"cpu_microseconds_per_request", Rounded(generator.cpu_microseconds_per_request)},
+          {"cpu_share", Rounded(generator.cpu_share)}};
 }
 
 Json BlocksToJson(const std::vector<Block>& blocks) {
@@ -108,9 +129,9 @@ Json BlocksToJson(const std::vector<Block>& blocks) {
                     {"strategy", block.strategy.name},
                     {"repeat", block.repeat},
                     {"seed", block.seed},
-                    {"start_seconds", ToSeconds(block.start)},
-                    {"warm_up_seconds", ToSeconds(block.warm_up)},
-                    {"measured_seconds", ToSeconds(block.measured)},
+                    {"start_seconds", Rounded(ToSeconds(block.start))},
+                    {"warm_up_seconds", Rounded(ToSeconds(block.warm_up))},
+                    {"measured_seconds", Rounded(ToSeconds(block.measured))},
                     {"interrupted", block.interrupted},
                     {"requests", block.records.size()}});
   }

@@ -8,16 +8,10 @@ namespace smartbatch::loadgen {
 namespace {
 
 constexpr std::size_t kMostGroups = 4;
-constexpr std::size_t kMostCurvePoints = 1000;
-constexpr std::size_t kMostDots = 1500;
-constexpr std::size_t kMostMediansPerBlock = 15;
-constexpr std::size_t kRequestsPerMedian = 30;
-constexpr std::size_t kFewestForMedian = 10;
-
-double FromOptional(const std::optional<double>& value, bool& known) {
-  known = value.has_value();
-  return value.value_or(0);
-}
+constexpr std::size_t kMostCurvePoints = 500;
+constexpr std::size_t kMostSlicesPerBlock = 12;
+constexpr std::size_t kAnswersPerSlice = 40;
+constexpr std::size_t kFewestAnswers = 20;
 
 const Slice* FindSlice(const Breakdown& requests, const std::string& group) {
   if (group == requests.all.name) return &requests.all;
@@ -26,12 +20,22 @@ const Slice* FindSlice(const Breakdown& requests, const std::string& group) {
   return found == requests.groups.end() ? nullptr : &*found;
 }
 
-// A value with the interval of its repeats' values where all of them are known.
-DrawnPoint WithInterval(double position, double value, const std::vector<double>& repeats, bool all_known) {
-  const auto interval = all_known ? MeanInterval(repeats) : std::nullopt;
+// A value with the interval of its repeats' values; they are empty where a repeat does not have it.
+DrawnPoint WithInterval(double position, double value, const std::vector<double>& repeats, double lowest) {
+  const auto interval = MeanInterval(repeats);
   if (!interval) return {position, value, value, value};
-  // The axis is logarithmic: a bar must not reach 0.
-  return {position, value, std::max(interval->low, value / 10), interval->high};
+  return {position, value, std::max(interval->low, lowest), interval->high};
+}
+
+template <class ValueOf>
+std::vector<double> OfEachRepeat(const StrategySummary& strategy, ValueOf value_of) {
+  std::vector<double> values;
+  for (const RepeatSummary& repeat : strategy.repeats) {
+    const std::optional<double> value = value_of(repeat.requests);
+    if (!value) return {};
+    values.push_back(*value);
+  }
+  return values;
 }
 
 std::string Lines(const std::vector<DrawnPoint>& points) {
@@ -42,85 +46,90 @@ std::string Lines(const std::vector<DrawnPoint>& points) {
   return lines;
 }
 
-void AddCurve(std::vector<double> latencies, std::string& out) {
-  std::sort(latencies.begin(), latencies.end());
-  const std::size_t count = latencies.size();
-  const std::size_t step = std::max<std::size_t>(1, count / kMostCurvePoints);
-  for (std::size_t i = 0; i < count; i += step) {
-    out +=
-        fmt::format("{:.6g} {:.6g}\n", latencies[i], 100.0 * static_cast<double>(i + 1) / static_cast<double>(count));
-  }
-  if (count > 0) out += fmt::format("{:.6g} 100\n", latencies.back());
-}
-
-using Dot = std::pair<double, double>;  // seconds, milliseconds
-
-void AddMedians(const std::vector<Dot>& dots, double from, double length, std::string& out) {
-  const std::size_t count = std::clamp<std::size_t>(dots.size() / kRequestsPerMedian, 1, kMostMediansPerBlock);
-  const double width = length / static_cast<double>(count);
-  std::vector<Sample> bins(count);
-  for (const auto& [seconds, milliseconds] : dots) {
-    const auto bin = static_cast<std::size_t>(std::max(0.0, (seconds - from) / width));
-    bins[std::min(bin, count - 1)].Add(milliseconds);
-  }
-  for (std::size_t bin = 0; bin < count; ++bin) {
-    if (bins[bin].count() < kFewestForMedian) continue;
-    // A level line from its beginning to its end.
-    const double begin = from + static_cast<double>(bin) * width;
-    const double median = bins[bin].Percentile(50);
-    out += fmt::format("{0:.6g} {2:.6g}\n{1:.6g} {2:.6g}\n\n", begin, begin + width, median);
-  }
-}
-
-struct StrategyDots {
-  std::vector<double> latencies;
-  std::string dots;
-  std::string medians;
-};
-
-StrategyDots CollectDots(const ResultSet& results, const std::string& workload, const std::string& strategy) {
-  StrategyDots collected;
-  std::optional<Duration> first_start;
+Sample LatenciesOf(const ResultSet& results, const std::string& workload, const std::string& strategy) {
+  Sample latencies;
   for (const Block& block : results.blocks) {
-    if (block.workload != workload) continue;
-    if (!first_start) first_start = block.start;
-    if (block.strategy.name != strategy) continue;
-    const Duration offset = block.start - *first_start;
-    std::vector<Dot> dots;
+    if (block.workload != workload || block.strategy.name != strategy) continue;
     for (const RequestRecord& record : block.records) {
-      if (!block.Measures(record) || !record.answered()) continue;
-      dots.emplace_back(ToSeconds(offset + record.scheduled), record.latency_ms());
-      collected.latencies.push_back(record.latency_ms());
-    }
-    const std::size_t step = std::max<std::size_t>(1, dots.size() / kMostDots);
-    for (std::size_t i = 0; i < dots.size(); i += step) {
-      collected.dots += fmt::format("{:.6g} {:.6g}\n", dots[i].first, dots[i].second);
-    }
-    if (!dots.empty()) {
-      AddMedians(dots, ToSeconds(offset + block.warm_up), ToSeconds(block.measured), collected.medians);
+      if (block.Measures(record) && record.answered()) latencies.Add(record.latency_ms());
     }
   }
-  return collected;
+  return latencies;
+}
+
+std::string Curve(const Sample& latencies) {
+  if (latencies.empty()) return "";
+  const std::size_t points = std::min(kMostCurvePoints, latencies.count());
+  std::string curve = fmt::format("{:.6g} 0\n", latencies.Minimum());
+  for (std::size_t i = 1; i <= points; ++i) {
+    const double percent = 100.0 * static_cast<double>(i) / static_cast<double>(points);
+    curve += fmt::format("{:.6g} {:.6g}\n", latencies.Percentile(percent), percent);
+  }
+  return curve;
+}
+
+std::string Marks(const Sample& latencies) {
+  std::string marks;
+  for (const double percent : {10.0, 30.0, 50.0, 70.0, 90.0}) {
+    if (!latencies.empty()) marks += fmt::format("{:.6g} {}\n", latencies.Percentile(percent), percent);
+  }
+  return marks;
+}
+
+std::vector<TimeSlice> SlicesOf(const Block& block, double offset_seconds) {
+  const auto counts = [&](const RequestRecord& record) { return block.Measures(record) && record.answered(); };
+  const auto answers = static_cast<std::size_t>(std::count_if(block.records.begin(), block.records.end(), counts));
+  const std::size_t count = std::clamp<std::size_t>(answers / kAnswersPerSlice, 1, kMostSlicesPerBlock);
+  const double from = ToSeconds(block.warm_up);
+  const double width = ToSeconds(block.measured) / static_cast<double>(count);
+  std::vector<Sample> samples(count);
+  for (const RequestRecord& record : block.records) {
+    if (!counts(record)) continue;
+    const auto slice = static_cast<std::size_t>(std::max(0.0, (ToSeconds(record.scheduled) - from) / width));
+    samples[std::min(slice, count - 1)].Add(record.latency_ms());
+  }
+  std::vector<TimeSlice> slices;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (samples[i].count() < kFewestAnswers) continue;
+    const double begin = offset_seconds + from + static_cast<double>(i) * width;
+    slices.push_back({begin, begin + width, samples[i].Percentile(50), samples[i].Percentile(95)});
+  }
+  return slices;
 }
 
 void AddSet(const std::string& name, const std::string& lines, std::string& out) {
-  // A set must not be empty; a not-a-number is drawn as nothing.
-  out += fmt::format("# {}\n{}\n\n", name, lines.empty() ? "NaN NaN NaN NaN\n" : lines);
+  // A set must not be empty: a not-a-number is drawn as nothing. Two empty lines would end it too early.
+  const std::string content = lines.substr(0, lines.find_last_not_of('\n') + 1);
+  out += fmt::format("# {}\n{}\n\n\n", name, content.empty() ? "NaN NaN NaN NaN NaN NaN" : content);
+}
+
+void AddTimeSets(const std::vector<std::vector<TimeSlice>>& blocks, const std::string& p50_name,
+                 const std::string& p95_name, std::string& out) {
+  std::string p50;
+  std::string p95;
+  for (const std::vector<TimeSlice>& slices : blocks) {
+    for (const TimeSlice& slice : slices) {
+      p50 += fmt::format("{0:.6g} {2:.6g}\n{1:.6g} {2:.6g}\n\n", slice.begin_seconds, slice.end_seconds, slice.p50_ms);
+      p95 += fmt::format("{:.6g} {:.6g}\n", (slice.begin_seconds + slice.end_seconds) / 2, slice.p95_ms);
+    }
+    if (!slices.empty()) p95 += '\n';
+  }
+  AddSet(p50_name, p50, out);
+  AddSet(p95_name, p95, out);
+}
+
+std::string FairnessLine(const StrategySummary& strategy) {
+  const auto point = FairnessOf(strategy);
+  if (!point) return "";
+  return fmt::format("{:.6g} {:.6g} {:.6g} {:.6g} {:.6g} {:.6g}\n", point->goodput.value, point->fairness.value,
+                     point->goodput.low, point->goodput.high, point->fairness.low, point->fairness.high);
 }
 
 }  // namespace
 
 const std::vector<DrawnFigure>& DrawnFigures() {
   static const std::vector<DrawnFigure> figures = {
-      {"mean",
-       [](const LatencySummary& latency, bool& known) {
-         known = latency.count > 0;
-         return latency.mean;
-       }},
-      {"p50", [](const LatencySummary& latency, bool& known) { return FromOptional(latency.p50, known); }},
-      {"p95", [](const LatencySummary& latency, bool& known) { return FromOptional(latency.p95, known); }},
-      {"p99", [](const LatencySummary& latency, bool& known) { return FromOptional(latency.p99, known); }},
-  };
+      {"p50", &LatencySummary::p50}, {"p95", &LatencySummary::p95}, {"p99", &LatencySummary::p99}};
   return figures;
 }
 
@@ -138,39 +147,41 @@ std::vector<DrawnPoint> FigurePoints(const WorkloadAnalysis& workload, const Str
   for (const std::string& group : DrawnGroups(workload)) {
     for (const DrawnFigure& figure : DrawnFigures()) {
       ++position;
-      const Slice* const slice = FindSlice(strategy.requests, group);
-      bool known = slice != nullptr;
-      const double value = known ? figure.of(slice->latency, known) : 0;
-      if (!known) continue;
-      bool all_known = true;
-      std::vector<double> repeats;
-      for (const RepeatSummary& repeat : strategy.repeats) {
-        const Slice* const part = FindSlice(repeat.requests, group);
-        bool part_is_known = part != nullptr;
-        if (part != nullptr) repeats.push_back(figure.of(part->latency, part_is_known));
-        all_known = all_known && part_is_known;
-      }
-      points.push_back(WithInterval(position, value, repeats, all_known));
+      const auto value_of = [&](const Breakdown& requests) {
+        const Slice* const slice = FindSlice(requests, group);
+        return slice == nullptr ? std::nullopt : slice->latency.*figure.value;
+      };
+      const std::optional<double> value = value_of(strategy.requests);
+      if (!value) continue;
+      // The axis is logarithmic: a bar must not reach 0.
+      points.push_back(WithInterval(position, *value, OfEachRepeat(strategy, value_of), *value / 10));
     }
   }
   return points;
 }
 
-std::vector<DrawnPoint> CustomerPoints(const StrategySummary& strategy) {
-  std::vector<DrawnPoint> points;
-  for (std::size_t i = 0; i < strategy.requests.customers.size(); ++i) {
-    const Slice& customer = strategy.requests.customers[i];
-    if (customer.answered == 0) continue;
-    bool all_known = true;
-    std::vector<double> repeats;
-    for (const RepeatSummary& repeat : strategy.repeats) {
-      const Slice& part = repeat.requests.customers[i];
-      repeats.push_back(part.latency.mean);
-      all_known = all_known && part.answered > 0;
-    }
-    points.push_back(WithInterval(static_cast<double>(i), customer.latency.mean, repeats, all_known));
+std::optional<FairnessPoint> FairnessOf(const StrategySummary& strategy) {
+  if (!strategy.requests.fairness) return std::nullopt;
+  const auto rates = OfEachRepeat(
+      strategy, [](const Breakdown& requests) -> std::optional<double> { return requests.all.answered_per_second; });
+  const auto indexes = OfEachRepeat(strategy, [](const Breakdown& requests) { return requests.fairness; });
+  FairnessPoint point{WithInterval(0, strategy.requests.all.answered_per_second, rates, 0),
+                      WithInterval(0, *strategy.requests.fairness, indexes, 0)};
+  // No index is above 1.
+  point.fairness.high = std::min(point.fairness.high, 1.0);
+  return point;
+}
+
+std::vector<std::vector<TimeSlice>> TimeSlices(const ResultSet& results, const std::string& workload,
+                                               const std::string& strategy) {
+  std::vector<std::vector<TimeSlice>> blocks;
+  std::optional<Duration> first_start;
+  for (const Block& block : results.blocks) {
+    if (block.workload != workload) continue;
+    if (!first_start) first_start = block.start;
+    if (block.strategy.name == strategy) blocks.push_back(SlicesOf(block, ToSeconds(block.start - *first_start)));
   }
-  return points;
+  return blocks;
 }
 
 std::string PlotSetName(const std::string& kind, std::size_t workload, std::size_t strategy) {
@@ -195,16 +206,14 @@ std::string PlotData(const ResultSet& results, const Analysis& analysis) {
     const WorkloadAnalysis& workload = analysis.workloads[w];
     for (std::size_t s = 0; s < workload.strategies.size(); ++s) {
       const StrategySummary& strategy = workload.strategies[s];
-      const StrategyDots dots = CollectDots(results, workload.workload, strategy.strategy.name);
-      std::string curve;
-      AddCurve(dots.latencies, curve);
+      const Sample latencies = LatenciesOf(results, workload.workload, strategy.strategy.name);
       out += fmt::format("# workload {}, strategy {}\n", workload.workload, strategy.strategy.name);
-      AddSet(PlotSetName("figures", w, s), Lines(FigurePoints(workload, strategy)), out);
-      AddSet(PlotSetName("ecdf", w, s), curve, out);
-      AddSet(PlotSetName("requests", w, s), dots.dots, out);
-      // Its lines end in an empty one already; two empty lines would end the set.
-      AddSet(PlotSetName("medians", w, s), dots.medians.substr(0, dots.medians.find_last_not_of('\n') + 1) + '\n', out);
-      AddSet(PlotSetName("customers", w, s), Lines(CustomerPoints(strategy)), out);
+      AddSet(PlotSetName("percentiles", w, s), Lines(FigurePoints(workload, strategy)), out);
+      AddSet(PlotSetName("distribution", w, s), Curve(latencies), out);
+      AddSet(PlotSetName("marks", w, s), Marks(latencies), out);
+      AddTimeSets(TimeSlices(results, workload.workload, strategy.strategy.name), PlotSetName("p50", w, s),
+                  PlotSetName("p95", w, s), out);
+      AddSet(PlotSetName("fairness", w, s), FairnessLine(strategy), out);
     }
   }
   return out;

@@ -1,6 +1,7 @@
 // The numbers behind the picture, as gnuplot reads them: named sets in one text file.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,10 +9,10 @@
 
 namespace smartbatch::loadgen {
 
-// The columns of a latency that is drawn for one group of customers.
+// The percentiles that are drawn for each group of customers.
 struct DrawnFigure {
   const char* name;
-  double (*of)(const LatencySummary& latency, bool& known);
+  std::optional<double> LatencySummary::*value;
 };
 const std::vector<DrawnFigure>& DrawnFigures();
 
@@ -27,18 +28,35 @@ struct DrawnPoint {
 };
 // For each drawn group each drawn figure that is known; the position counts all of them.
 std::vector<DrawnPoint> FigurePoints(const WorkloadAnalysis& workload, const StrategySummary& strategy);
-// The mean of each customer that has answers, by the customer's place.
-std::vector<DrawnPoint> CustomerPoints(const StrategySummary& strategy);
 
-// The name of a set: `kind` is figures, ecdf, requests, medians or customers.
+// Goodput in answers a second and fairness; nothing where the fairness is not known. `position` counts nothing.
+struct FairnessPoint {
+  DrawnPoint goodput;
+  DrawnPoint fairness;
+};
+std::optional<FairnessPoint> FairnessOf(const StrategySummary& strategy);
+
+// A slice of a block's time.
+struct TimeSlice {
+  double begin_seconds = 0;  // since the workload's first block
+  double end_seconds = 0;
+  double p50_ms = 0;
+  double p95_ms = 0;
+};
+// By block. A slice has at least 20 answers, so that its p95 is a rough one: the second largest or better.
+std::vector<std::vector<TimeSlice>> TimeSlices(const ResultSet& results, const std::string& workload,
+                                               const std::string& strategy);
+
+// The name of a set: `kind` is percentiles, distribution, marks, p50, p95 or fairness.
 std::string PlotSetName(const std::string& kind, std::size_t workload, std::size_t strategy);
 
 // All sets of all workloads:
-//   figures    FigurePoints
-//   ecdf       ms, percent of the answers that took no longer
-//   requests   seconds since the workload's first block, ms   (thinned out evenly where they are many)
-//   medians    seconds, ms: the two ends of a level line, then an empty line
-//   customers  CustomerPoints
+//   percentiles   FigurePoints: position, ms, low, high
+//   distribution  ms, per cent of the answers that took no longer
+//   marks         a few points of it
+//   p50           seconds, ms: the two ends of a level line, then an empty line
+//   p95           seconds, ms: the middle of each slice; an empty line after each block
+//   fairness      FairnessOf: answers/s, index, low and high of the first, low and high of the second
 std::string PlotData(const ResultSet& results, const Analysis& analysis);
 
 // Seconds from the workload's first block to each of its blocks, and the strategy of each, in order of time.

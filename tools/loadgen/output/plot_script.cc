@@ -3,21 +3,28 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "tools/loadgen/output/plot_data.h"
+#include "tools/loadgen/output/wrap.h"
 
 namespace smartbatch::loadgen {
 namespace {
 
-// Pixels, at twice the size at which the picture is meant to be read.
-constexpr double kWidth = 1800;
-constexpr double kHeaderHeight = 80;
-constexpr double kWorkloadHeight = 1420;
-constexpr double kFooterHeight = 70;
-constexpr std::size_t kMostNamedCustomers = 24;
-constexpr std::size_t kMostNamedBlocks = 9;
+// Pixels, at twice the width at which the picture is meant to be read.
+constexpr double kWidth = 1660;
+constexpr double kTitleHeight = 84;
+constexpr double kPanelHeight = 610;
+constexpr double kLineHeight = 40;
+constexpr double kSide = 30;
+// Of a letter of the legend and of the small print, on average.
+constexpr double kLegendLetter = 16.5;
+constexpr std::size_t kSmallPrintLine = 112;
+constexpr std::size_t kLongestLegend = 80;
+constexpr std::size_t kMostNamedBlocks = 6;
 
 // How a strategy is drawn: a colour of Okabe and Ito's palette, which colour-blind people can tell apart, and a
 // marker and a dash of its own for print without colour.
@@ -46,6 +53,48 @@ std::string Quoted(const std::string& text) {
   return quoted + '"';
 }
 
+std::vector<std::string> Description(const ResultSet& results, const WorkloadAnalysis& workload) {
+  const auto found = results.provenance.workloads.find(workload.workload);
+  double least = HUGE_VAL;
+  double most = 0;
+  for (const StrategySummary& strategy : workload.strategies) {
+    least = std::min(least, strategy.requests.all.due_per_second);
+    most = std::max(most, strategy.requests.all.due_per_second);
+  }
+  const std::string load = fmt::format("{:.1f}", least) == fmt::format("{:.1f}", most)
+                               ? fmt::format("offered load {:.1f} requests/s", most)
+                               : fmt::format("offered load {:.1f} to {:.1f} requests/s", least, most);
+  return Wrap((found == results.provenance.workloads.end() ? "" : found->second + "; ") + load, kSmallPrintLine);
+}
+
+// The markers and names of all four panels, in as many columns as the longest name leaves room for.
+struct Legend {
+  explicit Legend(const WorkloadAnalysis& workload) {
+    std::size_t longest = 1;
+    for (const StrategySummary& strategy : workload.strategies) {
+      std::string name = strategy.strategy.name;
+      if (name.size() > kLongestLegend) name = name.substr(0, kLongestLegend - 3) + "...";
+      longest = std::max(longest, name.size());
+      names.push_back(std::move(name));
+    }
+    entry_width = 80 + kLegendLetter * static_cast<double>(longest);
+    columns = std::clamp<std::size_t>(static_cast<std::size_t>((kWidth - 2 * kSide) / entry_width), 1, names.size());
+  }
+  std::size_t rows() const { return (names.size() + columns - 1) / columns; }
+
+  std::vector<std::string> names;
+  double entry_width = 0;
+  std::size_t columns = 1;
+};
+
+double HeaderHeight(const ResultSet& results, const WorkloadAnalysis& workload) {
+  return 56 + kLineHeight * static_cast<double>(Description(results, workload).size() + Legend(workload).rows()) + 10;
+}
+
+double WorkloadHeight(const ResultSet& results, const WorkloadAnalysis& workload) {
+  return HeaderHeight(results, workload) + 2 * kPanelHeight;
+}
+
 // Cuts a workload's part of the picture into panels and writes each panel's commands.
 class WorkloadPanels {
  public:
@@ -55,10 +104,10 @@ class WorkloadPanels {
 
   std::string Script() {
     Heading();
-    FiguresPanel();
+    PercentilesPanel();
     DistributionPanel();
     TimePanel();
-    CustomersPanel();
+    FairnessPanel();
     return out_;
   }
 
@@ -68,40 +117,33 @@ class WorkloadPanels {
     out_ += fmt::format(text, std::forward<Arguments>(arguments)...) + '\n';
   }
   double ScreenY(double pixels_from_top) const { return 1 - pixels_from_top / height_; }
+  static double ScreenX(double pixels_from_left) { return pixels_from_left / kWidth; }
 
   void Heading() {
-    const auto description = results_.provenance.workloads.find(workload_.workload);
-    Line("set label 1 {} at screen 0.02, {:.5f} left font \",26\"", Quoted("Workload " + workload_.workload),
-         ScreenY(top_ + 20));
-    if (description != results_.provenance.workloads.end()) {
-      Line("set label 2 {} at screen 0.02, {:.5f} left font \",19\" textcolor rgb \"#444444\"",
-           Quoted(description->second), ScreenY(top_ + 56));
+    double y = top_ + 26;
+    int label = 10;
+    Line("set label {} {} at screen {:.5f}, {:.5f} left font \",22\"", label++,
+         Quoted("Workload " + workload_.workload), ScreenX(kSide), ScreenY(y));
+    for (const std::string& line : Description(results_, workload_)) {
+      y += kLineHeight;
+      Line("set label {} {} at screen {:.5f}, {:.5f} left font \",17\" textcolor rgb \"#444444\"", label++,
+           Quoted(line), ScreenX(kSide), ScreenY(y));
     }
-    // The legend of all four panels: two entries a line.
-    for (std::size_t s = 0; s < workload_.strategies.size(); ++s) {
-      const StrategySummary& strategy = workload_.strategies[s];
-      const Slice& all = strategy.requests.all;
-      std::string text = fmt::format("{}: mean {:.1f} ms, {:.1f} answers/s", strategy.strategy.name, all.latency.mean,
-                                     all.answered_per_second);
-      if (strategy.sequences_per_batch > 0)
-        text += fmt::format(", {:.2f} sequences/batch", strategy.sequences_per_batch);
-      if (all.failed() > 0) text += fmt::format(", {} failed", all.failed());
-      Line("set label {} {} at screen {}, {:.5f} left offset 1.5,0 font \",20\" point pt {} ps 2.6 lc rgb \"{}\"",
-           10 + s, Quoted(text), s % 2 == 0 ? 0.03 : 0.52, ScreenY(top_ + 96 + 34 * static_cast<double>(s / 2)),
-           StyleOf(s).marker, StyleOf(s).color);
+    const Legend legend(workload_);
+    for (std::size_t s = 0; s < legend.names.size(); ++s) {
+      const double x = kSide + 16 + legend.entry_width * static_cast<double>(s % legend.columns);
+      const double row = y + kLineHeight * static_cast<double>(s / legend.columns + 1) + 8;
+      Line("set label {} {} at screen {:.5f}, {:.5f} left offset 1.3,0 font \",20\" point pt {} ps 1.45 lc rgb \"{}\"",
+           label++, Quoted(legend.names[s]), ScreenX(x), ScreenY(row), StyleOf(s).marker, StyleOf(s).color);
     }
   }
 
   void BeginPanel(int column, int row, const std::string& title) {
-    const double legend = 96 + 34 * static_cast<double>((workload_.strategies.size() + 1) / 2);
-    const double panels_top = top_ + legend + 10;
-    const double panels_height = kWorkloadHeight - legend - 10;
-    const double panel_height = panels_height / 2;
-    const double panel_top = panels_top + row * panel_height;
-    Line("set lmargin at screen {}; set rmargin at screen {}", column == 0 ? 0.075 : 0.575, column == 0 ? 0.48 : 0.97);
-    Line("set tmargin at screen {:.5f}; set bmargin at screen {:.5f}", ScreenY(panel_top + 92),
-         ScreenY(panel_top + panel_height - 106));
-    Line("set title {} offset 0,{} font \",22\"", Quoted(title), row == 1 ? 0.9 : -0.4);
+    const double panel_top = top_ + HeaderHeight(results_, workload_) + row * kPanelHeight;
+    Line("set lmargin at screen {}; set rmargin at screen {}", column == 0 ? 0.095 : 0.6, column == 0 ? 0.475 : 0.975);
+    Line("set tmargin at screen {:.5f}; set bmargin at screen {:.5f}", ScreenY(panel_top + 96),
+         ScreenY(panel_top + kPanelHeight - 112));
+    Line("set title {} offset 0,{} font \",19\"", Quoted(title), row == 1 ? 0.7 : 0);
     Line("set xlabel \"\"; set ylabel \"\"; unset logscale; unset key; set xrange [*:*]; set yrange [*:*]");
     Line("set xtics auto rotate by 0 center; set ytics auto; set format \"%g\"; unset mxtics; unset arrow");
     Line("set grid xtics ytics lc rgb \"#DDDDDD\" lt 1 lw 1");
@@ -112,25 +154,18 @@ class WorkloadPanels {
     low *= 0.8;
     high *= 1.25;
     // Along the x axis the numbers stand side by side and need more room.
-    const bool only_decades = axis == 'x' && high > 200 * low;
+    const bool only_decades = high > (axis == 'x' ? 60 : 2000) * low;
     const std::vector<int> steps = only_decades ? std::vector<int>{1} : std::vector<int>{1, 2, 5};
     std::string tics;
     for (double decade = std::pow(10, std::floor(std::log10(low))); decade <= high; decade *= 10) {
-      for (const int step : steps) tics += fmt::format("{}{:.6g}", tics.empty() ? "" : ", ", step * decade);
+      for (const int step : steps)
+        tics += fmt::format("{0}\"{1:.10g}\" {1:.6g}", tics.empty() ? "" : ", ", step * decade);
     }
-    Line("set {0}label \"ms, log scale\"; set logscale {0}; set {0}range [{1:.6g}:{2:.6g}]; set {0}tics ({3})", axis,
-         low, high, tics);
-  }
-  void MillisecondsAxis(char axis, const std::vector<std::vector<DrawnPoint>>& points) {
-    double low = HUGE_VAL;
-    double high = 0;
-    for (const std::vector<DrawnPoint>& series : points) {
-      for (const DrawnPoint& point : series) {
-        low = std::min(low, point.low);
-        high = std::max(high, point.high);
-      }
-    }
-    MillisecondsAxis(axis, low, high);
+    Line(
+        "set {0}label \"latency in ms, log scale\" offset {4}; set logscale {0}; set {0}range [{1:.6g}:{2:.6g}]; set "
+        "{0}tics "
+        "({3})",
+        axis, low, high, tics, axis == 'y' ? "shift,0" : "0,0");
   }
   // For every answer.
   void MillisecondsAxis(char axis) {
@@ -143,134 +178,152 @@ class WorkloadPanels {
     }
     MillisecondsAxis(axis, low, high);
   }
-  template <class PointsOf>
-  std::vector<std::vector<DrawnPoint>> PointsOfAll(PointsOf points_of) const {
-    std::vector<std::vector<DrawnPoint>> points;
-    for (const StrategySummary& strategy : workload_.strategies) points.push_back(points_of(strategy));
-    return points;
-  }
 
-  // Plots one element for each strategy; `element` returns what follows the set's name.
+  // One plot of all elements, a line each. Labels belong to the picture as a whole or to one panel: drawn once.
+  void Plot(const std::vector<std::string>& elements) {
+    Line("plot \\\n  {}\nunset label", fmt::join(elements, ", \\\n  "));
+  }
+  std::string Data(const std::string& kind, std::size_t strategy) const {
+    return "data index " + Quoted(PlotSetName(kind, index_, strategy));
+  }
   template <class Element>
-  void Plot(const std::string& kind, Element element) {
-    std::string elements;
-    for (std::size_t s = 0; s < workload_.strategies.size(); ++s) {
-      elements += fmt::format("{}  data index {} {}", elements.empty() ? "" : ", \\\n",
-                              Quoted(PlotSetName(kind, index_, s)), element(s, StyleOf(s)));
-    }
-    Line("plot \\\n{}", elements);
-    // Labels belong to the picture as a whole or to one panel: drawn once.
-    Line("unset label");
+  void PlotEach(Element element) {
+    std::vector<std::string> elements;
+    for (std::size_t s = 0; s < workload_.strategies.size(); ++s) element(s, StyleOf(s), elements);
+    Plot(elements);
   }
 
-  // Side by side, so that equal values stay visible.
-  std::string Beside(std::size_t strategy, double width, bool with_bars = true) const {
-    const double count = static_cast<double>(workload_.strategies.size());
-    const double shift = (static_cast<double>(strategy) - (count - 1) / 2) * width / count;
-    return fmt::format("using ($1+({:.4f})):2{}", shift, with_bars ? ":3:4" : "");
-  }
-
-  void FiguresPanel() {
+  void PercentilesPanel() {
     const std::vector<std::string> groups = DrawnGroups(workload_);
     const std::vector<DrawnFigure>& figures = DrawnFigures();
     const bool bars = std::any_of(workload_.strategies.begin(), workload_.strategies.end(),
                                   [](const StrategySummary& strategy) { return strategy.repeats.size() > 1; });
-    BeginPanel(0, 0, bars ? "Latency by group (bars: 95 % interval)" : "Latency by group");
-    const auto points = PointsOfAll([&](const StrategySummary& strategy) { return FigurePoints(workload_, strategy); });
-    MillisecondsAxis('y', points);
+    BeginPanel(0, 0, bars ? "Latency by customer, 95 % intervals" : "Latency by customer");
+    std::vector<DrawnPoint> points;
+    for (const StrategySummary& strategy : workload_.strategies) {
+      const std::vector<DrawnPoint> more = FigurePoints(workload_, strategy);
+      points.insert(points.end(), more.begin(), more.end());
+    }
+    AxisFor(points);
     Line("set grid noxtics; set xrange [-0.6:{}]", static_cast<double>(groups.size() * figures.size()) - 0.4);
     std::string tics;
-    int label = 40;
+    int label = 60;
     for (std::size_t g = 0; g < groups.size(); ++g) {
       const double left = static_cast<double>(g * figures.size());
       for (std::size_t f = 0; f < figures.size(); ++f) {
         const double position = left + static_cast<double>(f);
         tics += fmt::format("{}\"{}\" {}", tics.empty() ? "" : ", ", figures[f].name, position);
-        if (!AnyAt(points, position)) {
-          Line(
-              "set label {} \"too few samples\" at {}, graph 0.04 left rotate by 90 font \",17\" textcolor rgb "
-              "\"#777777\"",
-              label++, position);
-        }
+        const bool any = std::any_of(points.begin(), points.end(),
+                                     [&](const DrawnPoint& point) { return point.position == position; });
+        if (any) continue;
+        Line(
+            "set label {} \"too few samples\" at {}, graph 0.04 left rotate by 90 font \",17\" textcolor rgb "
+            "\"#666666\"",
+            label++, position);
       }
-      Line("set label {} {} at {}, graph 0 center offset 0,-2.9 font \",20\"", label++,
+      Line("set label {} {} at {}, graph 0 center offset 0,-2.7 font \",19\"", label++,
            Quoted(groups[g] == "all" ? "all customers" : "customers " + groups[g]),
            left + (static_cast<double>(figures.size()) - 1) / 2);
       if (g > 0) Line("set arrow from {0}, graph 0 to {0}, graph 1 nohead lc rgb \"#999999\" lw 2", left - 0.5);
     }
     Line("set xtics ({})", tics);
-    Plot("figures", [&](std::size_t s, const Style& style) {
-      return fmt::format("{} with yerrorbars pt {} ps 2.2 lw 3 lc rgb \"{}\"", Beside(s, 0.7), style.marker,
-                         style.color);
+    const double count = static_cast<double>(workload_.strategies.size());
+    PlotEach([&](std::size_t s, const Style& style, std::vector<std::string>& elements) {
+      // Side by side, so that equal values stay visible.
+      const double shift = (static_cast<double>(s) - (count - 1) / 2) * 0.7 / count;
+      elements.push_back(fmt::format("{} using ($1+({:.4f})):2:3:4 with yerrorbars pt {} ps 1.2 lw 3 lc rgb \"{}\"",
+                                     Data("percentiles", s), shift, style.marker, style.color));
     });
   }
 
-  static bool AnyAt(const std::vector<std::vector<DrawnPoint>>& points, double position) {
-    return std::any_of(points.begin(), points.end(), [&](const std::vector<DrawnPoint>& series) {
-      return std::any_of(series.begin(), series.end(),
-                         [&](const DrawnPoint& point) { return point.position == position; });
-    });
+  void AxisFor(const std::vector<DrawnPoint>& points) {
+    double low = HUGE_VAL;
+    double high = 0;
+    for (const DrawnPoint& point : points) {
+      low = std::min(low, point.low);
+      high = std::max(high, point.high);
+    }
+    if (high > 0) {
+      MillisecondsAxis('y', low, high);
+    } else {
+      MillisecondsAxis('y');
+    }
   }
 
   void DistributionPanel() {
-    BeginPanel(1, 0, "Distribution of the latency, all customers");
+    BeginPanel(1, 0, "Distribution, all customers");
     MillisecondsAxis('x');
-    Line("set ylabel \"% of answers within that time\"");
-    Line("set yrange [0:100]");
-    Plot("ecdf", [](std::size_t, const Style& style) {
-      return fmt::format("using 1:2 with steps lw 4 dt {} lc rgb \"{}\"", style.dash, style.color);
+    Line("set ylabel \"% of answers within that time\" offset shift,0; set yrange [0:100]");
+    PlotEach([&](std::size_t s, const Style& style, std::vector<std::string>& elements) {
+      elements.push_back(fmt::format("{} using 1:2 with steps lw 4 dt {} lc rgb \"{}\"", Data("distribution", s),
+                                     style.dash, style.color));
+      elements.push_back(fmt::format("{} using 1:2 with points pt {} ps 1 lc rgb \"{}\"", Data("marks", s),
+                                     style.marker, style.color));
     });
   }
 
   void TimePanel() {
-    BeginPanel(0, 1, "Latency over time (dots: requests, lines: medians)");
-    MillisecondsAxis('y');
-    Line("set xlabel \"seconds\"");
+    BeginPanel(0, 1, "Over time: p50 (lines) and p95 (markers)");
+    std::vector<DrawnPoint> points;
+    for (const StrategySummary& strategy : workload_.strategies) {
+      for (const auto& slices : TimeSlices(results_, workload_.workload, strategy.strategy.name)) {
+        for (const TimeSlice& slice : slices) points.push_back({0, slice.p50_ms, slice.p50_ms, slice.p95_ms});
+      }
+    }
+    AxisFor(points);
+    Line("set xlabel \"seconds; dotted: the strategy is switched\"");
     const std::vector<DrawnBlock> blocks = DrawnBlocks(results_, workload_.workload);
-    Line("set xrange [0:{:.3f}]", blocks.back().end_seconds);
-    int label = 40;
+    if (blocks.size() == 1) Line("set xlabel \"seconds\"");
+    Line("set xrange [0:{:.3f}]; set grid noxtics", blocks.back().end_seconds);
+    bool names_fit = blocks.size() <= kMostNamedBlocks;
+    for (const DrawnBlock& block : blocks) {
+      const double pixels = 0.38 * kWidth * (block.end_seconds - block.start_seconds) / blocks.back().end_seconds;
+      names_fit = names_fit && static_cast<double>(block.strategy.size()) * 15 < pixels;
+    }
+    int label = 60;
     for (std::size_t i = 0; i < blocks.size(); ++i) {
       if (i > 0) {
-        Line("set arrow from {0:.3f}, graph 0 to {0:.3f}, graph 1 nohead dt (6,6) lc rgb \"#555555\" lw 2",
+        Line("set arrow from {0:.3f}, graph 0 to {0:.3f}, graph 1 nohead dt (3,4) lc rgb \"#777777\" lw 1.5",
              blocks[i].start_seconds);
       }
-      if (blocks.size() <= kMostNamedBlocks) {
-        Line("set label {} {} at {:.3f}, graph 1.045 center font \",18\" textcolor rgb \"#444444\"", label++,
+      if (names_fit) {
+        Line("set label {} {} at {:.3f}, graph 1.04 center font \",17\" textcolor rgb \"#444444\"", label++,
              Quoted(blocks[i].strategy), (blocks[i].start_seconds + blocks[i].end_seconds) / 2);
       }
     }
-    std::string lines;
-    for (std::size_t s = 0; s < workload_.strategies.size(); ++s) {
-      lines += fmt::format(", \\\n  data index {} using 1:2 with lines lw 5 lc rgb \"{}\"",
-                           Quoted(PlotSetName("medians", index_, s)), StyleOf(s).color);
-    }
-    Plot("requests", [&](std::size_t s, const Style& style) {
-      const bool last = s + 1 == workload_.strategies.size();
-      return fmt::format("using 1:2 with points pt {} ps 0.9 lc rgb \"#90{}\"{}", style.marker, style.color + 1,
-                         last ? lines : "");
+    PlotEach([&](std::size_t s, const Style& style, std::vector<std::string>& elements) {
+      elements.push_back(fmt::format("{} using 1:2 with linespoints pt {} ps 0.75 lw 1 lc rgb \"{}\"", Data("p95", s),
+                                     style.marker, style.color));
+      elements.push_back(fmt::format("{} using 1:2 with lines lw 5 lc rgb \"{}\"", Data("p50", s), style.color));
     });
   }
 
-  void CustomersPanel() {
-    const std::vector<Slice>& customers = workload_.strategies.front().requests.customers;
-    BeginPanel(1, 1, "Mean latency of each customer");
-    MillisecondsAxis('y', PointsOfAll(CustomerPoints));
-    Line("set xrange [-0.7:{}]", static_cast<double>(customers.size()) - 0.3);
-    if (customers.size() <= kMostNamedCustomers) {
-      std::string tics;
-      for (std::size_t i = 0; i < customers.size(); ++i) {
-        tics += fmt::format("{}{} {}", tics.empty() ? "" : ", ", Quoted(customers[i].name), i);
+  void FairnessPanel() {
+    BeginPanel(1, 1, "Fairness against goodput");
+    double most = 0;
+    double least_fair = 1;
+    std::vector<std::string> unknown;
+    for (const StrategySummary& strategy : workload_.strategies) {
+      const auto point = FairnessOf(strategy);
+      if (!point) {
+        unknown.push_back(strategy.strategy.name);
+        continue;
       }
-      Line("set xtics ({}){}", tics, customers.size() > 8 ? " rotate by 90 right" : "");
-      if (customers.size() <= 8) Line("set xlabel \"customer\"");
-    } else {
-      Line("set xlabel \"customer, by name\"");
+      most = std::max(most, point->goodput.high);
+      least_fair = std::min(least_fair, point->fairness.low);
     }
-    // Bars for many customers would hide each other.
-    const bool many = customers.size() > 8;
-    Plot("customers", [&](std::size_t s, const Style& style) {
-      return fmt::format("{} with {} pt {} ps {} lw 3 lc rgb \"{}\"", Beside(s, 0.6, !many),
-                         many ? "points" : "yerrorbars", style.marker, many ? 1.6 : 2.2, style.color);
+    const double bottom = std::max(0.0, std::floor(least_fair * 10 - 1) / 10);
+    Line("set xlabel \"goodput: answers a second\"; set ylabel \"Jain's index of mean latencies\" offset shift,0");
+    Line("set xrange [0:{:.6g}]; set yrange [{:.6g}:1.03]", most > 0 ? 1.15 * most : 1.0, bottom);
+    if (!unknown.empty()) {
+      const std::string names = fmt::format("{}", fmt::join(unknown, ", "));
+      Line("set label 60 {} at graph 0.03, graph 0.06 left font \",16\" textcolor rgb \"#666666\"",
+           Quoted(names.size() > 30 ? "not known where a customer has no answer"
+                                    : names + ": a customer has no answer"));
+    }
+    PlotEach([&](std::size_t s, const Style& style, std::vector<std::string>& elements) {
+      elements.push_back(fmt::format("{} using 1:2:3:4:5:6 with xyerrorbars pt {} ps 1.45 lw 3 lc rgb \"{}\"",
+                                     Data("fairness", s), style.marker, style.color));
     });
   }
 
@@ -282,29 +335,40 @@ class WorkloadPanels {
   std::string out_;
 };
 
-std::string Caption(const ResultSet& results, const Analysis& analysis) {
+std::vector<std::string> Caption(const ResultSet& results, const Analysis& analysis) {
   const Block& block = results.blocks.front();
   std::uint32_t repeats = 1;
   for (const Block& each : results.blocks) repeats = std::max(repeats, each.repeat);
-  return fmt::format("{} | seed {} | {:.4g} s measured per block after {:.4g} s warm-up, {} repeat{} | text: {} | {}",
-                     results.provenance.started_at, results.provenance.seed, ToSeconds(block.measured),
-                     ToSeconds(block.warm_up), repeats, repeats == 1 ? "" : "s", results.provenance.text_origin,
-                     analysis.valid() ? "valid" : "INVALID, see the summary");
+  return Wrap(fmt::format("{}; seed {}; {} repeat{} of {:.4g} s after {:.4g} s of warm-up; text: {}; {}",
+                          results.provenance.started_at, results.provenance.seed, repeats, repeats == 1 ? "" : "s",
+                          ToSeconds(block.measured), ToSeconds(block.warm_up), results.provenance.text_origin,
+                          analysis.valid() ? "valid" : "INVALID, see the summary"),
+              kSmallPrintLine);
 }
 
 }  // namespace
 
 std::string PlotScript(const ResultSet& results, const Analysis& analysis, const std::string& data_file,
                        const std::string& png_file, const std::string& svg_file) {
-  const double height =
-      kHeaderHeight + kWorkloadHeight * static_cast<double>(analysis.workloads.size()) + kFooterHeight;
+  const std::vector<std::string> caption = Caption(results, analysis);
+  double height = kTitleHeight + 20 + kLineHeight * static_cast<double>(caption.size());
+  for (const WorkloadAnalysis& workload : analysis.workloads) height += WorkloadHeight(results, workload);
   std::string panels;
+  double top = kTitleHeight;
   for (std::size_t w = 0; w < analysis.workloads.size(); ++w) {
-    const double top = kHeaderHeight + kWorkloadHeight * static_cast<double>(w);
     panels += WorkloadPanels(results, analysis.workloads[w], w, top, height).Script();
+    top += WorkloadHeight(results, analysis.workloads[w]);
   }
   const std::string title = results.provenance.verb == "run" ? "Latency of one run" : "Latency by batching strategy";
-  // Drawn twice, in two formats, by the same commands.
+  std::string labels = fmt::format("set label 1 {} at screen 0.5, {:.5f} center font \",27\"\n", Quoted(title),
+                                   1 - kTitleHeight / 2 / height);
+  for (std::size_t i = 0; i < caption.size(); ++i) {
+    labels +=
+        fmt::format("set label {} {} at screen 0.5, {:.5f} center font \",16\" textcolor rgb \"#444444\"\n", 2 + i,
+                    Quoted(caption[i]), 1 - (top + 8 + kLineHeight * (static_cast<double>(i) + 0.5)) / height);
+  }
+  // Drawn twice, in two formats, by the same commands. They differ in what a point is, in how large a marker is drawn,
+  // and in how wide the numbers at an axis are thought to be.
   return fmt::format(
       "# Draws the picture beside it from {0}. Run it with gnuplot in its folder.\n"
       "if (!exists(\"png\")) png = {1}\n"
@@ -312,22 +376,22 @@ std::string PlotScript(const ResultSet& results, const Analysis& analysis, const
       "data = {0}\n"
       "do for [format in \"png svg\"] {{\n"
       "if (format eq \"png\") {{\n"
-      "set terminal pngcairo noenhanced size {3},{4} font \"DejaVu Sans,19\" background rgb \"white\"\n"
+      "shift = 0\n"
+      "set terminal pngcairo noenhanced size {3},{4:.0f} font \"DejaVu Sans,17\" pointscale 1.8 background rgb "
+      "\"white\"\n"
       "set output png\n"
       "}} else {{\n"
-      "set terminal svg noenhanced size {3},{4} font \"DejaVu Sans,19\" background rgb \"white\"\n"
+      "shift = -2\n"
+      "set terminal svg noenhanced size {3},{4:.0f} font \"DejaVu Sans,17\" fontscale 1.333 background rgb \"white\"\n"
       "set output svg\n"
       "}}\n"
       "set border 3; set tics nomirror out\n"
       "set multiplot\n"
-      "set label 3 {5} at screen 0.5, {6:.5f} center font \",32\"\n"
-      "set label 4 {7} at screen 0.5, {8:.5f} center font \",17\" textcolor rgb \"#444444\"\n"
-      "{9}"
+      "{5}{6}"
       "unset multiplot\n"
       "unset output\n"
       "}}\n",
-      Quoted(data_file), Quoted(png_file), Quoted(svg_file), kWidth, height, Quoted(title),
-      1 - kHeaderHeight / 2 / height, Quoted(Caption(results, analysis)), kFooterHeight / 2 / height, panels);
+      Quoted(data_file), Quoted(png_file), Quoted(svg_file), kWidth, height, labels, panels);
 }
 
 }  // namespace smartbatch::loadgen

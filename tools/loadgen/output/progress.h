@@ -1,8 +1,9 @@
 // Shows how far a run is: one live line on a terminal, a plain line now and then elsewhere.
 #pragma once
 
-#include <cstdio>
+#include <deque>
 #include <string>
+#include <utility>
 
 #include "tools/loadgen/engine/run_recorder.h"
 
@@ -10,7 +11,7 @@ namespace smartbatch::loadgen {
 
 enum class ProgressMode {
   kLive,   // one line that is written over
-  kPlain,  // a line every 5 seconds
+  kPlain,  // a line every 5 seconds and at the end of each block
   kNone,
 };
 
@@ -18,12 +19,10 @@ enum class ProgressMode {
 ProgressMode ChooseProgressMode(const std::string& name);
 
 struct ProgressFigures {
-  // What is being measured: `two-customers sjf, block 2 of 6`.
+  // What is being measured: `block 2/6  two-customers  sjf`.
   std::string what;
   double elapsed_seconds = 0;
   double length_seconds = 0;
-  // Answers a second since the last call.
-  double rate = 0;
   LiveFigures live;
 };
 
@@ -39,11 +38,18 @@ class Progress {
   void Say(const std::string& message);
 
  private:
+  double RecentRate(const ProgressFigures& figures);
+
   const ProgressMode mode_;
   bool line_is_open_ = false;
   double last_plain_seconds_ = 0;
+  // The plain line of the latest figures, until it is printed.
+  std::string unprinted_;
+  // Seconds and answers until then, of the last two seconds.
+  std::deque<std::pair<double, std::uint64_t>> recent_;
 };
 
-std::string ProgressLine(const ProgressFigures& figures);
+// `answers_per_second` over the last two seconds.
+std::string ProgressLine(const ProgressFigures& figures, double answers_per_second);
 
 }  // namespace smartbatch::loadgen

@@ -1,5 +1,8 @@
 #include "tools/loadgen/output/result_folder.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <fstream>
 #include <system_error>
 
@@ -11,14 +14,18 @@ namespace fs = std::filesystem;
 absl::StatusOr<ResultFolder> ResultFolder::Open(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
+  std::string reason = error ? error.message() : "";
+  if (!error && access(path.c_str(), W_OK | X_OK) != 0) reason = std::generic_category().message(errno);
   ResultFolder folder(path);
-  const absl::Status written = folder.Write("write-test", std::string());
-  fs::remove(path / "write-test", error);
-  if (!written.ok()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot write results to '", path.string(), "': name a writable folder with --results"));
+  if (reason.empty()) {
+    // What the permissions allow may still fail: a disk that is full.
+    const absl::Status written = folder.Write("write-test", std::string("whether there is room"));
+    fs::remove(path / "write-test", error);
+    if (!written.ok()) reason = std::string(written.message());
   }
-  return folder;
+  if (reason.empty()) return folder;
+  return absl::InvalidArgumentError(absl::StrCat("cannot write results to '", path.string(), "' (", reason,
+                                                 "): name a writable folder with --results"));
 }
 
 absl::Status ResultFolder::Produce(const std::string& name,

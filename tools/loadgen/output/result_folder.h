@@ -12,7 +12,7 @@ namespace smartbatch::loadgen {
 
 class ResultFolder {
  public:
-  // Makes the folder where it is missing and tries to write there; FAILED_PRECONDITION where that cannot be done.
+  // Makes the folder where it is missing and tries to write there; INVALID_ARGUMENT where that cannot be done.
   static absl::StatusOr<ResultFolder> Open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }

@@ -1,16 +1,16 @@
-// The summary for people: verdict, validity, figures, generator's health, environment, command.
+// The summary for people, as plain text.
 #pragma once
 
 #include <string>
 
-#include "tools/loadgen/analysis/analysis.h"
+#include "tools/loadgen/output/report_document.h"
 
 namespace smartbatch::loadgen {
 
-// The whole summary.
-std::string TextReport(const ResultSet& results, const Analysis& analysis);
+// The whole summary: verdict, validity, figures, generator's health, environment, command.
+std::string TextReport(const ReportDocument& report);
 
-// What belongs on the terminal: verdict, validity and the tables.
-std::string TerminalReport(const ResultSet& results, const Analysis& analysis);
+// What belongs on the terminal: the tables without single customers, and at the end, where it is seen, the verdict.
+std::string TerminalReport(const ReportDocument& report);
 
 }  // namespace smartbatch::loadgen

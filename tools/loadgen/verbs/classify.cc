@@ -3,6 +3,7 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
@@ -58,10 +59,8 @@ std::string FirstWords(const std::string& piece) {
 
 class Classifier {
  public:
-  explicit Classifier(const ClassifyFlags& flags)
-      : flags_(flags),
-        stub_(proxy::v1::ProxyService::NewStub(
-            grpc::CreateChannel(flags.connection.target, grpc::InsecureChannelCredentials()))) {}
+  Classifier(const ClassifyFlags& flags, Server server)
+      : flags_(flags), server_(std::move(server)), stub_(proxy::v1::ProxyService::NewStub(MakeChannel(server_))) {}
 
   // Sends the pieces of one request and prints a line for each.
   absl::Status Classify(const std::vector<std::string>& pieces, std::size_t from, std::size_t count) {
@@ -69,6 +68,7 @@ class Classifier {
     for (std::size_t i = from; i < from + count; ++i) request.add_sequences(pieces[i]);
     grpc::ClientContext context;
     context.AddMetadata("x-customer-id", flags_.customer);
+    AddMetadata(server_, context);
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(flags_.deadline_ms));
     proxy::v1::ProxyClassifyResponse response;
     const Time sent = Now();
@@ -101,11 +101,14 @@ class Classifier {
   }
 
   const ClassifyFlags& flags_;
+  const Server server_;
   std::unique_ptr<proxy::v1::ProxyService::Stub> stub_;
 };
 
 int ClassifyFiles(const ClassifyFlags& flags) {
-  Classifier classifier(flags);
+  absl::StatusOr<Server> server = DataServerOf(flags.connection);
+  if (!server.ok()) return ReportError(server.status());
+  Classifier classifier(flags, *std::move(server));
   for (const std::string& name : flags.files) {
     const absl::StatusOr<std::string> text = Read(name);
     if (!text.ok()) return ReportError(text.status());
@@ -133,6 +136,7 @@ Verb AddClassify(CLI::App& program) {
   CLI::App& verb = *program.add_subcommand("classify", "Classify the paragraphs of files through the proxy");
   verb.add_option("files", flags->files, "Text files; - is standard input")->required()->type_name("FILE");
   AddTargetFlag(verb, flags->connection);
+  AddSecurityFlags(verb, flags->connection);
   verb.add_option("--max-characters", flags->max_characters, "Longer pieces are cut")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();

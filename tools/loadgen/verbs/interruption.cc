@@ -1,9 +1,13 @@
 #include "tools/loadgen/verbs/interruption.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <csignal>
 
 #include <fmt/format.h>
+
+#include "tools/loadgen/verbs/exit_codes.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -16,10 +20,15 @@ Interruption::Interruption()
     : signals_({SIGINT, SIGTERM}), watcher_([this](const std::stop_token& end) {
         while (!end.stop_requested()) {
           if (!signals_.WaitFor(kLookEvery)) continue;
+          if (stop_.stop_requested()) {
+            fmt::print(stderr, "loadgen: interrupted again; stopped at once, and what was measured is lost\n");
+            // Without destructors: they would wait for what the caller no longer wants to wait for.
+            _exit(kExitInterrupted);
+          }
           fmt::print(stderr,
-                     "\nloadgen: interrupted; the answers under way are awaited and what there is is written\n");
+                     "\nloadgen: interrupted; the answers under way are awaited and what there is is written (again to "
+                     "stop at once)\n");
           stop_.request_stop();
-          return;
         }
       }) {}
 

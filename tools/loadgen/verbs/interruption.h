@@ -8,8 +8,9 @@
 
 namespace smartbatch::loadgen {
 
-// While it lives, a SIGINT or SIGTERM asks for a stop: the block ends and what there is is written. Make it before
-// any other thread is started, for the signals are blocked in the threads started later.
+// While it lives, a SIGINT or SIGTERM asks for a stop: the block ends and what there is is written. A second one ends
+// the program at once, with 130. Make it before any other thread is started, for the signals are blocked in the threads
+// started later.
 class Interruption {
  public:
   Interruption();

@@ -1,8 +1,8 @@
 #include "tools/loadgen/verbs/load_flags.h"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <utility>
 
-#include "absl/status/status.h"
 #include "common/program/flags.h"
 
 namespace smartbatch::loadgen {
@@ -17,13 +17,49 @@ void AddAdminTargetFlag(CLI::App& verb, ConnectionFlags& flags) {
   program::AddHostPortFlag(verb, "admin-target", flags.admin_target, "The proxy's admin address");
 }
 
+void AddSecurityFlags(CLI::App& verb, ConnectionFlags& flags) {
+  verb.add_flag("--tls", flags.tls.enabled, "Speak TLS to the data and the admin address");
+  verb.add_option("--ca", flags.tls.ca, "With --tls: trust these authorities (PEM) instead of the system's")
+      ->type_name("FILE");
+  verb.add_option("--cert", flags.tls.certificate, "With --tls: the client's certificate (PEM)")->type_name("FILE");
+  verb.add_option("--key", flags.tls.key, "With --tls: its key (PEM)")->type_name("FILE");
+  verb.add_option("--server-name", flags.tls.server_name, "With --tls: the name that the server's certificate bears")
+      ->type_name("NAME");
+  verb.add_option("--metadata", flags.metadata, "NAME=VALUE: metadata of every call; may be given again")
+      ->allow_extra_args(false);
+}
+
+void AddConnectionFlags(CLI::App& verb, ConnectionFlags& flags) {
+  AddTargetFlag(verb, flags);
+  AddAdminTargetFlag(verb, flags);
+  AddSecurityFlags(verb, flags);
+}
+
+namespace {
+
+constexpr Duration kConnectPatience = std::chrono::seconds(3);
+
+absl::StatusOr<Server> ServerAt(const std::string& target, const ConnectionFlags& flags) {
+  auto credentials = MakeCredentials(flags.tls);
+  if (!credentials.ok()) return credentials.status();
+  Server server{target, *std::move(credentials), flags.tls.enabled, flags.tls.server_name, {}};
+  for (const std::string& text : flags.metadata) {
+    auto metadata = ParseMetadata(text);
+    if (!metadata.ok()) return metadata.status();
+    server.metadata.push_back(*std::move(metadata));
+  }
+  return server;
+}
+
+}  // namespace
+
+absl::StatusOr<Server> DataServerOf(const ConnectionFlags& flags) { return ServerAt(flags.target, flags); }
+absl::StatusOr<Server> AdminServerOf(const ConnectionFlags& flags) { return ServerAt(flags.admin_target, flags); }
+
 void AddLoadFlags(CLI::App& verb, LoadFlags& flags) {
   AddFlag(verb, "seconds", flags.seconds, "Measured time of a block")->check(CLI::Range(0.1, 86400.0));
   AddFlag(verb, "warm-up-seconds", flags.warm_up_seconds, "Time before it that is not measured")
       ->check(CLI::Range(0.0, 3600.0));
-  AddFlag(verb, "seed", flags.seed, "Seed of arrivals, sizes and texts");
-  AddFlag(verb, "rho", flags.rho, "Offered load of open-loop workloads; 1 is what full batches could carry")
-      ->check(CLI::Range(0.001, 1000.0));
   AddFlag(verb, "max-batch-size", flags.max_batch_size, "The server's batch size that rho refers to")
       ->check(CLI::Range(1, 1024));
   AddFlag(verb, "text-from", flags.text_from,
@@ -40,29 +76,28 @@ void AddLoadFlags(CLI::App& verb, LoadFlags& flags) {
       ->check(CLI::Range(0.001, 60'000.0));
 }
 
-ClientOptions ClientOptionsOf(const ConnectionFlags& connection, const LoadFlags& load) {
-  return {connection.target, load.connections, load.threads, std::chrono::milliseconds(load.deadline_ms)};
+void FitToTrace(const CLI::App& verb, const ChosenWorkload& chosen, LoadFlags& flags) {
+  if (!chosen.trace || verb.get_option("--seconds")->count() > 0) return;
+  if (verb.get_option("--warm-up-seconds")->count() == 0) flags.warm_up_seconds = 0;
+  // The last request is due before the end, not at it.
+  const double last = ToSeconds(chosen.trace->records.back().time.time_since_epoch());
+  flags.seconds = std::max(last - flags.warm_up_seconds, 0.0) + 1e-6;
+}
+
+absl::StatusOr<std::unique_ptr<Client>> ConnectClient(const ConnectionFlags& connection, const LoadFlags& load) {
+  absl::StatusOr<Server> server = DataServerOf(connection);
+  if (!server.ok()) return server.status();
+  return Client::Connect(
+      {*std::move(server), load.connections, load.threads, std::chrono::milliseconds(load.deadline_ms)},
+      kConnectPatience);
 }
 
 void AddOutputFlags(CLI::App& verb, OutputFlags& flags) {
   AddFlag(verb, "results", flags.results, "Folder of the result files")->type_name("DIR");
   AddFlag(verb, "progress", flags.progress, "auto, live, plain or none")
       ->check(CLI::IsMember({"auto", "live", "plain", "none"}));
-}
-
-std::string WorkloadNames() {
-  std::vector<std::string> names;
-  for (const workload::BuiltinDescription& builtin : workload::Builtins()) names.push_back(builtin.name);
-  return fmt::format("{}", fmt::join(names, ", "));
-}
-
-absl::StatusOr<workload::Workload> MakeWorkload(const std::string& name, const LoadFlags& load) {
-  workload::BuiltinOptions options;
-  options.rho = load.rho;
-  options.max_batch_size = load.max_batch_size;
-  workload::Workload made = workload::MakeBuiltin(name, options);
-  if (!made.customers.empty()) return made;
-  return absl::InvalidArgumentError(fmt::format("unknown workload '{}': there are {}", name, WorkloadNames()));
+  program::AddHostPortFlag(verb, "metrics-listen", flags.metrics_listen,
+                           "Serve loadgen_* series for Prometheus here meanwhile (default: not at all)");
 }
 
 }  // namespace smartbatch::loadgen

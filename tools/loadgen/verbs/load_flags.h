@@ -2,30 +2,40 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "absl/status/statusor.h"
-#include "common/workload/workload.h"
 #include "tools/loadgen/engine/client.h"
+#include "tools/loadgen/verbs/workload_flags.h"
 
 namespace smartbatch::loadgen {
 
 struct ConnectionFlags {
   std::string target = "127.0.0.1:50051";
   std::string admin_target = "127.0.0.1:50052";
+  TlsOptions tls;
+  // Each NAME=VALUE.
+  std::vector<std::string> metadata;
 };
 void AddTargetFlag(CLI::App& verb, ConnectionFlags& flags);
 void AddAdminTargetFlag(CLI::App& verb, ConnectionFlags& flags);
+// TLS and metadata, of the data and the admin address alike.
+void AddSecurityFlags(CLI::App& verb, ConnectionFlags& flags);
+// All of them.
+void AddConnectionFlags(CLI::App& verb, ConnectionFlags& flags);
+
+// INVALID_ARGUMENT where a file cannot be read or a flag is malformed.
+absl::StatusOr<Server> DataServerOf(const ConnectionFlags& flags);
+absl::StatusOr<Server> AdminServerOf(const ConnectionFlags& flags);
 
 // How the load is made and measured.
 struct LoadFlags {
   double seconds = 30;
   double warm_up_seconds = 2;
-  std::uint64_t seed = 1;
-  double rho = 0.7;
   std::uint32_t max_batch_size = 5;
   std::string text_from;
   int connections = 1;
@@ -36,16 +46,17 @@ struct LoadFlags {
 };
 void AddLoadFlags(CLI::App& verb, LoadFlags& flags);
 
-ClientOptions ClientOptionsOf(const ConnectionFlags& connection, const LoadFlags& load);
+// Where the flag --seconds was not given, plays the whole trace, and without a warm-up where none was asked for.
+void FitToTrace(const CLI::App& verb, const ChosenWorkload& chosen, LoadFlags& flags);
+
+// UNAVAILABLE where no server answers within 3 seconds.
+absl::StatusOr<std::unique_ptr<Client>> ConnectClient(const ConnectionFlags& connection, const LoadFlags& load);
 
 struct OutputFlags {
   std::string results = "results";
   std::string progress = "auto";
+  std::string metrics_listen;
 };
 void AddOutputFlags(CLI::App& verb, OutputFlags& flags);
-
-// The built-in workload of that name; INVALID_ARGUMENT lists the names where there is none.
-absl::StatusOr<workload::Workload> MakeWorkload(const std::string& name, const LoadFlags& load);
-std::string WorkloadNames();
 
 }  // namespace smartbatch::loadgen

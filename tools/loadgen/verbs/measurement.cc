@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 #include <utility>
 
@@ -12,9 +13,8 @@
 #include "tools/loadgen/engine/block.h"
 #include "tools/loadgen/engine/clock.h"
 #include "tools/loadgen/engine/run_recorder.h"
-#include "tools/loadgen/output/json_report.h"
-#include "tools/loadgen/output/plot.h"
-#include "tools/loadgen/output/requests_csv.h"
+#include "tools/loadgen/output/raw_results.h"
+#include "tools/loadgen/output/result_files.h"
 #include "tools/loadgen/output/text_report.h"
 #include "tools/loadgen/verbs/command_line.h"
 #include "tools/loadgen/verbs/environment.h"
@@ -23,7 +23,6 @@
 namespace smartbatch::loadgen {
 namespace {
 
-constexpr Duration kConnectPatience = std::chrono::seconds(3);
 constexpr std::chrono::milliseconds kShowEvery(250);
 
 // Shows a block's progress from a thread of its own until it is destroyed.
@@ -32,14 +31,11 @@ class Ticker {
   Ticker(Progress& progress, std::string what, double length_seconds, const RunRecorder& recorder)
       : progress_(progress), thread_([this, what = std::move(what), length_seconds, &recorder](std::stop_token stop) {
           const Time start = Now();
-          ProgressFigures figures{what, 0, length_seconds, 0, {}};
+          ProgressFigures figures{what, 0, length_seconds, {}};
           while (!stop.stop_requested()) {
             std::this_thread::sleep_for(kShowEvery);
-            const LiveFigures live = recorder.Live();
-            const double elapsed = ToSeconds(Now() - start);
-            figures.rate = static_cast<double>(live.answered) / elapsed;
-            figures.elapsed_seconds = elapsed;
-            figures.live = live;
+            figures.elapsed_seconds = ToSeconds(Now() - start);
+            figures.live = recorder.Live();
             progress_.Show(figures);
           }
         }) {}
@@ -55,6 +51,15 @@ class Ticker {
   Progress& progress_;
   std::jthread thread_;
 };
+
+// The stamp, or where another result of the same second is there already, a following one.
+std::string FreeStamp(const std::string& stamp, const ResultFolder& folder) {
+  std::string free = stamp;
+  for (int number = 2; std::filesystem::exists(folder.path() / (free + kBlocksSuffix)); ++number) {
+    free = fmt::format("{}_{}", stamp, number);
+  }
+  return free;
+}
 
 bool AnyAnswered(const Analysis& analysis) {
   for (const WorkloadAnalysis& workload : analysis.workloads) {
@@ -76,49 +81,65 @@ std::string FirstFailure(const ResultSet& results) {
 }  // namespace
 
 Measurement::Measurement(LoadFlags load, TextSource text, ResultFolder folder, std::unique_ptr<Client> client,
-                         ProgressMode progress)
+                         ProgressMode progress, Expectations expectations)
     : load_(std::move(load)),
       text_(std::move(text)),
       folder_(std::move(folder)),
       client_(std::move(client)),
-      progress_(progress) {}
+      progress_(progress),
+      expectations_(std::move(expectations)) {}
 
 absl::StatusOr<Measurement> Measurement::Prepare(const std::string& verb, const std::vector<std::string>& command,
                                                  const ConnectionFlags& connection, const LoadFlags& load,
-                                                 const OutputFlags& output) {
+                                                 const OutputFlags& output, const WorkloadFlags& workload,
+                                                 Expectations expectations) {
   absl::StatusOr<TextSource> text = TextSource::Choose(load.text_from);
   if (!text.ok()) return text.status();
   absl::StatusOr<ResultFolder> folder = ResultFolder::Open(output.results);
   if (!folder.ok()) return folder.status();
-  auto client = Client::Connect(ClientOptionsOf(connection, load), kConnectPatience);
+  auto client = ConnectClient(connection, load);
   if (!client.ok()) return client.status();
 
   Measurement measurement(load, *std::move(text), *std::move(folder), *std::move(client),
-                          ChooseProgressMode(output.progress));
+                          ChooseProgressMode(output.progress), std::move(expectations));
+  if (!output.metrics_listen.empty()) {
+    auto metrics = LoadMetrics::Start(output.metrics_listen);
+    if (!metrics.ok()) return metrics.status();
+    measurement.metrics_ = *std::move(metrics);
+    measurement.Say("metrics on http://" + measurement.metrics_->address() + "/metrics");
+  }
   Provenance& provenance = measurement.results_.provenance;
   const Moment now = DescribeNow();
   provenance.verb = verb;
   provenance.target = connection.target;
-  provenance.stamp = now.stamp;
+  provenance.stamp = FreeStamp(now.stamp, measurement.folder_);
   provenance.started_at = now.text;
   provenance.command = QuoteCommand(command);
   provenance.text_origin = measurement.text_.origin();
-  provenance.seed = load.seed;
+  provenance.seed = workload.seed;
   provenance.max_dispatch_delay_ms = load.max_dispatch_delay_ms;
   provenance.environment = DescribeEnvironment();
+  provenance.objectives = measurement.expectations_.objectives();
+  measurement.seeds_ = workload.seeds().ToString();
+  provenance.environment.emplace_back("seeds", measurement.seeds_);
   return measurement;
 }
 
 void Measurement::Play(const BlockTask& task, std::size_t number, std::size_t count, const Interruption& interruption) {
   const Duration warm_up = FromSeconds(load_.warm_up_seconds);
   const Duration length = warm_up + FromSeconds(load_.seconds);
-  ArrivalPlan plan(*task.workload, workload::Seeds::All(task.seed), text_);
-  RunRecorder recorder;
+  ArrivalPlan plan(*task.workload, task.seeds, text_);
+  RunRecorder recorder(metrics_.get());
   BlockOptions options;
   options.length = length;
   options.max_in_flight = load_.max_in_flight;
   options.drain = std::chrono::milliseconds(load_.deadline_ms) + std::chrono::seconds(2);
 
+  Block block;
+  for (std::uint32_t customer = 0; customer < plan.customer_count(); ++customer) {
+    block.customers.push_back(plan.name(customer));
+  }
+  if (metrics_) metrics_->BeginBlock(task.workload->name, task.strategy.name, number, count, block.customers);
   const Time start = Now();
   if (results_.blocks.empty()) first_start_ = start;
   const double cpu_before = ProcessCpuSeconds();
@@ -127,9 +148,10 @@ void Measurement::Play(const BlockTask& task, std::size_t number, std::size_t co
     const Ticker ticker(progress_, what, ToSeconds(length), recorder);
     PlayBlock(options, plan, *client_, recorder, interruption.token());
   }
-  Block block;
+  if (metrics_) metrics_->EndBlock();
   block.workload = task.workload->name;
   block.strategy = task.strategy;
+  block.dispatched_by = task.dispatched_by;
   block.repeat = task.repeat;
   block.seed = task.seed;
   block.start = start - first_start_;
@@ -137,9 +159,6 @@ void Measurement::Play(const BlockTask& task, std::size_t number, std::size_t co
   block.interrupted = interruption.requested();
   block.measured =
       block.interrupted ? std::clamp(Now() - start - warm_up, Duration(), length - warm_up) : length - warm_up;
-  for (std::uint32_t customer = 0; customer < plan.customer_count(); ++customer) {
-    block.customers.push_back(plan.name(customer));
-  }
   block.records = recorder.TakeRecords();
   block.messages = recorder.TakeMessages();
   block.generator_cpu_seconds = ProcessCpuSeconds() - cpu_before;
@@ -147,30 +166,24 @@ void Measurement::Play(const BlockTask& task, std::size_t number, std::size_t co
   results_.blocks.push_back(std::move(block));
 }
 
-int Measurement::WriteResults(const std::string& stem) const {
+int Measurement::WriteResults() const {
+  // The raw ones first: whatever fails later can be made again from them.
+  const absl::Status raw = WriteRawResults(results_, folder_);
+  if (!raw.ok()) return ReportError(raw);
   const Analysis analysis = Analyze(results_);
-  fmt::print("\n{}", TerminalReport(results_, analysis));
-  const std::string picture =
-      fmt::format("{}_latency_{}", stem, results_.provenance.verb == "run" ? "run" : "comparison");
-  for (const absl::Status& status :
-       {folder_.Write(stem + "_requests.csv", [this](std::ostream& out) { WriteRequestsCsv(results_, out); }),
-        folder_.Write(stem + "_summary.txt", TextReport(results_, analysis)),
-        folder_.Write(stem + "_summary.json", JsonReport(results_, analysis))}) {
-    if (!status.ok()) return ReportError(status);
+  const ReportDocument report = MakeReport(results_, analysis);
+  fmt::print("\n{}\nseeds of the first repeat: {}\n", TerminalReport(report), seeds_);
+  absl::StatusOr<WrittenFiles> written = WriteReports(results_, analysis, report, folder_);
+  if (!written.ok()) return ReportError(written.status());
+  for (const char* const raw_file : {kRequestsSuffix, kBlocksSuffix}) {
+    written->names.push_back(results_.provenance.stamp + raw_file);
   }
-  const absl::Status drawn = DrawPlot(results_, analysis, picture, folder_);
-  fmt::print("\nWritten to {}:\n", folder_.path().string());
-  if (drawn.ok()) fmt::print("  {0}.png, {0}.svg (drawn by {0}.gp from {0}.dat)\n", picture);
-  fmt::print("  {0}_summary.txt, {0}_summary.json, {0}_requests.csv\n", stem);
-  if (!drawn.ok()) {
-    const int code = ReportError(drawn);
-    // A machine without gnuplot has all the figures none the less.
-    if (drawn.code() != absl::StatusCode::kNotFound) return code;
-  }
+  PrintWritten(*written, folder_);
   if (!AnyAnswered(analysis)) {
     return ReportError(absl::UnavailableError("no request was answered; " + FirstFailure(results_)));
   }
-  return analysis.valid() ? program::kExitOk : kExitInvalid;
+  const absl::StatusOr<int> code = expectations_.Judge(results_, analysis);
+  return code.ok() ? *code : ReportError(code.status());
 }
 
 int Measurement::Finish(const Interruption& interruption) {
@@ -178,7 +191,7 @@ int Measurement::Finish(const Interruption& interruption) {
   const bool anything = std::any_of(results_.blocks.begin(), results_.blocks.end(),
                                     [](const Block& block) { return !block.records.empty(); });
   if (!anything) return interruption.requested() ? kExitInterrupted : program::kExitError;
-  const int code = WriteResults(results_.provenance.stamp);
+  const int code = WriteResults();
   return interruption.requested() ? kExitInterrupted : code;
 }
 

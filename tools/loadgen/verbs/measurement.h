@@ -8,11 +8,14 @@
 #include "common/workload/workload.h"
 #include "tools/loadgen/engine/client.h"
 #include "tools/loadgen/engine/text_source.h"
+#include "tools/loadgen/metrics/load_metrics.h"
 #include "tools/loadgen/model/result_set.h"
 #include "tools/loadgen/output/progress.h"
 #include "tools/loadgen/output/result_folder.h"
+#include "tools/loadgen/verbs/expectations.h"
 #include "tools/loadgen/verbs/interruption.h"
 #include "tools/loadgen/verbs/load_flags.h"
+#include "tools/loadgen/verbs/workload_flags.h"
 
 namespace smartbatch::loadgen {
 
@@ -20,8 +23,11 @@ namespace smartbatch::loadgen {
 struct BlockTask {
   const workload::Workload* workload = nullptr;
   StrategyChoice strategy;
+  // What the server's answers name; empty where it is not known.
+  std::string dispatched_by;
   std::uint32_t repeat = 1;
   std::uint64_t seed = 1;
+  workload::Seeds seeds;
 };
 
 class Measurement {
@@ -29,7 +35,8 @@ class Measurement {
   // Checks what can be checked before anything is sent: the text, the folder, the server.
   static absl::StatusOr<Measurement> Prepare(const std::string& verb, const std::vector<std::string>& command,
                                              const ConnectionFlags& connection, const LoadFlags& load,
-                                             const OutputFlags& output);
+                                             const OutputFlags& output, const WorkloadFlags& workload,
+                                             Expectations expectations);
 
   // Plays a block, with progress, and keeps its results. `number` of `count` is for the progress line.
   void Play(const BlockTask& task, std::size_t number, std::size_t count, const Interruption& interruption);
@@ -44,15 +51,19 @@ class Measurement {
 
  private:
   Measurement(LoadFlags load, TextSource text, ResultFolder folder, std::unique_ptr<Client> client,
-              ProgressMode progress);
-  int WriteResults(const std::string& stem) const;
+              ProgressMode progress, Expectations expectations);
+  int WriteResults() const;
 
   LoadFlags load_;
   TextSource text_;
   ResultFolder folder_;
   std::unique_ptr<Client> client_;
   Progress progress_;
+  Expectations expectations_;
+  // Null where nobody wants to see them.
+  std::unique_ptr<LoadMetrics> metrics_;
   ResultSet results_;
+  std::string seeds_;
   Time first_start_{};
 };
 

@@ -20,9 +20,11 @@ struct ProbeFlags {
 };
 
 int Probe(const ProbeFlags& flags) {
-  const auto stub =
-      health::Health::NewStub(grpc::CreateChannel(flags.connection.target, grpc::InsecureChannelCredentials()));
+  const absl::StatusOr<Server> server = DataServerOf(flags.connection);
+  if (!server.ok()) return ReportError(server.status());
+  const auto stub = health::Health::NewStub(MakeChannel(*server));
   grpc::ClientContext context;
+  AddMetadata(*server, context);
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(flags.timeout_ms));
   health::HealthCheckRequest request;
   request.set_service(flags.service);
@@ -45,6 +47,7 @@ Verb AddProbe(CLI::App& program) {
   auto flags = std::make_shared<ProbeFlags>();
   CLI::App& verb = *program.add_subcommand("probe", "Check a server's health: exit code 0 where it serves, else 1");
   AddTargetFlag(verb, flags->connection);
+  AddSecurityFlags(verb, flags->connection);
   verb.add_option("--service", flags->service, "The service to ask for (default: the server as a whole)");
   verb.add_option("--timeout-ms", flags->timeout_ms, "How long to wait")
       ->check(CLI::Range(1, 600'000))

@@ -23,16 +23,13 @@ constexpr double kLongDrain = 0.05;
 
 bool IsPoisson(const workload::Workload& workload) {
   for (const workload::CustomerModel& customer : workload.customers) {
-    if (!std::holds_alternative<workload::Poisson>(customer.arrivals)) return false;
+    const bool always_there = customer.presence.cycle == Duration::zero();
+    if (!std::holds_alternative<workload::Poisson>(customer.arrivals) || !always_there ||
+        !customer.schedule.points.empty()) {
+      return false;
+    }
   }
   return true;
-}
-
-bool HasRate(const workload::Workload& workload) {
-  for (const workload::CustomerModel& customer : workload.customers) {
-    if (!std::holds_alternative<workload::ClosedLoop>(customer.arrivals)) return true;
-  }
-  return false;
 }
 
 std::string Cell(const std::optional<double>& milliseconds) {
@@ -42,9 +39,9 @@ std::string Cell(const std::optional<double>& milliseconds) {
 std::string TextReport(const simulator::Scenario& scenario, const std::vector<simulator::Result>& results) {
   const std::string load = scenario.rho > 0 ? fmt::format(" at rho {}", scenario.rho) : "";
   std::string text =
-      fmt::format("{}{}: {} requests, seed {}, batches of {}, {} x {} slots; latencies in ms of virtual time\n\n",
-                  scenario.workload, load, scenario.requests, scenario.seed, scenario.max_batch_size, scenario.backends,
-                  scenario.slots);
+      fmt::format("{}{}: {} requests, batches of {}, {} x {} slots; latencies in ms of virtual time\nseeds: {}\n\n",
+                  scenario.workload, load, scenario.requests, scenario.max_batch_size, scenario.backends,
+                  scenario.slots, scenario.seeds.ToString());
   TextTable table({"strategy", "answered", "mean", "p50", "p90", "p99", "p99.9", "max", "answers/s", "busy", "batch",
                    "padding", "gap s", "bound"});
   std::string notes;
@@ -157,28 +154,29 @@ class SimulateVerb {
     auto options = SimulationOptionsOf(flags_);
     if (!options.ok()) return options.status();
     options_ = *std::move(options);
-    if (!flags_.trace_in.empty()) {
-      auto trace =
-          simulator::ReadTraceFile(flags_.trace_in, {flags_.max_batch_size, options_.scheduler.max_sequence_length});
-      if (!trace.ok()) return trace.status();
-      trace_ = *std::move(trace);
-      requests_ = trace_.records.size();
-      return absl::OkStatus();
+    auto chosen = WorkloadOf(flags_);
+    if (!chosen.ok()) return chosen.status();
+    chosen_ = *std::move(chosen);
+    requests_ = chosen_.trace ? chosen_.trace->records.size() : flags_.requests;
+    options_.poisson_arrivals = IsPoisson(chosen_.workload);
+    for (const workload::CustomerModel& customer : chosen_.workload.customers) {
+      if (customer.weight == 1 && customer.tier == 0) continue;
+      // What --weight and --tier say wins.
+      scheduling::CustomerPolicy policy;
+      policy.weight = customer.weight;
+      policy.tier = customer.tier;
+      options_.customers.try_emplace(customer.name, policy);
     }
-    auto workload = WorkloadOf(flags_);
-    if (!workload.ok()) return workload.status();
-    workload_ = *std::move(workload);
-    options_.poisson_arrivals = IsPoisson(workload_);
-    requests_ = flags_.requests;
     return absl::OkStatus();
   }
 
   absl::StatusOr<simulator::Result> PlayOnce(std::ostream* trace_out) const {
     std::unique_ptr<simulator::ArrivalFeed> feed;
-    if (flags_.trace_in.empty()) {
-      feed = std::make_unique<simulator::WorkloadFeed>(workload_, workload::Seeds::All(flags_.seed), requests_);
+    if (chosen_.trace) {
+      // Not as a workload: what comes at the same moment keeps the order of the lines.
+      feed = std::make_unique<simulator::TraceFeed>(*chosen_.trace);
     } else {
-      feed = std::make_unique<simulator::TraceFeed>(trace_);
+      feed = std::make_unique<simulator::WorkloadFeed>(chosen_.workload, flags_.workload.seeds(), requests_);
     }
     if (trace_out == nullptr) return simulator::Simulate(*feed, options_);
     simulator::RecordingFeed recording(*feed);
@@ -188,12 +186,12 @@ class SimulateVerb {
   }
 
   simulator::Scenario MakeScenario() const {
-    const bool generated = flags_.trace_in.empty();
     simulator::Scenario scenario;
-    scenario.workload = generated ? flags_.workload : flags_.trace_in;
-    scenario.rho = generated && HasRate(workload_) ? flags_.rho : 0;
+    scenario.workload = chosen_.trace ? flags_.workload.trace_in : chosen_.workload.name;
+    scenario.rho = chosen_.rho > 0 ? flags_.workload.rho : 0;
     scenario.requests = requests_;
-    scenario.seed = flags_.seed;
+    scenario.seed = flags_.workload.seed;
+    scenario.seeds = flags_.workload.seeds();
     scenario.warmup_share = flags_.warm_up_share;
     scenario.max_batch_size = flags_.max_batch_size;
     scenario.backends = flags_.backends;
@@ -204,8 +202,7 @@ class SimulateVerb {
   const SimulateFlags& flags_;
   std::vector<scheduling::StrategyChoice> strategies_;
   simulator::SimulationOptions options_;
-  workload::Workload workload_;
-  simulator::Trace trace_;
+  ChosenWorkload chosen_;
   std::uint64_t requests_ = 0;
 };
 

@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include "services/proxy/scheduling/strategy_registry.h"
-#include "tools/loadgen/verbs/load_flags.h"
 #include "tools/simulator/workload_feed.h"
 
 namespace smartbatch::loadgen {
@@ -104,21 +103,6 @@ scheduling::CostModel BelievedCost(const SimulateFlags& flags) {
           choose(flags.believed.per_character, flags.cost.per_character)};
 }
 
-void AddCostFlags(CLI::App& verb, SimulateFlags& flags) {
-  verb.add_option("--cost-fixed", flags.cost.fixed, "Seconds that every batch takes")->capture_default_str();
-  verb.add_option("--cost-quadratic", flags.cost.quadratic, "Seconds times the longest sequence's length squared")
-      ->capture_default_str();
-  verb.add_option("--cost-per-sequence", flags.cost.per_sequence, "Seconds for each sequence")->capture_default_str();
-  verb.add_option("--cost-per-character", flags.cost.per_character,
-                  "Seconds for each sequence times the longest sequence's length")
-      ->capture_default_str();
-  const std::string believed = "What the scheduler is told instead of ";
-  verb.add_option("--believed-cost-fixed", flags.believed.fixed, believed + "--cost-fixed");
-  verb.add_option("--believed-cost-quadratic", flags.believed.quadratic, believed + "--cost-quadratic");
-  verb.add_option("--believed-cost-per-sequence", flags.believed.per_sequence, believed + "--cost-per-sequence");
-  verb.add_option("--believed-cost-per-character", flags.believed.per_character, believed + "--cost-per-character");
-}
-
 void AddFaultFlags(CLI::App& verb, SimulateFlags& flags) {
   verb.add_option("--jitter", flags.jitter, "Sigma of the lognormal factor, of mean 1, on every batch's time")
       ->capture_default_str();
@@ -140,16 +124,29 @@ void AddFaultFlags(CLI::App& verb, SimulateFlags& flags) {
 
 }  // namespace
 
-void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags) {
-  verb.add_option("--workload", flags.workload, "One of: " + WorkloadNames())->capture_default_str();
-  verb.add_option("--rho", flags.rho,
-                  "Offered load of an open-loop workload; 1 fills every slot where requests stay whole")
-      ->check(CLI::Range(0.001, 100.0))
+void AddCostFlags(CLI::App& verb, SimulateFlags& flags) {
+  verb.add_option("--cost-fixed", flags.cost.fixed, "Seconds that every batch takes")->capture_default_str();
+  verb.add_option("--cost-quadratic", flags.cost.quadratic, "Seconds times the longest sequence's length squared")
       ->capture_default_str();
+  verb.add_option("--cost-per-sequence", flags.cost.per_sequence, "Seconds for each sequence")->capture_default_str();
+  verb.add_option("--cost-per-character", flags.cost.per_character,
+                  "Seconds for each sequence times the longest sequence's length")
+      ->capture_default_str();
+  const std::string believed = "What the scheduler is told instead of ";
+  verb.add_option("--believed-cost-fixed", flags.believed.fixed, believed + "--cost-fixed");
+  verb.add_option("--believed-cost-quadratic", flags.believed.quadratic, believed + "--cost-quadratic");
+  verb.add_option("--believed-cost-per-sequence", flags.believed.per_sequence, believed + "--cost-per-sequence");
+  verb.add_option("--believed-cost-per-character", flags.believed.per_character, believed + "--cost-per-character");
+  verb.add_option("--learn-costs", flags.learn_costs, "Whether it corrects what it was told by what batches take")
+      ->capture_default_str();
+}
+
+void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags) {
+  flags.workload.workloads = {"seedopen"};
+  AddWorkloadFlags(verb, flags.workload, /*several=*/false);
   verb.add_option("--requests", flags.requests, "How many requests are offered")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}))
       ->capture_default_str();
-  verb.add_option("--seed", flags.seed, "Same seed, same bytes")->capture_default_str();
   verb.add_option("--warm-up-share", flags.warm_up_share, "Share of the requests that is left out of the figures")
       ->capture_default_str();
   verb.add_flag("--allow-unstable", flags.allow_unstable, "Run a workload that no strategy can keep up with");
@@ -171,8 +168,6 @@ void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags) {
   AddCostFlags(verb, flags);
   AddFaultFlags(verb, flags);
 
-  verb.add_option("--trace-in", flags.trace_in,
-                  "Play these requests instead of a workload: lines of {\"timestamp_ms\", \"customer\", \"lengths\"}");
   verb.add_option("--trace-out", flags.trace_out, "Write the requests that the first strategy met, in that form");
   verb.add_option("--decisions-out", flags.decisions_out, "Write a JSON line for every batch");
   verb.add_option("--format", flags.format, "text or json")
@@ -201,8 +196,9 @@ absl::StatusOr<simulator::SimulationOptions> SimulationOptionsOf(const SimulateF
   simulator::SimulationOptions options;
   options.scheduler.max_batch_size = flags.max_batch_size;
   options.scheduler.max_sequence_length = scheduling::kLongestSequence;
+  options.scheduler.learn_costs = flags.learn_costs;
   options.warmup_share = flags.warm_up_share;
-  options.seed = flags.seed;
+  options.seed = flags.workload.seed;
   options.impatience = {flags.cancel_share, FromSeconds(flags.mean_patience_ms / 1e3), flags.deadline_share,
                         FromSeconds(flags.deadline_ms / 1e3)};
   if (absl::Status status = AddSwitches(flags, options); !status.ok()) return status;
@@ -226,20 +222,16 @@ absl::StatusOr<simulator::SimulationOptions> SimulationOptionsOf(const SimulateF
   return options;
 }
 
-absl::StatusOr<workload::Workload> WorkloadOf(const SimulateFlags& flags) {
+absl::StatusOr<ChosenWorkload> WorkloadOf(const SimulateFlags& flags) {
   const std::uint32_t slots = flags.backends * flags.slots;
-  workload::Workload workload =
-      workload::MakeBuiltin(flags.workload, {flags.rho * slots, flags.max_batch_size, flags.cost});
-  if (workload.customers.empty()) {
-    return absl::InvalidArgumentError(
-        fmt::format("there is no workload '{}'; --workload takes {}", flags.workload, WorkloadNames()));
-  }
-  const double utilization = simulator::LeastUtilization(workload, flags.cost, flags.max_batch_size, slots);
-  if (utilization < 1 || flags.allow_unstable) return workload;
+  auto chosen = ChooseWorkload(flags.workload, {flags.workload.rho * slots, flags.max_batch_size, flags.cost});
+  if (!chosen.ok() || chosen->trace || flags.allow_unstable) return chosen;
+  const double utilization = simulator::LeastUtilization(chosen->workload, flags.cost, flags.max_batch_size, slots);
+  if (utilization < 1) return chosen;
   return absl::InvalidArgumentError(fmt::format(
-      "workload '{}' at --rho {} cannot be stable: perfectly packed batches would take {:.2f} times the time "
-      "there is; lower --rho, raise --slots, or run it with --allow-unstable",
-      flags.workload, flags.rho, utilization));
+      "workload '{}' cannot be stable: perfectly packed batches would take {:.2f} times the time there is; lower --rho "
+      "or its rates, raise --slots, or run it with --allow-unstable",
+      chosen->workload.name, utilization));
 }
 
 }  // namespace smartbatch::loadgen

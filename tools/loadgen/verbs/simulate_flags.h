@@ -10,15 +10,14 @@
 #include "absl/status/statusor.h"
 #include "common/workload/workload.h"
 #include "services/proxy/scheduling/strategy.h"
+#include "tools/loadgen/verbs/workload_flags.h"
 #include "tools/simulator/simulation.h"
 
 namespace smartbatch::loadgen {
 
 struct SimulateFlags {
-  std::string workload = "seedopen";
-  double rho = 0.7;
+  WorkloadFlags workload;
   std::uint64_t requests = 200'000;
-  std::uint64_t seed = 1;
   double warm_up_share = 0.1;
   bool allow_unstable = false;
 
@@ -34,6 +33,7 @@ struct SimulateFlags {
   workload::NominalCost cost;
   // What the scheduler is told; below 0: the truth.
   workload::NominalCost believed{-1, -1, -1, -1};
+  bool learn_costs = true;
   double jitter = 0;
   classifier::FaultOptions faults;
   std::vector<std::string> outages;
@@ -42,7 +42,6 @@ struct SimulateFlags {
   double deadline_share = 0;
   double deadline_ms = 1000;
 
-  std::string trace_in;
   std::string trace_out;
   std::string decisions_out;
   std::string format = "text";
@@ -50,6 +49,8 @@ struct SimulateFlags {
 };
 
 void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags);
+// What a batch takes, and what the scheduler believes: a part of them.
+void AddCostFlags(CLI::App& verb, SimulateFlags& flags);
 
 // The strategies in the order asked for, each with the parameters given for it and no others. INVALID_ARGUMENT for an
 // unknown name or parameter, or a value out of range.
@@ -58,8 +59,8 @@ absl::StatusOr<std::vector<scheduling::StrategyChoice>> StrategiesOf(const Simul
 // All but the strategy. INVALID_ARGUMENT names the flag that is wrong.
 absl::StatusOr<simulator::SimulationOptions> SimulationOptionsOf(const SimulateFlags& flags);
 
-// The generator asked for, its rate scaled to the slots. INVALID_ARGUMENT for an unknown name, and for a workload
-// that no strategy can keep up with, unless that is allowed.
-absl::StatusOr<workload::Workload> WorkloadOf(const SimulateFlags& flags);
+// The workload asked for, a built-in one's rate scaled to the slots. INVALID_ARGUMENT for one that cannot be made, and
+// for one that no strategy can keep up with, unless that is allowed.
+absl::StatusOr<ChosenWorkload> WorkloadOf(const SimulateFlags& flags);
 
 }  // namespace smartbatch::loadgen

@@ -69,7 +69,9 @@ int List(const AdminClient& admin) {
 }
 
 int Run(const StrategyFlags& flags) {
-  const AdminClient admin(flags.connection.admin_target);
+  const absl::StatusOr<Server> server = AdminServerOf(flags.connection);
+  if (!server.ok()) return ReportError(server.status());
+  const AdminClient admin(*server);
   if (flags.get->parsed()) return Get(admin);
   return flags.set->parsed() ? Set(admin, flags) : List(admin);
 }
@@ -81,6 +83,7 @@ Verb AddStrategy(CLI::App& program) {
   CLI::App& verb = *program.add_subcommand("strategy", "Show, set or list the proxy's strategies");
   verb.require_subcommand(1);
   AddAdminTargetFlag(verb, flags->connection);
+  AddSecurityFlags(verb, flags->connection);
   flags->get = verb.add_subcommand("get", "Print the active strategy with its parameters")->fallthrough();
   flags->set = verb.add_subcommand("set", "Change the strategy; waiting requests stay in the queue")->fallthrough();
   flags->set->add_option("name", flags->name, "The strategy, as list prints it")->required();

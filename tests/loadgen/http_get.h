@@ -1,0 +1,12 @@
+// A GET over plain HTTP, for tests of what Prometheus sees.
+#pragma once
+
+#include <string>
+
+namespace smartbatch::loadgen {
+
+// The whole answer of http://127.0.0.1:PORT/PATH, head included; empty where nobody answers. `address` is host:port, of
+// which the port counts.
+std::string HttpGet(const std::string& address, const std::string& path);
+
+}  // namespace smartbatch::loadgen

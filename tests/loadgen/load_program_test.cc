@@ -1,0 +1,425 @@
+// The verbs that make load, as people call them: workloads, traces, sweeps, interruptions, help.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <map>
+#include <mutex>
+#include <sstream>
+#include <thread>
+#include <utility>
+
+#include <gmock/gmock.h>
+
+#include "common/utf8.h"
+#include "tests/loadgen/program_fixture.h"
+#include "tests/loadgen/scripted_proxy.h"
+#include "tests/support/process.h"
+
+namespace smartbatch::loadgen {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class LoadProgramTest : public ProgramTest {};
+
+// What a server was sent: each customer's requests, as the lengths of their sequences, in order.
+using Received = std::map<std::string, std::vector<std::vector<std::uint32_t>>>;
+
+class RecordingServer {
+ public:
+  RecordingServer()
+      : proxy_([this](const ReceivedCall& call) {
+          std::vector<std::uint32_t> lengths;
+          for (const std::string& text : call.request.sequences()) {
+            lengths.push_back(static_cast<std::uint32_t>(CountCodePoints(text).value_or(0)));
+          }
+          const std::scoped_lock lock(mutex_);
+          received_[call.customer].push_back(lengths);
+          return grpc::Status::OK;
+        }) {}
+
+  const std::string& address() const { return proxy_.address(); }
+  // In the order of their lengths: calls may overtake each other.
+  Received Take() {
+    const std::scoped_lock lock(mutex_);
+    Received taken = std::exchange(received_, {});
+    for (auto& [customer, requests] : taken) std::sort(requests.begin(), requests.end());
+    return taken;
+  }
+
+ private:
+  std::mutex mutex_;
+  Received received_;
+  const ScriptedProxy proxy_;
+};
+
+struct TraceLine {
+  double timestamp_ms = 0;
+  std::string customer;
+  std::vector<std::uint32_t> lengths;
+};
+
+std::vector<TraceLine> ParseTrace(const std::string& text) {
+  std::vector<TraceLine> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    const auto json = nlohmann::json::parse(line);
+    lines.push_back({json["timestamp_ms"], json["customer"], json["lengths"]});
+  }
+  return lines;
+}
+
+Received ReceivedOf(const std::vector<TraceLine>& trace, double until_ms) {
+  Received received;
+  for (const TraceLine& line : trace) {
+    if (line.timestamp_ms < until_ms) received[line.customer].push_back(line.lengths);
+  }
+  for (auto& [customer, requests] : received) std::sort(requests.begin(), requests.end());
+  return received;
+}
+
+constexpr char kOffice[] = R"-({
+  "name": "office", "description": "two open loops", "schedule": "step(1@0s,2@400ms)",
+  "customers": [
+    {"name": "chat", "rate": 80, "arrival": "gamma(0.5)", "length": "lognormal(40,1,5,300)", "sequences": "1..4"},
+    {"name": "bulk-", "count": 2, "arrival": "on_off(80,10,200ms,200ms)", "length": "uniform(100,200)"}
+  ]})-";
+
+TEST_F(LoadProgramTest, TheSameSeedGivesTheSameArrivalsInSimulateRunAndCompare) {
+  RecordingServer server;
+  Write("office.json", kOffice);
+  const std::vector<std::string> load = {"--workload",
+                                         "office.json",
+                                         "--seed-arrivals",
+                                         "5",
+                                         "--seed-sizes",
+                                         "6",
+                                         "--seconds",
+                                         "1",
+                                         "--target",
+                                         server.address(),
+                                         "--admin-target",
+                                         server.address(),
+                                         "--warm-up-seconds",
+                                         "0",
+                                         "--max-dispatch-delay-ms",
+                                         "10000"};
+  const auto with_load = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), load.begin(), load.end());
+    return Loadgen(arguments);
+  };
+  const ProcessOutcome simulated =
+      Loadgen({"simulate", "--workload", "office.json", "--seed-arrivals", "5", "--seed-sizes", "6", "--requests",
+               "600", "--strategies", "sjf", "--trace-out", "simulated.jsonl", "--allow-unstable"});
+  ASSERT_EQ(simulated.exit_code, 0) << simulated.output;
+  EXPECT_THAT(simulated.output, HasSubstr("arrivals 5, sizes 6, think times 1"));
+  const std::vector<TraceLine> trace = ParseTrace(Read("simulated.jsonl"));
+  ASSERT_GT(trace.back().timestamp_ms, 1000);
+  const Received expected = ReceivedOf(trace, 1000);
+
+  const ProcessOutcome run = with_load({"run"});
+  EXPECT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_THAT(run.output, HasSubstr("arrivals 5, sizes 6, think times 1"));
+  EXPECT_EQ(server.Take(), expected);
+  const ProcessOutcome compared = with_load({"compare", "--strategies", "sjf", "--repeats", "1"});
+  EXPECT_EQ(compared.exit_code, 0) << compared.output;
+  EXPECT_EQ(server.Take(), expected);
+
+  // And at the same moments: what was due is the same file, with a server and without.
+  const ProcessOutcome recorded = with_load({"record", "live.jsonl"});
+  EXPECT_EQ(recorded.exit_code, 0) << recorded.output;
+  EXPECT_EQ(server.Take(), expected);
+  EXPECT_EQ(with_load({"record", "planned.jsonl", "--no-server"}).exit_code, 0);
+  EXPECT_TRUE(server.Take().empty());
+  EXPECT_EQ(Read("live.jsonl"), Read("planned.jsonl"));
+  EXPECT_THAT(Read("simulated.jsonl"), StartsWith(Read("planned.jsonl")));
+}
+
+TEST_F(LoadProgramTest, ARecordedClosedLoopIsReplayedAsItWas) {
+  RecordingServer server;
+  const std::vector<std::string> to_server = {"--target", server.address(), "--admin-target", server.address()};
+  const auto with_server = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), to_server.begin(), to_server.end());
+    return Loadgen(arguments);
+  };
+  const ProcessOutcome recorded = with_server({"record", "loop.jsonl", "--seconds", "1", "--customer",
+                                               "a:think=exponential(20ms),len=uniform(5,50),sequences=1..3"});
+  ASSERT_EQ(recorded.exit_code, 0) << recorded.output;
+  const Received sent = server.Take();
+  EXPECT_EQ(sent, ReceivedOf(ParseTrace(Read("loop.jsonl")), 1e9));
+  EXPECT_GT(sent.at("a").size(), 15U);
+
+  const ProcessOutcome validated = Loadgen({"workload", "validate", "loop.jsonl"});
+  EXPECT_EQ(validated.exit_code, 0) << validated.output;
+  const ProcessOutcome replayed =
+      with_server({"replay", "loop.jsonl", "--speed", "2", "--max-dispatch-delay-ms", "10000"});
+  EXPECT_THAT(replayed.exit_code, ::testing::AnyOf(0, 3)) << replayed.output;  // it may hold less than 20 requests
+  EXPECT_EQ(server.Take(), sent);
+  const ProcessOutcome run = with_server({"run", "--trace-in", "loop.jsonl", "--max-dispatch-delay-ms", "10000"});
+  EXPECT_THAT(run.exit_code, ::testing::AnyOf(0, 3)) << run.output;
+  EXPECT_EQ(server.Take(), sent);
+}
+
+TEST_F(LoadProgramTest, AMalformedTraceIsNamedByLineAndNothingIsSentOrWritten) {
+  RecordingServer server;
+  const std::string good = R"({"timestamp_ms": 10, "customer": "a", "lengths": [5]})";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {good + "\n" + R"({"timestamp_ms": 9, "customer": "a", "lengths": [5]})", "line 2: 'timestamp_ms' 9 is before"},
+      {good + "\n\n" + R"({"timestamp_ms": 11, "customer": "a"})", "line 3: 'lengths'"},
+      {R"({"customer": "a", "lengths": [5]})", "line 1: 'timestamp_ms'"},
+      {R"({"timestamp_ms": 1, "lengths": [5]})", "line 1: 'customer'"},
+      {good + "\nnonsense", "line 2: not a JSON object"},
+      {R"({"timestamp_ms": 1, "customer": "a", "lengths": [1,2,3,4,5,6]})",
+       "line 1: 'lengths' must be a list of 1 to 5"},
+      {"", "holds no request"}};
+  for (const auto& [text, message] : cases) {
+    Write("bad.jsonl", text);
+    for (const std::vector<std::string>& verb : {std::vector<std::string>{"replay", "bad.jsonl"},
+                                                 {"run", "--trace-in", "bad.jsonl"},
+                                                 {"simulate", "--trace-in", "bad.jsonl"},
+                                                 {"workload", "validate", "bad.jsonl"}}) {
+      const ProcessOutcome outcome = Loadgen(verb);
+      EXPECT_EQ(outcome.exit_code, 2) << outcome.output;
+      EXPECT_THAT(outcome.output, AllOf(StartsWith("loadgen: bad.jsonl: "), HasSubstr(message)));
+      EXPECT_EQ(Lines(outcome.output), 1U) << outcome.output;
+    }
+  }
+  EXPECT_TRUE(server.Take().empty());
+  EXPECT_TRUE(FilesEndingIn("").empty());
+}
+
+TEST_F(LoadProgramTest, WhatIsWrongIsToldOnOneLine) {
+  Write("office.json", "{\"name\": \"office\",\n\"customers\": [{\"name\": \"a\", \"rate\": 0, \"length\": 5}]}");
+  Write("taken", "x");
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"run", "--workload", "office.json"}, "office.json:2: customers[0].rate: '0'"},
+      {{"workload", "validate", "office.json"}, "office.json:2: customers[0].rate: '0'"},
+      {{"run", "--customer", "a:rate=1,len=0"}, "length: '0'"},
+      {{"run", "--customer", "a:rate=1,len=5,sequences=9"}, "a batch holds 5"},
+      {{"run", "--customer", "a:rate=1,len=5", "--workload", "mixed"}, "excludes"},
+      {{"run", "--speed", "2"}, "--trace-in"},
+      {{"run", "--rate", "5", "--workload", "two-customers"}, "closed loops have no rate"},
+      {{"run", "--schedule", "step(1@5s)"}, "--schedule"},
+      {{"run", "--metadata", "Bad=1"}, "--metadata 'Bad=1'"},
+      {{"run", "--ca", "ca.pem"}, "--ca means nothing without --tls"},
+      {{"run", "--tls", "--ca", "missing.pem"}, "'missing.pem'"},
+      {{"run", "--tls", "--cert", "taken"}, "--cert and --key go together"},
+      {{"record", "out.jsonl", "--no-server", "--workload", "two-customers"}, "closed loop"},
+      {{"sweep", "--slo", "p95"}, "--slo 'p95'"},
+      {{"sweep", "--slo", "p95<1s", "--workload", "two-customers"}, "no rate to change"},
+      {{"sweep", "--slo", "p95<1s", "--strategies", "lifo"}, "'lifo'"},
+      {{"simulate", "--strategies", "lifo"}, "'lifo'"},
+      {{"replay", "missing.jsonl"}, "missing.jsonl"},
+      {{"run", "--nonsense"}, "loadgen run --help"},
+      {{"strategy", "set"}, "loadgen strategy set --help"},
+      {{}, "loadgen --help"}};
+  for (const auto& [arguments, message] : cases) {
+    const ProcessOutcome outcome = Loadgen(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.output;
+    EXPECT_THAT(outcome.output, AllOf(StartsWith("loadgen: "), HasSubstr(message)));
+    EXPECT_EQ(Lines(outcome.output), 1U) << outcome.output;
+  }
+  const ProcessOutcome unwritable =
+      Loadgen({"record", "taken/out.jsonl", "--no-server", "--workload", "mixed", "--seconds", "5"});
+  EXPECT_EQ(unwritable.exit_code, 1);
+  EXPECT_THAT(unwritable.output, AllOf(HasSubstr("'taken/out.jsonl'"), HasSubstr("name a file in a folder")));
+  EXPECT_TRUE(FilesEndingIn("").empty());
+}
+
+TEST_F(LoadProgramTest, WorkloadsAreListedShownAndChecked) {
+  EXPECT_THAT(Loadgen({"workload", "list"}).output, AllOf(HasSubstr("seedopen"), HasSubstr("closed loop")));
+  const ProcessOutcome shown = Loadgen({"workload", "show", "seedopen", "--rho", "0.5"});
+  ASSERT_EQ(shown.exit_code, 0) << shown.output;
+  Write("mine.json", shown.output);
+  const ProcessOutcome validated = Loadgen({"workload", "validate", "mine.json"});
+  EXPECT_EQ(validated.exit_code, 0) << validated.output;
+  EXPECT_THAT(validated.output, StartsWith("mine.json: workload 'seedopen', 12 customers"));
+  const auto played = [&](const std::string& workload) {
+    return Loadgen({"simulate", "--workload", workload, "--rho", "0.5", "--requests", "5000", "--strategies", "sjf"})
+        .output;
+  };
+  // From the second line on: the first one names rho for a built-in workload only.
+  const auto below = [](const std::string& text) { return text.substr(text.find('\n')); };
+  EXPECT_EQ(below(played("mine.json")), below(played("seedopen")));
+}
+
+TEST_F(LoadProgramTest, AServerThatStallsShowsInTheHeadline) {
+  std::mutex one_at_a_time;
+  int calls = 0;
+  const ScriptedProxy server([&](const ReceivedCall&) {
+    const std::scoped_lock lock(one_at_a_time);
+    if (++calls == 100) std::this_thread::sleep_for(std::chrono::seconds(2));
+    return grpc::Status::OK;
+  });
+  const ProcessOutcome outcome = Loadgen({"run", "--target", server.address(), "--admin-target", server.address(),
+                                          "--customer", "a:rate=100,arrival=constant,len=10", "--seconds", "5",
+                                          "--warm-up-seconds", "0", "--max-dispatch-delay-ms", "1000"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  // 200 of the 500 requests were due during the stall and waited 1 s in the mean. A generator that waited for the
+  // answer before it went on would have seen one slow request, and a p99 of nothing.
+  const auto latency = Summary()["workloads"][0]["strategies"][0]["all"]["latency_ms"];
+  EXPECT_GT(latency["p90"].get<double>(), 1300);
+  EXPECT_GT(latency["mean"].get<double>(), 300);
+  EXPECT_LT(latency["p50"].get<double>(), 500);
+}
+
+TEST_F(LoadProgramTest, TheSecondCtrlCStopsAtOnce) {
+  std::atomic<bool> release = false;
+  std::atomic<int> calls = 0;
+  const ScriptedProxy server([&](const ReceivedCall&) {
+    ++calls;
+    while (!release) std::this_thread::sleep_for(milliseconds(5));
+    return grpc::Status::OK;
+  });
+  ::smartbatch::testing::Process process(
+      "loadgen", {"run", "--target", server.address(), "--admin-target", server.address(), "--customer",
+                  "a:rate=20,len=5", "--seconds", "60", "--results", (folder_ / "results").string()});
+  for (int i = 0; i < 500 && calls == 0; ++i) std::this_thread::sleep_for(milliseconds(10));
+  process.Signal(SIGINT);
+  std::this_thread::sleep_for(milliseconds(300));
+  const auto second = std::chrono::steady_clock::now();
+  process.Signal(SIGINT);
+  EXPECT_EQ(process.Wait(), 130);
+  // The first one alone waits 2 seconds for the answers under way.
+  EXPECT_LT(std::chrono::steady_clock::now() - second, milliseconds(1200));
+  release = true;
+  EXPECT_TRUE(FilesEndingIn("").empty());
+}
+
+TEST_F(LoadProgramTest, MetadataGoesWithEveryCall) {
+  std::atomic<int> with = 0;
+  std::atomic<int> without = 0;
+  const ScriptedProxy server([&](const ReceivedCall& call) {
+    const auto found = call.metadata.find("x-team");
+    ++(found != call.metadata.end() && found->second == "red=1" ? with : without);
+    return grpc::Status::OK;
+  });
+  const ProcessOutcome outcome =
+      Loadgen({"run", "--target", server.address(), "--admin-target", server.address(), "--customer", "a:rate=50,len=5",
+               "--seconds", "1", "--warm-up-seconds", "0", "--metadata", "x-team=red=1", "--connections", "2"});
+  EXPECT_THAT(outcome.exit_code, ::testing::AnyOf(0, 3)) << outcome.output;
+  EXPECT_GT(with, 20);
+  EXPECT_EQ(without, 0);
+}
+
+TEST_F(LoadProgramTest, ASweepInVirtualTimeFindsWhatASimulationConfirms) {
+  const ProcessOutcome outcome =
+      Loadgen({"sweep", "--simulate", "--slo", "p95<500ms", "--workload", "seedopen", "--strategies", "fcfs,sjf",
+               "--param", "fcfs.linger_ms=0", "--seconds", "300"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("fcfs"), HasSubstr("simulated")));
+  const auto names = FilesEndingIn("_sweep.json");
+  ASSERT_EQ(names.size(), 1U);
+  const auto json = nlohmann::json::parse(Read("results/" + names[0]));
+  EXPECT_EQ(json["valid"], true);
+  for (const auto& strategy : json["strategies"]) {
+    const double holds = strategy["simulated"]["largest_rate"];
+    EXPECT_LT(holds, strategy["simulated"]["breaks_at"].get<double>());
+    EXPECT_TRUE(strategy["server"].is_null());
+  }
+  EXPECT_LT(json["strategies"][0]["simulated"]["estimate"], json["strategies"][1]["simulated"]["estimate"]);
+}
+
+TEST_F(LoadProgramTest, ASweepSaysThatNoRateIsLowEnough) {
+  // A large block alone takes 311 ms.
+  const ProcessOutcome outcome = Loadgen({"sweep", "--simulate", "--slo", "p95<200ms", "--workload", "seedopen",
+                                          "--strategies", "sjf", "--seconds", "20000"});
+  EXPECT_EQ(outcome.exit_code, 3) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("INVALID: sjf simulated: the objective does not hold even at"));
+}
+
+TEST_F(LoadProgramTest, ASweepFindsTheRateThatAServerCanCarry) {
+  // 10 ms a request, one at a time: the queue that --max-batch-size 1 simulates.
+  std::mutex one_at_a_time;
+  const ScriptedProxy server([&](const ReceivedCall&) {
+    const std::scoped_lock lock(one_at_a_time);
+    std::this_thread::sleep_for(milliseconds(10));
+    return grpc::Status::OK;
+  });
+  const ProcessOutcome outcome = Loadgen({"sweep",
+                                          "--slo",
+                                          "p90<60ms",
+                                          "--strategies",
+                                          "fcfs",
+                                          "--target",
+                                          server.address(),
+                                          "--admin-target",
+                                          server.address(),
+                                          "--customer",
+                                          "a:rate=50,len=100",
+                                          "--max-batch-size",
+                                          "1",
+                                          "--seconds",
+                                          "3",
+                                          "--warm-up-seconds",
+                                          "0.5",
+                                          "--max-dispatch-delay-ms",
+                                          "1000",
+                                          "--precision-percent",
+                                          "5"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_EQ(server.active_strategy(), "fair");
+  const auto json = nlohmann::json::parse(Read("results/" + FilesEndingIn("_sweep.json").at(0)));
+  // The machine may be busy and the server's waking late; it cannot be quicker than its sleep.
+  EXPECT_GT(json["strategies"][0]["difference"].get<double>(), -0.3) << outcome.output;
+  EXPECT_LT(json["strategies"][0]["difference"].get<double>(), 0.1) << outcome.output;
+}
+
+// --- Help ---
+
+TEST_F(LoadProgramTest, EveryVerbHasHelpWithTwoExamples) {
+  for (const char* const verb : {"run", "compare", "sweep", "record", "replay", "simulate", "report", "diff",
+                                 "workload", "strategy", "probe", "classify", "completion", "manual"}) {
+    const ProcessOutcome outcome = Loadgen({verb, "--help"});
+    EXPECT_EQ(outcome.exit_code, 0);
+    const std::size_t examples = outcome.output.find("Examples:\n");
+    ASSERT_NE(examples, std::string::npos) << verb;
+    int shown = 0;
+    const std::string call = "loadgen " + std::string(verb);
+    for (std::size_t at = examples; (at = outcome.output.find(call, at)) != std::string::npos; ++at) ++shown;
+    EXPECT_GE(shown, 2) << outcome.output;
+  }
+}
+
+TEST_F(LoadProgramTest, BashCompletesVerbsFlagsAndValues) {
+  Write("completion", Loadgen({"completion"}).output);
+  const auto complete = [&](const std::string& words) {
+    const ProcessOutcome outcome =
+        RunHere({"/bin/bash", "-c",
+                 "source completion && COMP_WORDS=(" + words +
+                     ") && COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) && _loadgen && echo \" ${COMPREPLY[*]} \""});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+    return outcome.output;
+  };
+  EXPECT_EQ(complete("loadgen sw"), " sweep \n");
+  EXPECT_THAT(complete("loadgen run --seed"), AllOf(HasSubstr(" --seed "), HasSubstr(" --seed-arrivals ")));
+  EXPECT_THAT(complete("loadgen run --slo-nonsense"), EndsWith("  \n"));
+  EXPECT_THAT(complete("loadgen run --progress ''"), AllOf(HasSubstr(" plain "), HasSubstr(" none ")));
+  EXPECT_THAT(complete("loadgen compare --workload mi"), HasSubstr(" mixed "));
+  EXPECT_THAT(complete("loadgen simulate --strategies den"), HasSubstr(" density "));
+  EXPECT_EQ(complete("loadgen strategy se"), " set \n");
+  EXPECT_THAT(complete("loadgen strategy set --para"), HasSubstr(" --param "));
+}
+
+TEST_F(LoadProgramTest, TheManualPageIsWellFormedAndHasEveryVerb) {
+  const ProcessOutcome manual = Loadgen({"manual"});
+  ASSERT_EQ(manual.exit_code, 0);
+  for (const char* const verb : {"run", "compare", "sweep", "record", "replay", "simulate", "workload validate",
+                                 "strategy set", "probe", "classify"}) {
+    EXPECT_THAT(manual.output, HasSubstr(".SS loadgen " + std::string(verb) + "\n"));
+  }
+  EXPECT_THAT(manual.output, HasSubstr(".SH EXIT STATUS"));
+  if (RunHere({"/bin/sh", "-c", "command -v groff"}).exit_code != 0) GTEST_SKIP() << "groff is not installed";
+  Write("loadgen.1", manual.output);
+  const ProcessOutcome checked = RunHere({"/bin/sh", "-c", "groff -man -ww -z -Tutf8 -Kutf8 loadgen.1"});
+  EXPECT_EQ(checked.exit_code, 0);
+  EXPECT_EQ(checked.output, "");
+}
+
+}  // namespace
+}  // namespace smartbatch::loadgen

@@ -1,0 +1,46 @@
+// The summary as sections and tables, whatever it is printed on.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "tools/loadgen/analysis/analysis.h"
+
+namespace smartbatch::loadgen {
+
+struct ReportTable {
+  // What the table shows, units included.
+  std::string caption;
+  std::vector<std::string> header;
+  // As many cells in each as the header has.
+  std::vector<std::vector<std::string>> rows;
+  // So many columns from the first on are text, the others numbers.
+  std::size_t text_columns = 1;
+  // Has a row for each customer under each strategy: to be left out where there is little room.
+  bool is_long = false;
+};
+
+struct ReportSection {
+  // What kind of section it is, and of what.
+  std::string heading;
+  std::string name;
+  std::vector<std::string> lines;
+  std::vector<ReportTable> tables;
+};
+
+struct ReportDocument {
+  ReportSection verdict;
+  ReportSection validity;
+  // Without lines where nothing was asked.
+  ReportSection objectives;
+  // Strategies, groups and customers, differences, goodput, batches, failures.
+  std::vector<ReportSection> workloads;
+  ReportSection generator;
+  ReportSection environment;
+  ReportSection command;
+};
+
+ReportDocument MakeReport(const ResultSet& results, const Analysis& analysis);
+
+}  // namespace smartbatch::loadgen
