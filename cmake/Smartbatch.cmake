@@ -18,6 +18,8 @@ if(SMARTBATCH_WARNINGS_AS_ERRORS)
 endif()
 if(SMARTBATCH_SANITIZE)
   add_compile_options(-fsanitize=${SMARTBATCH_SANITIZE} -fno-omit-frame-pointer)
+  # With a sanitizer GCC 12 takes the value of an empty std::optional for one that is read.
+  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_link_options(-fsanitize=${SMARTBATCH_SANITIZE})
 endif()
 

@@ -68,8 +68,9 @@ void OfferSelectComplete(benchmark::State& state, const std::string& strategy, s
   Time now{};
   // The queue has the ages that one arrival every 20 microseconds gives it.
   constexpr Duration kGap = std::chrono::microseconds(20);
-  for (std::uint64_t i = 0; i < queued; ++i) scheduler->Offer(pool.Next(), now += kGap);
   Effects effects;
+  Effects none;
+  for (std::uint64_t i = 0; i < queued; ++i) scheduler->Offer(pool.Next(), now += kGap, none);
   std::uint64_t requests = 0;
   for (auto _ : state) {
     const Step step = scheduler->Next(now);
@@ -84,7 +85,7 @@ void OfferSelectComplete(benchmark::State& state, const std::string& strategy, s
     }
     now += FromSeconds(batch->predicted_seconds);
     scheduler->Complete(batch->id, absl::OkStatus(), now, effects);
-    for (std::size_t i = 0; i < effects.finished.size(); ++i) scheduler->Offer(pool.Next(), now += kGap);
+    for (std::size_t i = 0; i < effects.finished.size(); ++i) scheduler->Offer(pool.Next(), now += kGap, none);
     requests += effects.finished.size();
     effects.finished.clear();
   }

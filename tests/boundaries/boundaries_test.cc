@@ -41,13 +41,21 @@ std::vector<Rule> Rules() {
         "\"services/proxy/scheduling/"},
        {kThreads, kClock, "#include \"common/(program/|mutex)"}},
       {"services/proxy/runtime", {}, {kGrpc, kPrometheus, "#include \"services/proxy/(transport|metrics)/"}},
+      {"services/proxy/decision_log", {}, {kGrpc, kPrometheus, "#include \"services/proxy/(transport|metrics)/"}},
       {"services/proxy/transport", {}, {kPrometheus, "#include \"services/proxy/metrics/"}},
       {"services/proxy/metrics", {}, {kGrpc, "#include \"services/proxy/transport/"}},
       {"tools/simulator",
        {kStandard, "[<\"]absl/(status|container|strings)/", "<nlohmann/", "\"common/", "\"services/proxy/scheduling/",
         "\"services/classifier/(cost_model|faults)\\.h\"", "\"tools/simulator/"},
        {kThreads, kClock, "#include \"common/(program/|mutex)"}},
-      {"tools/loadgen", {}, {kPrometheus, "#include \"services/proxy/(runtime|transport|metrics)/"}},
+      {"tools/loadgen", {}, {"#include \"services/proxy/(runtime|transport|metrics)/"}},
+      {"tools/loadgen/model", {}, {kGrpc, kPrometheus, kThreads}},
+      {"tools/loadgen/analysis", {}, {kGrpc, kPrometheus, kThreads, kClock}},
+      {"tools/loadgen/output", {}, {kGrpc, kPrometheus}},
+      {"tools/loadgen/engine", {}, {kPrometheus}},
+      {"tools/loadgen/admin", {}, {kPrometheus}},
+      {"tools/loadgen/verbs", {}, {kPrometheus}},
+      {"tools/loadgen/metrics", {}, {kGrpc}},
   };
 }
 
@@ -116,7 +124,10 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair("services/proxy/metrics", "#include <grpcpp/server.h>"),
                     std::pair("tools/simulator", "#include <thread>"),
                     std::pair("tools/simulator", "#include \"services/proxy/runtime/clock.h\""),
-                    std::pair("tools/loadgen", "#include \"services/proxy/transport/server.h\"")));
+                    std::pair("tools/loadgen", "#include \"services/proxy/transport/server.h\""),
+                    std::pair("tools/loadgen/analysis", "#include <grpcpp/grpcpp.h>"),
+                    std::pair("tools/loadgen/engine", "#include <prometheus/counter.h>"),
+                    std::pair("tools/loadgen/metrics", "#include <grpcpp/grpcpp.h>")));
 
 }  // namespace
 }  // namespace smartbatch

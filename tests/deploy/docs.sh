@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # docs.sh BIN: what the documents show works. Relative links lead to files, scripts and programs that are named
-# exist, and every grpcurl and curl command of README.md, run against the programs in BIN, succeeds.
+# exist, simulations run (with few requests), and every grpcurl and curl command of README.md and docs/OPERATIONS.md, run against the programs in BIN,
+# succeeds.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -29,16 +30,49 @@ commands() {
 }
 logs=$(mktemp -d)
 trap 'stop_servers; rm -rf "$logs"' EXIT
-start_servers "$1" "$logs" free
+printf 'drain_seconds: 5\n' >"$logs/proxy.textproto"
+SMARTBATCH_CONFIG=$logs/proxy.textproto start_servers "$1" "$logs" free
 
-run=0
-while read -r command; do
-  # The documents name the default ports; here the servers have others.
-  actual=$(sed -E -e "s/(localhost|127\.0\.0\.1):50051/$DATA/g" -e "s/(localhost|127\.0\.0\.1):50052/$ADMIN/g" \
-    -e "s/(localhost|127\.0\.0\.1):50061/$BACKEND/g" -e "s/(localhost|127\.0\.0\.1):9464/$PROXY_METRICS/g" \
-    -e "s/(localhost|127\.0\.0\.1):9465/$CLASSIFIER_METRICS/g" <<<"$command")
-  output=$(bash -euo pipefail -c "$actual" 2>&1) || fail "README.md shows: $command"$'\n'"$output"
-  run=$((run + 1))
-done < <(commands README.md | grep -E '^(grpcurl|curl) ')
-[[ $run -gt 0 ]] || fail "README.md shows no grpcurl or curl command"
-printf 'ok   %d commands of README.md\n' "$run"
+# run_commands DOCUMENT
+run_commands() {
+  local run=0 command actual output
+  while read -r command; do
+    # The documents name the default ports; here the servers have others.
+    actual=$(sed -E -e "s/(localhost|127\.0\.0\.1):50051/$DATA/g" -e "s/(localhost|127\.0\.0\.1):50052/$ADMIN/g" \
+      -e "s/(localhost|127\.0\.0\.1):50061/$BACKEND/g" -e "s/(localhost|127\.0\.0\.1):9464/$PROXY_METRICS/g" \
+      -e "s/(localhost|127\.0\.0\.1):9465/$CLASSIFIER_METRICS/g" <<<"$command")
+    output=$(bash -euo pipefail -c "$actual" 2>&1) || fail "$1 shows: $command"$'\n'"$output"
+    run=$((run + 1))
+  done < <(commands "$1" | grep -E '^(grpcurl|curl) ')
+  [[ $run -gt 0 ]] || fail "$1 shows no grpcurl or curl command"
+  printf 'ok   %d commands of %s\n' "$run" "$1"
+}
+run_commands README.md
+run_commands docs/OPERATIONS.md
+
+# run_simulations BIN DOCUMENT: its `loadgen simulate` commands, and what is done with their files, with few requests.
+run_simulations() {
+  local run=0 command actual output
+  while read -r command; do
+    actual=$command
+    if [[ $actual == loadgen\ simulate* && $actual != *--trace-in* ]]; then
+      actual="$(sed -E 's/ --requests [0-9]+//; s/ --progress [a-z]+//' <<<"$command") --requests 2000 --progress none"
+    fi
+    output=$(cd "$logs" && PATH="$1:$PATH" bash -euo pipefail -c "$actual" 2>&1) || fail "$2 shows: $command"$'\n'"$output"
+    run=$((run + 1))
+  done < <(commands "$2" | grep -E '^(loadgen simulate|grep) ')
+  [[ $run -gt 0 ]] || fail "$2 shows no loadgen simulate command"
+  printf 'ok   %d simulations of %s\n' "$run" "$2"
+}
+bin=$(realpath "$1")
+run_simulations "$bin" docs/STRATEGIES.md
+run_simulations "$bin" docs/BENCHMARKS.md
+"$bin/figures" --only 'seedopen 0.5: mean, density / sjf' --requests 20000 --seeds 1 >"$logs/figures" ||
+  fail "figures says: $(<"$logs/figures")"
+printf 'ok   figures\n'
+
+if command -v gnuplot >/dev/null && command -v jq >/dev/null; then
+  bash docs/images/latency_by_load.sh "$bin/loadgen" 2000 "$logs"
+  [[ -s $logs/latency_by_load.png ]] || fail "latency_by_load.sh draws nothing"
+  printf 'ok   latency_by_load.sh\n'
+fi

@@ -46,6 +46,10 @@ for strategy in fcfs sjf fair sjf_aging fair_tiers weighted_fair adaptive densit
   expect "requests are served by $served_by" "\"strategy\": \"$served_by\"" call -d '{"sequences":["x"]}' "$DATA" "${classify[@]}"
 done
 
+expect "the last decisions are told" '"reason": "' \
+  call -d '{"limit":3}' "$ADMIN" smartbatch.proxy.v1.AdminService/ListDecisions
+expect "without a file there is nothing to reload" 'Code: FailedPrecondition' \
+  call "$ADMIN" smartbatch.proxy.v1.AdminService/ReloadConfig
 expect "no sequence is refused" 'Code: InvalidArgument' call -d '{"sequences":[]}' "$DATA" "${classify[@]}"
 expect "too many sequences are refused" 'Code: InvalidArgument' \
   call -d '{"sequences":["1","2","3","4","5","6"]}' "$DATA" "${classify[@]}"

@@ -96,6 +96,10 @@ void Load::Run(const std::string& address, const LoadOptions& options, int calle
     }
     ++ended_.at(static_cast<std::size_t>(status.error_code()));
     if (status.ok() && !IsAnswerTo(request, response)) ++wrong_;
+    // Where the proxy says it, there are details.
+    const bool own_timeout =
+        status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && status.error_details().empty();
+    if (own_timeout && !impatient) ++unanswered_;
     if (!status.ok()) {
       {
         const MutexLock lock(mutex_);

@@ -41,6 +41,9 @@ class Load {
   std::uint64_t issued() const { return issued_; }
   std::uint64_t ended(grpc::StatusCode code) const { return ended_.at(static_cast<std::size_t>(code)); }
   std::uint64_t ended() const;
+  // Calls that ended only because their caller's own time was over: the proxy has said nothing. Those of impatient
+  // callers, where both happen at the same time, are not counted.
+  std::uint64_t unanswered() const { return unanswered_; }
   // Answers whose results were not those of their request.
   std::uint64_t wrong() const { return wrong_; }
   // Every way in which calls ended, for messages: code, message, count.
@@ -53,6 +56,7 @@ class Load {
 
   // Counted by every caller and read by the test while they run.
   std::atomic<std::uint64_t> issued_ = 0;
+  std::atomic<std::uint64_t> unanswered_ = 0;
   std::atomic<std::uint64_t> wrong_ = 0;
   std::atomic<std::int64_t> latest_ms_ = 0;
   std::array<std::atomic<std::uint64_t>, 17> ended_{};

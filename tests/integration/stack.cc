@@ -1,5 +1,6 @@
 #include "tests/integration/stack.h"
 
+#include <algorithm>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -48,6 +49,12 @@ double Scrape::Sum(const std::string& name, const std::string& labels) const {
     if (named && series.find(labels) != std::string::npos) sum += value;
   }
   return sum;
+}
+
+double Scrape::Count(const std::string& name) const {
+  return static_cast<double>(std::count_if(series_.begin(), series_.end(), [&](const auto& series) {
+    return series.first.rfind(name + "{", 0) == 0 || series.first == name;
+  }));
 }
 
 ClassifierProcess::ClassifierProcess(const Flags& flags, const std::string& address)
@@ -130,7 +137,7 @@ bool ProxyProcess::WaitForUnfinished(std::uint64_t count) {
   while (std::chrono::steady_clock::now() < deadline) {
     const auto outcomes = Status().outcomes();
     const std::uint64_t ended = outcomes.answered() + outcomes.rejected() + outcomes.expired() + outcomes.cancelled() +
-                                outcomes.backend_failed() + outcomes.shut_down();
+                                outcomes.backend_failed() + outcomes.shut_down() + outcomes.shed();
     if (outcomes.offered() - ended == count) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }

@@ -32,6 +32,8 @@ class Scrape {
   std::optional<double> Value(const std::string& series) const;
   // The sum over the series of that name whose labels hold the given text.
   double Sum(const std::string& name, const std::string& labels = "") const;
+  // How many series of that name there are.
+  double Count(const std::string& name) const;
 
  private:
   std::map<std::string, double> series_;

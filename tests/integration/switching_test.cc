@@ -24,7 +24,7 @@ std::vector<std::string> StrategiesOf(ProxyProcess& proxy) {
 TEST(Switching, TwoThousandSwitchesUnderLoadLoseNothingAndDoubleNothing) {
   constexpr std::size_t kSwitches = 2000;
   ClassifierProcess classifier({"--cost-quadratic", "3e-7"});
-  ProxyProcess proxy(classifier.address(), {"--strategy", "fcfs", "--max-queued-requests", "40", "--slots", "2"});
+  ProxyProcess proxy(classifier.address(), {"--strategy", "fcfs", "--max-queued-requests", "16", "--slots", "2"});
   const std::vector<std::string> strategies = StrategiesOf(proxy);
   ASSERT_GE(strategies.size(), 3U);
   Load load(proxy.address(), {.callers = 48, .impatient_share = 0.2, .cancelled_share = 0.2});
@@ -54,7 +54,7 @@ TEST(Switching, TwoThousandSwitchesUnderLoadLoseNothingAndDoubleNothing) {
   const auto status = proxy.Status();
   const auto& outcomes = status.outcomes();
   EXPECT_EQ(outcomes.offered(), outcomes.answered() + outcomes.rejected() + outcomes.expired() + outcomes.cancelled() +
-                                    outcomes.backend_failed() + outcomes.shut_down());
+                                    outcomes.backend_failed() + outcomes.shut_down() + outcomes.shed());
   EXPECT_LE(outcomes.offered(), load.issued());
   EXPECT_GE(outcomes.offered() + expired + cancelled, load.issued());
   EXPECT_GE(outcomes.answered(), answered);
@@ -71,7 +71,7 @@ TEST(Switching, TwoThousandSwitchesUnderLoadLoseNothingAndDoubleNothing) {
   EXPECT_EQ(metrics.Sum("smartbatch_requests_total", R"(code="CANCELLED")"), static_cast<double>(outcomes.cancelled()));
   EXPECT_EQ(metrics.Sum("smartbatch_rejected_total"), static_cast<double>(outcomes.rejected()));
   EXPECT_EQ(metrics.Sum("smartbatch_requests_total", R"(code="DEADLINE_EXCEEDED")"),
-            static_cast<double>(outcomes.expired()) + metrics.Sum("smartbatch_rejected_total", "deadline_passed"));
+            static_cast<double>(outcomes.expired()) + metrics.Sum("smartbatch_rejected_total", "deadline_"));
   EXPECT_EQ(metrics.Sum("smartbatch_request_duration_seconds_count"), static_cast<double>(outcomes.answered()));
 }
 

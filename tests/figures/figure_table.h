@@ -1,0 +1,42 @@
+// The figures that the documents promise, each with its bound.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/figures/laboratory.h"
+
+namespace smartbatch::test {
+
+struct Figure {
+  enum class Bound : std::uint8_t { kAtMost, kAtLeast };
+  // What is reported of the seeds' values and held to the bound.
+  enum class Over : std::uint8_t { kMean, kWorst };
+
+  std::string group;
+  std::string name;
+  Bound bound_kind = Bound::kAtMost;
+  double bound = 0;
+  std::function<double(Laboratory&, std::uint64_t seed)> measure;
+  // The requests, or problems, of one seed.
+  std::uint64_t requests = 0;
+  Over over = Over::kMean;
+  // Said below the table; empty for nothing.
+  std::string note = {};
+};
+
+struct Measurement {
+  double value = 0;  // the mean, or the worst, of the seeds' values
+  double least = 0;
+  double most = 0;
+  bool holds = false;
+};
+
+Measurement Measure(const Figure& figure, Laboratory& laboratory);
+
+// In the order in which they are printed. The seeds are 1 to scale.seeds.
+std::vector<Figure> AllFigures(const Scale& scale);
+
+}  // namespace smartbatch::test

@@ -1,0 +1,158 @@
+#include "tests/figures/laboratory.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "tools/simulator/trace.h"
+#include "tools/simulator/workload_feed.h"
+
+namespace smartbatch::test {
+namespace {
+
+constexpr double kSustainedDrainShare = 0.01;
+constexpr double kRhoPrecision = 1.01;
+
+std::string KeyOf(const scheduling::StrategyChoice& strategy) {
+  std::string key = strategy.name;
+  for (const auto& [name, value] : strategy.parameters) key += fmt::format(" {}={}", name, value);
+  return key;
+}
+
+std::string KeyOf(const std::optional<scheduling::CostModel>& belief) {
+  if (!belief) return "-";
+  return fmt::format("{} {} {} {}", belief->fixed, belief->quadratic, belief->per_sequence, belief->per_character);
+}
+
+std::string KeyOf(const Setting& setting, std::uint64_t seed) {
+  const workload::NominalCost& cost = setting.cost;
+  return fmt::format("{}|{}|{}|{}|{} {} {} {}|{}|{}|{}|{}", setting.workload, setting.rho, KeyOf(setting.strategy),
+                     setting.slots, cost.fixed, cost.quadratic, cost.per_sequence, cost.per_character,
+                     KeyOf(setting.fixed_belief), KeyOf(setting.first_belief), setting.warmup_share, seed);
+}
+
+bool IsPoisson(const workload::Workload& workload) {
+  return std::all_of(workload.customers.begin(), workload.customers.end(), [](const auto& customer) {
+    return std::holds_alternative<workload::Poisson>(customer.arrivals) && customer.presence.cycle == Duration::zero();
+  });
+}
+
+workload::Workload WorkloadOf(const Setting& setting) {
+  return workload::MakeBuiltin(setting.workload, {setting.rho * setting.slots, 5, setting.cost});
+}
+
+simulator::SimulationOptions OptionsOf(const Setting& setting) {
+  simulator::SimulationOptions options;
+  options.strategy = setting.strategy;
+  options.warmup_share = setting.warmup_share;
+  simulator::SimulatedBackend& backend = options.backends.front();
+  const workload::NominalCost& cost = setting.cost;
+  backend.slots = setting.slots;
+  backend.true_cost = {cost.fixed, cost.quadratic, cost.per_sequence, cost.per_character};
+  const scheduling::CostModel truth = {cost.fixed, cost.quadratic, cost.per_sequence, cost.per_character};
+  backend.believed_cost = setting.fixed_belief.value_or(setting.first_belief.value_or(truth));
+  options.scheduler.learn_costs = !setting.fixed_belief;
+  return options;
+}
+
+simulator::Trace OnlyVictims(const simulator::Trace& all) {
+  simulator::Trace victims;
+  victims.customers = all.customers;
+  for (const simulator::Trace::Record& record : all.records) {
+    const bool is_victim = all.customers[record.customer].rfind("victim", 0) == 0;
+    if (is_victim) victims.Add(record.time, record.customer, all.LengthsOf(record));
+  }
+  return victims;
+}
+
+double MeanOfVictims(const simulator::Trace& trace, const scheduling::StrategyChoice& strategy) {
+  simulator::TraceFeed feed(trace);
+  simulator::SimulationOptions options;
+  options.strategy = strategy;
+  const simulator::Result result = PlayOrDie(feed, options);
+  double sum = 0;
+  double requests = 0;
+  for (const simulator::CustomerResult& customer : result.customers) {
+    if (customer.customer.rfind("victim", 0) != 0) continue;
+    sum += customer.latency_ms.mean * static_cast<double>(customer.requests);
+    requests += static_cast<double>(customer.requests);
+  }
+  return sum / requests;
+}
+
+}  // namespace
+
+simulator::Result PlayOrDie(simulator::ArrivalFeed& feed, const simulator::SimulationOptions& options) {
+  auto result = simulator::Simulate(feed, options);
+  if (!result.ok()) {
+    fmt::print(stderr, "figures: {} cannot be simulated: {}\n", KeyOf(options.strategy),
+               std::string(result.status().message()));
+    std::exit(1);
+  }
+  return *std::move(result);
+}
+
+const simulator::Result& Laboratory::Play(const Setting& setting, std::uint64_t seed) {
+  const auto [place, is_new] = results_.try_emplace(KeyOf(setting, seed));
+  if (!is_new) return place->second;
+  const workload::Workload workload = WorkloadOf(setting);
+  simulator::WorkloadFeed feed(workload, workload::Seeds::All(seed), scale_.requests);
+  simulator::SimulationOptions options = OptionsOf(setting);
+  options.poisson_arrivals = IsPoisson(workload);
+  options.seed = seed;
+  place->second = PlayOrDie(feed, options);
+  return place->second;
+}
+
+const Sample& Laboratory::Ratios(const scheduling::StrategyChoice& strategy, Splitting splitting, int requests,
+                                 std::uint64_t seed) {
+  const bool split = splitting == Splitting::kYes;
+  const auto [place, is_new] = ratios_.try_emplace(fmt::format("{}|{}|{}|{}", KeyOf(strategy), split, requests, seed));
+  if (is_new) place->second = RatiosToOptimum(strategy, splitting, requests, scale_.instances, seed);
+  return place->second;
+}
+
+double Laboratory::LargestSustainableRho(const std::string& workload, const scheduling::StrategyChoice& strategy,
+                                         std::uint64_t seed) {
+  const auto [place, is_new] = rhos_.try_emplace(fmt::format("{}|{}|{}", workload, KeyOf(strategy), seed));
+  if (!is_new) return place->second;
+  const auto sustains = [&](double rho) {
+    const simulator::Result& result = Play({workload, rho, strategy}, seed);
+    return result.drain_seconds < kSustainedDrainShare * result.arrival_seconds;
+  };
+  double low = 0.5;
+  while (!sustains(low)) low /= 2;
+  double high = 2 * low;
+  while (sustains(high)) low = std::exchange(high, 2 * high);
+  while (high / low > kRhoPrecision) {
+    const double middle = (low + high) / 2;
+    (sustains(middle) ? low : high) = middle;
+  }
+  place->second = low;
+  return low;
+}
+
+double Laboratory::HarmToVictims(const std::string& workload, double rho, const scheduling::StrategyChoice& strategy,
+                                 std::uint64_t requests, std::uint64_t seed) {
+  const workload::Workload made = workload::MakeBuiltin(workload, {rho, 5, {}});
+  simulator::WorkloadFeed feed(made, workload::Seeds::All(seed), requests);
+  simulator::RecordingFeed recording(feed);
+  while (recording.NextTime() != kNever) recording.Take();
+  const simulator::Trace victims = OnlyVictims(recording.trace());
+  return MeanOfVictims(recording.trace(), strategy) / MeanOfVictims(victims, strategy);
+}
+
+double WorstCustomerP99(const simulator::Result& result) {
+  constexpr std::uint64_t kFewestRequests = 1000;
+  double worst = 0;
+  for (const simulator::CustomerResult& customer : result.customers) {
+    if (customer.requests >= kFewestRequests) worst = std::max(worst, customer.latency_ms.p99.value_or(0));
+  }
+  return worst;
+}
+
+}  // namespace smartbatch::test

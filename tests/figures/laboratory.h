@@ -1,0 +1,80 @@
+// Simulations for the figures: each is played once, however many figures read it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "common/statistics.h"
+#include "common/workload/workload.h"
+#include "services/proxy/scheduling/cost_model.h"
+#include "services/proxy/scheduling/strategy.h"
+#include "tests/figures/optimum_ratios.h"
+#include "tools/simulator/result.h"
+#include "tools/simulator/simulation.h"
+
+namespace smartbatch::test {
+
+struct Scale {
+  std::uint64_t requests = 200'000;
+  std::uint64_t seeds = 3;
+  // Small problems for the comparison with the optimum, for each seed.
+  int instances = 2000;
+  // Requests in the flood by short ones, of which under 1 % are the victims'.
+  std::uint64_t flood_requests = 2'000'000;
+};
+
+// One simulation: a built-in workload under a strategy.
+struct Setting {
+  std::string workload;
+  double rho = 0.7;  // of each slot
+  scheduling::StrategyChoice strategy;
+  std::uint32_t slots = 1;
+  // What batches take; the rate of the workload is scaled to it.
+  workload::NominalCost cost = {};
+  // What the scheduler is told that they take, and keeps to; nothing: the truth, and it learns.
+  std::optional<scheduling::CostModel> fixed_belief = {};
+  // What it is told at first, and corrects by what it sees; nothing: the truth.
+  std::optional<scheduling::CostModel> first_belief = {};
+  // The share of the requests that is left out at the beginning.
+  double warmup_share = 0.1;
+};
+
+// Thrown away with the program: keeps every result. Not thread safe. A setting that cannot be played ends the program
+// with a message, since the settings are written in the source.
+class Laboratory {
+ public:
+  explicit Laboratory(const Scale& scale) : scale_(scale) {}
+
+  const Scale& scale() const { return scale_; }
+  const simulator::Result& Play(const Setting& setting, std::uint64_t seed);
+
+  // RatiosToOptimum for scale().instances problems.
+  const Sample& Ratios(const scheduling::StrategyChoice& strategy, Splitting splitting, int requests,
+                       std::uint64_t seed);
+
+  // The largest rho, to within 1 %, that the strategy sustains: what is left when the last request has come takes less
+  // than 1 % of the time of the arrivals to serve. A backlog that does not grow is a few seconds of work whatever the
+  // length of the run; one that grows is a share of it.
+  double LargestSustainableRho(const std::string& workload, const scheduling::StrategyChoice& strategy,
+                               std::uint64_t seed);
+
+  // The mean latency of the victims of a flood over that of the same requests without the flood.
+  double HarmToVictims(const std::string& workload, double rho, const scheduling::StrategyChoice& strategy,
+                       std::uint64_t requests, std::uint64_t seed);
+
+ private:
+  const Scale scale_;
+  std::map<std::string, simulator::Result> results_;
+  std::map<std::string, double> rhos_;
+  std::map<std::string, Sample> ratios_;
+};
+
+// A result, or the end of the program.
+simulator::Result PlayOrDie(simulator::ArrivalFeed& feed, const simulator::SimulationOptions& options);
+
+// The largest 99th percentile of a customer with at least 1,000 requests, in ms.
+double WorstCustomerP99(const simulator::Result& result);
+
+}  // namespace smartbatch::test

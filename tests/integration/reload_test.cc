@@ -1,0 +1,146 @@
+// The configuration file is read again while the proxy serves.
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "services/rpc/status_details.h"
+#include "tests/integration/load.h"
+#include "tests/integration/stack.h"
+
+namespace smartbatch::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr char kSuccessful[] = "smartbatch_config_last_reload_successful";
+
+class ReloadTest : public ::testing::Test {
+ protected:
+  void Write(const std::string& text) { std::ofstream(file_) << text; }
+  static bool Becomes(const std::function<bool()>& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    return true;
+  }
+  grpc::Status Reload(bool validate_only, proxy::v1::ReloadConfigResponse& response) {
+    grpc::ClientContext context;
+    proxy::v1::ReloadConfigRequest request;
+    request.set_validate_only(validate_only);
+    return proxy_.admin().ReloadConfig(&context, request, &response);
+  }
+  // The customer's weight; 1 where it has no account.
+  double Weight(const std::string& customer) {
+    const auto status = proxy_.Status();
+    for (const auto& state : status.customers()) {
+      if (state.customer() == customer) return state.weight();
+    }
+    return 1;
+  }
+
+  const std::string file_ = [] {
+    std::string path = ::testing::TempDir() + "reload-" + std::to_string(getpid()) + ".textproto";
+    std::ofstream(path) << R"(customers { name: "A" weight: 2 })";
+    return path;
+  }();
+  ClassifierProcess classifier_{{"--cost-fixed", "0.002"}};
+  ProxyProcess proxy_{classifier_.address(), {"--strategy", "sjf", "--config", file_}};
+};
+
+TEST_F(ReloadTest, AHangupTakesTheFileOverAndEndsNothing) {
+  Load load(proxy_.address(), {.callers = 16});
+  EXPECT_EQ(Weight("A"), 2);
+  Write(R"(customers { name: "A" weight: 5 } limits { max_queued_requests: 7000 })");
+  proxy_.process().Signal(SIGHUP);
+  EXPECT_TRUE(Becomes([&] { return Weight("A") == 5; }));
+  EXPECT_TRUE(Becomes([&] { return proxy_.Metrics().Value("smartbatch_queue_limit_requests") == 7000; }));
+  for (int i = 0; i < 50; ++i) {
+    Write(R"(customers { name: "A" weight: )" + std::to_string(1 + i) + " }");
+    proxy_.process().Signal(SIGHUP);
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_TRUE(Becomes([&] { return Weight("A") == 50; }));
+  load.Stop();
+  EXPECT_GT(load.issued(), 50U);
+  EXPECT_EQ(load.ended(grpc::StatusCode::OK), load.issued()) << load.Describe();
+  EXPECT_EQ(proxy_.Metrics().Value(kSuccessful), 1);
+}
+
+TEST_F(ReloadTest, AFileThatIsWrongChangesNothingUntilItIsMended) {
+  Write(R"(customers { name: "A" weight: 7 } limits { max_queued_requests: 0 })");
+  proxy_.process().Signal(SIGHUP);
+  EXPECT_TRUE(Becomes([&] { return proxy_.Metrics().Value(kSuccessful) == 0; }));
+  EXPECT_EQ(Weight("A"), 2);
+  EXPECT_TRUE(proxy_.Classify({"x"}).status.ok());
+  Write(R"(customers { name: "A" weight: 7 })");
+  proxy_.process().Signal(SIGHUP);
+  EXPECT_TRUE(Becomes([&] { return proxy_.Metrics().Value(kSuccessful) == 1; }));
+  EXPECT_EQ(Weight("A"), 7);
+}
+
+TEST_F(ReloadTest, TheOperatorIsToldWhatChangesAndWhatIsWrong) {
+  proxy::v1::ReloadConfigResponse response;
+  Write(R"(customers { name: "A" weight: 3 })");
+  ASSERT_TRUE(Reload(true, response).ok());
+  ASSERT_EQ(response.changes_size(), 1);
+  EXPECT_EQ(response.changes(0).field(), "customers[A].weight");
+  EXPECT_EQ(Weight("A"), 2);
+  ASSERT_TRUE(Reload(false, response).ok());
+  EXPECT_EQ(Weight("A"), 3);
+  Write(R"(customers { name: "A" weight: 9 } threads: 4)");
+  EXPECT_THAT(rpc::Describe(Reload(false, response)),
+              AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("threads is 4 and was 1"), HasSubstr("restart")));
+  EXPECT_EQ(Weight("A"), 3);
+}
+
+TEST_F(ReloadTest, AReloadLeavesAStrategyThatAnOperatorChose) {
+  ASSERT_TRUE(proxy_.SetStrategy("fair").ok());
+  proxy::v1::ReloadConfigResponse response;
+  Write(R"(customers { name: "A" weight: 3 })");
+  ASSERT_TRUE(Reload(false, response).ok());
+  EXPECT_EQ(proxy_.Status().strategy().name(), "fair");
+}
+
+TEST_F(ReloadTest, AnObjectiveThatChangesDecidesWhatIsInTime) {
+  ASSERT_TRUE(proxy_.Classify({"x"}, "A").status.ok());
+  EXPECT_EQ(proxy_.Metrics().Sum("smartbatch_slo_requests_total", R"(customer="A",result="met")"), 1);
+  Write(R"(customers { name: "A" latency_objective_ms: 0.001 })");
+  proxy::v1::ReloadConfigResponse response;
+  ASSERT_TRUE(Reload(false, response).ok());
+  ASSERT_TRUE(proxy_.Classify({"x"}, "A").status.ok());
+  EXPECT_EQ(proxy_.Metrics().Sum("smartbatch_slo_requests_total", R"(customer="A",result="missed")"), 1);
+}
+
+TEST(ReloadWithoutAFile, AHangupEndsNothing) {
+  ClassifierProcess classifier;
+  ProxyProcess proxy(classifier.address(), {"--strategy", "sjf"});
+  proxy.process().Signal(SIGHUP);
+  std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_TRUE(proxy.Classify({"x"}).status.ok());
+}
+
+TEST(ReloadWhileItDrains, AHangupDoesNotEndTheDrain) {
+  ClassifierProcess classifier({"--cost-fixed", "0.7"});
+  ProxyProcess proxy(classifier.address(), {"--strategy", "sjf"});
+  std::thread caller([&] { EXPECT_TRUE(proxy.Classify({"x"}).status.ok()); });
+  ASSERT_TRUE(proxy.WaitForUnfinished(1));
+  proxy.process().Signal(SIGTERM);
+  std::this_thread::sleep_for(milliseconds(50));
+  proxy.process().Signal(SIGHUP);
+  caller.join();
+  EXPECT_EQ(proxy.process().Wait(), 0);
+}
+
+}  // namespace
+}  // namespace smartbatch::testing

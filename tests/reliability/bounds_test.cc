@@ -1,0 +1,94 @@
+// What callers leave behind: nothing, however many they are and however they go.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "tests/integration/stack.h"
+#include "tests/reliability/raw_connection.h"
+
+namespace smartbatch::testing {
+namespace {
+
+double Gauge(const ProxyProcess& proxy, const std::string& name) { return proxy.Metrics().Value(name).value_or(-1); }
+
+TEST(Bounds, TwoThousandConnectionsThatAreDroppedInTheMiddleOfACallLeaveNothingBehind) {
+  constexpr std::size_t kWaves = 10;
+  constexpr std::size_t kInAWave = 200;
+  ClassifierProcess classifier({"--cost-fixed", "0.05", "--cost-quadratic", "0"});
+  ProxyProcess proxy(classifier.address(), {"--strategy", "density"});
+  ASSERT_TRUE(proxy.Classify({"x"}).status.ok());
+  const double descriptors = Gauge(proxy, "process_open_fds");
+  for (std::size_t wave = 0; wave < kWaves; ++wave) {
+    const std::uint64_t offered = proxy.Status().outcomes().offered();
+    std::vector<RawConnection> connections;
+    for (std::size_t i = 0; i < kInAWave; ++i) {
+      connections.emplace_back(proxy.address());
+      ASSERT_TRUE(connections.back().Call("dropped-" + std::to_string(i % 5)));
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (proxy.Status().outcomes().offered() < offered + kInAWave) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    }
+    // Half of them with a reset, half with an orderly end.
+    for (std::size_t i = 0; i < kInAWave; i += 2) connections[i].Drop();
+    connections.clear();
+    ASSERT_TRUE(proxy.WaitForUnfinished(0));
+  }
+  const auto status = proxy.Status();
+  EXPECT_EQ(status.outcomes().offered(), 1 + kWaves * kInAWave);
+  EXPECT_EQ(status.outcomes().answered() + status.outcomes().cancelled(), 1 + kWaves * kInAWave);
+  EXPECT_GT(status.outcomes().cancelled(), kWaves * kInAWave / 2);
+  EXPECT_EQ(status.queued_requests(), 0U);
+  EXPECT_EQ(status.customers_size(), 1 + 5);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (Gauge(proxy, "process_open_fds") > descriptors + 2 && std::chrono::steady_clock::now() < deadline) {
+  }
+  EXPECT_LE(Gauge(proxy, "process_open_fds"), descriptors + 2);  // the scrape itself has one
+  EXPECT_TRUE(proxy.Classify({"x"}).status.ok());
+}
+
+// SMARTBATCH_TEST_REQUESTS says how many requests, a tenth as many customers send them: 1000000 for the whole.
+std::size_t Requests() {
+  const char* const set = std::getenv("SMARTBATCH_TEST_REQUESTS");
+  return set == nullptr ? 60'000 : static_cast<std::size_t>(std::atoll(set));
+}
+
+TEST(Bounds, RequestsOfMadeUpCustomersLeaveMemoryAndSeriesBounded) {
+  constexpr std::size_t kAtOnce = 500;
+  const std::size_t requests = Requests();
+  const std::size_t customers = requests / 10;
+  ClassifierProcess classifier({"--cost-quadratic", "0", "--max-batch-size", "64"});
+  ProxyProcess proxy(classifier.address(), {"--strategy", "density", "--max-batch-size", "64"});
+  RawConnection connection(proxy.address());
+  double memory_at_half = 0;
+  for (std::size_t sent = 0; sent < requests; sent += kAtOnce) {
+    for (std::size_t i = sent; i < sent + kAtOnce; ++i) {
+      ASSERT_TRUE(connection.Call("made-up-" + std::to_string(i % customers)));
+    }
+    ASSERT_TRUE(connection.WaitForEnds(kAtOnce));
+    if (sent < requests / 2 && sent + kAtOnce >= requests / 2)
+      memory_at_half = Gauge(proxy, "process_resident_memory_bytes");
+  }
+  const auto status = proxy.Status();
+  EXPECT_EQ(status.outcomes().answered(), status.outcomes().offered());
+  EXPECT_GE(status.outcomes().offered(), requests);
+  const Scrape metrics = proxy.Metrics();
+  // 100 have series of their own, and one is all the others.
+  const double series = metrics.Count("smartbatch_request_duration_seconds_count");
+  EXPECT_EQ(series, 101);
+  EXPECT_GT(metrics.Sum("smartbatch_customers_overflowed_total"), static_cast<double>(requests) * 0.5);
+  const double memory = metrics.Value("process_resident_memory_bytes").value_or(0);
+  RecordProperty("resident_megabytes", static_cast<int>(memory / 1e6));
+  std::printf("%zu requests of %zu customers: %.1f MB resident at half, %.1f MB at the end, %.0f latency series\n",
+              requests, customers, memory_at_half / 1e6, memory / 1e6, series);
+  EXPECT_LT(memory, SMARTBATCH_MOST_BYTES);
+  // What the allocator keeps for the calls that are open at once varies by some 10 MB.
+  EXPECT_LT(memory, memory_at_half + 30e6);
+}
+
+}  // namespace
+}  // namespace smartbatch::testing

@@ -1,0 +1,68 @@
+// What goes wrong between callers, proxy and classifiers, and what the callers must see of it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/integration/load.h"
+#include "tests/integration/stack.h"
+#include "tests/reliability/faulty_link.h"
+
+namespace smartbatch::testing {
+
+// Real programs on loopback, with something between them that misbehaves.
+struct Scene {
+  std::vector<std::unique_ptr<ClassifierProcess>> classifiers;
+  Flags classifier_flags;
+  // Between the proxy and its one classifier, where the fault asks for it.
+  std::unique_ptr<FaultyLink> link;
+  std::unique_ptr<ProxyProcess> proxy;
+  std::string config_file;
+
+  // The classifier is there again, at the address where it was.
+  void Restart(std::size_t classifier);
+};
+
+// How the calls of one row ended.
+struct Tally {
+  std::uint64_t sent = 0;
+  std::uint64_t answered = 0;
+  // Told that it did not work.
+  std::uint64_t failed = 0;
+  // Given up by the caller.
+  std::uint64_t left = 0;
+  // Never told anything, or answered with another one's results, or still in the proxy's books in the end.
+  std::uint64_t lost = 0;
+  std::string ways;  // how those ended that were not answered
+};
+
+struct Fault {
+  std::string name;
+  // In a few words, for the table.
+  std::string what;
+  // Happens while the load runs, for about that long. Nothing where the flags are the fault.
+  std::function<void(Scene& scene, std::chrono::milliseconds time)> happen = {};
+  int classifiers = 1;
+  bool link = false;
+  Flags classifier_flags = {};
+  Flags proxy_flags = {};
+  LoadOptions load = {};
+  // Callers may be told that it failed.
+  bool may_fail = true;
+  // The proxy is not there any more afterwards.
+  bool ends_proxy = false;
+};
+
+std::vector<Fault> AllFaults();
+
+// Plays one fault, for about that long.
+Tally Play(const Fault& fault, std::chrono::milliseconds time);
+
+// What the row has broken, in a sentence; empty where it is as it should be.
+std::string Verdict(const Fault& fault, const Tally& tally);
+
+}  // namespace smartbatch::testing

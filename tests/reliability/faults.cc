@@ -1,0 +1,191 @@
+// The rows of the matrix.
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "tests/reliability/fault_matrix.h"
+
+namespace smartbatch::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using Happen = std::function<void(Scene&, milliseconds)>;
+
+void Sleep(milliseconds time) { std::this_thread::sleep_for(time); }
+
+// Does something again and again: `every` passes from one to the next, the last a second before the end.
+Happen Repeatedly(milliseconds every, std::function<void(Scene&, int)> what) {
+  return [every, what = std::move(what)](Scene& scene, milliseconds time) {
+    int round = 0;
+    for (milliseconds passed{}; passed + every + milliseconds(1000) <= time; passed += every) {
+      Sleep(every);
+      what(scene, round++);
+    }
+    Sleep(milliseconds(1000));
+  };
+}
+
+// The link has the fault for half of the time, in pieces.
+Happen LinkHas(LinkFault fault) {
+  return Repeatedly(milliseconds(400), [fault](Scene& scene, int round) {
+    scene.link->Set(round % 2 == 0 ? fault : LinkFault::kNone);
+    if (round % 2 == 1) return;
+    Sleep(milliseconds(200));
+    scene.link->Set(LinkFault::kNone);
+  });
+}
+
+void KillAndRestart(Scene& scene, std::size_t classifier, milliseconds gone) {
+  scene.classifiers[classifier]->process().Signal(SIGKILL);
+  scene.classifiers[classifier]->process().Wait();
+  Sleep(gone);
+  scene.Restart(classifier);
+}
+
+void Freeze(Process& process, milliseconds time) {
+  process.Signal(SIGSTOP);
+  Sleep(time);
+  process.Signal(SIGCONT);
+}
+
+const Flags kQuickTimeout = {"--batch-timeout-seconds", "0.3"};
+
+std::vector<Fault> ClassifierFaults() {
+  return {
+      {.name = "none", .what = "all is well", .may_fail = false},
+      {.name = "killed",
+       .what = "the classifier is killed and comes back 200 ms later, in a loop",
+       .happen = Repeatedly(milliseconds(600), [](Scene& scene, int) { KillAndRestart(scene, 0, milliseconds(200)); })},
+      {.name = "gone",
+       .what = "the classifier is away for 1.5 s",
+       .happen =
+           [](Scene& scene, milliseconds time) {
+             Sleep(time / 4);
+             KillAndRestart(scene, 0, milliseconds(1500));
+             Sleep(time / 4);
+           }},
+      {.name = "one-of-three-killed",
+       .what = "one of three classifiers is killed, for good",
+       .happen =
+           [](Scene& scene, milliseconds time) {
+             Sleep(time / 3);
+             scene.classifiers[0]->process().Signal(SIGKILL);
+             Sleep(time * 2 / 3);
+           },
+       .classifiers = 3,
+       .may_fail = false},
+      {.name = "frozen",
+       .what = "the classifier stands still for 600 ms, again and again",
+       .happen = Repeatedly(milliseconds(800),
+                            [](Scene& scene, int) { Freeze(scene.classifiers[0]->process(), milliseconds(600)); }),
+       .proxy_flags = kQuickTimeout},
+      {.name = "hangs",
+       .what = "one batch in twenty never ends",
+       .classifier_flags = {"--fault-hang-rate", "0.05"},
+       .proxy_flags = kQuickTimeout},
+      {.name = "hangs-longer-than-callers-wait",
+       .what = "one batch in ten never ends, and callers wait for less than the timeout",
+       .classifier_flags = {"--fault-hang-rate", "0.1"},
+       .load = {.timeout = milliseconds(700)}},
+      {.name = "errors",
+       .what = "one batch in five fails with INTERNAL",
+       .classifier_flags = {"--fault-error-rate", "0.2"}},
+      {.name = "slow",
+       .what = "one batch in ten takes twenty times as long",
+       .classifier_flags = {"--fault-slow-rate", "0.1", "--fault-slow-factor", "20"},
+       .may_fail = false},
+  };
+}
+
+std::vector<Fault> LinkFaults() {
+  return {
+      {.name = "delay",
+       .what = "every piece on the way is 20 ms late",
+       .happen =
+           [](Scene& scene, milliseconds time) {
+             scene.link->Set(LinkFault::kDelay);
+             Sleep(time);
+           },
+       .link = true,
+       .may_fail = false},
+      {.name = "stall",
+       .what = "nothing passes for 200 ms, again and again",
+       .happen = LinkHas(LinkFault::kStall),
+       .link = true,
+       .may_fail = false},
+      {.name = "reset",
+       .what = "every connection to the classifier is reset, ten times a second",
+       .happen = Repeatedly(milliseconds(100), [](Scene& scene, int) { scene.link->Reset(); }),
+       .link = true},
+      {.name = "half-open",
+       .what = "the connection's other side is gone without a word",
+       .happen = Repeatedly(milliseconds(1000), [](Scene& scene, int) { scene.link->Abandon(); }),
+       .link = true,
+       .proxy_flags = kQuickTimeout},
+      {.name = "truncated", .what = "replies end in the middle", .happen = LinkHas(LinkFault::kTruncate), .link = true},
+      {.name = "garbage", .what = "replies are other bytes", .happen = LinkHas(LinkFault::kGarbage), .link = true},
+  };
+}
+
+std::vector<Fault> CallerAndOperatorFaults() {
+  return {
+      {.name = "callers-leave",
+       .what = "half of the callers cancel or have deadlines of milliseconds",
+       .load = {.impatient_share = 0.25, .cancelled_share = 0.25}},
+      {.name = "overload",
+       .what = "many more callers than the queue may hold",
+       .proxy_flags = {"--max-queued-requests", "20"},
+       .load = {.callers = 100}},
+      {.name = "switches",
+       .what = "the strategy changes a hundred times a second",
+       .happen = Repeatedly(milliseconds(10),
+                            [](Scene& scene, int round) {
+                              const char* const strategies[] = {"fcfs", "sjf", "fair", "density", "weighted_fair"};
+                              scene.proxy->SetStrategy(strategies[round % 5]);
+                            }),
+       .may_fail = false},
+      {.name = "reloads",
+       .what = "the configuration is reloaded fifty times a second, one file in forty being wrong",
+       .happen = Repeatedly(milliseconds(20),
+                            [](Scene& scene, int round) {
+                              std::ofstream(scene.config_file)
+                                  << "customers { name: \"customer-1\" weight: " << round % 40 << " }";
+                              scene.proxy->process().Signal(SIGHUP);
+                            }),
+       .may_fail = false},
+      {.name = "proxy-frozen",
+       .what = "the proxy stands still for 300 ms, again and again",
+       .happen =
+           Repeatedly(milliseconds(600), [](Scene& scene, int) { Freeze(scene.proxy->process(), milliseconds(300)); }),
+       .may_fail = false},
+      {.name = "proxy-terminated",
+       .what = "SIGTERM under load",
+       .happen =
+           [](Scene& scene, milliseconds time) {
+             Sleep(time / 2);
+             scene.proxy->process().Signal(SIGTERM);
+             Sleep(time / 2);
+           },
+       .ends_proxy = true},
+      {.name = "proxy-killed",
+       .what = "SIGKILL under load",
+       .happen =
+           [](Scene& scene, milliseconds time) {
+             Sleep(time / 2);
+             scene.proxy->process().Signal(SIGKILL);
+             Sleep(time / 2);
+           },
+       .ends_proxy = true},
+  };
+}
+
+}  // namespace
+
+std::vector<Fault> AllFaults() {
+  std::vector<Fault> all = ClassifierFaults();
+  for (const Fault& fault : LinkFaults()) all.push_back(fault);
+  for (const Fault& fault : CallerAndOperatorFaults()) all.push_back(fault);
+  return all;
+}
+
+}  // namespace smartbatch::testing

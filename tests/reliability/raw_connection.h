@@ -1,0 +1,39 @@
+// A connection that speaks just enough HTTP/2 to call the proxy: cheap, and it can be dropped at any moment.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace smartbatch::testing {
+
+// Not thread safe. Throws std::system_error where the system refuses a socket.
+class RawConnection {
+ public:
+  // `address` is a.b.c.d:port.
+  explicit RawConnection(const std::string& address);
+  ~RawConnection();
+  RawConnection(RawConnection&& other) noexcept;
+  RawConnection& operator=(RawConnection&&) = delete;
+
+  // Calls ProxyClassify with one sequence of one character. False where the connection has ended.
+  bool Call(const std::string& customer);
+  // Reads until `count` more calls have ended. False where the connection has ended before.
+  bool WaitForEnds(std::size_t count);
+  // The connection is closed with a reset, whatever is on its way.
+  void Drop();
+
+ private:
+  bool Send(const std::string& bytes);
+  bool ReadExactly(char* to, std::size_t size);
+  bool Fill();
+
+  int descriptor_ = -1;
+  std::uint32_t next_stream_ = 1;
+  std::array<char, 64 * 1024> buffer_{};
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+}  // namespace smartbatch::testing
