@@ -210,15 +210,15 @@ function variable(type, name, label, rest) {
   return { type, name, label, hide: 0, skipUrlSync: false, ...rest };
 }
 
-// A variable filled from the values of a label; `expr` is what label_values() takes.
-export function labelVariable(name, label, expr) {
+// A variable filled from the values of a label; `expr` is what label_values() takes. With `one` exactly one value is
+// chosen, else any number of them.
+export function labelVariable(name, label, expr, { one = false } = {}) {
+  const all = { includeAll: true, allValue: '.*', current: { selected: true, text: ['All'], value: ['$__all'] } };
   return variable('query', name, label, {
     datasource: DATASOURCE,
     query: { query: `label_values(${expr})`, refId: `variable-${name}` },
-    multi: true,
-    includeAll: true,
-    allValue: '.*',
-    current: { selected: true, text: ['All'], value: ['$__all'] },
+    multi: !one,
+    ...(one ? { includeAll: false } : all),
     options: [],
     refresh: 2,
     sort: 1,
@@ -262,7 +262,23 @@ export function annotation(name, color, expr, step, title, text) {
   };
 }
 
-export function dashboard({ uid, title, description, variables, annotations, rows }) {
+// A link to another of the dashboards, with the time and the variables that are chosen here.
+export function link(title, uid) {
+  return {
+    type: 'link',
+    title,
+    tooltip: '',
+    icon: 'external link',
+    url: `/d/${uid}`,
+    tags: [],
+    asDropdown: false,
+    targetBlank: false,
+    includeVars: true,
+    keepTime: true,
+  };
+}
+
+export function dashboard({ uid, title, description, variables, annotations, rows, links = [] }) {
   return {
     uid,
     title,
@@ -275,7 +291,7 @@ export function dashboard({ uid, title, description, variables, annotations, row
     timepicker: { refresh_intervals: ['5s', '10s', '30s', '1m', '5m'] },
     refresh: '10s',
     schemaVersion: 41,
-    links: [],
+    links,
     templating: { list: variables },
     annotations: { list: annotations },
     panels: laidOut(rows),

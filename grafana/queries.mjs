@@ -1,0 +1,44 @@
+// The forms of PromQL that the dashboards use.
+import { metric } from './series.mjs';
+
+// What every query is limited to, as a dashboard's variables say.
+export const TARGET = 'job=~"$job",instance=~"$instance"';
+export const STRATEGY = `${TARGET},strategy=~"$strategy"`;
+export const CUSTOMER = `${TARGET},customer=~"$customer"`;
+export const BOTH = `${CUSTOMER},strategy=~"$strategy"`;
+
+export const sumBy = (labels, expr) => (labels ? `sum by (${labels}) (${expr})` : `sum(${expr})`);
+export const rate = (name, selector, labels = '') => sumBy(labels, `rate(${name}{${selector}}[$__rate_interval])`);
+export const increaseInRange = (name, selector, labels = '') => sumBy(labels, `increase(${name}{${selector}}[$__range])`);
+
+// a / b where b is above 0, and nothing elsewhere.
+export const ratio = (a, b) => `${a} / (${b} > 0)`;
+
+export const quantileNow = (q, name, selector, labels = '') =>
+  `histogram_quantile(${q}, ${rate(`${name}_bucket`, selector, labels ? `${labels}, le` : 'le')})`;
+// NaN where nothing was observed compares false: such rows are left out of tables.
+export const quantileInRange = (q, name, selector, labels) =>
+  `histogram_quantile(${q}, ${increaseInRange(`${name}_bucket`, selector, `${labels}, le`)}) >= 0`;
+export const meanNow = (name, selector, labels) =>
+  ratio(rate(`${name}_sum`, selector, labels), rate(`${name}_count`, selector, labels));
+export const meanInRange = (name, selector, labels) =>
+  ratio(increaseInRange(`${name}_sum`, selector, labels), increaseInRange(`${name}_count`, selector, labels));
+
+// Seconds of the range in which a strategy was active: what it is fair to divide its requests by.
+export const activeSeconds =
+  `sum by (strategy) (avg_over_time(${metric.strategy_active}{${STRATEGY}}[$__range])) * $__range_s`;
+
+// The share of requests within their customer's objective.
+export const objectiveMetNow = (selector, labels = '') => ratio(
+  rate(metric.slo_requests_total, `${selector},result="met"`, labels), rate(metric.slo_requests_total, selector, labels));
+export const objectiveMetInRange = (selector, labels) => ratio(
+  increaseInRange(metric.slo_requests_total, `${selector},result="met"`, labels),
+  increaseInRange(metric.slo_requests_total, selector, labels));
+
+// Changes of strategy, by from, to and by; a change is a counter that is larger than a step before, and one that was not
+// there yet counts from 0.
+export function switchesSinceStep() {
+  const switches = (offset = '') =>
+    `sum by (from, to, by) (${metric.strategy_switches_total}{${TARGET},by!="start"}${offset})`;
+  return `${switches()} - (${switches(' offset $__interval')} or 0 * ${switches()}) > 0`;
+}
