@@ -5,6 +5,7 @@
 readonly SKIPPED=77
 TOOLS=$BUILD_ROOT/tools
 GRPCURL_VERSION=v1.8.9 # the last that Debian 12's Go 1.19 can build
+GHZ_VERSION=v0.120.0   # asks for Go 1.18
 SUMMARY=()
 PASSED=0 FAILED=0 SKIPS=0
 COUNTS= # the file in which a check leaves "passed failed skipped", where it is more than one thing
@@ -83,7 +84,9 @@ need_clients() {
   need_tool h2load nghttp2-client
   need_tool promtool prometheus
   need_tool curl curl
+  need_tool groff groff-base
   need_grpcurl
+  need_ghz
 }
 
 check_tests() {
@@ -136,6 +139,14 @@ check_dashboards() {
   bash tests/deploy/dashboards.sh
 }
 
+check_monitoring() {
+  need_tool node nodejs
+  need_tool prometheus prometheus
+  need_tool curl curl
+  need_release
+  bash tests/deploy/monitoring.sh "$BUILD_ROOT/release/bin"
+}
+
 check_compose() {
   need_tool docker-compose docker-compose python3-yaml
   bash tests/deploy/compose.sh
@@ -146,14 +157,23 @@ need_release() {
   build release smartbatch-proxy smartbatch-classifier loadgen
 }
 
-need_grpcurl() {
+# need_go_tool COMMAND PACKAGE@VERSION: one that Debian does not have, and jq to read what it says.
+need_go_tool() {
+  local command=$1 package=$2
   need_tool jq jq
   export PATH=$TOOLS/bin:$PATH
-  have grpcurl && return
+  have "$command" && return
   need_tool go golang-go ca-certificates
-  [[ $INSTALL == yes ]] || skip "grpcurl is missing (go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$GRPCURL_VERSION)"
-  GOBIN=$TOOLS/bin go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$GRPCURL_VERSION" ||
-    skip "grpcurl could not be installed"
+  [[ $INSTALL == yes ]] || skip "$command is missing (go install $package)"
+  GOBIN=$TOOLS/bin go install "$package" || skip "$command could not be installed"
+}
+need_grpcurl() { need_go_tool grpcurl "github.com/fullstorydev/grpcurl/cmd/grpcurl@$GRPCURL_VERSION"; }
+need_ghz() { need_go_tool ghz "github.com/bojand/ghz/cmd/ghz@$GHZ_VERSION"; }
+
+check_ghz() {
+  need_ghz
+  need_release
+  bash tests/deploy/ghz.sh "$BUILD_ROOT/release/bin"
 }
 
 check_grpcurl() {
@@ -167,6 +187,12 @@ check_docs() {
   need_tool curl curl
   need_release
   bash tests/deploy/docs.sh "$BUILD_ROOT/release/bin"
+}
+
+check_schemas() {
+  need_node
+  need_release
+  bash tests/deploy/schemas.sh "$BUILD_ROOT/release/bin"
 }
 
 check_clang() {
@@ -190,7 +216,8 @@ check_tidy() {
 check_tsan() {
   need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
   build tsan
-  TSAN_OPTIONS=halt_on_error=1 run_ctest tsan
+  # The slow ones have one thread.
+  TSAN_OPTIONS=halt_on_error=1 run_ctest tsan --label-exclude 'slow|benchmark'
 }
 
 # With clang, so that its warnings and its thread-safety analysis over everything come with the same build.

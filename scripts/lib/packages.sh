@@ -7,7 +7,7 @@ BUILD_PACKAGES=(
   cmake g++ ninja-build
   grpc-proto libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libabsl-dev libboost-dev libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev prometheus-cpp-dev
-  libbenchmark-dev libgmock-dev libgtest-dev
+  libbenchmark-dev libgmock-dev libgtest-dev libssl-dev
 )
 # To draw the pictures of a comparison.
 PLOT_PACKAGES=(fonts-dejavu-core gnuplot-nox)

@@ -18,6 +18,7 @@ ready_value() { sed -n "s/.* ready .*\b$2=\([^ ]*\).*/\1/p" "$1" | head -n 1; }
 start_server() {
   local name=$1 logs=$2 pid
   shift 2
+  : >"$logs/$name.out" # there before the loop below looks
   "$@" >"$logs/$name.out" 2>"$logs/$name.log" &
   pid=$!
   SERVER_PIDS+=("$pid")
