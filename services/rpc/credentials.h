@@ -11,17 +11,9 @@
 #include <grpcpp/server_context.h>
 
 #include "absl/status/statusor.h"
+#include "services/tls/tls_files.h"
 
 namespace smartbatch::rpc {
-
-// Paths of files in PEM format; an empty one stands for none.
-struct TlsFiles {
-  // The own certificate, before those that vouch for it, and its key. Both or neither.
-  std::string certificate;
-  std::string key;
-  // Whose certificates the other side must show one of.
-  std::string authorities;
-};
 
 // How often the files are read again. New connections use what was read last, open ones keep what they began with. A
 // certificate and a key that do not belong together end every handshake until the next look: replace both at once,
@@ -29,12 +21,12 @@ struct TlsFiles {
 inline constexpr std::chrono::seconds kCertificateRefresh{2};
 
 // TLS with the certificate; with `authorities` every client must show a certificate of theirs. Without a certificate
-// no TLS. INVALID_ARGUMENT names the file that is missing, cannot be read, has expired or does not belong to the key.
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(const TlsFiles& files);
+// no TLS. INVALID_ARGUMENT as tls::CheckServerFiles.
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(const tls::TlsFiles& files);
 
 // TLS to a server that must show a certificate of the authorities for the name it is called by; shows the own
-// certificate where there is one. Without authorities no TLS. Errors as above.
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials(const TlsFiles& files);
+// certificate where there is one. Without authorities no TLS. INVALID_ARGUMENT as tls::CheckFiles.
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials(const tls::TlsFiles& files);
 
 // The names in the certificate that the caller has shown and that was verified: its subject alternative names (DNS,
 // URI, mail, IP), or without any its common name. Empty where it showed none.

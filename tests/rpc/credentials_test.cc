@@ -20,6 +20,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::MakeCertificate;
+using tls::TlsFiles;
 
 constexpr char kServerName[] = "server.test";
 
