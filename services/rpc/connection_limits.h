@@ -24,7 +24,8 @@ struct ConnectionLimits {
   // `probe_timeout`.
   Duration probe_after = std::chrono::seconds(60);
   Duration probe_timeout = std::chrono::seconds(20);
-  // A client that asks whether the server is there more often than this, thrice, is sent away.
+  // A client with calls that asks whether the server is there more often than this, thrice, is sent away; one without
+  // calls may ask every two hours.
   Duration min_ping_interval = std::chrono::seconds(10);
 };
 
