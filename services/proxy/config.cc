@@ -301,7 +301,7 @@ void ConfigFlags::AddSecurity(CLI::App& app) {
   add_file("metrics-client-ca", tls.metrics.authorities,
            "Whoever scrapes must show a certificate of these authorities (PEM)");
   program::AddFlag(app, "max-connection-age-seconds", max_connection_age_seconds_,
-                   "A connection takes no new call after so long; 0 for ever");
+                   "A connection takes no new call after so long; 0 for ever. Set it with --tls-cert");
 }
 
 absl::Status ConfigFlags::Finish() {

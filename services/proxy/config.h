@@ -1,7 +1,6 @@
 // What the proxy is told before it starts: flags over environment over file over defaults.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -58,7 +57,7 @@ struct Config {
   std::vector<CustomerChoice> customers;
   TlsChoice tls;
   std::string admin_token_file;
-  rpc::ConnectionLimits connections = {.max_age = std::chrono::hours(1)};
+  rpc::ConnectionLimits connections;
   double latency_objective_ms = 1000;
   int threads = 1;
   double drain_seconds = 10;

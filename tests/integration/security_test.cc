@@ -10,6 +10,7 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
+#include "services/rpc/status_details.h"
 #include "tests/integration/stack.h"
 #include "tests/support/certificate.h"
 
@@ -125,37 +126,31 @@ TEST_F(Security, HeadersBeyondTheConfiguredSizeAreRefused) {
   EXPECT_EQ(Classify(b_, {{"x-filler", std::string(5000, 'x')}}).error_code(), StatusCode::RESOURCE_EXHAUSTED);
 }
 
-TEST_F(Security, AProxyWithoutTheRightCertificateGetsNoAnswerFromTheClassifier) {
-  // Its own certificate is not one that the classifier asks for.
-  const Flags wrong_own = {
-      "--tls-cert",           Path("classifier.pem"),     "--tls-key",      Path("classifier.key"), "--classifier-ca",
-      Path("classifier.pem"), "--classifier-server-name", "classifier.test"};
-  // It takes only a certificate of another authority from the classifier.
-  const Flags wrong_authority = {
-      "--tls-cert",      Path("proxy.pem"),          "--tls-key",      Path("proxy.key"), "--classifier-ca",
-      Path("proxy.pem"), "--classifier-server-name", "classifier.test"};
-  // It expects another name.
-  const Flags wrong_name = {"--tls-cert",      Path("proxy.pem"), "--tls-key",
-                            Path("proxy.key"), "--classifier-ca", Path("classifier.pem")};
-  for (const Flags& flags : {wrong_own, wrong_authority, wrong_name, Flags{}}) {
-    const bool speaks_tls = !flags.empty();
-    ProxyProcess proxy(classifier_.address(), flags);
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
-    grpc::ChannelArguments arguments;
-    arguments.SetSslTargetNameOverride(speaks_tls && flags[1] == Path("proxy.pem") ? "proxy.test" : "classifier.test");
-    const auto credentials =
-        speaks_tls
-            ? grpc::SslCredentials({proxy_certificate_.certificate + classifier_certificate_.certificate, "", ""})
-            : grpc::InsecureChannelCredentials();
-    proxy::v1::ProxyClassifyRequest request;
-    request.add_sequences("x");
-    proxy::v1::ProxyClassifyResponse response;
-    const grpc::Status status =
-        proxy::v1::ProxyService::NewStub(grpc::CreateCustomChannel(proxy.address(), credentials, arguments))
-            ->ProxyClassify(&context, request, &response);
-    EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE) << status.error_message();
+// What a proxy in the clear answers in front of the classifier, which speaks TLS, with these flags besides.
+grpc::Status AskThrough(const ClassifierProcess& classifier, const Flags& flags) {
+  ProxyProcess proxy(classifier.address(), flags);
+  return proxy.Classify({"x"}).status;
+}
+
+TEST_F(Security, AProxyThatDoesNotKnowTheClassifierSendsItNothing) {
+  const ClassifierProcess classifier({"--tls-cert", Path("classifier.pem"), "--tls-key", Path("classifier.key")});
+  const Flags right = {"--classifier-ca", Path("classifier.pem"), "--classifier-server-name", "classifier.test"};
+  EXPECT_TRUE(AskThrough(classifier, right).ok());
+  const Flags wrong_authority = {"--classifier-ca", Path("proxy.pem"), "--classifier-server-name", "classifier.test"};
+  const Flags wrong_name = {"--classifier-ca", Path("classifier.pem"), "--classifier-server-name", "other.test"};
+  for (const Flags& flags : {wrong_authority, wrong_name, Flags{}}) {
+    const grpc::Status status = AskThrough(classifier, flags);
+    EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
+    EXPECT_TRUE(rpc::Details(status)) << "the proxy itself answers: " << status.error_message();
   }
+}
+
+TEST_F(Security, AProxyWithoutACertificateGetsNoAnswerFromTheClassifier) {
+  // This classifier asks for the proxy's certificate, which this proxy has not.
+  const grpc::Status status = AskThrough(
+      classifier_, {"--classifier-ca", Path("classifier.pem"), "--classifier-server-name", "classifier.test"});
+  EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(rpc::Details(status)) << "the proxy itself answers: " << status.error_message();
 }
 
 }  // namespace
