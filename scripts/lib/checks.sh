@@ -178,14 +178,18 @@ check_ghz() {
 
 check_grpcurl() {
   need_grpcurl
+  need_tool openssl openssl
+  need_tool curl curl
   need_release
   bash tests/deploy/grpcurl.sh "$BUILD_ROOT/release/bin"
+  bash tests/deploy/mtls.sh "$BUILD_ROOT/release/bin"
 }
 
 check_docs() {
   need_grpcurl
   need_tool curl curl
   need_release
+  bash tests/deploy/threats.sh
   bash tests/deploy/docs.sh "$BUILD_ROOT/release/bin"
 }
 

@@ -17,6 +17,7 @@
 #include "services/classifier/options.h"
 #include "services/classifier/service.h"
 #include "services/metrics_endpoint/metrics_endpoint.h"
+#include "services/rpc/credentials.h"
 #include "services/rpc/library_logs.h"
 #include "services/rpc/listener.h"
 
@@ -59,13 +60,15 @@ void Drain(Service& service, const program::SignalWaiter& signals, double drain_
 }
 
 int Run(const Options& options, const program::SignalWaiter& signals) {
+  auto credentials = rpc::MakeServerCredentials(options.tls);
+  if (!credentials.ok()) return Fail(credentials.status(), program::kExitUsage);
   const auto registry = std::make_shared<prometheus::Registry>();
   Metrics metrics(*registry, SMARTBATCH_VERSION, options.slots);
-  const auto endpoint = metrics::MetricsEndpoint::Start(options.metrics_listen, registry);
+  const auto endpoint = metrics::MetricsEndpoint::Start(options.metrics_listen, registry, options.metrics_tls);
   if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
 
   Service service(options, metrics);
-  rpc::Listener listener(options.listen);
+  rpc::Listener listener(options.listen, {.credentials = *std::move(credentials)});
   listener.builder().SetMaxReceiveMessageSize(MaxRequestBytes(options.limits));
   listener.builder().RegisterService(&service);
   const auto server = listener.Start();

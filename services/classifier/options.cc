@@ -49,6 +49,19 @@ void AddFaultFlags(CLI::App& app, FaultOptions& faults) {
   AddFlag(app, "fault-poison", faults.poison, "Text that makes the batch it is found in fail with INTERNAL");
 }
 
+void AddTlsFlags(CLI::App& app, tls::TlsFiles& tls, tls::TlsFiles& metrics) {
+  const auto add_file = [&app](const char* name, std::string& value, const char* help) {
+    program::AddFlag(app, name, value, help)->type_name("FILE");
+  };
+  add_file("tls-cert", tls.certificate, "The classifier's certificate (PEM): speak TLS");
+  add_file("tls-key", tls.key, "Its key (PEM)");
+  add_file("tls-client-ca", tls.authorities, "Callers must show a certificate of these authorities (PEM)");
+  add_file("metrics-tls-cert", metrics.certificate, "Certificate of the metrics port (PEM): speak HTTPS there");
+  add_file("metrics-tls-key", metrics.key, "Its key (PEM)");
+  add_file("metrics-client-ca", metrics.authorities,
+           "Whoever scrapes must show a certificate of these authorities (PEM)");
+}
+
 }  // namespace
 
 void AddFlags(CLI::App& app, Options& options) {
@@ -60,12 +73,14 @@ void AddFlags(CLI::App& app, Options& options) {
   AddLimitFlags(app, options);
   AddCostFlags(app, options.cost);
   AddFaultFlags(app, options.faults);
+  AddTlsFlags(app, options.tls, options.metrics_tls);
   program::AddLogFlags(app, options.log);
 }
 
 absl::Status Validate(const Options& options) {
   if (auto status = options.cost.Validate(); !status.ok()) return status;
-  return options.faults.Validate();
+  if (auto status = options.faults.Validate(); !status.ok()) return status;
+  return tls::CheckServerFiles(options.metrics_tls);
 }
 
 }  // namespace smartbatch::classifier

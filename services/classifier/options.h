@@ -11,6 +11,7 @@
 #include "services/classifier/cost_model.h"
 #include "services/classifier/faults.h"
 #include "services/rpc/sequences.h"
+#include "services/tls/tls_files.h"
 
 namespace smartbatch::classifier {
 
@@ -20,6 +21,8 @@ struct Options {
   std::size_t slots = 1;
   std::size_t max_waiting = 1000;
   rpc::SequenceLimits limits;
+  tls::TlsFiles tls;
+  tls::TlsFiles metrics_tls;
   CostModel cost;
   FaultOptions faults;
   double drain_seconds = 10;

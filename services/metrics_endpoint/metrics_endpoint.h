@@ -3,38 +3,34 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <prometheus/collectable.h>
-#include <prometheus/exposer.h>
 
 #include "absl/status/statusor.h"
+#include "services/metrics_endpoint/http_server.h"
+#include "services/tls/tls_files.h"
 
 namespace smartbatch::metrics {
 
-// Serves /metrics for as long as it lives: the collectable's series, those of the process (process_metrics.h) and a few
-// of the endpoint's own (exposer_*). Movable; the served series may be scraped from any thread.
+// Serves /metrics for as long as it lives: the collectable's series and those of the process (process_metrics.h).
+// Movable; the collectable is asked from a thread of the endpoint.
 class MetricsEndpoint {
  public:
-  // `address` is host:port, the host an IP address or a name; port 0 asks the system for a free one.
-  // UNAVAILABLE, naming the address, where it cannot be bound. Holds a share of the collectable.
+  // `address` is host:port, the host an IP address or a name; port 0 asks the system for a free one. Over TLS where
+  // `files` has a certificate. UNAVAILABLE, naming the address, where it cannot be bound; INVALID_ARGUMENT as
+  // tls::CheckServerFiles. Holds a share of the collectable.
   static absl::StatusOr<MetricsEndpoint> Start(const std::string& address,
-                                               std::shared_ptr<prometheus::Collectable> collectable);
-
-  ~MetricsEndpoint();
-  MetricsEndpoint(MetricsEndpoint&&) noexcept = default;
-  MetricsEndpoint& operator=(MetricsEndpoint&&) = delete;
+                                               std::shared_ptr<prometheus::Collectable> collectable,
+                                               tls::TlsFiles files = {});
 
   // host:port with the port that was bound.
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return server_->address(); }
 
  private:
-  MetricsEndpoint(std::string address, std::shared_ptr<prometheus::Collectable> collectable,
-                  std::unique_ptr<prometheus::Exposer> exposer);
+  explicit MetricsEndpoint(std::unique_ptr<HttpServer> server) : server_(std::move(server)) {}
 
-  std::string address_;
-  std::shared_ptr<prometheus::Collectable> collectable_;
-  std::shared_ptr<prometheus::Collectable> process_;
-  std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<HttpServer> server_;
 };
 
 }  // namespace smartbatch::metrics

@@ -1,10 +1,13 @@
 #include "services/proxy/config.h"
 
+#include <arpa/inet.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <set>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include "common/program/flags.h"
 #include "services/proxy/scheduling/strategy_registry.h"
@@ -21,6 +24,8 @@ constexpr char kExamples[] = R"(Examples:
       another strategy, or one that is set differently; ListStrategies of the admin service tells them all
   smartbatch-proxy --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0
       ports that are free, named on standard output
+  smartbatch-proxy --tls-cert proxy.pem --tls-key proxy.key --tls-client-ca customers.pem --admin-token-file token
+      TLS, only for customers who show a certificate and for operators who know the token
   smartbatch-proxy --config proxy.textproto
       what proto/smartbatch/proxy/v1/config.proto describes; flags and environment win over it
 Every flag can also be set in the environment: --some-flag is SMARTBATCH_SOME_FLAG (lists with commas between);
@@ -64,9 +69,9 @@ absl::Status ValidateObjective(const std::string& setting, double milliseconds) 
   return Wrong(setting, absl::StrCat(milliseconds), "give milliseconds above 0, at most 3600000");
 }
 
-absl::Status ValidateCustomers(const std::vector<CustomerChoice>& customers) {
+absl::Status ValidateCustomers(const Config& config) {
   std::set<std::string> names;
-  for (const CustomerChoice& customer : customers) {
+  for (const CustomerChoice& customer : config.customers) {
     const double weight = customer.policy.weight;
     if (customer.name.empty()) return Wrong("a customer's name", "empty", "give the name that its calls carry");
     if (!names.insert(customer.name).second) {
@@ -78,9 +83,72 @@ absl::Status ValidateCustomers(const std::vector<CustomerChoice>& customers) {
     if (customer.policy.max_queued_requests == 0U) {
       return Wrong("max_queued_requests of customer " + customer.name, "0", "it must be at least 1");
     }
+    if (!customer.certificate_names.empty() && config.tls.client_ca.empty()) {
+      return Wrong("certificate_names of customer " + customer.name, "set",
+                   "they need --tls-client-ca (tls.client_ca), so that callers show certificates");
+    }
     if (!customer.latency_objective_ms) continue;
     const std::string setting = "latency_objective_ms of customer " + customer.name;
     if (auto status = ValidateObjective(setting, *customer.latency_objective_ms); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+bool IsLoopback(const std::string& host) {
+  in_addr address{};
+  constexpr std::uint32_t kLoopbackNetwork = 127;
+  return host == "localhost" || host == "[::1]" ||
+         (inet_pton(AF_INET, host.c_str(), &address) == 1 && ntohl(address.s_addr) >> 24 == kLoopbackNetwork);
+}
+
+// Whoever reaches the admin port steers the proxy: beyond this machine it must be protected.
+absl::Status ValidateAdmin(const Config& config) {
+  program::HostPort address;
+  std::string error;
+  if (!program::ParseHostPort(config.admin_listen, address, error)) return absl::InvalidArgumentError(error);
+  if (!config.tls.admin_client_names.empty() && config.tls.admin_client_ca.empty()) {
+    return Wrong("admin-client-names", absl::StrJoin(config.tls.admin_client_names, ","),
+                 "they need --admin-client-ca, so that operators show certificates");
+  }
+  if (IsLoopback(address.host) || !config.tls.admin_client_ca.empty() || !config.admin_token_file.empty()) {
+    return absl::OkStatus();
+  }
+  return Wrong("admin-listen", config.admin_listen,
+               "beyond loopback anybody could steer the proxy: ask for certificates with --admin-client-ca or for a "
+               "token with --admin-token-file, or listen on 127.0.0.1");
+}
+
+absl::Status ValidateTls(const TlsChoice& tls) {
+  if (tls.bound_customers_only && tls.client_ca.empty()) {
+    return Wrong("tls.bound_customers_only", "true", "it needs --tls-client-ca, so that customers show certificates");
+  }
+  if (!tls.classifier_server_name.empty() && tls.classifier_ca.empty()) {
+    return Wrong("classifier-server-name", tls.classifier_server_name, "it needs --classifier-ca");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateConnections(const rpc::ConnectionLimits& connections) {
+  const double age = ToSeconds(connections.max_age);
+  const double grace = ToSeconds(connections.max_age_grace);
+  const double idle = ToSeconds(connections.max_idle);
+  constexpr double kLongest = 2'000'000;  // gRPC counts milliseconds in 31 bits
+  if (!(age >= 0 && age <= kLongest)) {
+    return Wrong("max-connection-age-seconds", absl::StrCat(age), "it must be from 0 (for ever) to 2000000");
+  }
+  if (!(grace > 0 && grace <= kLongest)) {
+    return Wrong("connections.max_age_grace_seconds", absl::StrCat(grace), "it must be above 0, at most 2000000");
+  }
+  if (!(idle >= 0 && idle <= kLongest)) {
+    return Wrong("connections.max_idle_seconds", absl::StrCat(idle), "it must be from 0 (never closed) to 2000000");
+  }
+  if (connections.max_concurrent_calls < 1 || connections.max_concurrent_calls > 1'000'000) {
+    return Wrong("connections.max_concurrent_calls", absl::StrCat(connections.max_concurrent_calls),
+                 "it must be from 1 to 1000000");
+  }
+  if (connections.max_metadata_bytes < 1024 || connections.max_metadata_bytes > 1'048'576) {
+    return Wrong("connections.max_metadata_bytes", absl::StrCat(connections.max_metadata_bytes),
+                 "it must be from 1024 to 1048576");
   }
   return absl::OkStatus();
 }
@@ -111,7 +179,10 @@ absl::Status Config::Validate() const {
   if (auto choice = scheduling::CheckChoice(strategy); !choice.ok()) return choice.status();
   if (auto status = ValidateCost(cost); !status.ok()) return status;
   if (auto status = ValidateObjective("latency-objective-ms", latency_objective_ms); !status.ok()) return status;
-  if (auto status = ValidateCustomers(customers); !status.ok()) return status;
+  if (auto status = ValidateCustomers(*this); !status.ok()) return status;
+  if (auto status = ValidateAdmin(*this); !status.ok()) return status;
+  if (auto status = ValidateTls(tls); !status.ok()) return status;
+  if (auto status = ValidateConnections(connections); !status.ok()) return status;
   if (threads < 1 || threads > 64) return Wrong("threads", std::to_string(threads), "it must be from 1 to 64");
   if (!(drain_seconds >= 0 && drain_seconds <= 3600)) {
     return Wrong("drain-seconds", absl::StrCat(drain_seconds), "it must be from 0 to 3600");
@@ -122,7 +193,8 @@ absl::Status Config::Validate() const {
 ConfigFlags::ConfigFlags(CLI::App& app, Config& config)
     : config_(config),
       strategy_(config.strategy.name),
-      batch_timeout_seconds_(ToSeconds(config.limits.batch_timeout_minimum)) {
+      batch_timeout_seconds_(ToSeconds(config.limits.batch_timeout_minimum)),
+      max_connection_age_seconds_(ToSeconds(config.connections.max_age)) {
   for (const BackendChoice& backend : config.backends) classifiers_.push_back(backend.address);
   // As the weakest part of the environment it comes before the flags are parsed.
   if (const char* const name = std::getenv("PROXY_STRATEGY"); name != nullptr && *name != '\0') strategy_ = name;
@@ -137,6 +209,7 @@ ConfigFlags::ConfigFlags(CLI::App& app, Config& config)
   AddLimits(app);
   AddFailures(app);
   AddCost(app);
+  AddSecurity(app);
   program::AddFlag(app, "threads", config.threads, "Threads that serve calls")->check(CLI::Range(1, 64));
   program::AddFlag(app, "latency-objective-ms", config.latency_objective_ms,
                    "Within what time a request should be answered; the file may say it for each customer");
@@ -204,6 +277,33 @@ void ConfigFlags::AddCost(CLI::App& app) {
                    "Seconds for each of its sequences and character of the longest");
 }
 
+void ConfigFlags::AddSecurity(CLI::App& app) {
+  auto& tls = config_.tls;
+  const auto add_file = [&app](const char* name, std::string& value, const char* help) {
+    program::AddFlag(app, name, value, help)->type_name("FILE");
+  };
+  add_file("tls-cert", tls.certificate, "The proxy's certificate (PEM): speak TLS on the data and the admin port");
+  add_file("tls-key", tls.key, "Its key (PEM)");
+  add_file("tls-client-ca", tls.client_ca, "Customers must show a certificate of these authorities (PEM)");
+  add_file("admin-client-ca", tls.admin_client_ca, "Operators must show a certificate of these authorities (PEM)");
+  program::AddFlag(app, "admin-client-names", tls.admin_client_names,
+                   "Their certificates must bear this name; give it again for more")
+      ->type_name("NAME")
+      ->delimiter(',');
+  add_file("admin-token-file", config_.admin_token_file, "Operators must show the bearer token in this file");
+  add_file("classifier-ca", tls.classifier_ca,
+           "Speak TLS to the classifiers, which must show a certificate of these authorities (PEM)");
+  program::AddFlag(app, "classifier-server-name", tls.classifier_server_name,
+                   "The name that their certificates bear, where it is not that of their address")
+      ->type_name("NAME");
+  add_file("metrics-tls-cert", tls.metrics.certificate, "Certificate of the metrics port (PEM): speak HTTPS there");
+  add_file("metrics-tls-key", tls.metrics.key, "Its key (PEM)");
+  add_file("metrics-client-ca", tls.metrics.authorities,
+           "Whoever scrapes must show a certificate of these authorities (PEM)");
+  program::AddFlag(app, "max-connection-age-seconds", max_connection_age_seconds_,
+                   "A connection takes no new call after so long; 0 for ever. Set it with --tls-cert");
+}
+
 absl::Status ConfigFlags::Finish() {
   if (classifiers_option_->count() > 0) {
     config_.backends.clear();
@@ -213,6 +313,7 @@ absl::Status ConfigFlags::Finish() {
     for (BackendChoice& backend : config_.backends) backend.slots = slots_;
   }
   config_.limits.batch_timeout_minimum = FromSeconds(batch_timeout_seconds_);
+  config_.connections.max_age = FromSeconds(max_connection_age_seconds_);
   // Another strategy has other parameters than those that the file sets.
   if (strategy_ != config_.strategy.name) config_.strategy = {strategy_, {}};
   for (const std::string& text : strategy_parameters_) {

@@ -13,6 +13,8 @@
 #include "common/program/logging.h"
 #include "services/proxy/scheduling/customer.h"
 #include "services/proxy/scheduling/scheduler.h"
+#include "services/rpc/connection_limits.h"
+#include "services/tls/tls_files.h"
 #include "smartbatch/proxy/v1/config.pb.h"
 
 namespace smartbatch::proxy {
@@ -27,6 +29,21 @@ struct CustomerChoice {
   scheduling::CustomerPolicy policy;
   // Where there is none that of the whole configuration holds.
   std::optional<double> latency_objective_ms = {};
+  // A certificate must bear one of them; empty: everybody may call as this customer.
+  std::vector<std::string> certificate_names = {};
+};
+
+// Paths of files in PEM format; empty: not used.
+struct TlsChoice {
+  std::string certificate;
+  std::string key;
+  std::string client_ca;
+  std::string admin_client_ca;
+  std::vector<std::string> admin_client_names;
+  std::string classifier_ca;
+  std::string classifier_server_name;
+  tls::TlsFiles metrics;
+  bool bound_customers_only = false;
 };
 
 struct Config {
@@ -38,6 +55,9 @@ struct Config {
   scheduling::SchedulerOptions limits;
   scheduling::CostModel cost;
   std::vector<CustomerChoice> customers;
+  TlsChoice tls;
+  std::string admin_token_file;
+  rpc::ConnectionLimits connections;
   double latency_objective_ms = 1000;
   int threads = 1;
   double drain_seconds = 10;
@@ -67,6 +87,7 @@ class ConfigFlags {
   void AddLimits(CLI::App& app);
   void AddFailures(CLI::App& app);
   void AddCost(CLI::App& app);
+  void AddSecurity(CLI::App& app);
 
   Config& config_;
   std::string config_file_;
@@ -74,6 +95,7 @@ class ConfigFlags {
   std::uint32_t slots_ = 1;
   std::string strategy_;
   double batch_timeout_seconds_;
+  double max_connection_age_seconds_;
   std::vector<std::string> strategy_parameters_;
   CLI::Option* classifiers_option_ = nullptr;
   CLI::Option* slots_option_ = nullptr;

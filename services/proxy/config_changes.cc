@@ -7,6 +7,7 @@
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include "services/proxy/scheduling/strategy_registry.h"
 
@@ -14,6 +15,9 @@ namespace smartbatch::proxy {
 namespace {
 
 using Fields = std::map<std::string, std::string>;
+
+// The one setting of TLS that can change while the proxy runs.
+constexpr char kBoundCustomersOnly[] = "tls.bound_customers_only";
 
 template <class Value>
 void Put(Fields& fields, std::string name, const Value& value) {
@@ -44,6 +48,28 @@ void PutCost(const scheduling::CostModel& cost, Fields& fields) {
   Put(fields, "cost.per_character", cost.per_character);
 }
 
+void PutTls(const TlsChoice& tls, Fields& fields) {
+  Put(fields, "tls.certificate", tls.certificate);
+  Put(fields, "tls.key", tls.key);
+  Put(fields, "tls.client_ca", tls.client_ca);
+  Put(fields, "tls.admin_client_ca", tls.admin_client_ca);
+  Put(fields, "tls.admin_client_names", absl::StrJoin(tls.admin_client_names, ","));
+  Put(fields, "tls.classifier_ca", tls.classifier_ca);
+  Put(fields, "tls.classifier_server_name", tls.classifier_server_name);
+  Put(fields, "tls.metrics_certificate", tls.metrics.certificate);
+  Put(fields, "tls.metrics_key", tls.metrics.key);
+  Put(fields, "tls.metrics_client_ca", tls.metrics.authorities);
+  Put(fields, kBoundCustomersOnly, tls.bound_customers_only ? "true" : "false");
+}
+
+void PutConnections(const rpc::ConnectionLimits& connections, Fields& fields) {
+  Put(fields, "connections.max_age_seconds", ToSeconds(connections.max_age));
+  Put(fields, "connections.max_age_grace_seconds", ToSeconds(connections.max_age_grace));
+  Put(fields, "connections.max_idle_seconds", ToSeconds(connections.max_idle));
+  Put(fields, "connections.max_concurrent_calls", connections.max_concurrent_calls);
+  Put(fields, "connections.max_metadata_bytes", connections.max_metadata_bytes);
+}
+
 void PutCustomer(const CustomerChoice& customer, Fields& fields) {
   const std::string path = absl::StrCat("customers[", customer.name, "].");
   Put(fields, path + "weight", customer.policy.weight);
@@ -51,6 +77,9 @@ void PutCustomer(const CustomerChoice& customer, Fields& fields) {
   if (customer.latency_objective_ms) Put(fields, path + "latency_objective_ms", *customer.latency_objective_ms);
   if (customer.policy.max_queued_requests) {
     Put(fields, path + "max_queued_requests", *customer.policy.max_queued_requests);
+  }
+  if (!customer.certificate_names.empty()) {
+    Put(fields, path + "certificate_names", absl::StrJoin(customer.certificate_names, ","));
   }
 }
 
@@ -76,6 +105,9 @@ Fields FieldsOf(const Config& config) {
   PutLimits(config.limits, fields);
   PutFailures(config.limits, fields);
   PutCost(config.cost, fields);
+  PutTls(config.tls, fields);
+  Put(fields, "admin_token_file", config.admin_token_file);
+  PutConnections(config.connections, fields);
   for (const CustomerChoice& customer : config.customers) PutCustomer(customer, fields);
   return fields;
 }
@@ -99,13 +131,21 @@ std::vector<FieldChange> Changes(const Config& before, const Config& after) {
 }
 
 absl::Status CheckCanChange(const std::vector<FieldChange>& changes) {
-  constexpr std::array kFixed = {
-      "listen",    "admin_listen", "metrics_listen", "threads", "limits.max_batch_size", "limits.max_sequence_length",
-      "backends[", "cost."};
+  constexpr std::array kFixed = {"listen",
+                                 "admin_listen",
+                                 "metrics_listen",
+                                 "threads",
+                                 "limits.max_batch_size",
+                                 "limits.max_sequence_length",
+                                 "backends[",
+                                 "cost.",
+                                 "tls.",
+                                 "admin_token_file",
+                                 "connections."};
   for (const FieldChange& change : changes) {
     const bool fixed = std::any_of(kFixed.begin(), kFixed.end(),
                                    [&](const char* field) { return absl::StartsWith(change.field, field); });
-    if (!fixed) continue;
+    if (!fixed || change.field == kBoundCustomersOnly) continue;
     return scheduling::FieldError(
         change.field, absl::StrCat(change.field, " is ", Shown(change.after), " and was ", Shown(change.before),
                                    " at the start; it cannot change while the proxy runs: restart it, or set it back"));

@@ -72,6 +72,26 @@ void Apply(const v1::CostConfig& file, scheduling::CostModel& cost) {
   Take(file.has_per_character(), file.per_character(), cost.per_character);
 }
 
+void Apply(const v1::TlsConfig& file, TlsChoice& tls) {
+  tls = {.certificate = file.certificate(),
+         .key = file.key(),
+         .client_ca = file.client_ca(),
+         .admin_client_ca = file.admin_client_ca(),
+         .admin_client_names = {file.admin_client_names().begin(), file.admin_client_names().end()},
+         .classifier_ca = file.classifier_ca(),
+         .classifier_server_name = file.classifier_server_name(),
+         .metrics = {file.metrics_certificate(), file.metrics_key(), file.metrics_client_ca()},
+         .bound_customers_only = file.bound_customers_only()};
+}
+
+void Apply(const v1::ConnectionsConfig& file, rpc::ConnectionLimits& connections) {
+  TakeSeconds(file.has_max_age_seconds(), file.max_age_seconds(), connections.max_age);
+  TakeSeconds(file.has_max_age_grace_seconds(), file.max_age_grace_seconds(), connections.max_age_grace);
+  TakeSeconds(file.has_max_idle_seconds(), file.max_idle_seconds(), connections.max_idle);
+  Take(file.has_max_concurrent_calls(), file.max_concurrent_calls(), connections.max_concurrent_calls);
+  Take(file.has_max_metadata_bytes(), file.max_metadata_bytes(), connections.max_metadata_bytes);
+}
+
 void Apply(const v1::ProxyConfig& file, Config& config) {
   Take(file.has_listen(), file.listen(), config.listen);
   Take(file.has_admin_listen(), file.admin_listen(), config.admin_listen);
@@ -93,10 +113,14 @@ void Apply(const v1::ProxyConfig& file, Config& config) {
     CustomerChoice choice{customer.name(), {.weight = customer.has_weight() ? customer.weight() : 1}};
     choice.policy.tier = customer.tier();
     if (customer.has_max_queued_requests()) choice.policy.max_queued_requests = customer.max_queued_requests();
+    choice.certificate_names = {customer.certificate_names().begin(), customer.certificate_names().end()};
     if (customer.has_latency_objective_ms()) choice.latency_objective_ms = customer.latency_objective_ms();
     config.customers.push_back(std::move(choice));
   }
   Take(file.has_latency_objective_ms(), file.latency_objective_ms(), config.latency_objective_ms);
+  if (file.has_tls()) Apply(file.tls(), config.tls);
+  Take(file.has_admin_token_file(), file.admin_token_file(), config.admin_token_file);
+  Apply(file.connections(), config.connections);
 }
 
 }  // namespace

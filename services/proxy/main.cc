@@ -17,6 +17,7 @@
 #include "common/program/logging.h"
 #include "common/program/signals.h"
 #include "services/metrics_endpoint/metrics_endpoint.h"
+#include "services/proxy/access.h"
 #include "services/proxy/adaptive/adaptive_controller.h"
 #include "services/proxy/config.h"
 #include "services/proxy/decision_log/decision_log.h"
@@ -150,6 +151,8 @@ absl::StatusOr<std::unique_ptr<decision_log::DecisionLog>> OpenDecisionLog(
 }
 
 int Run(const Config& config, int argc, char** argv, const program::SignalWaiter& signals) {
+  auto access = AccessOf(config);
+  if (!access.ok()) return Fail(access.status(), program::kExitUsage);
   const auto metrics = MakeMetrics(config);
   const runtime::SteadyClock clock;
   const auto policies = PoliciesOf(config);
@@ -172,29 +175,32 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
   runtime::Dispatcher dispatcher(*std::move(scheduler), clock, &decision_list);
   for (const auto& [name, policy] : policies) dispatcher.ConfigureCustomer(name, policy);
 
-  transport::ProxyServer server(config.listen, config.limits);
+  transport::ProxyServer server(config.listen, config.limits, access->customers);
+  server.customer_rights().Set(BindingsOf(config));
   std::vector<std::unique_ptr<transport::ClassifierClient>> classifiers;
   for (const BackendChoice& backend : config.backends) {
-    classifiers.push_back(std::make_unique<transport::ClassifierClient>(backend.address, server.queue()));
+    classifiers.push_back(
+        std::make_unique<transport::ClassifierClient>(backend.address, server.queue(), access->classifiers));
     dispatcher.AddBackend(backend.address, backend.slots, config.cost, *classifiers.back());
   }
 
   metrics->WatchState([&dispatcher](const std::vector<std::string>& names) { return dispatcher.Look(names); });
-  const auto endpoint = metrics::MetricsEndpoint::Start(config.metrics_listen, metrics);
+  const auto endpoint = metrics::MetricsEndpoint::Start(config.metrics_listen, metrics, config.tls.metrics);
   if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
   const auto bring_in = [&](const Config& before, const Config& after) {
     if (auto status = dispatcher.Reconfigure(ReconfigurationOf(before, after)); !status.ok()) return status;
     adaptive.Reconfigure(after.limits, PoliciesOf(after));
     metrics->SetObjectives(ObjectivesOf(after));
+    server.customer_rights().Set(BindingsOf(after));
     return absl::OkStatus();
   };
   Reloader reloader(
       config, [argc, argv] { return ReadConfig(argc, argv); }, bring_in,
       [&metrics](bool successful) { metrics->ReloadEnded(successful); });
   const bool has_file = !ConfigFileOf(argc, argv).empty();
-  transport::AdminTargets targets{dispatcher, clock, decisions, {}};
+  transport::AdminTargets targets{dispatcher, clock, decisions, {}, access->operator_rights};
   if (has_file) targets.reload = ReloadThrough(reloader);
-  const auto admin = transport::AdminServer::Start(config.admin_listen, std::move(targets));
+  const auto admin = transport::AdminServer::Start(config.admin_listen, std::move(targets), access->operators);
   if (!admin.ok()) return Fail(admin.status(), program::kExitError);
   if (auto status = server.Start(dispatcher, clock, *metrics, config.threads); !status.ok()) {
     return Fail(status, program::kExitError);

@@ -15,8 +15,11 @@ void LogOfGrpc(gpr_log_func_args* line) {
   const std::string_view file = line->file;
   const bool reported_elsewhere = file.find("chttp2_server") != std::string_view::npos ||
                                   file.find("completion_queue_cc") != std::string_view::npos;
+  // Anybody who reaches a port can make these two speak, as often as they like.
+  const bool of_a_stranger = file.find("ssl_transport_security") != std::string_view::npos ||
+                             file.find("security_handshaker") != std::string_view::npos;
   const bool is_error = line->severity == GPR_LOG_SEVERITY_ERROR;
-  const auto level = is_error && !reported_elsewhere ? spdlog::level::warn : spdlog::level::debug;
+  const auto level = is_error && !reported_elsewhere && !of_a_stranger ? spdlog::level::warn : spdlog::level::debug;
   spdlog::log(level, "gRPC: {}", line->message);
 }
 

@@ -9,8 +9,14 @@
 #include <grpcpp/server_builder.h>
 
 #include "absl/status/statusor.h"
+#include "services/rpc/connection_limits.h"
 
 namespace smartbatch::rpc {
+
+struct ListenerOptions {
+  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
+  ConnectionLimits limits = {};
+};
 
 // Use: make it, register services and completion queues on builder(), Start() once, then ask address().
 // Not thread safe. The server program must link smartbatch_health_proto, else reflection cannot name the health
@@ -18,8 +24,7 @@ namespace smartbatch::rpc {
 class Listener {
  public:
   // `address` is host:port; port 0 asks the system for a free one. The port is not shared with any other process.
-  explicit Listener(std::string address,
-                    std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials());
+  explicit Listener(std::string address, ListenerOptions options = {});
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

@@ -39,6 +39,11 @@ for name, service in services.items():
             faults.append(f"{name}: port {port} is not on loopback")
     if name != "loadgen" and "healthcheck" not in service:
         faults.append(f"{name}: has no health check")
+beyond_loopback = [flag for flag in services["proxy"]["command"] if flag.startswith("--admin-listen=0.0.0.0")]
+for name in ("proxy", "loadgen") if beyond_loopback else ():
+    sources = [secret["source"] if isinstance(secret, dict) else secret for secret in services[name].get("secrets", [])]
+    if "admin-token" not in sources:
+        faults.append(f"{name}: lacks the token of the admin port, which listens beyond loopback")
 expected = {"classifier", "proxy", "prometheus", "grafana", "loadgen"}
 if set(services) != expected:
     faults.append(f"services {sorted(services)}, expected {sorted(expected)}")

@@ -1,15 +1,17 @@
 // loadgen over TLS, against a server with a certificate made for the test.
 #include <gmock/gmock.h>
 
-#include "tests/loadgen/certificate.h"
 #include "tests/loadgen/program_fixture.h"
 #include "tests/loadgen/scripted_proxy.h"
+#include "tests/support/certificate.h"
 
 namespace smartbatch::loadgen {
 namespace {
 
 using ::testing::AllOf;
+using testing::Certificate;
 using ::testing::HasSubstr;
+using testing::MakeCertificate;
 
 constexpr char kServerName[] = "proxy.test";
 

@@ -12,9 +12,10 @@ namespace smartbatch::transport {
 
 AdminServer::AdminServer(AdminTargets targets) : service_(std::make_unique<AdminService>(std::move(targets))) {}
 
-absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& address, AdminTargets targets) {
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& address, AdminTargets targets,
+                                                                rpc::ListenerOptions options) {
   std::unique_ptr<AdminServer> admin(new AdminServer(std::move(targets)));
-  rpc::Listener listener(address);
+  rpc::Listener listener(address, std::move(options));
   listener.builder().RegisterService(admin->service_.get());
   auto server = listener.Start();
   if (!server.ok()) return server.status();

@@ -8,6 +8,7 @@
 #include <grpcpp/server.h>
 
 #include "services/proxy/transport/admin_targets.h"
+#include "services/rpc/listener.h"
 
 namespace smartbatch::transport {
 
@@ -16,8 +17,9 @@ class AdminService;
 // Serves for as long as it lives. Not thread safe.
 class AdminServer {
  public:
-  // UNAVAILABLE where the address cannot be bound.
-  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& address, AdminTargets targets);
+  // UNAVAILABLE where the address cannot be bound. Health and reflection are open to whoever can connect.
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& address, AdminTargets targets,
+                                                            rpc::ListenerOptions options = {});
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;

@@ -110,7 +110,8 @@ AdminService::Reactor* AdminService::Run(Context& context, const Bytes& request,
   Reactor* const reactor = context.DefaultReactor();
   Request request_message;
   Response response_message;
-  grpc::Status status = rpc::ParseMessage(request, request_message);
+  grpc::Status status = targets_.rights.Check(context);
+  if (status.ok()) status = rpc::ParseMessage(request, request_message);
   if (status.ok()) status = (this->*method)(request_message, response_message);
   if (status.ok()) response = rpc::SerializeMessage(response_message);
   reactor->Finish(status);

@@ -42,7 +42,7 @@ class AdminService final : public RawAdminService {
   Reactor* ReloadConfig(Context* context, const Bytes* request, Bytes* response) override;
 
  private:
-  // Parses the request, runs the method and serializes the response.
+  // Refuses callers without the right; parses the request, runs the method and serializes the response.
   template <class Request, class Response>
   Reactor* Run(Context& context, const Bytes& request, Bytes& response,
                grpc::Status (AdminService::*method)(const Request&, Response&));

@@ -10,6 +10,7 @@
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/runtime/recent_decisions.h"
+#include "services/proxy/transport/operator_rights.h"
 
 namespace smartbatch::transport {
 
@@ -28,6 +29,7 @@ struct AdminTargets {
   // Reads the configuration again and takes it over, or with `validate_only` only checks it. Thread safe. Empty where
   // there is no configuration file.
   std::function<absl::StatusOr<std::vector<SettingChange>>(bool validate_only)> reload;
+  OperatorRights rights = {};
 };
 
 }  // namespace smartbatch::transport

@@ -17,7 +17,7 @@
 namespace smartbatch::transport {
 namespace {
 
-std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
+std::shared_ptr<grpc::Channel> Connect(const std::string& address, const ClassifierClientOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -25,7 +25,8 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  if (!options.server_name.empty()) arguments.SetSslTargetNameOverride(options.server_name);
+  return grpc::CreateCustomChannel(address, options.credentials, arguments);
 }
 
 }  // namespace
@@ -82,8 +83,12 @@ class ClassifierClient::BatchCall final : public Tag {
   std::unique_ptr<grpc::ClientAsyncResponseReader<classifier::v1::ClassifyResponse>> reader_;
 };
 
-ClassifierClient::ClassifierClient(const std::string& address, grpc::CompletionQueue& queue)
-    : address_(address), queue_(queue), stub_(classifier::v1::ClassifierService::NewStub(Connect(address))) {}
+ClassifierClient::ClassifierClient(const std::string& address, grpc::CompletionQueue& queue,
+                                   ClassifierClientOptions options)
+    : address_(address),
+      options_(std::move(options)),
+      queue_(queue),
+      stub_(classifier::v1::ClassifierService::NewStub(Connect(address, options_))) {}
 
 ClassifierClient::~ClassifierClient() = default;
 
@@ -100,7 +105,7 @@ void ClassifierClient::Send(const runtime::OutgoingBatch& batch, runtime::BatchR
 }
 
 void ClassifierClient::ConnectAnew() {
-  std::shared_ptr<Stub> stub = classifier::v1::ClassifierService::NewStub(Connect(address_));
+  std::shared_ptr<Stub> stub = classifier::v1::ClassifierService::NewStub(Connect(address_, options_));
   const MutexLock lock(mutex_);
   stub_.swap(stub);
 }

@@ -6,12 +6,19 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <grpcpp/completion_queue.h>
+#include <grpcpp/security/credentials.h>
 
 #include "common/mutex.h"
 #include "services/proxy/runtime/backend.h"
 #include "smartbatch/classifier/v1/classifier.grpc.pb.h"
 
 namespace smartbatch::transport {
+
+struct ClassifierClientOptions {
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  // The name that a certificate must bear; empty: that of the address.
+  std::string server_name = {};
+};
 
 // Sends batches as calls of ClassifierService.Classify. The calls end on the completion queue it is given, the one that
 // serves the proxy's own calls: a queue and a thread of its own cost 1.3 to 1.8 times the CPU. It connects by itself,
@@ -21,7 +28,7 @@ namespace smartbatch::transport {
 class ClassifierClient final : public runtime::Backend {
  public:
   // `address` is host:port. Does not wait for a connection. The queue must outlive it.
-  ClassifierClient(const std::string& address, grpc::CompletionQueue& queue);
+  ClassifierClient(const std::string& address, grpc::CompletionQueue& queue, ClassifierClientOptions options = {});
   ~ClassifierClient() override;
 
   // The call carries `x-request-id` and `traceparent` once for each context of the batch.
@@ -37,6 +44,7 @@ class ClassifierClient final : public runtime::Backend {
   void ConnectAnew();
 
   const std::string address_;
+  const ClassifierClientOptions options_;
   grpc::CompletionQueue& queue_;
   Mutex mutex_;
   std::shared_ptr<Stub> stub_ SMARTBATCH_GUARDED_BY(mutex_);

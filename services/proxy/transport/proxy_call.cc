@@ -69,6 +69,7 @@ grpc::Status ProxyCall::Read(runtime::Request& request) const {
   request.deadline = ReadDeadline(context_, accepted_at_);
   request.context = ReadCallContext(context_);
   if (auto status = ReadCustomer(context_, request.customer); !status.ok()) return status;
+  if (auto status = serving_.customer_rights.Check(request.customer, context_); !status.ok()) return status;
   proxy::v1::ProxyClassifyRequest message;
   if (auto status = rpc::ParseMessage(request_, message); !status.ok()) return status;
   const rpc::SequenceLimits limits{.max_sequences = serving_.limits.max_batch_size,

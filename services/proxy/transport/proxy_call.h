@@ -12,6 +12,7 @@
 #include "services/proxy/runtime/call_observer.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/transport/customer_rights.h"
 #include "services/proxy/transport/live_calls.h"
 #include "services/proxy/transport/tag.h"
 #include "services/rpc/sequences.h"
@@ -30,6 +31,7 @@ struct Serving {
   const runtime::Clock& clock;
   runtime::CallObserver& observer;
   scheduling::SchedulerOptions limits;
+  const CustomerRights& customer_rights;
   LiveCalls live_calls;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <grpcpp/health_check_service_interface.h>
 
@@ -25,8 +26,9 @@ int MaxRequestBytes(const scheduling::SchedulerOptions& limits) {
 
 }  // namespace
 
-ProxyServer::ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits)
-    : limits_(limits), listener_(address) {
+ProxyServer::ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits,
+                         rpc::ListenerOptions options)
+    : limits_(limits), listener_(address, std::move(options)) {
   listener_.builder().SetMaxReceiveMessageSize(MaxRequestBytes(limits));
   listener_.builder().RegisterService(&service_);
   queue_ = listener_.builder().AddCompletionQueue();
@@ -40,7 +42,7 @@ absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   server_->GetHealthCheckService()->SetServingStatus(proxy::v1::ProxyService::service_full_name(), true);
-  serving_.reset(new Serving{service_, *queue_, dispatcher, clock, observer, limits_, {}});
+  serving_.reset(new Serving{service_, *queue_, dispatcher, clock, observer, limits_, customer_rights_, {}});
   ProxyCall::Await(*serving_);
   for (int i = 0; i < threads; ++i) {
     threads_.emplace_back([this] { RunTags(*queue_); });

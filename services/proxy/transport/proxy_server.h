@@ -27,16 +27,19 @@ namespace smartbatch::transport {
 //   ...                         the dispatcher is drained and closed: every request is answered, no batch is out
 //   server.Shutdown();          gRPC answers CANCELLED to calls that come at this moment
 //
-// Not thread safe but for queue(). Destroy it before the dispatcher and after nobody uses the queue any more.
+// Not thread safe but for queue() and customer_rights(). Destroy it before the dispatcher and after nobody uses the
+// queue any more.
 class ProxyServer {
  public:
-  ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits);
+  ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits,
+              rpc::ListenerOptions options = {});
   // Calls Shutdown.
   ~ProxyServer();
   ProxyServer(const ProxyServer&) = delete;
   ProxyServer& operator=(const ProxyServer&) = delete;
 
   grpc::CompletionQueue& queue() { return *queue_; }
+  CustomerRights& customer_rights() { return customer_rights_; }
 
   // Listens and serves with so many threads, at least 1. UNAVAILABLE where the address cannot be bound.
   absl::Status Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock, runtime::CallObserver& observer,
@@ -53,6 +56,7 @@ class ProxyServer {
  private:
   const scheduling::SchedulerOptions limits_;
   RawProxyService service_;
+  CustomerRights customer_rights_;
   rpc::Listener listener_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<Serving> serving_;

@@ -193,5 +193,71 @@ TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
   EXPECT_THAT(MessageOf(Read({"--config", slots})), AllOf(HasSubstr("a:1"), HasSubstr("1 to 1024")));
 }
 
+TEST(Config, AnAdminPortBeyondLoopbackNeedsAProtection) {
+  for (const char* const open : {"0.0.0.0:1", "[::]:1", "10.0.0.1:1", "somewhere:1", "127.1:1", "1.127.0.0:1"}) {
+    EXPECT_THAT(MessageOf(Read({"--admin-listen", open})),
+                AllOf(HasSubstr(std::string("admin-listen is ") + open), HasSubstr("--admin-client-ca"),
+                      HasSubstr("--admin-token-file"), HasSubstr("127.0.0.1")));
+    EXPECT_TRUE(Read({"--admin-listen", open, "--admin-token-file", "token"}).ok()) << open;
+    EXPECT_TRUE(Read({"--admin-listen", open, "--admin-client-ca", "operators.pem"}).ok()) << open;
+  }
+  for (const char* const local : {"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"}) {
+    EXPECT_TRUE(Read({"--admin-listen", local}).ok()) << local;
+  }
+  // TLS alone hides what is said and asks nobody who they are.
+  EXPECT_FALSE(Read({"--admin-listen", "0.0.0.0:1", "--tls-cert", "a.pem", "--tls-key", "a.key"}).ok());
+}
+
+TEST(Config, RightsThatNeedCertificatesNeedAnAuthority) {
+  const std::string bound = WriteFile("bound.textproto", R"(customers { name: "a" certificate_names: "a.test" })");
+  EXPECT_THAT(MessageOf(Read({"--config", bound})), AllOf(HasSubstr("customer a"), HasSubstr("--tls-client-ca")));
+  EXPECT_TRUE(Read({"--config", bound, "--tls-client-ca", "customers.pem"}).ok());
+  const std::string only = WriteFile("only.textproto", "tls { bound_customers_only: true }");
+  EXPECT_THAT(MessageOf(Read({"--config", only})),
+              AllOf(HasSubstr("bound_customers_only"), HasSubstr("--tls-client-ca")));
+  EXPECT_THAT(MessageOf(Read({"--admin-client-names", "a"})),
+              AllOf(HasSubstr("is a;"), HasSubstr("--admin-client-ca")));
+  EXPECT_THAT(MessageOf(Read({"--classifier-server-name", "a"})),
+              AllOf(HasSubstr("is a;"), HasSubstr("--classifier-ca")));
+}
+
+TEST(Config, ReadsTlsRightsAndLimitsOfConnectionsFromFlagsAndFile) {
+  const std::string file = WriteFile("tls.textproto", R"(
+      tls { certificate: "a.pem" key: "a.key" client_ca: "c.pem" admin_client_ca: "o.pem" admin_client_names: "o.test"
+            classifier_ca: "s.pem" classifier_server_name: "s.test" bound_customers_only: true }
+      admin_token_file: "token"
+      customers { name: "a" certificate_names: ["a.test", "spiffe://test/a"] }
+      connections { max_age_seconds: 10 max_age_grace_seconds: 2 max_idle_seconds: 3 max_concurrent_calls: 4
+                    max_metadata_bytes: 5000 })");
+  const auto config = Read({"--config", file, "--tls-client-ca", "other.pem", "--admin-client-names", "p.test,q.test"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->tls.certificate, "a.pem");
+  EXPECT_EQ(config->tls.key, "a.key");
+  EXPECT_EQ(config->tls.client_ca, "other.pem");
+  EXPECT_EQ(config->tls.admin_client_ca, "o.pem");
+  EXPECT_EQ(config->tls.admin_client_names, (std::vector<std::string>{"p.test", "q.test"}));
+  EXPECT_EQ(config->tls.classifier_ca, "s.pem");
+  EXPECT_EQ(config->tls.classifier_server_name, "s.test");
+  EXPECT_TRUE(config->tls.bound_customers_only);
+  EXPECT_EQ(config->admin_token_file, "token");
+  EXPECT_EQ(config->customers[0].certificate_names, (std::vector<std::string>{"a.test", "spiffe://test/a"}));
+  EXPECT_EQ(config->connections.max_age, std::chrono::seconds(10));
+  EXPECT_EQ(config->connections.max_age_grace, std::chrono::seconds(2));
+  EXPECT_EQ(config->connections.max_idle, std::chrono::seconds(3));
+  EXPECT_EQ(config->connections.max_concurrent_calls, 4U);
+  EXPECT_EQ(config->connections.max_metadata_bytes, 5000U);
+  EXPECT_EQ(Read({"--config", file, "--max-connection-age-seconds", "0"})->connections.max_age, Duration::zero());
+}
+
+TEST(Config, LimitsOfConnectionsHaveRanges) {
+  EXPECT_THAT(MessageOf(Read({"--max-connection-age-seconds", "-1"})), HasSubstr("0 (for ever) to 2000000"));
+  for (const char* const wrong :
+       {"max_age_seconds: 2000001", "max_age_grace_seconds: 0", "max_idle_seconds: -1", "max_concurrent_calls: 0",
+        "max_concurrent_calls: 1000001", "max_metadata_bytes: 1023", "max_metadata_bytes: 1048577"}) {
+    const std::string file = WriteFile("connections.textproto", std::string("connections { ") + wrong + " }");
+    EXPECT_THAT(MessageOf(Read({"--config", file})), HasSubstr("it must be")) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace smartbatch::proxy

@@ -39,6 +39,17 @@ TEST(Changes, NamesEverySettingThatIsDifferentAndNoOther) {
   EXPECT_THAT(Changes(before, before), IsEmpty());
 }
 
+TEST(Changes, RightsOfCustomersCanChangeWhileTheProxyRuns) {
+  const Config before;
+  Config after;
+  after.tls.bound_customers_only = true;
+  after.customers = {{"A", {}, {}, {"a.test", "b.test"}}};
+  EXPECT_THAT(Lines(Changes(before, after)),
+              ElementsAre("customers[A].certificate_names: '' -> 'a.test,b.test'", "customers[A].tier: '' -> '0'",
+                          "customers[A].weight: '' -> '1'", "tls.bound_customers_only: 'false' -> 'true'"));
+  EXPECT_TRUE(CheckCanChange(Changes(before, after)).ok());
+}
+
 // A setting that cannot change while the proxy runs.
 class Fixed : public ::testing::TestWithParam<std::pair<const char*, void (*)(Config&)>> {};
 
@@ -54,23 +65,29 @@ TEST_P(Fixed, IsAnErrorThatNamesFieldAndValues) {
 
 INSTANTIATE_TEST_SUITE_P(
     Settings, Fixed,
-    ::testing::Values(std::pair(
-                          "listen", +[](Config& config) { config.listen = "127.0.0.1:1"; }),
-                      std::pair(
-                          "admin_listen", +[](Config& config) { config.admin_listen = "127.0.0.1:1"; }),
-                      std::pair(
-                          "metrics_listen", +[](Config& config) { config.metrics_listen = "127.0.0.1:1"; }),
-                      std::pair(
-                          "threads", +[](Config& config) { config.threads = 2; }),
-                      std::pair(
-                          "backends[127.0.0.1:50061].slots", +[](Config& config) { config.backends[0].slots = 2; }),
-                      std::pair(
-                          "cost.fixed", +[](Config& config) { config.cost.fixed = 1; }),
-                      std::pair(
-                          "limits.max_batch_size", +[](Config& config) { config.limits.max_batch_size = 8; }),
-                      std::pair(
-                          "limits.max_sequence_length",
-                          +[](Config& config) { config.limits.max_sequence_length = 8; })));
+    ::testing::Values(
+        std::pair(
+            "listen", +[](Config& config) { config.listen = "127.0.0.1:1"; }),
+        std::pair(
+            "admin_listen", +[](Config& config) { config.admin_listen = "127.0.0.1:1"; }),
+        std::pair(
+            "metrics_listen", +[](Config& config) { config.metrics_listen = "127.0.0.1:1"; }),
+        std::pair(
+            "threads", +[](Config& config) { config.threads = 2; }),
+        std::pair(
+            "backends[127.0.0.1:50061].slots", +[](Config& config) { config.backends[0].slots = 2; }),
+        std::pair(
+            "cost.fixed", +[](Config& config) { config.cost.fixed = 1; }),
+        std::pair(
+            "tls.client_ca", +[](Config& config) { config.tls.client_ca = "a.pem"; }),
+        std::pair(
+            "admin_token_file", +[](Config& config) { config.admin_token_file = "token"; }),
+        std::pair(
+            "connections.max_concurrent_calls", +[](Config& config) { config.connections.max_concurrent_calls = 1; }),
+        std::pair(
+            "limits.max_batch_size", +[](Config& config) { config.limits.max_batch_size = 8; }),
+        std::pair(
+            "limits.max_sequence_length", +[](Config& config) { config.limits.max_sequence_length = 8; })));
 
 class ReloaderTest : public ::testing::Test {
  protected:

@@ -278,6 +278,28 @@ TEST(ProxyServer, ServesManyCallersOnSeveralThreadsWithCancelsAndDeadlines) {
   EXPECT_EQ(ended, 400);
 }
 
+TEST(ProxyServer, AMessageLargerThanAnyRequestCanBeIsRefused) {
+  Loopback proxy;
+  proxy.AnswerAll();
+  EXPECT_EQ(proxy.Call({std::string(3 * 1024 * 1024, 'x')}).status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(proxy.Call({std::string(5 * 1024 * 1024, 'x')}).status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(proxy.Call({"x"}).status.ok());
+}
+
+TEST(ProxyServer, PassesHeadersOnUpToTheirLongest) {
+  Loopback proxy;
+  const std::string longest(128, 'r');
+  for (const std::string& id : {longest, longest + "r"}) {
+    auto call = std::async(std::launch::async, [&] { return proxy.Call({"x"}, {{"x-request-id", id}}); });
+    auto sent = proxy.backend.TakeNext();
+    std::vector<std::string> passed;
+    for (const runtime::CallContext& context : sent.contexts) passed.push_back(context.request_id);
+    EXPECT_EQ(passed, id == longest ? std::vector<std::string>{longest} : std::vector<std::string>{});
+    testing::ScriptedBackend::Answer(std::move(sent));
+    EXPECT_TRUE(call.get().status.ok());
+  }
+}
+
 TEST(ProxyServer, TwoCannotShareAPort) {
   Loopback proxy;
   ProxyServer second(proxy.server.address(), {});

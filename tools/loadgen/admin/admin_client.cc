@@ -24,6 +24,8 @@ absl::Status ToError(const grpc::Status& status, const std::string& target) {
   } else if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
     message = absl::StrCat("the server at ", target, " has no such admin service: name the proxy's admin address with ",
                            "--admin-target");
+  } else if (status.error_code() == grpc::StatusCode::UNAUTHENTICATED) {
+    message = absl::StrCat(message, " (the file that holds it: --token-file)");
   }
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), message);
 }

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
 namespace smartbatch::loadgen {
@@ -63,6 +64,16 @@ absl::StatusOr<std::pair<std::string, std::string>> ParseMetadata(const std::str
     return absl::InvalidArgumentError(absl::StrCat("--metadata '", text, "': the value may hold printable ASCII only"));
   }
   return std::pair(name, value);
+}
+
+absl::StatusOr<std::string> ReadToken(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::string token(absl::StripAsciiWhitespace(text));
+  const bool printable = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (file.is_open() && !token.empty() && printable) return token;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--token-file '", path, "' cannot be read or holds no token: name a file with the proxy's token"));
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(const Server& server) {

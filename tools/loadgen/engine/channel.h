@@ -29,6 +29,10 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(const 
 // Lower-case names and printable values; `NAME=VALUE`. INVALID_ARGUMENT says what is wrong.
 absl::StatusOr<std::pair<std::string, std::string>> ParseMetadata(const std::string& text);
 
+// What the file holds, without the white space around it. INVALID_ARGUMENT where it cannot be read, is empty or holds
+// what may not stand in a header.
+absl::StatusOr<std::string> ReadToken(const std::string& path);
+
 // A server's address with what is needed to talk to it. Copyable.
 struct Server {
   std::string target;

@@ -15,6 +15,8 @@ void AddTargetFlag(CLI::App& verb, ConnectionFlags& flags) {
 
 void AddAdminTargetFlag(CLI::App& verb, ConnectionFlags& flags) {
   program::AddHostPortFlag(verb, "admin-target", flags.admin_target, "The proxy's admin address");
+  AddFlag(verb, "token-file", flags.token_file, "The bearer token in this file goes to the admin address")
+      ->type_name("FILE");
 }
 
 void AddSecurityFlags(CLI::App& verb, ConnectionFlags& flags) {
@@ -54,7 +56,14 @@ absl::StatusOr<Server> ServerAt(const std::string& target, const ConnectionFlags
 }  // namespace
 
 absl::StatusOr<Server> DataServerOf(const ConnectionFlags& flags) { return ServerAt(flags.target, flags); }
-absl::StatusOr<Server> AdminServerOf(const ConnectionFlags& flags) { return ServerAt(flags.admin_target, flags); }
+absl::StatusOr<Server> AdminServerOf(const ConnectionFlags& flags) {
+  auto server = ServerAt(flags.admin_target, flags);
+  if (!server.ok() || flags.token_file.empty()) return server;
+  const auto token = ReadToken(flags.token_file);
+  if (!token.ok()) return token.status();
+  server->metadata.emplace_back("authorization", "Bearer " + *token);
+  return server;
+}
 
 void AddLoadFlags(CLI::App& verb, LoadFlags& flags) {
   AddFlag(verb, "seconds", flags.seconds, "Measured time of a block")->check(CLI::Range(0.1, 86400.0));

@@ -20,6 +20,8 @@ struct ConnectionFlags {
   TlsOptions tls;
   // Each NAME=VALUE.
   std::vector<std::string> metadata;
+  // Holds the bearer token of the operators' service.
+  std::string token_file;
 };
 void AddTargetFlag(CLI::App& verb, ConnectionFlags& flags);
 void AddAdminTargetFlag(CLI::App& verb, ConnectionFlags& flags);

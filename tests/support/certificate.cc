@@ -1,4 +1,4 @@
-#include "tests/loadgen/certificate.h"
+#include "tests/support/certificate.h"
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -8,7 +8,7 @@
 #include <memory>
 #include <stdexcept>
 
-namespace smartbatch::loadgen {
+namespace smartbatch::testing {
 namespace {
 
 void Check(bool ok) {
@@ -26,27 +26,30 @@ std::string Pem(const Write& write) {
 
 }  // namespace
 
-Certificate MakeCertificate(const std::string& name) {
+Certificate MakeCertificate(const std::string& name, const std::string& alternatives, int seconds) {
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
   Check(key && certificate);
   X509* const x509 = certificate.get();
   Check(X509_set_version(x509, X509_VERSION_3) == 1);
   ASN1_INTEGER_set(X509_get_serialNumber(x509), 1);
-  X509_gmtime_adj(X509_getm_notBefore(x509), -60);
-  X509_gmtime_adj(X509_getm_notAfter(x509), 3600);
+  X509_gmtime_adj(X509_getm_notBefore(x509), -3600);
+  X509_gmtime_adj(X509_getm_notAfter(x509), seconds);
   X509_NAME* const subject = X509_get_subject_name(x509);
   Check(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(name.c_str()),
                                    -1, -1, 0) == 1);
   Check(X509_set_issuer_name(x509, subject) == 1 && X509_set_pubkey(x509, key.get()) == 1);
-  const std::string alternative = "DNS:" + name;
-  const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> extension(
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternative.c_str()), X509_EXTENSION_free);
-  Check(extension && X509_add_ext(x509, extension.get(), -1) == 1);
+  if (!alternatives.empty()) {
+    const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> extension(
+        X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, alternatives.c_str()), X509_EXTENSION_free);
+    Check(extension && X509_add_ext(x509, extension.get(), -1) == 1);
+  }
   Check(X509_sign(x509, key.get(), EVP_sha256()) > 0);
   return {Pem([&](BIO* bio) { return PEM_write_bio_X509(bio, x509); }), Pem([&](BIO* bio) {
             return PEM_write_bio_PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
           })};
 }
 
-}  // namespace smartbatch::loadgen
+Certificate MakeCertificate(const std::string& name) { return MakeCertificate(name, "DNS:" + name); }
+
+}  // namespace smartbatch::testing

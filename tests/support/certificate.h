@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace smartbatch::loadgen {
+namespace smartbatch::testing {
 
 struct Certificate {
   // Both in PEM format.
@@ -14,4 +14,8 @@ struct Certificate {
 // Signed by itself, for that name, good for an hour. Throws std::runtime_error where OpenSSL fails.
 Certificate MakeCertificate(const std::string& name);
 
-}  // namespace smartbatch::loadgen
+// The same with other subject alternative names, as OpenSSL's configuration writes them (`DNS:a,URI:b`; empty: none),
+// that ends so many seconds from now.
+Certificate MakeCertificate(const std::string& name, const std::string& alternatives, int seconds = 3600);
+
+}  // namespace smartbatch::testing

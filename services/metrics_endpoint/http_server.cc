@@ -1,0 +1,221 @@
+#include "services/metrics_endpoint/http_server.h"
+
+#include <chrono>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace smartbatch::metrics {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+namespace ssl = boost::asio::ssl;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr int kMaxConnections = 64;
+constexpr std::uint32_t kMaxHeaderBytes = 8192;
+constexpr std::chrono::seconds kRequestTime{10};
+constexpr std::chrono::minutes kIdleTime{2};
+
+using Response = http::response<http::string_body>;
+
+Response ResponseTo(const http::request<http::empty_body>& request, const HttpServer::Document& document) {
+  const bool known = request.target() == document.path;
+  const bool reads = request.method() == http::verb::get || request.method() == http::verb::head;
+  const http::status status = !known   ? http::status::not_found
+                              : !reads ? http::status::method_not_allowed
+                                       : http::status::ok;
+  Response response(status, request.version());
+  response.keep_alive(request.keep_alive());
+  if (status == http::status::ok) {
+    response.set(http::field::content_type, document.content_type);
+    response.body() = document.body();
+  } else if (known) {
+    response.set(http::field::allow, "GET, HEAD");
+  }
+  response.prepare_payload();
+  if (request.method() == http::verb::head) response.body().clear();
+  return response;
+}
+
+// One connection; what it waits for holds it.
+template <class Stream>
+class Session : public std::enable_shared_from_this<Session<Stream>> {
+ public:
+  // `open` is held for as long as the connection lives.
+  Session(Stream stream, const HttpServer::Document& document, std::shared_ptr<void> open)
+      : open_(std::move(open)), stream_(std::move(stream)), document_(document) {}
+
+  void Start() {
+    if constexpr (kSecure) {
+      Lowest().expires_after(kRequestTime);
+      stream_.async_handshake(ssl::stream_base::server, [self = this->shared_from_this()](error_code error) {
+        if (!error) self->Read(kRequestTime);
+      });
+    } else {
+      Read(kRequestTime);
+    }
+  }
+
+ private:
+  static constexpr bool kSecure = !std::is_same_v<Stream, beast::tcp_stream>;
+
+  beast::tcp_stream& Lowest() { return beast::get_lowest_layer(stream_); }
+
+  void Read(std::chrono::seconds patience) {
+    parser_.emplace();
+    parser_->header_limit(kMaxHeaderBytes);
+    parser_->body_limit(kMaxHeaderBytes);
+    Lowest().expires_after(patience);
+    http::async_read(stream_, buffer_, *parser_, [self = this->shared_from_this()](error_code error, std::size_t) {
+      if (!error) self->Write();
+    });
+  }
+
+  void Write() {
+    response_ = ResponseTo(parser_->get(), document_);
+    Lowest().expires_after(kRequestTime);
+    http::async_write(stream_, response_, [self = this->shared_from_this()](error_code error, std::size_t) {
+      if (error) return;
+      if (self->response_.keep_alive()) return self->Read(kIdleTime);
+      self->Close();
+    });
+  }
+
+  void Close() {
+    if constexpr (kSecure) {
+      Lowest().expires_after(kRequestTime);
+      stream_.async_shutdown([self = this->shared_from_this()](error_code) {});
+    } else {
+      error_code ignored;
+      stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    }
+  }
+
+  const std::shared_ptr<void> open_;
+  Stream stream_;
+  const HttpServer::Document& document_;
+  beast::flat_buffer buffer_{2 * kMaxHeaderBytes};
+  std::optional<http::request_parser<http::empty_body>> parser_;
+  Response response_;
+};
+
+// None where the files cannot be used.
+std::shared_ptr<ssl::context> ReadContext(const tls::TlsFiles& files) {
+  auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
+  error_code error;
+  // A server has nobody to ask for the password of a key.
+  SSL_CTX_set_default_passwd_cb(context->native_handle(), [](char*, int, int, void*) { return -1; });
+  context->set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1 |
+                       SSL_OP_NO_TICKET);
+  SSL_CTX_set_session_cache_mode(context->native_handle(), SSL_SESS_CACHE_OFF);
+  context->use_certificate_chain_file(files.certificate, error);
+  if (!error) context->use_private_key_file(files.key, ssl::context::pem, error);
+  if (!error && !files.authorities.empty()) {
+    context->load_verify_file(files.authorities, error);
+    if (!error) context->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
+  }
+  return error ? nullptr : context;
+}
+
+}  // namespace
+
+class HttpServer::Impl {
+ public:
+  Impl(tls::TlsFiles files, Document document) : files_(std::move(files)), document_(std::move(document)) {}
+
+  // The port that was bound; 0 where none was.
+  std::uint16_t Listen(const std::string& host, const std::string& port) {
+    error_code error;
+    const auto endpoints = tcp::resolver(io_).resolve(host, port, tcp::resolver::passive, error);
+    if (error || endpoints.empty()) return 0;
+    const tcp::endpoint endpoint = endpoints.begin()->endpoint();
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(tcp::acceptor::max_listen_connections, error);
+    return error ? std::uint16_t{0} : acceptor_.local_endpoint(error).port();
+  }
+
+  void Run() {
+    Accept();
+    io_.run();
+  }
+  void Stop() { io_.stop(); }
+
+ private:
+  void Accept() {
+    acceptor_.async_accept([this](error_code error, tcp::socket socket) {
+      if (!error) Serve(std::move(socket));
+      if (!error) return Accept();
+      // Such as no descriptor left: try again, but not without end at once.
+      retry_.expires_after(std::chrono::milliseconds(100));
+      retry_.async_wait([this](error_code stopped) {
+        if (!stopped) Accept();
+      });
+    });
+  }
+
+  void Serve(tcp::socket socket) {
+    if (connections_ >= kMaxConnections) return;
+    ++connections_;
+    std::shared_ptr<void> open(nullptr, [this](void*) { --connections_; });
+    if (files_.certificate.empty()) {
+      std::make_shared<Session<beast::tcp_stream>>(beast::tcp_stream(std::move(socket)), document_, std::move(open))
+          ->Start();
+      return;
+    }
+    if (auto context = ReadContext(files_)) context_ = std::move(context);
+    if (!context_) return;
+    using Secure = beast::ssl_stream<beast::tcp_stream>;
+    std::make_shared<Session<Secure>>(Secure(std::move(socket), *context_), document_, std::move(open))->Start();
+  }
+
+  const tls::TlsFiles files_;
+  const Document document_;
+  int connections_ = 0;
+  asio::io_context io_{1};
+  tcp::acceptor acceptor_{io_};
+  asio::steady_timer retry_{io_};
+  // OpenSSL keeps what a connection has of it.
+  std::shared_ptr<ssl::context> context_;
+};
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, tls::TlsFiles files,
+                                                              Document document) {
+  if (auto status = tls::CheckServerFiles(files); !status.ok()) return status;
+  const std::size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  auto impl = std::make_unique<Impl>(std::move(files), std::move(document));
+  const std::uint16_t port = impl->Listen(host, address.substr(colon + 1));
+  if (port == 0) {
+    return absl::UnavailableError("cannot listen on " + address +
+                                  ": the port is taken or the host is not of this machine; choose another host:port");
+  }
+  return std::unique_ptr<HttpServer>(
+      new HttpServer(std::move(impl), absl::StrCat(address.substr(0, colon), ":", port)));
+}
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl, std::string address)
+    : impl_(std::move(impl)), address_(std::move(address)), thread_([this] { impl_->Run(); }) {}
+
+HttpServer::~HttpServer() {
+  impl_->Stop();
+  thread_.join();
+}
+
+}  // namespace smartbatch::metrics

@@ -1,0 +1,47 @@
+// A small HTTP/1.1 server of one document, in the clear or over TLS.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "services/tls/tls_files.h"
+
+namespace smartbatch::metrics {
+
+// Answers GET and HEAD of one path until it is destroyed; one thread serves all connections. At most 64 connections, 8
+// KiB of a request's header, 10 s for a handshake or a request, 2 minutes between requests. With a certificate it
+// speaks TLS 1.2 or later, with authorities only to those who show a certificate of theirs; the files are read again
+// for every connection, and where they cannot be used those that could be used last go on.
+class HttpServer {
+ public:
+  struct Document {
+    std::string path;
+    std::string content_type;
+    // Called for every request, on the server's thread.
+    std::function<std::string()> body;
+  };
+
+  // `address` is host:port; port 0 takes a free one. UNAVAILABLE where it cannot be bound, INVALID_ARGUMENT as
+  // tls::CheckServerFiles.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, tls::TlsFiles files,
+                                                           Document document);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // host:port with the port that was bound.
+  const std::string& address() const { return address_; }
+
+ private:
+  class Impl;
+  explicit HttpServer(std::unique_ptr<Impl> impl, std::string address);
+
+  const std::unique_ptr<Impl> impl_;
+  const std::string address_;
+  std::jthread thread_;
+};
+
+}  // namespace smartbatch::metrics

@@ -1,0 +1,66 @@
+#include "services/rpc/bearer_token.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace smartbatch::rpc {
+namespace {
+
+constexpr std::size_t kShortest = 16;
+constexpr std::size_t kLongest = 1024;
+constexpr char kScheme[] = "Bearer ";
+
+using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+
+Digest DigestOf(absl::string_view text) {
+  Digest digest;
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  return digest;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadToken(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  // A token and the white space around it; of a file that never ends no more than this is read.
+  std::string text(2 * kLongest, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  const std::string token(absl::StripAsciiWhitespace(text));
+  const bool printable = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });
+  if (printable && token.size() >= kShortest && token.size() <= kLongest) return token;
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", path, "' cannot be read or holds no token; put ", kShortest, " to ", kLongest,
+                   " printable characters without spaces there, such as `openssl rand -hex 32` prints"));
+}
+
+bool SameSecret(absl::string_view left, absl::string_view right) {
+  const Digest left_digest = DigestOf(left);
+  const Digest right_digest = DigestOf(right);
+  return CRYPTO_memcmp(left_digest.data(), right_digest.data(), left_digest.size()) == 0;
+}
+
+grpc::Status CheckBearerToken(const grpc::ServerContextBase& context, const std::string& token) {
+  const auto [begin, end] = context.client_metadata().equal_range("authorization");
+  if (begin == end) {
+    return {grpc::StatusCode::UNAUTHENTICATED, "the call shows no token; send `authorization: Bearer <token>`"};
+  }
+  const absl::string_view header(begin->second.data(), begin->second.size());
+  const bool one_token = std::next(begin) == end && absl::StartsWithIgnoreCase(header, kScheme);
+  if (one_token && SameSecret(header.substr(std::strlen(kScheme)), token)) return grpc::Status::OK;
+  return {grpc::StatusCode::UNAUTHENTICATED, "the token is not the right one; send the one that this server was given"};
+}
+
+}  // namespace smartbatch::rpc

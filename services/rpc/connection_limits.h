@@ -1,0 +1,32 @@
+// What one connection to a server may take.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "common/time.h"
+
+namespace smartbatch::rpc {
+
+struct ConnectionLimits {
+  // Of one call's headers; a call with more is refused with RESOURCE_EXHAUSTED.
+  std::uint32_t max_metadata_bytes = 8192;
+  // Open at once on one connection; a client waits with more.
+  std::uint32_t max_concurrent_calls = 20'000;
+  // After so long a connection takes no new call, and what is open has `max_age_grace` to end. Zero: for ever.
+  Duration max_age{};
+  Duration max_age_grace = std::chrono::minutes(5);
+  // A connection without calls is closed after so long. Zero: never.
+  Duration max_idle{};
+  // TLS and HTTP/2 must have been agreed on within this time.
+  Duration handshake_timeout = std::chrono::seconds(10);
+  // A client that says nothing is asked after so long whether it is there, and closed where it does not answer within
+  // `probe_timeout`.
+  Duration probe_after = std::chrono::seconds(60);
+  Duration probe_timeout = std::chrono::seconds(20);
+  // A client with calls that asks whether the server is there more often than this, thrice, is sent away; one without
+  // calls may ask every two hours.
+  Duration min_ping_interval = std::chrono::seconds(10);
+};
+
+}  // namespace smartbatch::rpc

@@ -1,0 +1,168 @@
+// Each limit of a connection, and beside it the same without the limit.
+#include "services/rpc/connection_limits.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "tests/rpc/asked_server.h"
+
+namespace smartbatch::rpc {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using testing::Ask;
+using testing::AskedServer;
+
+std::shared_ptr<grpc::Channel> Connect(const AskedServer& server, const grpc::ChannelArguments& arguments = {}) {
+  return testing::ChannelTo(server.address(), grpc::InsecureChannelCredentials(), "", arguments);
+}
+
+grpc::Status Yes(const grpc::ServerContext&) { return grpc::Status::OK; }
+
+// Answers after that time.
+AskedServer::Answer After(milliseconds time) {
+  return [time](const grpc::ServerContext&) {
+    std::this_thread::sleep_for(time);
+    return grpc::Status::OK;
+  };
+}
+
+TEST(ConnectionLimits, ACallWithMoreMetadataIsRefused) {
+  const AskedServer server(Yes, {.limits = {.max_metadata_bytes = 4096}});
+  const auto channel = Connect(server);
+  EXPECT_TRUE(Ask(channel, {{"x-filler", std::string(3000, 'x')}}).ok());
+  EXPECT_EQ(Ask(channel, {{"x-filler", std::string(5000, 'x')}}).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(Ask(channel).ok());
+}
+
+// The ports that calls of a second and more came from.
+std::set<std::string> ConnectionsOfASecond(const ConnectionLimits& limits) {
+  std::mutex mutex;
+  std::set<std::string> peers;
+  const AskedServer server(
+      [&](const grpc::ServerContext& context) {
+        const std::lock_guard lock(mutex);
+        peers.insert(context.peer());
+        return grpc::Status::OK;
+      },
+      {.limits = limits});
+  const auto channel = Connect(server);
+  const auto end = steady_clock::now() + milliseconds(1200);
+  while (steady_clock::now() < end) {
+    const grpc::Status status = Ask(channel);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  return peers;
+}
+
+TEST(ConnectionLimits, AnOldConnectionIsReplacedAndNoCallFails) {
+  EXPECT_EQ(ConnectionsOfASecond({}).size(), 1U);
+  EXPECT_GT(ConnectionsOfASecond({.max_age = milliseconds(200)}).size(), 2U);
+}
+
+TEST(ConnectionLimits, AnOpenCallOutlivesTheAgeButNotTheGrace) {
+  const AskedServer patient(After(milliseconds(600)), {.limits = {.max_age = milliseconds(100)}});
+  EXPECT_TRUE(Ask(Connect(patient)).ok());
+  const AskedServer hasty(After(milliseconds(1500)),
+                          {.limits = {.max_age = milliseconds(100), .max_age_grace = milliseconds(100)}});
+  EXPECT_EQ(Ask(Connect(hasty)).error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+bool StaysReady(const ConnectionLimits& limits) {
+  const AskedServer server(Yes, {.limits = limits});
+  const auto channel = Connect(server);
+  EXPECT_TRUE(Ask(channel).ok());
+  std::this_thread::sleep_for(milliseconds(700));
+  return channel->GetState(false) == GRPC_CHANNEL_READY;
+}
+
+TEST(ConnectionLimits, AnIdleConnectionIsClosed) {
+  EXPECT_TRUE(StaysReady({}));
+  EXPECT_FALSE(StaysReady({.max_idle = milliseconds(100)}));
+}
+
+// The most calls of one connection that were open at once.
+int MostCallsAtOnce(const ConnectionLimits& limits) {
+  std::atomic<int> open = 0;
+  std::atomic<int> most = 0;
+  const AskedServer server(
+      [&](const grpc::ServerContext&) {
+        const int now = ++open;
+        for (int before = most; before < now && !most.compare_exchange_weak(before, now);) {
+        }
+        std::this_thread::sleep_for(milliseconds(100));
+        --open;
+        return grpc::Status::OK;
+      },
+      {.limits = limits});
+  const auto channel = Connect(server);
+  EXPECT_TRUE(Ask(channel).ok());
+  std::vector<std::future<grpc::Status>> calls;
+  for (int i = 0; i < 6; ++i) calls.push_back(std::async(std::launch::async, [&] { return Ask(channel); }));
+  for (auto& call : calls) EXPECT_TRUE(call.get().ok());
+  return most;
+}
+
+TEST(ConnectionLimits, MoreCallsOnOneConnectionWait) {
+  EXPECT_GT(MostCallsAtOnce({}), 2);
+  EXPECT_LE(MostCallsAtOnce({.max_concurrent_calls = 2}), 2);
+}
+
+// Whether the server closes a connection on which this is said, and no more, within a second and a half.
+bool ClosesAfter(const std::string& said, const ConnectionLimits& limits = {}) {
+  const AskedServer server(Yes, {.limits = limits});
+  const int port = std::stoi(server.address().substr(server.address().rfind(':') + 1));
+  const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  EXPECT_EQ(connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_EQ(send(connection, said.data(), said.size(), MSG_NOSIGNAL), static_cast<ssize_t>(said.size()));
+  const auto end = steady_clock::now() + milliseconds(1500);
+  bool closed = false;
+  while (!closed && steady_clock::now() < end) {
+    pollfd waiting{connection, POLLIN, 0};
+    std::array<char, 4096> answers{};
+    closed = poll(&waiting, 1, 100) == 1 && recv(connection, answers.data(), answers.size(), 0) <= 0;
+  }
+  close(connection);
+  return closed;
+}
+
+TEST(ConnectionLimits, AConnectionThatSaysNothingIsClosed) {
+  EXPECT_FALSE(ClosesAfter(""));
+  EXPECT_TRUE(ClosesAfter("", {.handshake_timeout = milliseconds(200)}));
+}
+
+// The beginning of an HTTP/2 connection, and so many pings.
+std::string Pings(int count) {
+  const std::string settings("\x00\x00\x00\x04\x00\x00\x00\x00\x00", 9);
+  const std::string ping("\x00\x00\x08\x06\x00\x00\x00\x00\x00pingping", 17);
+  std::string said = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings;
+  for (int i = 0; i < count; ++i) said += ping;
+  return said;
+}
+
+TEST(ConnectionLimits, AClientThatPingsWithoutEndIsSentAway) {
+  EXPECT_FALSE(ClosesAfter(Pings(2)));
+  EXPECT_TRUE(ClosesAfter(Pings(20)));
+}
+
+}  // namespace
+}  // namespace smartbatch::rpc
