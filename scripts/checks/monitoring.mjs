@@ -44,7 +44,7 @@ async function results(expr, isRange) {
 }
 
 // Names of series in an expression: those that stand before a brace, a bracket, a bracket that closes, or an operator.
-const KNOWN = /\b(?:smartbatch|process|grpc_server|loadgen|job_\w+:|up\b)[\w:]*/g;
+const KNOWN = /\b(?:smartbatch|process|grpc_server|loadgen|(?:namespace_)?job\w*:|up\b)[\w:]*/g;
 const namesIn = (expr) => [...new Set(expr.replaceAll(/"[^"]*"/g, '""').replaceAll(/\b(by|on|group_left) \([^)]*\)/g, '').match(KNOWN) ?? [])];
 
 const faults = [];

@@ -4,8 +4,9 @@
 
 readonly SKIPPED=77
 TOOLS=$BUILD_ROOT/tools
-GRPCURL_VERSION=v1.8.9 # the last that Debian 12's Go 1.19 can build
-GHZ_VERSION=v0.120.0   # asks for Go 1.18
+GRPCURL_VERSION=v1.8.9   # the last that Debian 12's Go 1.19 can build
+GHZ_VERSION=v0.120.0     # asks for Go 1.18
+KUSTOMIZE_VERSION=v5.0.3 # the last that asks for no newer Go than 1.19
 SUMMARY=()
 PASSED=0 FAILED=0 SKIPS=0
 COUNTS= # the file in which a check leaves "passed failed skipped", where it is more than one thing
@@ -150,6 +151,12 @@ check_monitoring() {
 check_compose() {
   need_tool docker-compose docker-compose python3-yaml
   bash tests/deploy/compose.sh
+}
+
+check_kubernetes() {
+  need_node
+  need_go_tool kustomize "sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE_VERSION"
+  bash tests/deploy/kubernetes.sh
 }
 
 need_release() {
