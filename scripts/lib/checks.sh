@@ -196,6 +196,21 @@ check_docs() {
   bash tests/deploy/docs.sh "$BUILD_ROOT/release/bin"
 }
 
+check_packages() {
+  need_packages cmake debootstrap dpkg-dev lintian systemd-container || skip "the packages of the check are missing"
+  need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
+  build release package-files
+  bash tests/deploy/packages.sh "$BUILD_ROOT/release"
+}
+
+check_containers() {
+  need_tool docker docker.io
+  need_tool docker-compose docker-compose
+  need_tool jq jq
+  need_tool curl curl
+  bash tests/deploy/compose_run.sh
+}
+
 check_schemas() {
   need_node
   need_release
