@@ -92,7 +92,7 @@ done
 inside systemctl is-system-running 2>&1 | grep -qE 'running|degraded' || fail "systemd did not start: $(tail -n 5 "$work/console.log")"
 
 units=(smartbatch-proxy smartbatch-classifier)
-apt_get() { inside apt-get -q -y "$@" >"$work/apt.log" 2>&1 || fail "apt-get $*: $(tail -n 8 "$work/apt.log")"; }
+apt_get() { inside apt-get -q -y --no-install-recommends "$@" >"$work/apt.log" 2>&1 || fail "apt-get $*: $(tail -n 8 "$work/apt.log")"; }
 is_answered() {
   local answer
   for _ in {1..50}; do
