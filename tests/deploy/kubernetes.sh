@@ -15,7 +15,7 @@ cd "$ROOT/deploy/kubernetes"
 components/monitoring/generate --check
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-check() { node "$ROOT/scripts/checks/kubernetes.mjs" --secret smartbatch-tls "$1"; }
+check() { node "$ROOT/scripts/checks/kubernetes.mjs" --secret smartbatch-proxy-tls --secret smartbatch-classifier-tls "$1"; }
 for overlay in development production; do
   kustomize build "overlays/$overlay" >"$work/$overlay.yaml"
   check "$work/$overlay.yaml"

@@ -71,6 +71,11 @@ play=("$bin/loadgen" run --target "$DATA" --admin-target "$ADMIN" --workload two
 "${play[@]}" >"$work/loadgen.out" 2>&1 &
 load=$!
 started+=("$load")
+for _ in {1..300}; do
+  curl -sf "http://$PROXY_METRICS/metrics" >"$work/metrics" || fail "the proxy does not answer the scrape"
+  grep -q '^smartbatch_requests_total{code="OK",customer="B",.*} [1-9]' "$work/metrics" && break
+  sleep 0.1
+done
 # Two calls of a customer that may have one request in the queue: one of them is refused.
 for _ in {1..60}; do
   for _ in 1 2 3; do "$bin/loadgen" classify --target "$DATA" --customer refused README.md >/dev/null 2>&1 & done
