@@ -34,6 +34,8 @@ function(smartbatch_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} smartbatch_options)
+  # What is resolved at the start cannot be overwritten later.
+  target_link_options(${name} PRIVATE LINKER:-z,relro,-z,now)
 endfunction()
 
 function(smartbatch_test name)

@@ -8,43 +8,17 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { labelsOf, seriesNames } from '../../grafana/series.mjs';
+import { filledIn, Prometheus } from './prometheus.mjs';
 
 const [url, option, prefix] = process.argv.slice(2);
 const left_out = option === '--without' ? prefix : undefined;
 const DASHBOARDS = fileURLToPath(new URL('../../grafana/dashboards/', import.meta.url));
-const RANGE_SECONDS = 60;
-const STEP_SECONDS = 5;
-const end = Math.floor(Date.now() / 1000) - 1;
-
-async function ask(path, parameters) {
-  const response = await fetch(`${url}/api/v1/${path}`, { method: 'POST', body: new URLSearchParams(parameters) });
-  const answer = await response.json();
-  if (answer.status !== 'success') throw new Error(answer.error);
-  return answer.data;
-}
-
-// A query as Grafana would send it, the panel's variables filled in.
-const filledIn = (expr) => expr
-  .replaceAll('$__range_s', `${RANGE_SECONDS}`)
-  .replaceAll('$__range', `${RANGE_SECONDS}s`)
-  .replaceAll('$__rate_interval', '20s')
-  .replaceAll('$__interval', `${STEP_SECONDS}s`)
-  .replaceAll('$quantile', '0.95')
-  .replaceAll('$customer', 'A')
-  .replaceAll(/\$\w+/g, '.*');
-
-// What a query returns that is a number, as [{labels, values}].
-async function results(expr, isRange) {
-  const data = isRange
-    ? await ask('query_range', { query: expr, start: end - RANGE_SECONDS, end, step: STEP_SECONDS })
-    : await ask('query', { query: expr, time: end });
-  return data.result
-    .map(({ metric, value, values }) => ({ labels: metric, values: (values ?? [value]).map(([, v]) => Number(v)) }))
-    .filter(({ values }) => values.some((v) => !Number.isNaN(v)));
-}
+const prometheus = new Prometheus(url, Math.floor(Date.now() / 1000) - 1);
+const CHOICES = { quantile: '0.95', customer: 'A' };
+const filled = (expr) => filledIn(expr, CHOICES);
 
 // Names of series in an expression: those that stand before a brace, a bracket, a bracket that closes, or an operator.
-const KNOWN = /\b(?:smartbatch|process|grpc_server|loadgen|job_\w+:|up\b)[\w:]*/g;
+const KNOWN = /\b(?:smartbatch|process|grpc_server|loadgen|(?:namespace_)?job\w*:|up\b)[\w:]*/g;
 const namesIn = (expr) => [...new Set(expr.replaceAll(/"[^"]*"/g, '""').replaceAll(/\b(by|on|group_left) \([^)]*\)/g, '').match(KNOWN) ?? [])];
 
 const faults = [];
@@ -61,12 +35,12 @@ async function checkQuery(where, expr, { isRange, legend = '' }, existing) {
   asked += 1;
   let found;
   try {
-    found = await results(filledIn(expr), isRange);
+    found = await prometheus.results(filled(expr), isRange);
   } catch (error) {
-    faults.push(`${where}: ${error.message}: ${filledIn(expr)}`);
+    faults.push(`${where}: ${error.message}: ${filled(expr)}`);
     return [];
   }
-  if (found.length === 0) faults.push(`${where}: no data: ${filledIn(expr)}`);
+  if (found.length === 0) faults.push(`${where}: no data: ${filled(expr)}`);
   samples += found.length;
   for (const [, label] of legend.matchAll(/\{\{(\w+)\}\}/g)) {
     const without = found.find(({ labels }) => !labels[label]);
@@ -85,7 +59,7 @@ async function checkBoard(file, existing) {
     }
     for (const label of labelsOfTable(panel)) {
       for (const { refId, expr } of panel.targets) {
-        const found = await results(filledIn(expr), false);
+        const found = await prometheus.results(filled(expr));
         if (found.some(({ labels }) => !labels[label])) faults.push(`${file}: table "${panel.title}" ${refId} has rows without ${label}`);
       }
     }
@@ -111,7 +85,7 @@ function labelsOfTable(panel) {
 const withoutThreshold = (expr) => expr.replaceAll(/(==|>|<)\s+(?=[\d.])/g, '$1 bool ');
 
 async function checkRules(existing) {
-  const { groups } = await ask('rules', {}).catch(async () => (await (await fetch(`${url}/api/v1/rules`)).json()).data);
+  const { groups } = await prometheus.ask('rules', {}).catch(async () => (await (await fetch(`${url}/api/v1/rules`)).json()).data);
   let count = 0;
   for (const rule of groups.flatMap((group) => group.rules)) {
     count += 1;

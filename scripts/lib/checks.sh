@@ -4,8 +4,9 @@
 
 readonly SKIPPED=77
 TOOLS=$BUILD_ROOT/tools
-GRPCURL_VERSION=v1.8.9 # the last that Debian 12's Go 1.19 can build
-GHZ_VERSION=v0.120.0   # asks for Go 1.18
+GRPCURL_VERSION=v1.8.9   # the last that Debian 12's Go 1.19 can build
+GHZ_VERSION=v0.120.0     # asks for Go 1.18
+KUSTOMIZE_VERSION=v5.0.3 # the last that asks for no newer Go than 1.19
 SUMMARY=()
 PASSED=0 FAILED=0 SKIPS=0
 COUNTS= # the file in which a check leaves "passed failed skipped", where it is more than one thing
@@ -152,6 +153,12 @@ check_compose() {
   bash tests/deploy/compose.sh
 }
 
+check_kubernetes() {
+  need_node
+  need_go_tool kustomize "sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE_VERSION"
+  bash tests/deploy/kubernetes.sh
+}
+
 need_release() {
   need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
   build release smartbatch-proxy smartbatch-classifier loadgen
@@ -191,6 +198,21 @@ check_docs() {
   need_release
   bash tests/deploy/threats.sh
   bash tests/deploy/docs.sh "$BUILD_ROOT/release/bin"
+}
+
+check_packages() {
+  need_packages cmake debootstrap dpkg-dev lintian systemd-container || skip "the packages of the check are missing"
+  need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
+  build release package-files
+  bash tests/deploy/packages.sh "$BUILD_ROOT/release"
+}
+
+check_containers() {
+  need_tool docker docker.io
+  need_tool docker-compose docker-compose
+  need_tool jq jq
+  need_tool curl curl
+  bash tests/deploy/compose_run.sh
 }
 
 check_schemas() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The compose file parses, every image is pinned, every port is on loopback, and every container is hardened.
+# The compose file, by itself and with those that go over it, parses, every image is pinned, every port is on loopback, and every container is hardened.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -16,8 +16,17 @@ else
 fi
 
 cd "$ROOT"
-"${compose[@]}" -f deploy/docker-compose.yml config --quiet
-"${compose[@]}" -f deploy/docker-compose.yml config | python3 -c '
+# check EXTRA_SERVICES [FILE...]: docker-compose.yml with the files over it.
+check() {
+  local extra=$1 file files=(-f deploy/docker-compose.yml)
+  shift
+  for file in "$@"; do files+=(-f "deploy/docker-compose.$file.yml"); done
+  "${compose[@]}" "${files[@]}" config --quiet
+  "${compose[@]}" "${files[@]}" config | EXTRA=$extra python3 -c "$rules" || fail "the fault is in ${files[*]}"
+  printf 'ok   docker-compose.yml %s\n' "$*"
+}
+rules='
+import os
 import sys
 import yaml
 
@@ -44,9 +53,12 @@ for name in ("proxy", "loadgen") if beyond_loopback else ():
     sources = [secret["source"] if isinstance(secret, dict) else secret for secret in services[name].get("secrets", [])]
     if "admin-token" not in sources:
         faults.append(f"{name}: lacks the token of the admin port, which listens beyond loopback")
-expected = {"classifier", "proxy", "prometheus", "grafana", "loadgen"}
+expected = {"classifier", "proxy", "prometheus", "grafana", "loadgen"} | set(os.environ["EXTRA"].split())
 if set(services) != expected:
     faults.append(f"services {sorted(services)}, expected {sorted(expected)}")
 print(*faults, sep="\n", file=sys.stderr)
 sys.exit(1 if faults else 0)
 '
+check ''
+check 'classifier-b classifier-c' three-classifiers
+check '' tls

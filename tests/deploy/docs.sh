@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# docs.sh BIN: what the documents show works. Relative links lead to files, scripts and programs that are named
-# exist, simulations run (with few requests), and every grpcurl and curl command of README.md and docs/OPERATIONS.md, run against the programs in BIN,
-# succeeds.
+# docs.sh BIN: what the documents show works. Relative links lead to files, the tables of settings are what the
+# programs say, simulations run (with few requests), every grpcurl and curl command of README.md and
+# docs/OPERATIONS.md, run against the programs in BIN, succeeds, and the proxy takes the configuration files that are
+# shipped.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -22,6 +23,13 @@ for document in "${documents[@]}"; do
   done < <(grep -oE '\]\([^) ]+' "$document" | sed 's/^](//')
 done
 printf 'ok   links\n'
+
+scripts/settings --check "$1"
+work=$(mktemp)
+sed 's/Longest wait for what is there/Shortest wait for what is there/' docs/OPERATIONS.md >"$work"
+! scripts/settings --check "$1" "$work" 2>/dev/null || fail "a table that differs from --help is not found"
+rm -f "$work"
+printf 'ok   the tables of settings are what the programs say\n'
 
 # The commands of the blocks marked sh, one a line, with lines that end in a backslash joined.
 commands() {
@@ -47,6 +55,14 @@ run_commands() {
   [[ $run -gt 0 ]] || fail "$1 shows no grpcurl or curl command"
   printf 'ok   %d commands of %s\n' "$run" "$1"
 }
+# A file that is shipped: its own ports may be taken, its paths are those of another machine's.
+while read -r file; do
+  # Certificates are the machine's own; without them only the file's form can be looked at, which TLS ends.
+  ! grep -q '^tls {' "$file" || continue
+  (SERVER_PIDS=() && start_server shipped "$logs" "$1/smartbatch-proxy" --config "$file" --listen 127.0.0.1:0 \
+    --admin-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 && stop_servers) || fail "the proxy does not take $file"
+  printf 'ok   the proxy takes %s\n' "$file"
+done < <(git ls-files -co --exclude-standard -- 'deploy/*.textproto')
 run_commands README.md
 run_commands docs/OPERATIONS.md
 

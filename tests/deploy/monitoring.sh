@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # monitoring.sh BIN: Debian's Prometheus scrapes the programs in BIN for a minute under load, with two switches of the
 # strategy and a customer that is refused. Then every query of every panel and every rule is asked: each must return
-# data, name only series that exist, and have the labels of its legend (scripts/checks/monitoring.mjs).
+# data, name only series that exist, and have the labels of its legend (scripts/checks/monitoring.mjs); and README.md's
+# path to the better strategy for a customer is walked (scripts/checks/newcomer.mjs).
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -43,7 +44,7 @@ SMARTBATCH_CONFIG=$work/proxy.textproto start_servers "$bin" "$work" free
 targets() { printf '  - {job_name: %s, static_configs: [{targets: ["%s"]}]}\n' "$1" "$2"; }
 load_metrics=127.0.0.1:$(free_port)
 plays_metrics=no
-if "$bin/loadgen" run --help | grep -q -- '--metrics-listen'; then plays_metrics=yes; fi
+if [[ $("$bin/loadgen" run --help) == *--metrics-listen* ]]; then plays_metrics=yes; fi
 {
   printf 'global: {scrape_interval: 1s, evaluation_interval: 1s}\n'
   printf 'rule_files: [%s/deploy/prometheus/rules/*.yml]\n' "$ROOT"
@@ -70,6 +71,11 @@ play=("$bin/loadgen" run --target "$DATA" --admin-target "$ADMIN" --workload two
 "${play[@]}" >"$work/loadgen.out" 2>&1 &
 load=$!
 started+=("$load")
+for _ in {1..300}; do
+  curl -sf "http://$PROXY_METRICS/metrics" >"$work/metrics" || fail "the proxy does not answer the scrape"
+  grep -q '^smartbatch_requests_total{code="OK",customer="B",.*} [1-9]' "$work/metrics" && break
+  sleep 0.1
+done
 # Two calls of a customer that may have one request in the queue: one of them is refused.
 for _ in {1..60}; do
   for _ in 1 2 3; do "$bin/loadgen" classify --target "$DATA" --customer refused README.md >/dev/null 2>&1 & done
@@ -100,3 +106,4 @@ if [[ $plays_metrics == no ]]; then
   ignored=(--without loadgen_)
 fi
 node "$ROOT/scripts/checks/monitoring.mjs" "http://$prometheus" "${ignored[@]}"
+node "$ROOT/scripts/checks/newcomer.mjs" "http://$prometheus"

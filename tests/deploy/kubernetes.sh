@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# The Kubernetes overlays build, and what they render is without fault (scripts/checks/kubernetes.mjs says what that is).
+# Then faults are planted, one at a time: each must be found.
+set -euo pipefail
+# shellcheck source=tests/deploy/skip.sh
+source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
+skip_unless kustomize
+skip_unless node
+[[ -d $ROOT/scripts/checks/node_modules ]] || {
+  printf 'skipped: npm ci --prefix scripts/checks has not been run\n' >&2
+  exit 77
+}
+
+cd "$ROOT/deploy/kubernetes"
+components/monitoring/generate --check
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+check() { node "$ROOT/scripts/checks/kubernetes.mjs" --secret smartbatch-proxy-tls --secret smartbatch-classifier-tls "$1"; }
+for overlay in development production; do
+  kustomize build "overlays/$overlay" >"$work/$overlay.yaml"
+  check "$work/$overlay.yaml"
+done
+
+# Pairs of a fault (a sed expression) and how it is told.
+planted=(
+  's/readinessProbe:/readynessProbe:/' 'readynessProbe.* does not exist'
+  's/jobLabel:/joblabel:/' 'joblabel.* does not exist'
+  's/serviceName: classifier/serviceName: 7/' '/spec/serviceName'
+  's/maxReplicas: 8/maxReplicas: many/' '/spec/maxReplicas'
+  's/apiVersion: policy.v1$/apiVersion: policy\/v9/' 'there is no PodDisruptionBudget in policy/v9'
+  's/terminationGracePeriodSeconds: 35/terminationGracePeriodSeconds: 30/' 'a grace period of 30 s is not above 0 s of preStop and 30 s'
+  's/readOnlyRootFilesystem: true/readOnlyRootFilesystem: false/' 'not read-only'
+  's/targetPort: metrics/targetPort: statistics/' 'no container has the port statistics'
+  's/name: smartbatch_queue_sequences$/name: smartbatch_queue_length/' 'no rule serves smartbatch_queue_length'
+  's/port: grpc$/port: rpc/' 'NetworkPolicy proxy: no container has the port rpc'
+  's/^( {6,}name: proxy-config)-.*/\1/' 'there is no ConfigMap proxy-config$'
+)
+cp "$work/production.yaml" "$work/planted.yaml"
+for ((i = 0; i < ${#planted[@]}; i += 2)); do
+  cp "$work/planted.yaml" "$work/before.yaml"
+  sed -i -E "${planted[i]}" "$work/planted.yaml"
+  ! cmp --quiet "$work/before.yaml" "$work/planted.yaml" || fail "the fault ${planted[i]} changes nothing"
+done
+! said=$(check "$work/planted.yaml" 2>&1) || fail "planted faults are not found"
+for ((i = 1; i < ${#planted[@]}; i += 2)); do
+  grep -q -- "${planted[i]}" <<<"$said" || fail "not found: ${planted[i]}; told was"$'\n'"$said"
+done
+printf 'ok   %d planted faults are found\n' $((${#planted[@]} / 2))
