@@ -18,7 +18,7 @@
 namespace smartbatch::proxy {
 
 struct BackendChoice {
-  std::string address;
+  std::string address;  // host:port, or dns:///name:port
   std::uint32_t slots = 1;
 };
 
@@ -37,6 +37,8 @@ struct Config {
   scheduling::StrategyChoice strategy = {"density", {}};
   scheduling::SchedulerOptions limits;
   scheduling::CostModel cost;
+  double health_check_seconds = 1;
+  double lookup_seconds = 5;
   std::vector<CustomerChoice> customers;
   double latency_objective_ms = 1000;
   int threads = 1;
@@ -74,6 +76,8 @@ class ConfigFlags {
   std::uint32_t slots_ = 1;
   std::string strategy_;
   double batch_timeout_seconds_;
+  double max_queued_cost_seconds_;
+  double max_queued_cost_seconds_per_customer_;
   std::vector<std::string> strategy_parameters_;
   CLI::Option* classifiers_option_ = nullptr;
   CLI::Option* slots_option_ = nullptr;
