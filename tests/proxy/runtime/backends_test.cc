@@ -15,8 +15,8 @@ using scheduling::Outcome;
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using testing::Harness;
-using testing::ManualClock;
 using ::testing::IsEmpty;
+using testing::ManualClock;
 using testing::ScriptedBackend;
 using ::testing::SizeIs;
 
@@ -156,10 +156,11 @@ TEST(DeadRequests, CostTheBackendOnlyWhatWasRunningWhenTheyDied) {
   Dispatcher dispatcher(*scheduling::Scheduler::Create({}, {"fcfs", {{"linger_ms", "0"}}}, &dead), clock, nullptr);
   dispatcher.AddBackend("backend", 1, {}, backend);
   std::vector<std::unique_ptr<Ticket>> tickets;
+  int replies = 0;
   const auto submit = [&](Time deadline) {
     tickets.push_back(std::make_unique<Ticket>());
     Request request{.customer = "a", .texts = {"x"}, .lengths = {1}, .deadline = deadline};
-    dispatcher.Submit(std::move(request), *tickets.back(), Reply([](absl::StatusOr<Ending>) {}));
+    dispatcher.Submit(std::move(request), *tickets.back(), Reply([&replies](absl::StatusOr<Ending>) { ++replies; }));
   };
   submit(kNever);
   for (int i = 0; i < 10; ++i) submit(i % 2 == 0 ? kNever : clock.Now() + milliseconds(1));
@@ -183,6 +184,7 @@ TEST(DeadRequests, CostTheBackendOnlyWhatWasRunningWhenTheyDied) {
   std::move(sent.reply).Fulfil(absl::CancelledError("given up"));
   EXPECT_EQ(dead.members, 3U);
   EXPECT_DOUBLE_EQ(dead.seconds, 0.03);
+  EXPECT_EQ(replies, 15);
   EXPECT_TRUE(dispatcher.WaitUntilIdle(Duration::zero()));
 }
 
