@@ -83,7 +83,7 @@ class TheClassifiers : public ::testing::Test {
   std::map<std::string, std::vector<std::string>> names_ SMARTBATCH_GUARDED_BY(mutex_);
   std::unique_ptr<ClassifierSet> set_ = std::make_unique<ClassifierSet>(
       dispatcher_, [this](const std::string& address) { return std::make_shared<ClassifierClient>(address, queue_); },
-      ClassifierSetOptions{.health_check_interval = milliseconds(100), .lookup_interval = milliseconds(50)},
+      ClassifierSetOptions{.cost = {}, .health_check_interval = milliseconds(100), .lookup_interval = milliseconds(50)},
       [this](const std::string& name) -> absl::StatusOr<std::vector<std::string>> {
         const MutexLock lock(mutex_);
         const auto found = names_.find(name);
