@@ -42,6 +42,7 @@ const LABELS = {
   smartbatch_batch_cost_seconds_total: ['strategy'],
   smartbatch_batch_padding_cost_seconds_total: ['strategy'],
   smartbatch_backend_busy_seconds_total: ['backend'],
+  smartbatch_backend_dead_seconds_total: ['backend'],
   smartbatch_backend_inflight_batches: ['backend'],
   smartbatch_backend_up: ['backend'],
   smartbatch_cost_model_fixed_seconds: ['backend'],

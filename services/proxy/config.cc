@@ -8,6 +8,7 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
+#include <absl/strings/strip.h>
 
 #include "common/program/flags.h"
 #include "services/proxy/scheduling/strategy_registry.h"
@@ -20,6 +21,8 @@ constexpr char kExamples[] = R"(Examples:
       in front of the classifier at 127.0.0.1:50061
   smartbatch-proxy --classifier 10.0.0.1:50061 --classifier 10.0.0.2:50061 --slots 2
       two classifiers, each with two batches at once
+  smartbatch-proxy --classifier dns:///classifiers.internal:50061
+      each address that the name stands for is a classifier; the name is looked up again and again
   smartbatch-proxy --strategy fcfs --strategy-parameter linger_ms=0
       another strategy, or one that is set differently; ListStrategies of the admin service tells them all
   smartbatch-proxy --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0
@@ -51,6 +54,8 @@ absl::Status ValidateCost(const scheduling::CostModel& cost) {
 absl::Status ValidateFailures(const scheduling::SchedulerOptions& options) {
   const std::pair<const char*, Duration> times[] = {
       {"batch-timeout-seconds", options.batch_timeout_minimum},
+      {"max-queued-cost-seconds", options.max_queued_cost},
+      {"max-queued-cost-seconds-per-customer", options.max_queued_cost_per_customer},
       {"failures.pause_minimum_seconds", options.backends.pause_minimum},
       {"failures.pause_maximum_seconds", options.backends.pause_maximum},
       {"failures.unavailable_after_seconds", options.backends.unavailable_after}};
@@ -86,6 +91,14 @@ absl::Status ValidateCustomers(const Config& config) {
     if (!customer.certificate_names.empty() && config.tls.client_ca.empty()) {
       return Wrong("certificate_names of customer " + customer.name, "set",
                    "they need --tls-client-ca (tls.client_ca), so that callers show certificates");
+    }
+    if (customer.policy.max_queued_bytes == 0U) {
+      return Wrong("max_queued_bytes of customer " + customer.name, "0", "it must be at least 1");
+    }
+    const auto max_cost = customer.policy.max_queued_cost;
+    if (max_cost && *max_cost <= Duration::zero()) {
+      return Wrong("max_queued_cost_seconds of customer " + customer.name, absl::StrCat(ToSeconds(*max_cost)),
+                   "give seconds above 0");
     }
     if (!customer.latency_objective_ms) continue;
     const std::string setting = "latency_objective_ms of customer " + customer.name;
@@ -155,11 +168,25 @@ absl::Status ValidateConnections(const rpc::ConnectionLimits& connections) {
 
 absl::Status ValidateAddresses(const Config& config) {
   std::vector<std::string> addresses = {config.listen, config.admin_listen, config.metrics_listen};
-  for (const BackendChoice& backend : config.backends) addresses.push_back(backend.address);
+  for (const BackendChoice& backend : config.backends) {
+    addresses.push_back(std::string(absl::StripPrefix(backend.address, "dns:///")));
+  }
   for (const std::string& address : addresses) {
     program::HostPort parsed;
     std::string error;
     if (!program::ParseHostPort(address, parsed, error)) return absl::InvalidArgumentError(error);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateWatching(const Config& config) {
+  if (!(config.health_check_seconds == 0 ||
+        (config.health_check_seconds >= 0.01 && config.health_check_seconds <= 3600))) {
+    return Wrong("health-check-seconds", absl::StrCat(config.health_check_seconds),
+                 "it must be 0 for none, or from 0.01 to 3600");
+  }
+  if (!(config.lookup_seconds >= 0.1 && config.lookup_seconds <= 3600)) {
+    return Wrong("lookup-seconds", absl::StrCat(config.lookup_seconds), "it must be from 0.1 to 3600");
   }
   return absl::OkStatus();
 }
@@ -175,6 +202,7 @@ absl::Status Config::Validate() const {
     }
   }
   if (auto status = ValidateFailures(limits); !status.ok()) return status;
+  if (auto status = ValidateWatching(*this); !status.ok()) return status;
   if (auto status = limits.Validate(); !status.ok()) return status;
   if (auto choice = scheduling::CheckChoice(strategy); !choice.ok()) return choice.status();
   if (auto status = ValidateCost(cost); !status.ok()) return status;
@@ -194,7 +222,9 @@ ConfigFlags::ConfigFlags(CLI::App& app, Config& config)
     : config_(config),
       strategy_(config.strategy.name),
       batch_timeout_seconds_(ToSeconds(config.limits.batch_timeout_minimum)),
-      max_connection_age_seconds_(ToSeconds(config.connections.max_age)) {
+      max_connection_age_seconds_(ToSeconds(config.connections.max_age)),
+      max_queued_cost_seconds_(ToSeconds(config.limits.max_queued_cost)),
+      max_queued_cost_seconds_per_customer_(ToSeconds(config.limits.max_queued_cost_per_customer)) {
   for (const BackendChoice& backend : config.backends) classifiers_.push_back(backend.address);
   // As the weakest part of the environment it comes before the flags are parsed.
   if (const char* const name = std::getenv("PROXY_STRATEGY"); name != nullptr && *name != '\0') strategy_ = name;
@@ -231,7 +261,9 @@ void ConfigFlags::AddListeners(CLI::App& app) {
 
 void ConfigFlags::AddScheduling(CLI::App& app) {
   classifiers_option_ =
-      program::AddFlag(app, "classifier", classifiers_, "Address of a classifier; give it again for more")
+      program::AddFlag(
+          app, "classifier", classifiers_,
+          "Address of a classifier, or dns:///NAME:PORT for all that NAME stands for; give it again for more")
           ->type_name("HOST:PORT")
           ->delimiter(',');
   slots_option_ =
@@ -258,6 +290,13 @@ void ConfigFlags::AddLimits(CLI::App& app) {
       ->check(CLI::Range(1, 100'000'000));
   program::AddFlag(app, "max-queued-bytes", limits.max_queued_bytes, "Bytes of the texts of those requests")
       ->check(CLI::PositiveNumber);
+  program::AddFlag(app, "max-queued-bytes-per-customer", limits.max_queued_bytes_per_customer,
+                   "The same of one customer")
+      ->check(CLI::PositiveNumber);
+  program::AddFlag(app, "max-queued-cost-seconds", max_queued_cost_seconds_,
+                   "Seconds that their sequences are predicted to take one by one");
+  program::AddFlag(app, "max-queued-cost-seconds-per-customer", max_queued_cost_seconds_per_customer_,
+                   "The same of one customer");
 }
 
 void ConfigFlags::AddFailures(CLI::App& app) {
@@ -266,6 +305,10 @@ void ConfigFlags::AddFailures(CLI::App& app) {
   program::AddFlag(app, "max-attempts", config_.limits.max_attempts,
                    "How often a sequence is sent at most where classifiers cannot be reached")
       ->check(CLI::Range(1, 100));
+  program::AddFlag(app, "health-check-seconds", config_.health_check_seconds,
+                   "From one health check of a classifier to the next, and how long it may take; 0 for none");
+  program::AddFlag(app, "lookup-seconds", config_.lookup_seconds,
+                   "From one lookup of the classifiers' names to the next");
 }
 
 void ConfigFlags::AddCost(CLI::App& app) {
@@ -314,6 +357,8 @@ absl::Status ConfigFlags::Finish() {
   }
   config_.limits.batch_timeout_minimum = FromSeconds(batch_timeout_seconds_);
   config_.connections.max_age = FromSeconds(max_connection_age_seconds_);
+  config_.limits.max_queued_cost = FromSeconds(max_queued_cost_seconds_);
+  config_.limits.max_queued_cost_per_customer = FromSeconds(max_queued_cost_seconds_per_customer_);
   // Another strategy has other parameters than those that the file sets.
   if (strategy_ != config_.strategy.name) config_.strategy = {strategy_, {}};
   for (const std::string& text : strategy_parameters_) {

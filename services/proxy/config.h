@@ -20,7 +20,7 @@
 namespace smartbatch::proxy {
 
 struct BackendChoice {
-  std::string address;
+  std::string address;  // host:port, or dns:///name:port
   std::uint32_t slots = 1;
 };
 
@@ -54,6 +54,8 @@ struct Config {
   scheduling::StrategyChoice strategy = {"density", {}};
   scheduling::SchedulerOptions limits;
   scheduling::CostModel cost;
+  double health_check_seconds = 1;
+  double lookup_seconds = 5;
   std::vector<CustomerChoice> customers;
   TlsChoice tls;
   std::string admin_token_file;
@@ -96,6 +98,8 @@ class ConfigFlags {
   std::string strategy_;
   double batch_timeout_seconds_;
   double max_connection_age_seconds_;
+  double max_queued_cost_seconds_;
+  double max_queued_cost_seconds_per_customer_;
   std::vector<std::string> strategy_parameters_;
   CLI::Option* classifiers_option_ = nullptr;
   CLI::Option* slots_option_ = nullptr;

@@ -30,6 +30,9 @@ void PutLimits(const scheduling::SchedulerOptions& limits, Fields& fields) {
   Put(fields, "limits.max_queued_requests", limits.max_queued_requests);
   Put(fields, "limits.max_queued_requests_per_customer", limits.max_queued_requests_per_customer);
   Put(fields, "limits.max_queued_bytes", limits.max_queued_bytes);
+  Put(fields, "limits.max_queued_bytes_per_customer", limits.max_queued_bytes_per_customer);
+  Put(fields, "limits.max_queued_cost_seconds", ToSeconds(limits.max_queued_cost));
+  Put(fields, "limits.max_queued_cost_seconds_per_customer", ToSeconds(limits.max_queued_cost_per_customer));
 }
 
 void PutFailures(const scheduling::SchedulerOptions& options, Fields& fields) {
@@ -39,6 +42,9 @@ void PutFailures(const scheduling::SchedulerOptions& options, Fields& fields) {
   Put(fields, "failures.pause_minimum_seconds", ToSeconds(options.backends.pause_minimum));
   Put(fields, "failures.pause_maximum_seconds", ToSeconds(options.backends.pause_maximum));
   Put(fields, "failures.unavailable_after_seconds", ToSeconds(options.backends.unavailable_after));
+  Put(fields, "failures.retry_budget", options.retry_budget);
+  Put(fields, "failures.max_consecutive_errors", options.backends.max_consecutive_errors);
+  Put(fields, "failures.slow_factor", options.backends.slow_factor);
 }
 
 void PutCost(const scheduling::CostModel& cost, Fields& fields) {
@@ -81,6 +87,10 @@ void PutCustomer(const CustomerChoice& customer, Fields& fields) {
   if (!customer.certificate_names.empty()) {
     Put(fields, path + "certificate_names", absl::StrJoin(customer.certificate_names, ","));
   }
+  if (customer.policy.max_queued_bytes) Put(fields, path + "max_queued_bytes", *customer.policy.max_queued_bytes);
+  if (customer.policy.max_queued_cost) {
+    Put(fields, path + "max_queued_cost_seconds", ToSeconds(*customer.policy.max_queued_cost));
+  }
 }
 
 std::string Shown(const std::string& value) { return value.empty() ? "not there" : value; }
@@ -94,6 +104,8 @@ Fields FieldsOf(const Config& config) {
   Put(fields, "metrics_listen", config.metrics_listen);
   Put(fields, "threads", config.threads);
   Put(fields, "drain_seconds", config.drain_seconds);
+  Put(fields, "health_check_seconds", config.health_check_seconds);
+  Put(fields, "lookup_seconds", config.lookup_seconds);
   Put(fields, "latency_objective_ms", config.latency_objective_ms);
   for (const BackendChoice& backend : config.backends) {
     Put(fields, absl::StrCat("backends[", backend.address, "].slots"), backend.slots);
@@ -134,10 +146,11 @@ absl::Status CheckCanChange(const std::vector<FieldChange>& changes) {
   constexpr std::array kFixed = {"listen",
                                  "admin_listen",
                                  "metrics_listen",
+                                 "health_check_seconds",
+                                 "lookup_seconds",
                                  "threads",
                                  "limits.max_batch_size",
                                  "limits.max_sequence_length",
-                                 "backends[",
                                  "cost.",
                                  "tls.",
                                  "admin_token_file",

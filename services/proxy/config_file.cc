@@ -42,6 +42,10 @@ void Take(bool given, const Field& field, Value& value) {
   if (given) value = static_cast<Value>(field);
 }
 
+void TakeSeconds(bool given, double seconds, Duration& duration) {
+  if (given) duration = FromSeconds(seconds);
+}
+
 void Apply(const v1::LimitsConfig& file, scheduling::SchedulerOptions& limits) {
   Take(file.has_max_batch_size(), file.max_batch_size(), limits.max_batch_size);
   Take(file.has_max_sequence_length(), file.max_sequence_length(), limits.max_sequence_length);
@@ -49,10 +53,11 @@ void Apply(const v1::LimitsConfig& file, scheduling::SchedulerOptions& limits) {
   Take(file.has_max_queued_requests_per_customer(), file.max_queued_requests_per_customer(),
        limits.max_queued_requests_per_customer);
   Take(file.has_max_queued_bytes(), file.max_queued_bytes(), limits.max_queued_bytes);
-}
-
-void TakeSeconds(bool given, double seconds, Duration& duration) {
-  if (given) duration = FromSeconds(seconds);
+  Take(file.has_max_queued_bytes_per_customer(), file.max_queued_bytes_per_customer(),
+       limits.max_queued_bytes_per_customer);
+  TakeSeconds(file.has_max_queued_cost_seconds(), file.max_queued_cost_seconds(), limits.max_queued_cost);
+  TakeSeconds(file.has_max_queued_cost_seconds_per_customer(), file.max_queued_cost_seconds_per_customer(),
+              limits.max_queued_cost_per_customer);
 }
 
 void Apply(const v1::FailuresConfig& file, scheduling::SchedulerOptions& options) {
@@ -63,6 +68,9 @@ void Apply(const v1::FailuresConfig& file, scheduling::SchedulerOptions& options
   TakeSeconds(file.has_pause_maximum_seconds(), file.pause_maximum_seconds(), options.backends.pause_maximum);
   TakeSeconds(file.has_unavailable_after_seconds(), file.unavailable_after_seconds(),
               options.backends.unavailable_after);
+  Take(file.has_retry_budget(), file.retry_budget(), options.retry_budget);
+  Take(file.has_max_consecutive_errors(), file.max_consecutive_errors(), options.backends.max_consecutive_errors);
+  Take(file.has_slow_factor(), file.slow_factor(), options.backends.slow_factor);
 }
 
 void Apply(const v1::CostConfig& file, scheduling::CostModel& cost) {
@@ -98,6 +106,8 @@ void Apply(const v1::ProxyConfig& file, Config& config) {
   Take(file.has_metrics_listen(), file.metrics_listen(), config.metrics_listen);
   Take(file.has_threads(), file.threads(), config.threads);
   Take(file.has_drain_seconds(), file.drain_seconds(), config.drain_seconds);
+  Take(file.has_health_check_seconds(), file.health_check_seconds(), config.health_check_seconds);
+  Take(file.has_lookup_seconds(), file.lookup_seconds(), config.lookup_seconds);
   if (file.backends_size() > 0) config.backends.clear();
   for (const v1::BackendConfig& backend : file.backends()) {
     config.backends.push_back({backend.address(), backend.has_slots() ? backend.slots() : 1});
@@ -114,6 +124,10 @@ void Apply(const v1::ProxyConfig& file, Config& config) {
     choice.policy.tier = customer.tier();
     if (customer.has_max_queued_requests()) choice.policy.max_queued_requests = customer.max_queued_requests();
     choice.certificate_names = {customer.certificate_names().begin(), customer.certificate_names().end()};
+    if (customer.has_max_queued_bytes()) choice.policy.max_queued_bytes = customer.max_queued_bytes();
+    if (customer.has_max_queued_cost_seconds()) {
+      choice.policy.max_queued_cost = FromSeconds(customer.max_queued_cost_seconds());
+    }
     if (customer.has_latency_objective_ms()) choice.latency_objective_ms = customer.latency_objective_ms();
     config.customers.push_back(std::move(choice));
   }

@@ -28,6 +28,7 @@
 #include "services/proxy/runtime/recent_decisions.h"
 #include "services/proxy/transport/admin_server.h"
 #include "services/proxy/transport/classifier_client.h"
+#include "services/proxy/transport/classifier_set.h"
 #include "services/proxy/transport/proxy_server.h"
 #include "services/rpc/library_logs.h"
 
@@ -64,9 +65,13 @@ std::shared_ptr<metrics::ProxyMetrics> MakeMetrics(const Config& config) {
                                   .max_batch_size = config.limits.max_batch_size,
                                   .cost = config.cost,
                                   .objectives = ObjectivesOf(config)};
-  auto made = std::make_shared<metrics::ProxyMetrics>(options);
-  for (const BackendChoice& backend : config.backends) made->AddBackend(backend.address);
-  return made;
+  return std::make_shared<metrics::ProxyMetrics>(options);
+}
+
+std::vector<transport::ClassifierTarget> TargetsOf(const Config& config) {
+  std::vector<transport::ClassifierTarget> targets;
+  for (const BackendChoice& backend : config.backends) targets.push_back({backend.address, backend.slots});
+  return targets;
 }
 
 // Answers what is there, up to the time allowed or a second signal; then ends it.
@@ -143,10 +148,7 @@ absl::StatusOr<std::unique_ptr<decision_log::DecisionLog>> OpenDecisionLog(
     const Config& config, const std::map<std::string, scheduling::CustomerPolicy>& policies,
     const runtime::Clock& clock) {
   if (config.decision_log.empty()) return nullptr;
-  simulator::decision_log::Start start{config.limits, config.strategy, {}, policies};
-  for (const BackendChoice& backend : config.backends) {
-    start.backends.push_back({backend.address, backend.slots, config.cost});
-  }
+  const simulator::decision_log::Start start{config.limits, config.strategy, policies};
   return decision_log::DecisionLog::Open(config.decision_log, start, clock.Now());
 }
 
@@ -157,7 +159,6 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
   const runtime::SteadyClock clock;
   const auto policies = PoliciesOf(config);
   runtime::RecentDecisions decisions;
-  for (const BackendChoice& backend : config.backends) decisions.AddBackend(backend.address);
   adaptive::AdaptiveController adaptive(config.limits, policies, clock);
   std::vector<scheduling::SchedulerObserver*> scheduler_observers = {metrics.get(), &adaptive, &decisions};
   std::vector<runtime::DecisionObserver*> decision_observers = {metrics.get()};
@@ -177,12 +178,16 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
 
   transport::ProxyServer server(config.listen, config.limits, access->customers);
   server.customer_rights().Set(BindingsOf(config));
-  std::vector<std::unique_ptr<transport::ClassifierClient>> classifiers;
-  for (const BackendChoice& backend : config.backends) {
-    classifiers.push_back(
-        std::make_unique<transport::ClassifierClient>(backend.address, server.queue(), access->classifiers));
-    dispatcher.AddBackend(backend.address, backend.slots, config.cost, *classifiers.back());
-  }
+  transport::ClassifierSet classifiers(dispatcher,
+                                       [&server, &access](const std::string& address) {
+                                         return std::make_shared<transport::ClassifierClient>(
+                                             address, server.queue(), access->classifiers);
+                                       },
+                                       {.cost = config.cost,
+                                        .health_check_interval = FromSeconds(config.health_check_seconds),
+                                        .lookup_interval = FromSeconds(config.lookup_seconds)});
+  classifiers.SetTargets(TargetsOf(config));
+  classifiers.Refresh();
 
   metrics->WatchState([&dispatcher](const std::vector<std::string>& names) { return dispatcher.Look(names); });
   const auto endpoint = metrics::MetricsEndpoint::Start(config.metrics_listen, metrics, config.tls.metrics);
@@ -192,6 +197,7 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
     adaptive.Reconfigure(after.limits, PoliciesOf(after));
     metrics->SetObjectives(ObjectivesOf(after));
     server.customer_rights().Set(BindingsOf(after));
+    classifiers.SetTargets(TargetsOf(after));
     return absl::OkStatus();
   };
   Reloader reloader(
@@ -206,11 +212,12 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
     return Fail(status, program::kExitError);
   }
   const std::jthread timer([&dispatcher](const std::stop_token& stop) { dispatcher.RunTimer(stop); });
+  const std::jthread lookups([&classifiers](const std::stop_token& stop) { classifiers.Run(stop); });
   const std::jthread adviser([&](const std::stop_token& stop) { adaptive.Run(dispatcher, stop); });
 
   spdlog::info("serving on {}, admin on {}, metrics on {}: strategy {}, up to {} sequences a batch, {} classifiers",
                server.address(), (*admin)->address(), endpoint->address(), config.strategy.name,
-               config.limits.max_batch_size, config.backends.size());
+               config.limits.max_batch_size, classifiers.addresses().size());
   std::cout << kProgram << " ready listen=" << server.address() << " admin=" << (*admin)->address()
             << " metrics=" << endpoint->address() << std::endl;
 
@@ -222,7 +229,13 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
   Drain(dispatcher, signals, drain_seconds);
   server.WaitForAnswers();
   if (*decision_log != nullptr) (*decision_log)->Close();
-  spdlog::info("stopped");
+  const scheduling::OutcomeCounts ended = dispatcher.Look(0).outcomes;
+  using scheduling::Outcome;
+  spdlog::info(
+      "stopped: of {} requests {} were answered, {} rejected, {} shed, {} expired, {} cancelled, {} failed by "
+      "classifiers, {} ended by the stop",
+      ended.offered, ended[Outcome::kAnswered], ended[Outcome::kRejected], ended[Outcome::kShed],
+      ended[Outcome::kExpired], ended[Outcome::kCancelled], ended[Outcome::kBackendFailed], ended[Outcome::kShutDown]);
   // Shutdown would answer CANCELLED to the calls that come meanwhile, as if their callers had asked for it. Where the
   // process ends with its connections open, the system cuts them, and that reads UNAVAILABLE, as it should.
   spdlog::shutdown();

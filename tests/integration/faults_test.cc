@@ -1,13 +1,17 @@
 // What becomes of the calls when a program dies or is told to stop.
 #include <chrono>
 #include <csignal>
+#include <cstdio>
+#include <fstream>
 #include <future>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "services/rpc/status_details.h"
 #include "tests/integration/load.h"
@@ -62,6 +66,40 @@ TEST(Faults, ATerminatedProxyAnswersWhatItHasAndRefusesTheRest) {
   EXPECT_GE(load.ended(grpc::StatusCode::OK), answered_before + 10);  // of the 24 that were there
   EXPECT_EQ(load.ended(grpc::StatusCode::OK) + load.ended(grpc::StatusCode::UNAVAILABLE), load.issued())
       << load.Describe();
+}
+
+int CountOf(const std::string& text, const std::string& what) {
+  int count = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+TEST(Faults, OfAllThatATerminatedProxyHasAcceptedUnderFullLoadEachIsAnsweredOrToldInTime) {
+  const std::string log = ::testing::TempDir() + "drain-" + std::to_string(getpid()) + ".jsonl";
+  ClassifierProcess classifier({"--cost-fixed", "0.05", "--cost-quadratic", "0"});
+  ProxyProcess proxy(classifier.address(), {"--strategy", "density", "--drain-seconds", "0.5", "--decision-log", log,
+                                            "--cost-fixed", "0.05", "--cost-quadratic", "0"});
+  Load load(proxy.address(), {.callers = 100});
+  const auto full = steady_clock::now() + seconds(10);
+  while (proxy.Status().queued_requests() < 80) ASSERT_LT(steady_clock::now(), full);
+  const auto start = steady_clock::now();
+  proxy.process().Signal(SIGTERM);
+  EXPECT_EQ(proxy.process().Wait(seconds(10)), 0);
+  EXPECT_LT(steady_clock::now() - start, milliseconds(2500));
+  load.Stop();
+  EXPECT_EQ(load.ended(), load.issued());
+  EXPECT_EQ(load.wrong(), 0U);
+  EXPECT_EQ(load.ended(grpc::StatusCode::OK) + load.ended(grpc::StatusCode::UNAVAILABLE), load.issued())
+      << load.Describe();
+  // What the proxy has accepted, by its own book: each is answered, which the callers have seen, or ended by the stop.
+  std::ifstream file(log);
+  const std::string book{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const int accepted = CountOf(book, R"("event":"request")");
+  const int shut_down = CountOf(book, R"("outcome":"shut_down")");
+  EXPECT_EQ(CountOf(book, R"("event":"ended")"), shut_down);
+  EXPECT_EQ(static_cast<std::uint64_t>(accepted - shut_down), load.ended(grpc::StatusCode::OK));
+  EXPECT_GT(shut_down, 20) << "the drain had time for all";
+  std::remove(log.c_str());
 }
 
 TEST(Faults, WhileItDrainsItSaysThatItIsNotServing) {

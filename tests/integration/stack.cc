@@ -67,8 +67,9 @@ ClassifierProcess::ClassifierProcess(const Flags& flags, const std::string& addr
 
 ProxyProcess::ProxyProcess(const std::string& classifier_address, const Flags& flags)
     : process_("smartbatch-proxy",
-               Joined({"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
-                       "--classifier", classifier_address, "--log-level", "error"},
+               Joined(Joined({"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--metrics-listen",
+                              "127.0.0.1:0", "--log-level", "error"},
+                             classifier_address.empty() ? Flags{} : Flags{"--classifier", classifier_address}),
                       flags)) {
   const auto ready = process_.WaitUntilReady();
   if (!ready) throw std::runtime_error("the proxy did not start");

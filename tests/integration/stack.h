@@ -52,7 +52,8 @@ class ClassifierProcess {
   std::string address_;
 };
 
-// A proxy that runs in front of the classifier at that address, on free ports.
+// A proxy that runs in front of the classifier at that address, on free ports. Without an address the flags say, or the
+// file, where classifiers are.
 class ProxyProcess {
  public:
   explicit ProxyProcess(const std::string& classifier_address, const Flags& flags = {});

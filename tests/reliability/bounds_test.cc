@@ -1,7 +1,7 @@
 // What callers leave behind: nothing, however many they are and however they go.
 #include <chrono>
+#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -9,6 +9,7 @@
 
 #include "tests/integration/stack.h"
 #include "tests/reliability/raw_connection.h"
+#include "tests/reliability/scale.h"
 
 namespace smartbatch::testing {
 namespace {
@@ -51,15 +52,36 @@ TEST(Bounds, TwoThousandConnectionsThatAreDroppedInTheMiddleOfACallLeaveNothingB
   EXPECT_TRUE(proxy.Classify({"x"}).status.ok());
 }
 
-// SMARTBATCH_TEST_REQUESTS says how many requests, a tenth as many customers send them: 1000000 for the whole.
-std::size_t Requests() {
-  const char* const set = std::getenv("SMARTBATCH_TEST_REQUESTS");
-  return set == nullptr ? 60'000 : static_cast<std::size_t>(std::atoll(set));
+TEST(Bounds, TenThousandCallsAreHeldAtOnceAndAllAreAnswered) {
+  constexpr std::size_t kConnections = 20;
+  constexpr std::size_t kOnEach = 500;
+  ClassifierProcess classifier({"--cost-quadratic", "0", "--max-batch-size", "64"});
+  // It stands still until all are there: nobody may find that out.
+  ProxyProcess proxy(classifier.address(), {"--strategy", "density", "--max-batch-size", "64",
+                                            "--batch-timeout-seconds", "120", "--health-check-seconds", "0"});
+  ASSERT_TRUE(proxy.Classify({"x"}).status.ok());
+  classifier.process().Signal(SIGSTOP);
+  std::vector<RawConnection> connections;
+  for (std::size_t i = 0; i < kConnections; ++i) {
+    connections.emplace_back(proxy.address());
+    for (std::size_t call = 0; call < kOnEach; ++call) {
+      ASSERT_TRUE(connections.back().Call("customer-" + std::to_string(call % 10)));
+    }
+  }
+  ASSERT_TRUE(proxy.WaitForUnfinished(kConnections * kOnEach));
+  const auto held = proxy.Status();
+  std::printf("%llu calls held, %.1f MB resident\n", static_cast<unsigned long long>(held.queued_requests()),
+              Gauge(proxy, "process_resident_memory_bytes") / 1e6);
+  EXPECT_GE(held.queued_requests(), kConnections * kOnEach - 64);
+  classifier.process().Signal(SIGCONT);
+  for (RawConnection& connection : connections) ASSERT_TRUE(connection.WaitForEnds(kOnEach));
+  EXPECT_EQ(proxy.Status().outcomes().answered(), 1 + kConnections * kOnEach);
 }
 
 TEST(Bounds, RequestsOfMadeUpCustomersLeaveMemoryAndSeriesBounded) {
   constexpr std::size_t kAtOnce = 500;
-  const std::size_t requests = Requests();
+  // SMARTBATCH_TEST_REQUESTS says how many, a tenth as many customers send them: 1000000 for the whole.
+  const std::size_t requests = Scale("SMARTBATCH_TEST_REQUESTS", 60'000, 60'000);
   const std::size_t customers = requests / 10;
   ClassifierProcess classifier({"--cost-quadratic", "0", "--max-batch-size", "64"});
   ProxyProcess proxy(classifier.address(), {"--strategy", "density", "--max-batch-size", "64"});

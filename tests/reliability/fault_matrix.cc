@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -22,7 +23,9 @@ std::unique_ptr<Scene> MakeScene(const Fault& fault) {
   Flags proxy_flags = {"--strategy", "density"};
   for (int i = 0; i < fault.classifiers; ++i) {
     scene->classifiers.push_back(std::make_unique<ClassifierProcess>(scene->classifier_flags));
-    if (i > 0) proxy_flags.insert(proxy_flags.end(), {"--classifier", scene->classifiers.back()->address()});
+    if (i > 0 && !fault.classifiers_in_file) {
+      proxy_flags.insert(proxy_flags.end(), {"--classifier", scene->classifiers.back()->address()});
+    }
   }
   std::string address = scene->classifiers[0]->address();
   if (fault.link) {
@@ -32,6 +35,15 @@ std::unique_ptr<Scene> MakeScene(const Fault& fault) {
   scene->config_file =
       (std::filesystem::temp_directory_path() / ("reliability-" + std::to_string(getpid()) + ".textproto")).string();
   std::ofstream(scene->config_file) << "drain_seconds: 10";
+  if (fault.classifiers_in_file) {
+    scene->NameClassifiers(scene->classifiers.size());
+    address.clear();
+  }
+  if (fault.liar) {
+    scene->liar = std::make_unique<LyingClassifier>();
+    proxy_flags.insert(proxy_flags.end(), {"--classifier", scene->liar->address()});
+  }
+  if (fault.by_name) address = "dns:///localhost" + address.substr(address.rfind(':'));
   proxy_flags.insert(proxy_flags.end(), {"--config", scene->config_file, "--cost-fixed", "0.005"});
   proxy_flags.insert(proxy_flags.end(), fault.proxy_flags.begin(), fault.proxy_flags.end());
   scene->proxy = std::make_unique<ProxyProcess>(address, proxy_flags);
@@ -52,6 +64,13 @@ void Scene::Restart(std::size_t classifier) {
   const std::string address = classifiers[classifier]->address();
   classifiers[classifier].reset();
   classifiers[classifier] = std::make_unique<ClassifierProcess>(classifier_flags, address);
+}
+
+void Scene::NameClassifiers(std::size_t count) const {
+  std::ofstream file(config_file);
+  for (std::size_t i = 0; i < count; ++i) file << "backends { address: \"" << classifiers[i]->address() << "\" }\n";
+  file.close();
+  if (proxy) proxy->process().Signal(SIGHUP);
 }
 
 Tally Play(const Fault& fault, std::chrono::milliseconds time) {

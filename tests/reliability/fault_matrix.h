@@ -11,6 +11,7 @@
 #include "tests/integration/load.h"
 #include "tests/integration/stack.h"
 #include "tests/reliability/faulty_link.h"
+#include "tests/reliability/lying_classifier.h"
 
 namespace smartbatch::testing {
 
@@ -23,8 +24,13 @@ struct Scene {
   std::unique_ptr<ProxyProcess> proxy;
   std::string config_file;
 
+  // One more, that answers one result too few, where the fault asks for it.
+  std::unique_ptr<LyingClassifier> liar;
+
   // The classifier is there again, at the address where it was.
   void Restart(std::size_t classifier);
+  // The configuration file names the first so many of the classifiers, and the proxy is told to read it again.
+  void NameClassifiers(std::size_t count) const;
 };
 
 // How the calls of one row ended.
@@ -48,6 +54,11 @@ struct Fault {
   std::function<void(Scene& scene, std::chrono::milliseconds time)> happen = {};
   int classifiers = 1;
   bool link = false;
+  bool liar = false;
+  // The classifiers stand in the configuration file and not in flags, so that a reload can change them.
+  bool classifiers_in_file = false;
+  // The one classifier is named by a name that is looked up.
+  bool by_name = false;
   Flags classifier_flags = {};
   Flags proxy_flags = {};
   LoadOptions load = {};

@@ -74,6 +74,46 @@ std::vector<Fault> ClassifierFaults() {
            },
        .classifiers = 3,
        .may_fail = false},
+      {.name = "one-of-three-stopped",
+       .what = "one of three classifiers is told to stop, says so, and comes back, in a loop",
+       .happen = Repeatedly(milliseconds(600),
+                            [](Scene& scene, int round) {
+                              const auto one = static_cast<std::size_t>(round % 3);
+                              scene.classifiers[one]->process().Signal(SIGTERM);
+                              scene.classifiers[one]->process().Wait();
+                              scene.Restart(one);
+                            }),
+       .classifiers = 3,
+       .may_fail = false},
+      {.name = "one-of-three-slow",
+       .what = "one of three classifiers comes back sixty times as slow",
+       .happen =
+           [](Scene& scene, milliseconds time) {
+             Sleep(time / 2);
+             scene.classifier_flags.insert(scene.classifier_flags.end(),
+                                           {"--fault-slow-rate", "1", "--fault-slow-factor", "60"});
+             KillAndRestart(scene, 0, milliseconds(0));
+             Sleep(time / 2);
+           },
+       .classifiers = 3,
+       .may_fail = false},
+      {.name = "one-of-three-lies",
+       .what = "one of three classifiers answers one result too few, always",
+       .classifiers = 2,
+       .liar = true,
+       .may_fail = false},
+      {.name = "classifiers-come-and-go",
+       .what = "two of three classifiers are taken out of the configuration and put back, in a loop",
+       .happen = Repeatedly(milliseconds(100),
+                            [](Scene& scene, int round) { scene.NameClassifiers(round % 2 == 0 ? 1 : 3); }),
+       .classifiers = 3,
+       .classifiers_in_file = true,
+       .may_fail = false},
+      {.name = "name",
+       .what = "the classifier is known by a name, and is killed and comes back 200 ms later, in a loop",
+       .happen = Repeatedly(milliseconds(600), [](Scene& scene, int) { KillAndRestart(scene, 0, milliseconds(200)); }),
+       .by_name = true,
+       .proxy_flags = {"--lookup-seconds", "0.1"}},
       {.name = "frozen",
        .what = "the classifier stands still for 600 ms, again and again",
        .happen = Repeatedly(milliseconds(800),

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -84,19 +85,36 @@ bool RawConnection::Call(const std::string& customer) {
 }
 
 bool RawConnection::WaitForEnds(std::size_t count) {
-  std::string payload;
-  while (count > 0) {
-    std::array<char, kFrameHeader> header;
-    if (!ReadExactly(header.data(), header.size())) return false;
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(header.at(i)); };
-    payload.resize(std::size_t{byte(0)} << 16U | std::size_t{byte(1)} << 8U | byte(2));
-    if (!ReadExactly(payload.data(), payload.size())) return false;
-    const unsigned type = byte(3);
-    const unsigned flags = byte(4);
-    if ((type == kData || type == kHeaders) && (flags & kEndStream) != 0) --count;
-    if (type == kSettings && (flags & kAck) == 0 && !Send(Frame(kSettings, kAck, 0, ""))) return false;
-    if (type == kPing && (flags & kAck) == 0 && !Send(Frame(kPing, kAck, 0, payload))) return false;
+  for (std::size_t ends = 0; ends < count;) {
+    if (!ReadFrame(ends)) return false;
   }
+  return true;
+}
+
+std::optional<std::size_t> RawConnection::TakeEnds() {
+  std::size_t ends = 0;
+  while (HasInput()) {
+    if (!ReadFrame(ends)) return std::nullopt;
+  }
+  return ends;
+}
+
+bool RawConnection::HasInput() const {
+  pollfd waiting{descriptor_, POLLIN, 0};
+  return begin_ < end_ || poll(&waiting, 1, 0) > 0;
+}
+
+bool RawConnection::ReadFrame(std::size_t& ends) {
+  std::array<char, kFrameHeader> header;
+  if (!ReadExactly(header.data(), header.size())) return false;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(header.at(i)); };
+  std::string payload(std::size_t{byte(0)} << 16U | std::size_t{byte(1)} << 8U | byte(2), '\0');
+  if (!ReadExactly(payload.data(), payload.size())) return false;
+  const unsigned type = byte(3);
+  const unsigned flags = byte(4);
+  if ((type == kData || type == kHeaders) && (flags & kEndStream) != 0) ++ends;
+  if (type == kSettings && (flags & kAck) == 0) return Send(Frame(kSettings, kAck, 0, ""));
+  if (type == kPing && (flags & kAck) == 0) return Send(Frame(kPing, kAck, 0, payload));
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace smartbatch::testing {
@@ -21,11 +22,17 @@ class RawConnection {
   bool Call(const std::string& customer);
   // Reads until `count` more calls have ended. False where the connection has ended before.
   bool WaitForEnds(std::size_t count);
+  // How many more calls have ended by now; nothing where the connection has ended.
+  std::optional<std::size_t> TakeEnds();
   // The connection is closed with a reset, whatever is on its way.
   void Drop();
 
  private:
   bool Send(const std::string& bytes);
+  bool HasInput() const;
+  // Reads a frame, answers it where it asks for that, and adds to `ends` where it ends a call. False where the
+  // connection has ended.
+  bool ReadFrame(std::size_t& ends);
   bool ReadExactly(char* to, std::size_t size);
   bool Fill();
 

@@ -91,6 +91,7 @@ class Liar final : public scheduling::SchedulerObserver {
     kAnswersTooEarly,
     kCancelsUnasked,
     kForgetsABatch,
+    kMiscountsTheDead,
   };
   explicit Liar(Lie lie) : lie_(lie) {}
   void Attach(SchedulerChecker& checker) { checker_ = &checker; }
@@ -125,7 +126,16 @@ class Liar final : public scheduling::SchedulerObserver {
   }
   void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override {
     if (Due(Lie::kForgetsABatch)) return;
-    checker_->BatchEnded(batch, took, status);
+    scheduling::Batch told = batch;
+    if (Due(Lie::kMiscountsTheDead)) ++told.dead;
+    checker_->BatchEnded(told, took, status);
+  }
+  void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override {
+    checker_->BackendAdded(id, backend);
+  }
+  void BackendRemoved(scheduling::BackendId id) override { checker_->BackendRemoved(id); }
+  void BackendHealthChanged(scheduling::BackendId id, bool healthy, Time now) override {
+    checker_->BackendHealthChanged(id, healthy, now);
   }
 
  private:
@@ -167,7 +177,8 @@ INSTANTIATE_TEST_SUITE_P(Lies, TheChecker,
                                          Liar::Lie::kDropsASequence, Liar::Lie::kServesASequenceTwice,
                                          Liar::Lie::kOverfillsABatch, Liar::Lie::kServesTheDead,
                                          Liar::Lie::kChargesTooMuch, Liar::Lie::kAnswersTooEarly,
-                                         Liar::Lie::kCancelsUnasked, Liar::Lie::kForgetsABatch));
+                                         Liar::Lie::kCancelsUnasked, Liar::Lie::kForgetsABatch,
+                                         Liar::Lie::kMiscountsTheDead));
 
 // The rules of one strategy, applied to another that does not keep them.
 std::string PlayUnderTheRulesOf(const scheduling::StrategyChoice& rules, const scheduling::StrategyChoice& played) {

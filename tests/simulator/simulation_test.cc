@@ -169,8 +169,6 @@ TEST(Simulation, AccountsForEveryRequestWhateverGoesWrong) {
     options.backends.back().outages = {{Time(std::chrono::seconds(32)), Time(std::chrono::seconds(60))}};
     options.impatience = {0.1, std::chrono::milliseconds(200), 0.2, std::chrono::milliseconds(800)};
     test::SchedulerChecker checker(options.scheduler);
-    checker.BackendAdded(1);
-    checker.BackendAdded(1);
     checker.AllowAnyCancel();
     options.observer = &checker;
     const Result result = Play(Seedopen(0.8), options, 4000);

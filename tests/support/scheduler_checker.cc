@@ -52,6 +52,13 @@ std::uint64_t SchedulerChecker::WaitingSequences() const {
   return waiting;
 }
 
+void SchedulerChecker::BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) {
+  if (id > backends_.size()) Violation(absl::StrCat("backend ", id, " is added before others"));
+  if (id >= backends_.size()) backends_.resize(id + 1);
+  if (backends_[id].in_flight > 0) Violation(absl::StrCat("backend ", id, " takes the place of one that has batches"));
+  backends_[id] = {.slots = backend.slots};
+}
+
 // --- Requests ---
 
 void SchedulerChecker::Rejected(std::string_view, std::string_view, scheduling::RejectReason) { ++rejected_; }
@@ -104,7 +111,8 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
       break;
     case Outcome::kShed:
       if (!request->Waits(State::kWaiting)) fail("nothing of it waited");
-      if (requests_.size() < options_.max_queued_requests && options_.max_queued_bytes > 1'000'000) {
+      if (requests_.size() < options_.max_queued_requests && options_.max_queued_bytes > 1'000'000 &&
+          options_.max_queued_cost >= std::chrono::hours(1)) {
         fail("the queue was not full");
       }
       break;
@@ -133,10 +141,10 @@ void SchedulerChecker::Dispatched(const scheduling::Batch& batch) {
   if (batch.members.empty() || batch.members.size() > options_.max_batch_size) {
     Violation(absl::StrCat(name, " holds ", batch.members.size(), " sequences"));
   }
-  in_flight_.resize(slots_.size());
-  if (batch.backend >= slots_.size() || ++in_flight_[batch.backend] > slots_[batch.backend]) {
-    Violation(name + " goes to a backend without a free slot");
-  }
+  KnownBackend& backend = backends_.at(batch.backend);
+  if (++backend.in_flight > backend.slots) Violation(name + " goes to a backend without a free slot");
+  if (backend.removed) Violation(name + " goes to a backend that was removed");
+  if (!backend.healthy) Violation(name + " goes to a backend that is not well");
   if (std::abs(charged_since_dispatch_ - batch.predicted_seconds) > 1e-9 * (1 + batch.predicted_seconds)) {
     Violation(absl::StrCat(name, " costs ", batch.predicted_seconds, " but ", charged_since_dispatch_, " was charged"));
   }
@@ -172,8 +180,12 @@ void SchedulerChecker::CheckMembers(const scheduling::Batch& batch, std::set<std
     if (batch.dispatched < request->arrival)
       Violation(absl::StrCat("batch ", batch.id, " left before its members came"));
     sequence.state = State::kRunning;
-    ++sequence.attempts;
+    if (!retry && ++sequence.attempts > 1) ++resent_;
+    if (retry) ++sequence.attempts;
     touched.insert(member.request.number);
+  }
+  if (static_cast<double>(resent_) > scheduling::RetryBudget::kMost + options_.retry_budget * double(served_)) {
+    Violation(absl::StrCat(resent_, " sequences were sent again, after ", served_, " were served"));
   }
   if (longest != batch.longest) Violation(absl::StrCat("batch ", batch.id, " has a wrong longest length"));
 }
@@ -209,7 +221,11 @@ void SchedulerChecker::BatchEnded(const scheduling::Batch& batch, Duration took,
     Violation(absl::StrCat("batch ", batch.id, " ended but did not run"));
     return;
   }
-  --in_flight_[batch.backend];
+  --backends_.at(batch.backend).in_flight;
+  const auto dead = std::count_if(batch.members.begin(), batch.members.end(),
+                                  [&](const scheduling::BatchMember& m) { return Find(m.request) == nullptr; });
+  if (dead != batch.dead)
+    Violation(absl::StrCat("batch ", batch.id, " counts ", batch.dead, " dead members, not ", dead));
   if (took < Duration::zero()) Violation(absl::StrCat("batch ", batch.id, " took less than no time"));
   if (status.ok()) {
     Succeeded(batch);
@@ -219,6 +235,7 @@ void SchedulerChecker::BatchEnded(const scheduling::Batch& batch, Duration took,
 }
 
 void SchedulerChecker::Succeeded(const scheduling::Batch& batch) {
+  served_ += batch.members.size();
   std::set<std::uint64_t> touched;
   for (const scheduling::BatchMember& member : batch.members) {
     Request* const request = Find(member.request);
@@ -281,16 +298,22 @@ void SchedulerChecker::CheckWork(const scheduling::Scheduler& scheduler, const s
   if (!retries && WaitingSequences() == 0) return;
 
   double largest_cost = 0;
-  bool slot_is_free = false;
-  in_flight_.resize(slots_.size());
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
+  std::size_t usable = 0;
+  std::size_t free = 0;
+  for (std::size_t i = 0; i < backends_.size(); ++i) {
     const scheduling::Backend& backend = scheduler.backends().backends()[i];
-    const bool in_doubt = backend.paused_until > now || (backend.failures > 0 && in_flight_[i] > 0);
-    slot_is_free = slot_is_free || (!backend.removed && !in_doubt && in_flight_[i] < slots_[i]);
+    const KnownBackend& known = backends_[i];
+    if (known.removed || !known.healthy || backend.paused_until > now) continue;
+    ++usable;
+    const bool in_doubt = backend.failures > 0 && known.in_flight > 0;
+    if (!in_doubt && known.in_flight < known.slots) ++free;
     largest_cost = std::max(largest_cost, backend.cost.Seconds(options_.max_batch_size, options_.max_sequence_length));
   }
-  if (!slot_is_free) return;
-  const Duration patience = retries ? Duration::zero() : rules_.linger + FromSeconds(rules_.hold * largest_cost);
+  // What is tried again alone may wait for another backend than the one that has failed it.
+  const bool retries_may_wait = free == 1 && usable > 1;
+  if (free == 0 || (WaitingSequences() == 0 && retries_may_wait)) return;
+  const Duration patience =
+      retries && !retries_may_wait ? Duration::zero() : rules_.linger + FromSeconds(rules_.hold * largest_cost);
   if (wait == nullptr || wait->time > Later(now, patience)) {
     Violation(absl::StrCat("a slot stays idle although ", WaitingSequences(), " sequences wait"));
   }

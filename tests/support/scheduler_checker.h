@@ -21,7 +21,6 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   explicit SchedulerChecker(const scheduling::SchedulerOptions& options) : options_(options) {}
 
   // --- What the observer cannot see; said before it happens ---
-  void BackendAdded(std::uint32_t slots) { slots_.push_back(slots); }
   // The strategy was set; before the first event and after each switch.
   void StrategyIs(const scheduling::StrategyChoice& choice) { rules_ = RulesOf(choice); }
   void Cancelling(scheduling::RequestId id) { cancelling_ = id; }
@@ -44,6 +43,11 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   // --- SchedulerObserver ---
   void Rejected(std::string_view customer, std::string_view strategy, scheduling::RejectReason reason) override;
   void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
+  void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
+  void BackendRemoved(scheduling::BackendId id) override { backends_.at(id).removed = true; }
+  void BackendHealthChanged(scheduling::BackendId id, bool healthy, Time) override {
+    backends_.at(id).healthy = healthy;
+  }
   void Ended(const scheduling::Finished& finished) override;
   void Dispatched(const scheduling::Batch& batch) override;
   void Charged(const scheduling::Customer& customer, std::string_view strategy, double seconds) override;
@@ -82,7 +86,13 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   const scheduling::SchedulerOptions options_;
   // Those that every strategy keeps, until the strategy is told.
   StrategyRules rules_{.whole_requests = false};
-  std::vector<std::uint32_t> slots_;
+  struct KnownBackend {
+    std::uint32_t slots = 0;
+    std::uint32_t in_flight = 0;
+    bool removed = false;
+    bool healthy = true;
+  };
+  std::vector<KnownBackend> backends_;
   std::optional<scheduling::RequestId> cancelling_;
   bool closing_ = false;
   bool any_cancel_ = false;
@@ -90,7 +100,8 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   std::map<std::uint64_t, Request> requests_;           // the unfinished ones, by number
   std::map<std::uint32_t, std::uint64_t> slot_owners_;  // the unfinished ones, by slot
   std::set<scheduling::BatchId> running_;
-  std::vector<std::uint32_t> in_flight_;  // by backend
+  std::uint64_t served_ = 0;  // sequences
+  std::uint64_t resent_ = 0;  // sequences that were sent again, but for those that were alone
   std::uint64_t last_number_ = 0;
   scheduling::BatchId last_batch_ = 0;
   double charged_since_dispatch_ = 0;

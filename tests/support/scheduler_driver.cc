@@ -12,6 +12,8 @@ namespace {
 // A sequence of this length fails every batch it is in.
 constexpr std::uint32_t kPoison = 13;
 
+using std::chrono::milliseconds;
+
 std::uint32_t Small(Random& random, std::uint32_t largest) {
   return static_cast<std::uint32_t>(random.Between(1, largest));
 }
@@ -26,8 +28,11 @@ SchedulerDriver::SchedulerDriver(const DriverOptions& options) : options_(option
   scheduler_options_.max_queued_requests = random_.Chance(0.3) ? Small(random_, 50) : 100'000;
   scheduler_options_.max_queued_requests_per_customer = random_.Chance(0.3) ? Small(random_, 20) : 100'000;
   scheduler_options_.max_queued_bytes = random_.Chance(0.2) ? 2000 : 1'000'000'000;
+  scheduler_options_.max_queued_cost = random_.Chance(0.1) ? milliseconds(100) : std::chrono::hours(1);
+  scheduler_options_.max_queued_cost_per_customer = random_.Chance(0.1) ? milliseconds(50) : std::chrono::hours(1);
+  scheduler_options_.max_queued_bytes_per_customer = random_.Chance(0.1) ? 500 : 1'000'000'000;
   scheduler_options_.max_idle_accounts = random_.Chance(0.5) ? Small(random_, 5) : 10'000;
-  scheduler_options_.batch_timeout_minimum = std::chrono::milliseconds(100);
+  scheduler_options_.batch_timeout_minimum = milliseconds(100);
   const std::uint32_t lengths[] = {30, 200, 2000};
   longest_ = lengths[random_.Between(0, 2)];
   customers_ = random_.Chance(0.2) ? 200 : Small(random_, 8);
@@ -40,16 +45,22 @@ void SchedulerDriver::Start() {
   scheduler_ = *scheduling::Scheduler::Create(scheduler_options_, first, observer);
   checker_->StrategyIs(options_.rules_of ? *options_.rules_of : first);
   const std::uint32_t backends = random_.Chance(0.6) ? 1 : Small(random_, 3);
-  for (std::uint32_t i = 0; i < backends; ++i) {
-    scheduling::CostModel cost;
-    if (random_.Chance(0.3)) cost.fixed = 0.005;
-    if (random_.Chance(0.3)) cost.per_sequence = 0.001;
-    if (random_.Chance(0.3)) cost.per_character = 1e-5;
-    const std::uint32_t slots = Small(random_, 3);
-    checker_->BackendAdded(slots);
-    scheduler_->AddBackend(absl::StrCat("backend-", i), slots, cost);
-    backend_is_gone_.push_back(false);
-  }
+  for (std::uint32_t i = 0; i < backends; ++i) AddBackend();
+}
+
+void SchedulerDriver::AddBackend() {
+  scheduling::CostModel cost;
+  if (random_.Chance(0.3)) cost.fixed = 0.005;
+  if (random_.Chance(0.3)) cost.per_sequence = 0.001;
+  if (random_.Chance(0.3)) cost.per_character = 1e-5;
+  const std::uint32_t slots = Small(random_, 3);
+  const auto id = scheduler_->AddBackend(absl::StrCat("backend-", random_.Between(0, 4)), slots, cost);
+  if (id >= backend_is_gone_.size()) backend_is_gone_.resize(id + 1);
+  backend_is_gone_[id] = false;
+}
+
+scheduling::BackendId SchedulerDriver::AnyBackend() {
+  return static_cast<scheduling::BackendId>(random_.Between(0, static_cast<std::int64_t>(backend_is_gone_.size()) - 1));
 }
 
 void SchedulerDriver::Play() {
@@ -147,9 +158,19 @@ void SchedulerDriver::SwitchStrategy() {
 
 void SchedulerDriver::ToggleBackend() {
   if (!options_.backend_faults) return;
-  const auto place =
-      static_cast<std::size_t>(random_.Between(0, static_cast<std::int64_t>(backend_is_gone_.size()) - 1));
-  backend_is_gone_[place] = !backend_is_gone_[place];
+  const scheduling::BackendId id = AnyBackend();
+  const auto& backends = scheduler_->backends().backends();
+  if (backends[id].removed) return;
+  const double kind = random_.Uniform();
+  if (kind < 0.4) {
+    backend_is_gone_[id] = !backend_is_gone_[id];
+  } else if (kind < 0.7) {
+    scheduler_->ReportHealth(id, static_cast<scheduling::HealthReport>(random_.Between(0, 2)), now_);
+  } else if (kind < 0.85 && backends.size() < 6) {
+    AddBackend();
+  } else if (std::count_if(backends.begin(), backends.end(), [](const auto& b) { return !b.removed; }) > 1) {
+    scheduler_->RemoveBackend(id);
+  }
 }
 
 void SchedulerDriver::Configure() {
@@ -206,6 +227,11 @@ void SchedulerDriver::TakeEffects() {
 
 void SchedulerDriver::Drain() {
   std::fill(backend_is_gone_.begin(), backend_is_gone_.end(), false);
+  for (scheduling::BackendId id = 0; id < backend_is_gone_.size(); ++id) {
+    if (scheduler_->backends().backends()[id].removed) continue;
+    scheduler_->ReportHealth(id, scheduling::HealthReport::kServing, now_);
+  }
+  Settle();
   while (checker_->violations().empty()) {
     const Time due = std::min(ask_again_, scheduler_->NextTick(now_));
     if (!running_.empty()) {

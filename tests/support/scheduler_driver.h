@@ -24,7 +24,7 @@ struct DriverOptions {
   bool switches = true;
   bool cancels = true;
   bool deadlines = true;
-  // Backends that fail, hang, go and come back.
+  // Backends that fail, hang, go and come back, are not well, are removed and added.
   bool backend_faults = true;
   // Sequences that fail every batch they are in.
   bool poison = true;
@@ -75,6 +75,8 @@ class SchedulerDriver {
   void Configure();
   void Wait();
   void ToggleBackend();
+  void AddBackend();
+  scheduling::BackendId AnyBackend();
   void Drain();
   void Close();
   void Settle();
@@ -92,7 +94,7 @@ class SchedulerDriver {
   Time ask_again_ = kNever;
   std::uint32_t customers_ = 1;
   std::uint32_t longest_ = 1000;
-  std::vector<bool> backend_is_gone_;
+  std::vector<bool> backend_is_gone_;  // by BackendId
   std::vector<Running> running_;
   std::vector<Live> live_;
   scheduling::Effects effects_;

@@ -107,6 +107,9 @@ scheduling::SchedulerOptions WithoutQueueLimits(scheduling::SchedulerOptions opt
   options.max_queued_requests = unlimited.max_queued_requests;
   options.max_queued_requests_per_customer = unlimited.max_queued_requests_per_customer;
   options.max_queued_bytes = unlimited.max_queued_bytes;
+  options.max_queued_bytes_per_customer = unlimited.max_queued_bytes_per_customer;
+  options.max_queued_cost = unlimited.max_queued_cost;
+  options.max_queued_cost_per_customer = unlimited.max_queued_cost_per_customer;
   return options;
 }
 

@@ -40,6 +40,9 @@ void AddSettings(const scheduling::SchedulerOptions& options, const Customers& p
   json["customers"] = std::move(customers);
   json["max_batch_size"] = options.max_batch_size;
   json["max_attempts"] = options.max_attempts;
+  json["retry_budget"] = options.retry_budget;
+  json["max_consecutive_errors"] = options.backends.max_consecutive_errors;
+  json["slow_factor"] = options.backends.slow_factor;
   json["max_idle_accounts"] = options.max_idle_accounts;
   json["learn_costs"] = options.learn_costs;
   json["pause_minimum_ms"] = ToMilliseconds(options.backends.pause_minimum);
@@ -48,15 +51,10 @@ void AddSettings(const scheduling::SchedulerOptions& options, const Customers& p
 }
 
 Json StartJson(const Start& start) {
-  Json backends = Json::array();
-  for (const LoggedBackend& backend : start.backends) {
-    backends.push_back({{"name", backend.name}, {"slots", backend.slots}, {"cost", CostJson(backend.cost)}});
-  }
   Json json = {{"event", "start"},
                {"schema_version", kSchemaVersion},
                {"strategy", start.strategy.name},
-               {"parameters", start.strategy.parameters},
-               {"backends", std::move(backends)}};
+               {"parameters", start.strategy.parameters}};
   AddSettings(start.options, start.customers, json);
   return json;
 }
@@ -114,6 +112,9 @@ scheduling::SchedulerOptions OptionsOf(const Json& json) {
   scheduling::SchedulerOptions options;
   options.max_batch_size = json.at("max_batch_size");
   options.max_attempts = json.at("max_attempts");
+  options.retry_budget = json.at("retry_budget");
+  options.backends.max_consecutive_errors = json.at("max_consecutive_errors");
+  options.backends.slow_factor = json.at("slow_factor");
   options.max_idle_accounts = json.at("max_idle_accounts");
   options.learn_costs = json.at("learn_costs");
   options.backends.pause_minimum = DurationOf(json, "pause_minimum_ms");
@@ -138,14 +139,15 @@ Start ParseStart(const Json& json) {
   start.options = OptionsOf(json);
   start.customers = CustomersOf(json);
   start.strategy = ChoiceOf(json);
-  for (const Json& backend : json.at("backends")) {
-    const Json& cost = backend.at("cost");
-    start.backends.push_back(
-        {backend.at("name"),
-         backend.at("slots"),
-         {cost.at("fixed"), cost.at("quadratic"), cost.at("per_sequence"), cost.at("per_character")}});
-  }
   return start;
+}
+
+BackendAdded ParseBackendAdded(const Json& json) {
+  const Json& cost = json.at("cost");
+  return {json.at("backend"),
+          json.at("name"),
+          json.at("slots"),
+          {cost.at("fixed"), cost.at("quadratic"), cost.at("per_sequence"), cost.at("per_character")}};
 }
 
 RequestAccepted ParseRequest(const Json& json) {
@@ -165,6 +167,9 @@ BatchSent ParseBatch(const Json& json) {
 Event ParseEvent(const Json& json) {
   const std::string event = json.at("event");
   if (event == "start") return ParseStart(json);
+  if (event == "backend_added") return ParseBackendAdded(json);
+  if (event == "backend_removed") return BackendRemoved{json.at("backend")};
+  if (event == "backend_health") return BackendHealth{TimeOf(json), json.at("backend"), json.at("healthy")};
   if (event == "request") return ParseRequest(json);
   if (event == "batch") return ParseBatch(json);
   if (event == "batch_ended") return BatchEnded{TimeOf(json), json.at("batch"), StatusCodeOf(json.at("status"))};
@@ -198,6 +203,22 @@ std::string Line(const Event& event) {
   const Json json = std::visit(
       Overloaded{
           [](const Start& start) { return StartJson(start); },
+          [](const BackendAdded& added) -> Json {
+            return {{"event", "backend_added"},
+                    {"backend", added.backend},
+                    {"name", added.name},
+                    {"slots", added.slots},
+                    {"cost", CostJson(added.cost)}};
+          },
+          [](const BackendRemoved& removed) -> Json {
+            return {{"event", "backend_removed"}, {"backend", removed.backend}};
+          },
+          [](const BackendHealth& health) -> Json {
+            return {{"event", "backend_health"},
+                    {"time_ms", ExactMilliseconds(health.time)},
+                    {"backend", health.backend},
+                    {"healthy", health.healthy}};
+          },
           [](const RequestAccepted& accepted) { return RequestJson(accepted); },
           [](const BatchSent& sent) { return BatchJson(sent); },
           [](const BatchEnded& ended) -> Json {

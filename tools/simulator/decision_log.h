@@ -1,8 +1,9 @@
 // The decision log: what a scheduler was told and what it chose, one JSON object a line. The proxy writes it, a replay
 // reads it.
 //
-//   {"event": "start", "schema_version": 1, "max_batch_size": 5, ..., "strategy": "density", "parameters": {...},
-//    "backends": [...], "customers": [...]}
+//   {"event": "start", "schema_version": 2, "max_batch_size": 5, ..., "strategy": "density", "parameters": {...},
+//    "customers": [...]}
+//   {"event": "backend_added", "backend": 0, "name": "10.0.0.1:50061", "slots": 1, "cost": {...}}
 //   {"event": "request", "timestamp_ms": 1250.5, "request": 0, "customer": "a", "lengths": [15, 120]}
 //   {"event": "batch", "time_ms": 1250.5, "batch": 1, "strategy": "density", "backend": 0, "members": [[0, 0], [0, 1]],
 //    "longest": 120, "cost_seconds": 0.0144, "reason": "slot_free"}
@@ -11,6 +12,8 @@
 //   {"event": "strategy", "strategy": "fcfs", "parameters": {...}}                SetStrategy
 //   {"event": "follows", "strategy": "sjf"}                                       adaptive took advice
 //   {"event": "reconfigured", "max_batch_size": 5, ..., "customers": [...]}       a reload of the configuration
+//   {"event": "backend_health", "time_ms": 1305.2, "backend": 0, "healthy": false}
+//   {"event": "backend_removed", "backend": 0}
 //   {"event": "asked", "time_ms": 1310.0}                    asked for a batch at a moment when nothing else happened
 //   {"event": "dropped", "lines": 12}                        so many lines are missing here
 //
@@ -40,20 +43,27 @@
 
 namespace smartbatch::simulator::decision_log {
 
-inline constexpr int kSchemaVersion = 1;
-
-struct LoggedBackend {
-  std::string name;
-  std::uint32_t slots = 1;
-  scheduling::CostModel cost;  // as it was believed at the start
-};
+inline constexpr int kSchemaVersion = 2;
 
 // What a replay needs to build the same scheduler. Of the options those that choices depend on are written.
 struct Start {
   scheduling::SchedulerOptions options;
   scheduling::StrategyChoice strategy;
-  std::vector<LoggedBackend> backends;
   std::map<std::string, scheduling::CustomerPolicy> customers;
+};
+struct BackendAdded {
+  scheduling::BackendId backend = 0;
+  std::string name;
+  std::uint32_t slots = 1;
+  scheduling::CostModel cost;  // as it is believed then
+};
+struct BackendRemoved {
+  scheduling::BackendId backend = 0;
+};
+struct BackendHealth {
+  Time time{};
+  scheduling::BackendId backend = 0;
+  bool healthy = true;
 };
 struct RequestAccepted {
   Time time{};
@@ -99,8 +109,8 @@ struct Asked {
 struct Dropped {
   std::uint64_t lines = 0;
 };
-using Event = std::variant<Start, RequestAccepted, BatchSent, BatchEnded, RequestEnded, StrategySet, Follows,
-                           Reconfigured, Asked, Dropped>;
+using Event = std::variant<Start, BackendAdded, BackendRemoved, BackendHealth, RequestAccepted, BatchSent, BatchEnded,
+                           RequestEnded, StrategySet, Follows, Reconfigured, Asked, Dropped>;
 
 // The batch as it is logged, its time counted from `origin`.
 BatchSent Sent(const scheduling::Batch& batch, Time origin);

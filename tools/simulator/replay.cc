@@ -15,12 +15,14 @@ namespace smartbatch::simulator {
 namespace {
 
 using decision_log::Asked;
+using decision_log::BackendAdded;
+using decision_log::BackendHealth;
+using decision_log::BackendRemoved;
 using decision_log::BatchEnded;
 using decision_log::BatchSent;
 using decision_log::Dropped;
 using decision_log::Event;
 using decision_log::Follows;
-using decision_log::LoggedBackend;
 using decision_log::ParseLine;
 using decision_log::Reconfigured;
 using decision_log::RequestAccepted;
@@ -60,9 +62,10 @@ class Replayer {
     const auto* const ended = std::get_if<RequestEnded>(&event);
     const bool same_moment = ended != nullptr && ended->time == now_;
     if (!same_moment && !AskedForNothingMore()) return false;
-    // After a new strategy or configuration the scheduler is asked at a moment that is told next.
+    // After a new strategy, configuration or backend the scheduler is asked at a moment that is told next.
     ask_is_due_ = !std::holds_alternative<StrategySet>(event) && !std::holds_alternative<Follows>(event) &&
-                  !std::holds_alternative<Reconfigured>(event);
+                  !std::holds_alternative<Reconfigured>(event) && !std::holds_alternative<BackendAdded>(event) &&
+                  !std::holds_alternative<BackendRemoved>(event);
     // What is shed makes room for the request that is told next.
     if (ended != nullptr && ended->outcome == Outcome::kShed) ask_is_due_ = false;
     if (absl::Status status = std::visit([this](const auto& told) { return Tell(told); }, event); !status.ok()) {
@@ -85,15 +88,34 @@ class Replayer {
     auto scheduler = scheduling::Scheduler::Create(WithoutQueueLimits(start.options), strategy, nullptr);
     if (!scheduler.ok()) return scheduler.status();
     scheduler_ = *std::move(scheduler);
-    for (const LoggedBackend& backend : start.backends) {
-      scheduler_->AddBackend(backend.name, backend.slots, backend.cost);
-    }
     for (const auto& [name, policy] : start.customers) scheduler_->ConfigureCustomer(name, policy);
     return true;
   }
 
   // --- What happened, told to the scheduler ---
 
+  absl::Status Tell(const BackendAdded& added) {
+    if (scheduler_->AddBackend(added.name, added.slots, added.cost) != added.backend) {
+      return absl::InvalidArgumentError(absl::StrCat("backend ", added.backend, " was added out of order"));
+    }
+    return absl::OkStatus();
+  }
+  absl::Status Tell(const BackendRemoved& removed) {
+    if (auto known = CheckBackend(removed.backend); !known.ok()) return known;
+    scheduler_->RemoveBackend(removed.backend);
+    return absl::OkStatus();
+  }
+  absl::Status Tell(const BackendHealth& health) {
+    now_ = health.time;
+    if (auto known = CheckBackend(health.backend); !known.ok()) return known;
+    const auto report = health.healthy ? scheduling::HealthReport::kServing : scheduling::HealthReport::kNotServing;
+    scheduler_->ReportHealth(health.backend, report, now_);
+    return absl::OkStatus();
+  }
+  absl::Status CheckBackend(scheduling::BackendId backend) const {
+    if (backend < scheduler_->backends().backends().size()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("there is no backend ", backend));
+  }
   absl::Status Tell(const RequestAccepted& accepted) {
     now_ = accepted.time;
     if (accepted.lengths.empty() || accepted.lengths.size() > scheduler_->options().max_batch_size) {

@@ -310,6 +310,8 @@ scheduling::SchedulerOptions UnlimitedQueue() {
   scheduling::SchedulerOptions options;
   options.max_queued_requests = kUnlimited;
   options.max_queued_requests_per_customer = kUnlimited;
+  options.max_queued_cost = Duration::max();
+  options.max_queued_cost_per_customer = Duration::max();
   return options;
 }
 

@@ -56,6 +56,21 @@ void DecisionLog::Push(Event event) {
   waiting_.push_back(std::move(event));
 }
 
+void DecisionLog::BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) {
+  last_event_.reset();
+  Push(log::BackendAdded{id, backend.name, backend.slots, backend.cost});
+}
+
+void DecisionLog::BackendRemoved(scheduling::BackendId id) {
+  last_event_.reset();
+  Push(log::BackendRemoved{id});
+}
+
+void DecisionLog::BackendHealthChanged(scheduling::BackendId id, bool healthy, Time now) {
+  last_event_ = now;
+  Push(log::BackendHealth{FromOrigin(now), id, healthy});
+}
+
 void DecisionLog::Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) {
   last_event_ = request.arrival;
   log::RequestAccepted accepted{

@@ -50,6 +50,9 @@ class DecisionLog final : public scheduling::SchedulerObserver, public runtime::
   // Lines that are missing in the file so far.
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
+  void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
+  void BackendRemoved(scheduling::BackendId id) override;
+  void BackendHealthChanged(scheduling::BackendId id, bool healthy, Time now) override;
   void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
   void Ended(const scheduling::Finished& finished) override;
   void Dispatched(const scheduling::Batch& batch) override;

@@ -13,8 +13,11 @@ using scheduling::RejectReason;
 absl::StatusCode CodeOf(RejectReason reason) {
   switch (reason) {
     case RejectReason::kQueueFull:
-    case RejectReason::kCustomerQueueFull:
     case RejectReason::kBytesFull:
+    case RejectReason::kCostFull:
+    case RejectReason::kCustomerQueueFull:
+    case RejectReason::kCustomerBytesFull:
+    case RejectReason::kCustomerCostFull:
       return absl::StatusCode::kResourceExhausted;
     case RejectReason::kNoBackend:
     case RejectReason::kShuttingDown:
@@ -66,8 +69,26 @@ ProxyMetrics::ProxyMetrics(const MetricsOptions& options)
   for (const auto& [name, objective] : objectives_.configured) AddCustomer(name);
 }
 
-void ProxyMetrics::AddBackend(const std::string& name) {
-  backends_.push_back({name, families_.backend_busy.Add({{"backend", name}})});
+void ProxyMetrics::BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) {
+  const auto named = [this](const std::string& name) {
+    return static_cast<std::size_t>(std::find_if(all_backends_.begin(), all_backends_.end(),
+                                                 [&](const auto& series) { return series->name == name; }) -
+                                    all_backends_.begin());
+  };
+  std::size_t place = named(backend.name);
+  std::string name = backend.name;
+  if (place == all_backends_.size() && place >= kMaxBackends) {
+    name = kOtherBackends;
+    place = named(name);
+  }
+  if (place == all_backends_.size()) {
+    const prometheus::Labels labels = {{"backend", name}};
+    all_backends_.push_back(std::make_unique<BackendSeries>(
+        BackendSeries{name, families_.backend_busy.Add(labels), families_.backend_dead.Add(labels)}));
+    for (const auto& strategy : strategies_) strategy->batch_duration(place, name);
+  }
+  if (id >= backends_.size()) backends_.resize(id + 1);
+  backends_[id] = place;
 }
 
 // --- Objectives ---
@@ -129,8 +150,8 @@ std::size_t ProxyMetrics::IndexOf(std::string_view strategy) {
   strategies_.push_back(std::make_unique<StrategySeries>(families_, strategy, options_.max_batch_size));
   // Where a series begins with its first event, a rate over it misses that event: all begin with the strategy.
   for (const auto& [name, customer] : customers_) customer->with_strategy(index, strategy);
-  for (std::size_t id = 0; id < backends_.size(); ++id) {
-    strategies_[index]->batch_duration(id, backends_[id].name);
+  for (std::size_t place = 0; place < all_backends_.size(); ++place) {
+    strategies_[index]->batch_duration(place, all_backends_[place]->name);
   }
   return index;
 }
@@ -200,10 +221,12 @@ void ProxyMetrics::Charged(const scheduling::Customer& customer, std::string_vie
 }
 
 void ProxyMetrics::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status&) {
-  BackendSeries& backend = backends_[batch.backend];
+  const std::size_t place = backends_[batch.backend];
+  BackendSeries& backend = *all_backends_[place];
   backend.busy.Increment(ToSeconds(took));
+  backend.dead.Increment(ToSeconds(took) * batch.dead / static_cast<double>(batch.members.size()));
   StrategySeries& series = *strategies_[IndexOf(batch.strategy)];
-  observations_.Observe(series.batch_duration(batch.backend, backend.name), ToSeconds(took));
+  observations_.Observe(series.batch_duration(place, backend.name), ToSeconds(took));
 }
 
 // --- Strategies ---
@@ -252,17 +275,50 @@ void ProxyMetrics::SetGauges() const {
   SetQueueGauges(state);
   families_.fairness_gap.Add({}).Set(state.fairness_gap_seconds);
   families_.queue_limit_requests.Add({}).Set(static_cast<double>(state.max_queued_requests));
-  for (const runtime::BackendState& backend : state.backends) {
-    const prometheus::Labels labels = {{"backend", backend.name}};
-    families_.backend_inflight_batches.Add(labels).Set(backend.batches_in_flight);
-    families_.backend_up.Add(labels).Set(backend.up ? 1 : 0);
-    families_.cost_model_fixed.Add(labels).Set(backend.cost.fixed);
-    families_.cost_model_quadratic.Add(labels).Set(backend.cost.quadratic);
-    families_.cost_model_per_sequence.Add(labels).Set(backend.cost.per_sequence);
-    families_.cost_model_per_character.Add(labels).Set(backend.cost.per_character);
-    families_.cost_model_residual.Add(labels).Set(backend.cost_residual_ratio);
-  }
+  SetBackendGauges(state.backends);
   families_.adaptive_predicted_gain.Add({}).Set(state.advice ? state.advice->predicted_gain : 0);
+}
+
+ProxyMetrics::BackendGauges ProxyMetrics::MakeBackendGauges(const std::string& name) const {
+  const prometheus::Labels labels = {{"backend", name}};
+  return {families_.backend_inflight_batches.Add(labels), families_.backend_up.Add(labels),
+          families_.cost_model_fixed.Add(labels),         families_.cost_model_quadratic.Add(labels),
+          families_.cost_model_per_sequence.Add(labels),  families_.cost_model_per_character.Add(labels),
+          families_.cost_model_residual.Add(labels)};
+}
+
+void ProxyMetrics::RemoveBackendGauges(const BackendGauges& gauges) const {
+  families_.backend_inflight_batches.Remove(&gauges.inflight_batches);
+  families_.backend_up.Remove(&gauges.up);
+  families_.cost_model_fixed.Remove(&gauges.cost_fixed);
+  families_.cost_model_quadratic.Remove(&gauges.cost_quadratic);
+  families_.cost_model_per_sequence.Remove(&gauges.cost_per_sequence);
+  families_.cost_model_per_character.Remove(&gauges.cost_per_character);
+  families_.cost_model_residual.Remove(&gauges.cost_residual);
+}
+
+void ProxyMetrics::SetBackendGauges(const std::vector<runtime::BackendState>& backends) const {
+  // One that was removed must not go on as one that is down.
+  std::erase_if(backend_gauges_, [&](const auto& known) {
+    const bool there = std::any_of(backends.begin(), backends.end(),
+                                   [&](const runtime::BackendState& backend) { return backend.name == known.first; });
+    if (!there) RemoveBackendGauges(known.second);
+    return !there;
+  });
+  for (const runtime::BackendState& backend : backends) {
+    auto known = backend_gauges_.find(backend.name);
+    if (known == backend_gauges_.end()) {
+      known = backend_gauges_.emplace(backend.name, MakeBackendGauges(backend.name)).first;
+    }
+    const BackendGauges& gauges = known->second;
+    gauges.inflight_batches.Set(backend.batches_in_flight);
+    gauges.up.Set(backend.up ? 1 : 0);
+    gauges.cost_fixed.Set(backend.cost.fixed);
+    gauges.cost_quadratic.Set(backend.cost.quadratic);
+    gauges.cost_per_sequence.Set(backend.cost.per_sequence);
+    gauges.cost_per_character.Set(backend.cost.per_character);
+    gauges.cost_residual.Set(backend.cost_residual_ratio);
+  }
 }
 
 void ProxyMetrics::SetQueueGauges(const runtime::State& state) const {

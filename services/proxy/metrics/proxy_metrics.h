@@ -28,6 +28,9 @@ namespace smartbatch::metrics {
 
 // The label of every customer that has no series of its own.
 inline constexpr char kOtherCustomers[] = "other";
+// So many backends have series that stay; those that come later, with other addresses, are counted together.
+inline constexpr std::size_t kMaxBackends = 100;
+inline constexpr char kOtherBackends[] = "other";
 
 // Within which time the requests of customers should be answered.
 struct Objectives {
@@ -62,8 +65,6 @@ class ProxyMetrics final : public prometheus::Collectable,
 
   explicit ProxyMetrics(const MetricsOptions& options);
 
-  // Tells of a backend, in the order of the scheduler's AddBackend and before its first batch.
-  void AddBackend(const std::string& name);
   // Where the gauges come from; until then they are left out. Call it before the first scrape.
   void WatchState(StateSource source) { state_source_ = std::move(source); }
   // Where the number of lines that the decision log lost comes from. Call it before the first scrape.
@@ -75,6 +76,7 @@ class ProxyMetrics final : public prometheus::Collectable,
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
+  void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
   void Rejected(std::string_view customer, std::string_view strategy, scheduling::RejectReason reason) override;
   void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
   void Ended(const scheduling::Finished& finished) override;
@@ -90,6 +92,17 @@ class ProxyMetrics final : public prometheus::Collectable,
   struct BackendSeries {
     std::string name;
     prometheus::Counter& busy;
+    prometheus::Counter& dead;
+  };
+  // Those of a backend that is there now.
+  struct BackendGauges {
+    prometheus::Gauge& inflight_batches;
+    prometheus::Gauge& up;
+    prometheus::Gauge& cost_fixed;
+    prometheus::Gauge& cost_quadratic;
+    prometheus::Gauge& cost_per_sequence;
+    prometheus::Gauge& cost_per_character;
+    prometheus::Gauge& cost_residual;
   };
 
   CustomerSeries& Of(std::string_view customer);
@@ -103,6 +116,9 @@ class ProxyMetrics final : public prometheus::Collectable,
 
   void SetGauges() const;
   void SetQueueGauges(const runtime::State& state) const;
+  void SetBackendGauges(const std::vector<runtime::BackendState>& backends) const;
+  BackendGauges MakeBackendGauges(const std::string& name) const;
+  void RemoveBackendGauges(const BackendGauges& gauges) const;
 
   const MetricsOptions options_;
   Objectives objectives_;
@@ -118,7 +134,10 @@ class ProxyMetrics final : public prometheus::Collectable,
   prometheus::Counter& overflowed_;
   prometheus::Gauge& reload_successful_;
   std::vector<std::unique_ptr<StrategySeries>> strategies_;
-  std::vector<BackendSeries> backends_;
+  std::vector<std::unique_ptr<BackendSeries>> all_backends_;  // that there ever were, up to kMaxBackends and one
+  std::vector<std::size_t> backends_;                         // by BackendId: the place in all_backends_
+  // Of the scrape, under the lock of observations_.
+  mutable std::map<std::string, BackendGauges> backend_gauges_;
 
   // What SetObjectives has brought and nobody has taken yet; the flag spares every request the lock.
   std::atomic<bool> has_new_objectives_ = false;

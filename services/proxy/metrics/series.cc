@@ -110,10 +110,13 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
                           "have something in the queue.")),
       backend_busy(Counters(registry, "smartbatch_backend_busy_seconds_total",
                             "Time that batches spent at the backend, added up over its slots.")),
+      backend_dead(Counters(registry, "smartbatch_backend_dead_seconds_total",
+                            "The part of that time that went to sequences whose caller had left, or whose deadline had "
+                            "passed, before the batch ended: what was running already, since nothing else is sent.")),
       backend_inflight_batches(
           Gauges(registry, "smartbatch_backend_inflight_batches", "Batches that are at the backend.")),
       backend_up(Gauges(registry, "smartbatch_backend_up",
-                        "1 unless the last batch told that the backend cannot be reached.")),
+                        "1 unless the backend fails: its last batch, or its health check.")),
       cost_model_fixed(
           Gauges(registry, "smartbatch_cost_model_fixed_seconds", "Seconds that any batch is believed to cost.")),
       cost_model_quadratic(Gauges(registry, "smartbatch_cost_model_quadratic_seconds",

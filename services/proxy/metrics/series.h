@@ -59,6 +59,7 @@ struct Families {
   GaugeFamily& fairness_gap;
 
   CounterFamily& backend_busy;
+  CounterFamily& backend_dead;
   GaugeFamily& backend_inflight_batches;
   GaugeFamily& backend_up;
   GaugeFamily& cost_model_fixed;
@@ -146,7 +147,7 @@ class StrategySeries {
   }
   prometheus::Counter& batch_cost() { return batch_cost_; }
   prometheus::Counter& batch_padding_cost() { return batch_padding_cost_; }
-  // Made when first asked for. `backend` is its BackendId.
+  // Made when first asked for. `backend` counts the backends that there ever were.
   prometheus::Histogram& batch_duration(std::size_t backend, const std::string& name);
 
  private:

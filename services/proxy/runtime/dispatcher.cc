@@ -50,15 +50,40 @@ Dispatcher::Dispatcher(std::unique_ptr<scheduling::Scheduler> scheduler, const C
       scheduler_(std::move(scheduler)),
       strategy_(scheduler_->DecidingStrategy()) {}
 
-void Dispatcher::AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
-                            Backend& backend) {
+scheduling::BackendId Dispatcher::AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
+                                             std::shared_ptr<Backend> backend) {
+  scheduling::BackendId id = 0;
   Actions actions;
   {
     const MutexLock lock(mutex_);
-    backends_.push_back(&backend);
-    [[maybe_unused]] const auto id = scheduler_->AddBackend(std::move(name), slots, cost);
-    assert(id + 1 == backends_.size());
+    id = scheduler_->AddBackend(std::move(name), slots, cost);
+    if (id >= backends_.size()) backends_.resize(id + 1);
+    backends_[id] = std::move(backend);
     actions = Settle({}, clock_.Now());
+  }
+  CarryOut(std::move(actions));
+  return id;
+}
+
+void Dispatcher::RemoveBackend(scheduling::BackendId id) {
+  std::shared_ptr<Backend> removed;  // let go outside of the lock
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    scheduler_->RemoveBackend(id);
+    removed = std::move(backends_[id]);
+    actions = Settle({}, clock_.Now());
+  }
+  CarryOut(std::move(actions));
+}
+
+void Dispatcher::ReportHealth(scheduling::BackendId id, scheduling::HealthReport report) {
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    const Time now = clock_.Now();
+    if (!scheduler_->ReportHealth(id, report, now)) return;
+    actions = Settle({}, now);
   }
   CarryOut(std::move(actions));
 }
@@ -105,7 +130,7 @@ void Dispatcher::Cancel(Ticket& ticket) {
     if (!ticket.id_) return;
     const Time now = clock_.Now();
     scheduling::Effects effects;
-    scheduler_->Tick(now, effects);  // what has expired did not end because its caller went away
+    scheduler_->Tick(now, effects);  // first: what has expired did not end because its caller went away
     scheduler_->Cancel(*ticket.id_, now, effects);
     actions = Settle(std::move(effects), now);
   }
@@ -113,12 +138,14 @@ void Dispatcher::Cancel(Ticket& ticket) {
 }
 
 void Dispatcher::BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults> results) {
+  std::shared_ptr<Backend> backend;  // let go outside of the lock
   Actions actions;
   {
     const MutexLock lock(mutex_);
     const Time now = clock_.Now();
-    const auto batch = running_.extract(id);
+    auto batch = running_.extract(id);
     assert(!batch.empty());
+    backend = std::move(batch.mapped().backend);
     const absl::Status status = KeepResults(batch.mapped(), std::move(results));
     scheduling::Effects effects;
     scheduler_->Complete(id, status, now, effects);
@@ -228,10 +255,7 @@ void Dispatcher::Tick() {
   Actions actions;
   {
     const MutexLock lock(mutex_);
-    const Time now = clock_.Now();
-    scheduling::Effects effects;
-    scheduler_->Tick(now, effects);
-    actions = Settle(std::move(effects), now);
+    actions = Settle({}, clock_.Now());
   }
   CarryOut(std::move(actions));
 }
@@ -290,6 +314,7 @@ Dispatcher::Actions Dispatcher::Settle(scheduling::Effects effects, Time now) {
 }
 
 void Dispatcher::Settle(scheduling::Effects effects, Time now, Actions& actions) {
+  scheduler_->Tick(now, effects);
   TakeEffects(std::move(effects), actions);
   Decide(now, actions);
   actions.wake_timer = wake_at_ < timer_sleeps_until_;
@@ -342,7 +367,7 @@ Dispatcher::Sending Dispatcher::Prepare(scheduling::Batch batch) {
 
 void Dispatcher::CarryOut(Actions&& actions) {
   if (actions.wake_timer) timer_.notify_one();
-  for (const auto& [backend, batch] : actions.batches) {
+  for (auto& [backend, batch] : actions.batches) {
     backend->Send(batch, BatchReply([this, id = batch.id](absl::StatusOr<BatchResults> results) {
                     BatchEnded(id, std::move(results));
                   }));

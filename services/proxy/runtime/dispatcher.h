@@ -85,9 +85,18 @@ class Dispatcher {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // Adds a backend that takes `slots` batches at once and whose batches are believed to cost `cost`. The backend must
-  // outlive the last batch.
-  void AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost, Backend& backend);
+  // Adds a backend that takes `slots` batches at once and whose batches are believed to cost `cost`.
+  scheduling::BackendId AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
+                                   std::shared_ptr<Backend> backend);
+  // The same with one that outlives the last batch.
+  scheduling::BackendId AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
+                                   Backend& backend) {
+    return AddBackend(std::move(name), slots, cost, std::shared_ptr<Backend>(std::shared_ptr<Backend>(), &backend));
+  }
+  // The backend gets no more batches; those that it has are finished, and then it is let go.
+  void RemoveBackend(scheduling::BackendId id);
+  // As Scheduler::ReportHealth says. The backend must not have been removed.
+  void ReportHealth(scheduling::BackendId id, scheduling::HealthReport report);
 
   // Queues the request or refuses it; either way the reply is fulfilled once, maybe before this returns. The ticket
   // must be new; once the reply was fulfilled it may be gone.
@@ -137,18 +146,18 @@ class Dispatcher {
     Reply reply;
   };
   struct RunningBatch {
-    Backend* backend = nullptr;
+    std::shared_ptr<Backend> backend;
     scheduling::BatchMembers members;
   };
   struct Sending {
-    Backend* backend = nullptr;
+    std::shared_ptr<Backend> backend;
     OutgoingBatch batch;
   };
   // What an event asks for; carried out after the lock has been let go.
   struct Actions {
     std::vector<Sending> batches;
     std::vector<std::pair<Reply, Ending>> endings;
-    std::vector<std::pair<Backend*, scheduling::BatchId>> cancels;
+    std::vector<std::pair<std::shared_ptr<Backend>, scheduling::BatchId>> cancels;
     bool wake_timer = false;
   };
 
@@ -156,7 +165,8 @@ class Dispatcher {
   void BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults> results);
   absl::Status KeepResults(const RunningBatch& batch, absl::StatusOr<BatchResults> results) SMARTBATCH_REQUIRES(mutex_);
 
-  // After every event: takes what ended, asks for batches until there is none, and finds out when to ask again.
+  // After every event: ends what has expired, so that it is never sent, takes what ended, asks for batches until there
+  // is none, and finds out when to ask again.
   Actions Settle(scheduling::Effects effects, Time now) SMARTBATCH_REQUIRES(mutex_);
   // The same, in addition to what is asked for already.
   void Settle(scheduling::Effects effects, Time now, Actions& actions) SMARTBATCH_REQUIRES(mutex_);
@@ -172,8 +182,8 @@ class Dispatcher {
 
   mutable Mutex mutex_;
   const std::unique_ptr<scheduling::Scheduler> scheduler_ SMARTBATCH_POINTEE_GUARDED_BY(mutex_);
-  std::vector<Backend*> backends_ SMARTBATCH_GUARDED_BY(mutex_);  // by BackendId
-  std::vector<Payload> payloads_ SMARTBATCH_GUARDED_BY(mutex_);   // by RequestId.slot
+  std::vector<std::shared_ptr<Backend>> backends_ SMARTBATCH_GUARDED_BY(mutex_);  // by BackendId
+  std::vector<Payload> payloads_ SMARTBATCH_GUARDED_BY(mutex_);                   // by RequestId.slot
   absl::flat_hash_map<scheduling::BatchId, RunningBatch> running_ SMARTBATCH_GUARDED_BY(mutex_);
   std::string_view strategy_ SMARTBATCH_GUARDED_BY(mutex_);
   std::optional<AdviceState> advice_ SMARTBATCH_GUARDED_BY(mutex_);

@@ -24,6 +24,11 @@ Decision::Part& RecentDecisions::PartOf(Decision& decision, const std::string& c
   return decision.parts.emplace_back(Decision::Part{.customer = customer});
 }
 
+void RecentDecisions::BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) {
+  if (id >= backends_.size()) backends_.resize(id + 1);
+  backends_[id] = backend.name;
+}
+
 void RecentDecisions::Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) {
   if (request.id.slot >= customers_.size()) customers_.resize(request.id.slot + 1);
   customers_[request.id.slot] = customer.name;
@@ -36,7 +41,7 @@ void RecentDecisions::Charged(const scheduling::Customer& customer, std::string_
 void RecentDecisions::Dispatched(const scheduling::Batch& batch) {
   Decision decision;
   decision.batch = batch.id;
-  if (batch.backend < backends_.size()) decision.backend = backends_[batch.backend];
+  decision.backend = backends_[batch.backend];
   decision.strategy = batch.strategy;
   decision.reason = batch.reason;
   decision.dispatched = batch.dispatched;

@@ -45,12 +45,10 @@ class RecentDecisions final : public scheduling::SchedulerObserver {
  public:
   static constexpr std::size_t kCapacity = 256;
 
-  // Tells of a backend, in the order of the scheduler's AddBackend and before its first batch.
-  void AddBackend(std::string name) { backends_.push_back(std::move(name)); }
-
   // The last ones, at most so many, the newest first.
   std::vector<Decision> List(std::size_t most) const;
 
+  void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
   void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
   void Charged(const scheduling::Customer& customer, std::string_view strategy, double seconds) override;
   void Dispatched(const scheduling::Batch& batch) override;
@@ -59,7 +57,7 @@ class RecentDecisions final : public scheduling::SchedulerObserver {
  private:
   static Decision::Part& PartOf(Decision& decision, const std::string& customer);
 
-  std::vector<std::string> backends_;
+  std::vector<std::string> backends_;  // by BackendId
   // By the slot of the request: bounded by the requests that are there at once.
   std::vector<std::string> customers_;
   // What was charged for the batch that is about to be dispatched.

@@ -22,7 +22,7 @@ std::vector<BackendState> DescribeBackends(const scheduling::BackendPool& pool) 
   for (const scheduling::Backend& backend : pool.backends()) {
     if (backend.removed) continue;
     states.push_back({.name = backend.name,
-                      .up = backend.failures == 0,
+                      .up = backend.works(),
                       .batches_in_flight = backend.in_flight,
                       .slots = backend.slots,
                       .cost = backend.cost,

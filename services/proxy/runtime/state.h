@@ -26,7 +26,7 @@ struct CustomerState {
 
 struct BackendState {
   std::string name;
-  bool up = false;  // its last batch did not tell that it cannot be reached
+  bool up = false;  // its last batch did not fail, and its health checks are well
   std::uint32_t batches_in_flight = 0;
   std::uint32_t slots = 0;
   scheduling::CostModel cost;

@@ -7,19 +7,33 @@ namespace smartbatch::scheduling {
 
 BackendId BackendPool::Add(std::string name, std::uint32_t slots, const CostModel& cost) {
   Backend backend(cost);
+  auto place = backends_.end();
+  for (auto known = backends_.begin(); known != backends_.end(); ++known) {
+    if (!known->removed) continue;
+    const bool same = known->name == name;
+    if (same) {
+      backend.cost = known->cost;
+      backend.fit = known->fit;
+    }
+    if (known->in_flight == 0 && (same || place == backends_.end())) place = known;
+  }
   backend.name = std::move(name);
   backend.slots = slots;
+  if (place != backends_.end()) {
+    *place = std::move(backend);
+    return static_cast<BackendId>(place - backends_.begin());
+  }
   backends_.push_back(std::move(backend));
   return static_cast<BackendId>(backends_.size() - 1);
 }
 
 void BackendPool::Remove(BackendId id) { backends_[id].removed = true; }
 
-std::optional<BackendId> BackendPool::FreeSlot(Time now) const {
+std::optional<BackendId> BackendPool::FreeSlot(Time now, std::optional<BackendId> avoided) const {
   std::optional<BackendId> best;
   for (BackendId id = 0; id < backends_.size(); ++id) {
     const Backend& backend = backends_[id];
-    if (backend.removed || backend.in_flight >= backend.slots || backend.paused_until > now) continue;
+    if (id == avoided || !CanBeUsed(backend, now) || backend.in_flight >= backend.slots) continue;
     // A backend that has failed is tried with one batch before it gets all its slots back.
     if (backend.failures > 0 && backend.in_flight > 0) continue;
     if (!best) {
@@ -34,31 +48,53 @@ std::optional<BackendId> BackendPool::FreeSlot(Time now) const {
   return best;
 }
 
+bool BackendPool::HasOther(BackendId id, Time now) const {
+  for (BackendId other = 0; other < backends_.size(); ++other) {
+    if (other != id && CanBeUsed(backends_[other], now)) return true;
+  }
+  return false;
+}
+
 Time BackendPool::NextResume(Time now) const {
   Time resume = kNever;
   for (const Backend& backend : backends_) {
-    const bool waits = !backend.removed && backend.in_flight < backend.slots && backend.paused_until > now;
+    const bool waits =
+        !backend.removed && backend.healthy && backend.in_flight < backend.slots && backend.paused_until > now;
     if (waits) resume = std::min(resume, backend.paused_until);
   }
   return resume;
 }
 
-void BackendPool::Succeeded(BackendId id) {
-  Backend& backend = backends_[id];
-  --backend.in_flight;
-  backend.failures = 0;
-  backend.paused_until = Time{};
+// --- How batches end ---
+
+bool BackendPool::WasSlow(const Backend& backend, const Batch& batch, double seconds) const {
+  return seconds > options_.slow_factor * batch.predicted_seconds + ToSeconds(kSlowAllowance) &&
+         backend.fit.KnowsLength(batch.longest);
 }
 
-void BackendPool::Observe(BackendId id, std::uint32_t sequences, std::uint32_t longest, double seconds) {
+void BackendPool::Succeeded(BackendId id, const Batch& batch, double seconds, bool learn, Time now) {
   Backend& backend = backends_[id];
-  backend.fit.Observe(sequences, longest, seconds);
+  backend.errors = 0;
+  if (WasSlow(backend, batch, seconds) && HasOther(id, now)) {
+    ++backend.slow;
+    if (backend.slow < kSlowToBelieve) {
+      // Not learned from: the fit would take what is wrong with the backend for what its batches cost.
+      if (backend.slow >= kSlowToPause) return Failed(id, now);
+      --backend.in_flight;
+      return;
+    }
+    backend.fit = CostFit(backend.cost);
+  }
+  --backend.in_flight;
+  backend.slow = 0;
+  backend.failures = 0;
+  backend.paused_until = Time{};
+  if (!learn) return;
+  backend.fit.Observe(static_cast<std::uint32_t>(batch.members.size()), batch.longest, seconds);
   backend.cost = backend.fit.model();
 }
 
-void BackendPool::Failed(BackendId id, Time now) {
-  Backend& backend = backends_[id];
-  --backend.in_flight;
+void BackendPool::Pause(Backend& backend, Time now) {
   if (backend.failures == 0) backend.failing_since = now;
   const std::uint32_t doublings = std::min(backend.failures, 20U);
   ++backend.failures;
@@ -66,21 +102,60 @@ void BackendPool::Failed(BackendId id, Time now) {
   backend.paused_until = Later(now, pause);
 }
 
+void BackendPool::Failed(BackendId id, Time now) {
+  --backends_[id].in_flight;
+  Pause(backends_[id], now);
+}
+
+void BackendPool::FailedForContent(BackendId id, Time now) {
+  Backend& backend = backends_[id];
+  --backend.in_flight;
+  ++backend.errors;
+  // The last one that can be used stays: callers who send nothing but what fails must not take it from the others.
+  if (backend.errors >= options_.max_consecutive_errors && HasOther(id, now)) Pause(backend, now);
+}
+
+bool BackendPool::HealthChecked(BackendId id, HealthReport report, Time now) {
+  Backend& backend = backends_[id];
+  backend.checks_without_answer = report == HealthReport::kNoAnswer ? backend.checks_without_answer + 1 : 0;
+  bool healthy = backend.healthy;
+  if (report == HealthReport::kServing) healthy = true;
+  if (report == HealthReport::kNotServing || backend.checks_without_answer >= kChecksToTakeOut) healthy = false;
+  if (healthy == backend.healthy) return false;
+  backend.healthy = healthy;
+  backend.unhealthy_since = now;
+  return true;
+}
+
+// --- All of them ---
+
 Time BackendPool::UnavailableAt() const {
   Time at = Time{};
   for (const Backend& backend : backends_) {
     if (backend.removed) continue;
-    if (backend.failures == 0) return kNever;
-    at = std::max(at, Later(backend.failing_since, options_.unavailable_after));
+    if (backend.works()) return kNever;
+    Time since = kNever;
+    if (backend.failures > 0) since = backend.failing_since;
+    if (!backend.healthy) since = std::min(since, backend.unhealthy_since);
+    at = std::max(at, Later(since, options_.unavailable_after));
   }
   return at;
 }
 
+bool BackendPool::Unavailable(Time now) const {
+  if (UnavailableAt() > now) return false;
+  return std::none_of(backends_.begin(), backends_.end(),
+                      [&](const Backend& backend) { return CanBeUsed(backend, now); });
+}
+
 bool BackendPool::TakesLonger(std::uint32_t length, double seconds) const {
-  const auto is_slower = [&](const Backend& backend) {
-    return backend.removed || (backend.cost.Alone(length) > seconds && backend.fit.KnowsLength(length));
-  };
-  return !backends_.empty() && std::all_of(backends_.begin(), backends_.end(), is_slower);
+  bool there_is_one = false;
+  for (const Backend& backend : backends_) {
+    if (backend.removed) continue;
+    if (backend.cost.Alone(length) <= seconds || !backend.fit.KnowsLength(length)) return false;
+    there_is_one = true;
+  }
+  return there_is_one;
 }
 
 CostModel BackendPool::TypicalCost() const {
@@ -88,12 +163,6 @@ CostModel BackendPool::TypicalCost() const {
     if (!backend.removed) return backend.cost;
   }
   return CostModel{};
-}
-
-bool BackendPool::Unavailable(Time now) const {
-  if (UnavailableAt() > now) return false;
-  return std::all_of(backends_.begin(), backends_.end(),
-                     [&](const Backend& backend) { return backend.removed || backend.paused_until > now; });
 }
 
 }  // namespace smartbatch::scheduling

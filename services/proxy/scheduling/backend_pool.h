@@ -19,10 +19,25 @@ struct BackendOptions {
   Duration pause_maximum = std::chrono::seconds(2);
   // With every backend failing for this long, what waits is failed and what comes is refused.
   Duration unavailable_after = std::chrono::seconds(1);
+  // A backend that fails so many batches in a row, whatever it says, is paused where another one can be used. 1 to
+  // 1000.
+  std::uint32_t max_consecutive_errors = 5;
+  // A batch is slow that takes more than so many times what the fit says, and kSlowAllowance besides. Above 1.
+  double slow_factor = 3;
+};
+
+// What a health check has said.
+enum class HealthReport : std::uint8_t {
+  kServing,
+  kNotServing,
+  kNoAnswer,  // the backend could not be asked, or did not answer in time
 };
 
 struct Backend {
   explicit Backend(const CostModel& prior) : cost(prior), fit(prior) {}
+
+  // Its last batch did not fail and its health checks are well.
+  bool works() const { return healthy && failures == 0; }
 
   std::string name;
   std::uint32_t slots = 1;
@@ -35,33 +50,59 @@ struct Backend {
   std::uint32_t failures = 0;
   Time failing_since{};
   Time paused_until{};
+  // Batches in a row that it has failed for their content, and that were slow.
+  std::uint32_t errors = 0;
+  std::uint32_t slow = 0;
+  // As the health checks say.
+  bool healthy = true;
+  Time unhealthy_since{};
+  std::uint32_t checks_without_answer = 0;
 };
 
+// Tells which backend gets the next batch, and takes those out that fail: at once where they cannot be reached or hang,
+// after max_consecutive_errors errors of any kind or kSlowToPause slow batches in a row where another backend can be
+// used, and while their health check says so. This is outlier detection as in Envoy, with the pause growing by itself.
+//
 // Not thread safe. Linear in the backends, of which there are few.
 class BackendPool {
  public:
+  static constexpr Duration kSlowAllowance = std::chrono::milliseconds(100);
+  // Slow batches in a row that pause a backend; and that are believed: from then on it is a slower backend.
+  static constexpr std::uint32_t kSlowToPause = 3;
+  static constexpr std::uint32_t kSlowToBelieve = 16;
+  // Health checks in a row without an answer that take a backend out.
+  static constexpr std::uint32_t kChecksToTakeOut = 3;
+
   explicit BackendPool(const BackendOptions& options) : options_(options) {}
 
   // For the pauses to come; those that run stay as they are.
   void Reconfigure(const BackendOptions& options) { options_ = options; }
 
+  // Takes the place of a removed backend without a batch where there is one. What was learned of a removed backend of
+  // the same name is kept.
   BackendId Add(std::string name, std::uint32_t slots, const CostModel& cost);
   // The backend gets no more batches; what it has is finished.
   void Remove(BackendId id);
 
-  // A backend with a free slot and no pause: the one with the smallest share of its slots in use.
-  std::optional<BackendId> FreeSlot(Time now) const;
+  // A backend with a free slot that is neither paused nor taken out, `avoided` excepted: the one with the smallest
+  // share of its slots in use.
+  std::optional<BackendId> FreeSlot(Time now, std::optional<BackendId> avoided = std::nullopt) const;
+  // Another backend than this one is neither paused nor taken out.
+  bool HasOther(BackendId id, Time now) const;
   // The first end of a pause of a backend that has a free slot; kNever where there is none.
   Time NextResume(Time now) const;
 
   void Started(BackendId id) { ++backends_[id].in_flight; }
-  void Succeeded(BackendId id);
-  // A batch of that size took that long: the backend's cost is learned from it.
-  void Observe(BackendId id, std::uint32_t sequences, std::uint32_t longest, double seconds);
+  // The batch has its results. With `learn` the backend's cost is learned from it.
+  void Succeeded(BackendId id, const Batch& batch, double seconds, bool learn, Time now);
   // The backend could not be reached, or hung, or refused for want of room.
   void Failed(BackendId id, Time now);
+  // The backend failed the batch with an error that may be the batch's own fault.
+  void FailedForContent(BackendId id, Time now);
   // The batch ended in a way that says nothing about the backend's health.
   void Ended(BackendId id) { --backends_[id].in_flight; }
+  // True where the backend's health is another one now.
+  bool HealthChecked(BackendId id, HealthReport report, Time now);
 
   // Every backend has been failing for unavailable_after and none is due to be tried again.
   bool Unavailable(Time now) const;
@@ -75,10 +116,17 @@ class BackendPool {
   // The cost of batches where no backend is chosen yet: that of the first one.
   CostModel TypicalCost() const;
 
+  // By BackendId, removed ones included.
   const std::deque<Backend>& backends() const { return backends_; }
   Backend& operator[](BackendId id) { return backends_[id]; }
 
  private:
+  static bool CanBeUsed(const Backend& backend, Time now) {
+    return !backend.removed && backend.healthy && backend.paused_until <= now;
+  }
+  bool WasSlow(const Backend& backend, const Batch& batch, double seconds) const;
+  void Pause(Backend& backend, Time now);
+
   BackendOptions options_;
   std::deque<Backend> backends_;
 };

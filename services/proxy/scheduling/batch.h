@@ -14,7 +14,8 @@ namespace smartbatch::scheduling {
 
 // Counts the batches; never used twice.
 using BatchId = std::uint64_t;
-// The place of a backend in the order of AddBackend; never used twice.
+// Names a backend from AddBackend until it is removed and its last batch has ended; then it may name another one.
+// Small: it counts the backends that there are at once.
 using BackendId = std::uint32_t;
 
 // One sequence of one request.
@@ -37,6 +38,8 @@ struct Batch {
   DispatchReason reason = DispatchReason::kSlotFree;
   std::string_view strategy;  // lives as long as the program
   Time dispatched{};
+  // Once it has ended: members whose request had ended before it.
+  std::uint32_t dead = 0;
 };
 
 }  // namespace smartbatch::scheduling

@@ -60,7 +60,7 @@ class CostFit {
   double Scale(const Sample& sample) const { return sample.seconds + scale_floor_; }
   double ShareOf(std::size_t term, const Terms& terms) const;
 
-  const CostModel prior_;
+  CostModel prior_;
   CostModel model_;
   std::vector<Sample> samples_;  // a ring once it is full
   std::size_t next_ = 0;

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "common/time.h"
+#include "services/proxy/scheduling/queue_limits.h"
 #include "services/proxy/scheduling/request.h"
 
 namespace smartbatch::scheduling {
@@ -18,6 +20,9 @@ struct CustomerPolicy {
   std::uint32_t tier = 0;
   // Its unfinished requests, at least 1; where there is none the scheduler's own limit for a customer holds.
   std::optional<std::uint64_t> max_queued_requests = {};
+  // The same in bytes, at least 1, and in predicted cost, above 0.
+  std::optional<std::uint64_t> max_queued_bytes = {};
+  std::optional<Duration> max_queued_cost = {};
   friend bool operator==(const CustomerPolicy&, const CustomerPolicy&) = default;
 };
 
@@ -47,6 +52,8 @@ struct Customer {
   std::uint32_t waiting_sequences = 0;
   // What those would cost one by one, in nanoseconds of a backend (PendingSet::WorkOf).
   std::uint64_t waiting_work = 0;
+  // What its unfinished requests take of the queue.
+  QueueUse unfinished;
   // Requests accepted and not yet released, running ones included: while there are any the account stays.
   std::uint32_t live_requests = 0;
 

@@ -9,6 +9,7 @@
 #include <absl/status/status.h>
 
 #include "common/time.h"
+#include "services/proxy/scheduling/backend_pool.h"
 #include "services/proxy/scheduling/batch.h"
 #include "services/proxy/scheduling/customer.h"
 #include "services/proxy/scheduling/outcome.h"
@@ -51,6 +52,13 @@ class SchedulerObserver {
   virtual void Charged(const Customer& /*customer*/, std::string_view /*strategy*/, double /*seconds*/) {}
   virtual void BatchEnded(const Batch& /*batch*/, Duration /*took*/, const absl::Status& /*status*/) {}
 
+  // Before its first batch.
+  virtual void BackendAdded(BackendId /*id*/, const Backend& /*backend*/) {}
+  // It gets no more batches; those that it has end as others do.
+  virtual void BackendRemoved(BackendId /*id*/) {}
+  // Its health checks say something else from now on.
+  virtual void BackendHealthChanged(BackendId /*id*/, bool /*healthy*/, Time /*now*/) {}
+
   // Another strategy decides from now on; `from` is empty at the start.
   virtual void StrategyChanged(std::string_view /*from*/, std::string_view /*to*/, SwitchedBy /*by*/) {}
 };
@@ -77,6 +85,15 @@ class ObserverList final : public SchedulerObserver {
   }
   void BatchEnded(const Batch& batch, Duration took, const absl::Status& status) override {
     for (SchedulerObserver* const observer : observers_) observer->BatchEnded(batch, took, status);
+  }
+  void BackendAdded(BackendId id, const Backend& backend) override {
+    for (SchedulerObserver* const observer : observers_) observer->BackendAdded(id, backend);
+  }
+  void BackendRemoved(BackendId id) override {
+    for (SchedulerObserver* const observer : observers_) observer->BackendRemoved(id);
+  }
+  void BackendHealthChanged(BackendId id, bool healthy, Time now) override {
+    for (SchedulerObserver* const observer : observers_) observer->BackendHealthChanged(id, healthy, now);
   }
   void StrategyChanged(std::string_view from, std::string_view to, SwitchedBy by) override {
     for (SchedulerObserver* const observer : observers_) observer->StrategyChanged(from, to, by);

@@ -47,23 +47,32 @@ constexpr std::string_view Name(Outcome outcome) {
 // Why Offer refused a request.
 enum class RejectReason : std::uint8_t {
   kQueueFull,          // max_queued_requests
-  kCustomerQueueFull,  // max_queued_requests_per_customer
   kBytesFull,          // max_queued_bytes
+  kCostFull,           // max_queued_cost
+  kCustomerQueueFull,  // max_queued_requests_per_customer
+  kCustomerBytesFull,  // max_queued_bytes_per_customer
+  kCustomerCostFull,   // max_queued_cost_per_customer
   kNoBackend,          // every backend has been failing for unavailable_after
   kShuttingDown,       // Close was called
   kDeadlinePassed,     // the deadline was not after now
   kDeadlineTooSoon,    // no backend could meet it, if the request were sent at once
 };
-inline constexpr int kRejectReasons = 7;
+inline constexpr int kRejectReasons = 10;
 
 constexpr std::string_view Name(RejectReason reason) {
   switch (reason) {
     case RejectReason::kQueueFull:
       return "queue_full";
-    case RejectReason::kCustomerQueueFull:
-      return "customer_queue_full";
     case RejectReason::kBytesFull:
       return "bytes_full";
+    case RejectReason::kCostFull:
+      return "cost_full";
+    case RejectReason::kCustomerQueueFull:
+      return "customer_queue_full";
+    case RejectReason::kCustomerBytesFull:
+      return "customer_bytes_full";
+    case RejectReason::kCustomerCostFull:
+      return "customer_cost_full";
     case RejectReason::kNoBackend:
       return "no_backend";
     case RejectReason::kShuttingDown:

@@ -57,7 +57,8 @@ PendingRequest* PendingSet::YoungerOfCustomer(const PendingRequest& request) {
   return NextIn<CustomerList>(request, request.customer_hook);
 }
 
-PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, std::uint64_t number, Time now) {
+PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, std::uint64_t cost_ns,
+                                   std::uint64_t number, Time now) {
   std::uint32_t slot = 0;
   if (free_slots_.empty()) {
     slot = static_cast<std::uint32_t>(slots_.size());
@@ -72,7 +73,7 @@ PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, s
   request.customer = &customer;
   request.arrival = now;
   request.deadline = arrival.deadline;
-  request.bytes = arrival.bytes;
+  request.use = {.requests = 1, .bytes = arrival.bytes, .cost_ns = cost_ns};
   request.sequences.resize(arrival.lengths.size());
   request.longest_waiting = 0;
   for (std::size_t i = 0; i < arrival.lengths.size(); ++i) {
@@ -97,8 +98,8 @@ PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, s
   request.batch_sizes.clear();
   request.strategy_key = 0;
 
-  ++unfinished_requests_;
-  unfinished_bytes_ += request.bytes;
+  unfinished_ += request.use;
+  customer.unfinished += request.use;
   ++customer.live_requests;
   waiting_sequences_ += request.waiting;
   customer.waiting_sequences += request.waiting;
@@ -185,8 +186,8 @@ void PendingSet::StopRunning(PendingSequence& sequence) {
 void PendingSet::Finish(PendingRequest& request) {
   assert(request.alive && !request.finished);
   request.finished = true;
-  --unfinished_requests_;
-  unfinished_bytes_ -= request.bytes;
+  unfinished_ -= request.use;
+  request.customer->unfinished -= request.use;
   if (request.deadline != kNever) deadlines_.erase({request.deadline, request.id});
   if (request.waiting > 0) {
     waiting_sequences_ -= request.waiting;

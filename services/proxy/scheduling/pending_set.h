@@ -51,8 +51,10 @@ class PendingSet {
   // Nothing may wait.
   void MeasureWorkBy(const CostModel& cost) { work_ = cost; }
 
-  // Adds a request whose sequences all wait. Logarithmic in the number of deadlines where it has one.
-  PendingRequest& Insert(Customer& customer, const Arrival& arrival, std::uint64_t number, Time now);
+  // Adds a request whose sequences all wait, and which is predicted to cost so much (QueueUse). Logarithmic in the
+  // number of deadlines where it has one.
+  PendingRequest& Insert(Customer& customer, const Arrival& arrival, std::uint64_t cost_ns, std::uint64_t number,
+                         Time now);
 
   // The request of that id; null where it was released.
   PendingRequest* Find(RequestId id);
@@ -75,8 +77,8 @@ class PendingSet {
   // An unfinished request whose deadline is not after now; null where there is none.
   PendingRequest* AnyExpired(Time now);
 
-  std::uint64_t unfinished_requests() const { return unfinished_requests_; }
-  std::size_t unfinished_bytes() const { return unfinished_bytes_; }
+  std::uint64_t unfinished_requests() const { return unfinished_.requests; }
+  const QueueUse& unfinished() const { return unfinished_; }
   // The first unfinished request at `slot` or behind it, which is moved to its place; null where there is none.
   PendingRequest* NextUnfinished(std::uint32_t& slot);
 
@@ -98,8 +100,7 @@ class PendingSet {
   absl::btree_set<Deadline> deadlines_;
   std::uint64_t waiting_requests_ = 0;
   std::uint64_t waiting_sequences_ = 0;
-  std::uint64_t unfinished_requests_ = 0;
-  std::size_t unfinished_bytes_ = 0;
+  QueueUse unfinished_;
 };
 
 }  // namespace smartbatch::scheduling

@@ -14,6 +14,7 @@
 #include <boost/intrusive/list.hpp>
 
 #include "common/time.h"
+#include "services/proxy/scheduling/queue_limits.h"
 
 namespace smartbatch::scheduling {
 
@@ -78,7 +79,8 @@ struct PendingRequest {
   Customer* customer = nullptr;
   Time arrival{};
   Time deadline = kNever;
-  std::size_t bytes = 0;
+  // What it takes of the queue while it is unfinished.
+  QueueUse use;
 
   absl::InlinedVector<PendingSequence, 5> sequences;
   std::uint32_t waiting = 0;  // sequences the strategy may choose

@@ -30,6 +30,13 @@ bool TellsOnBackend(const absl::Status& status) {
          absl::IsCancelled(status);
 }
 
+std::uint64_t Nanoseconds(Duration time) { return static_cast<std::uint64_t>(time.count()); }
+
+// The three limits have reasons that stand together, once for the whole queue and once for a customer.
+RejectReason ReasonOf(QueueLimit limit, RejectReason requests) {
+  return static_cast<RejectReason>(static_cast<int>(requests) + static_cast<int>(limit));
+}
+
 bool IsOverdue(const Batch& batch, Duration took) {
   return took > kOverdueAllowance + FromSeconds(kOverdueFactor * batch.predicted_seconds);
 }
@@ -51,7 +58,24 @@ absl::Status SchedulerOptions::Validate() const {
     return OutOfRange("max_queued_requests_per_customer", max_queued_requests_per_customer, 1, kMost);
   }
   if (max_queued_bytes < 1) return absl::InvalidArgumentError("max_queued_bytes is 0; it must be at least 1");
+  if (max_queued_bytes_per_customer < 1) {
+    return absl::InvalidArgumentError("max_queued_bytes_per_customer is 0; it must be at least 1");
+  }
+  if (max_queued_cost <= Duration::zero() || max_queued_cost_per_customer <= Duration::zero()) {
+    return absl::InvalidArgumentError(
+        "max_queued_cost_seconds or max_queued_cost_seconds_per_customer is 0 or less; give seconds above 0");
+  }
   if (max_attempts < 1 || max_attempts > 100) return OutOfRange("max_attempts", max_attempts, 1, 100);
+  if (!(retry_budget >= 0 && retry_budget <= 100)) {
+    return absl::InvalidArgumentError(absl::StrCat("retry_budget is ", retry_budget, "; it must be from 0 to 100"));
+  }
+  if (backends.max_consecutive_errors < 1 || backends.max_consecutive_errors > 1000) {
+    return OutOfRange("max_consecutive_errors", backends.max_consecutive_errors, 1, 1000);
+  }
+  if (!(backends.slow_factor > 1 && backends.slow_factor <= 1000)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("slow_factor is ", backends.slow_factor, "; it must be above 1, at most 1000"));
+  }
   if (batch_timeout_minimum <= Duration::zero()) {
     return absl::InvalidArgumentError("batch_timeout_minimum must be above 0");
   }
@@ -77,16 +101,41 @@ Scheduler::~Scheduler() = default;
 
 BackendId Scheduler::AddBackend(std::string name, std::uint32_t slots, const CostModel& cost) {
   if (backends_.backends().empty()) pending_.MeasureWorkBy(cost);
-  return backends_.Add(std::move(name), slots, cost);
+  const BackendId id = backends_.Add(std::move(name), slots, cost);
+  if (observer_ != nullptr) observer_->BackendAdded(id, backends_[id]);
+  return id;
 }
 
-void Scheduler::RemoveBackend(BackendId id) { backends_.Remove(id); }
+void Scheduler::RemoveBackend(BackendId id) {
+  backends_.Remove(id);
+  if (observer_ != nullptr) observer_->BackendRemoved(id);
+}
+
+bool Scheduler::ReportHealth(BackendId id, HealthReport report, Time now) {
+  if (!backends_.HealthChecked(id, report, now)) return false;
+  if (observer_ != nullptr) observer_->BackendHealthChanged(id, backends_[id].healthy, now);
+  return true;
+}
 
 // --- Offer ---
 
-bool Scheduler::IsFullFor(const Arrival& arrival) const {
-  return pending_.unfinished_requests() >= options_.max_queued_requests ||
-         pending_.unfinished_bytes() + arrival.bytes > options_.max_queued_bytes;
+std::optional<QueueLimit> Scheduler::FullFor(const Arrival& arrival) const {
+  return LimitReached(pending_.unfinished(), arrival.bytes,
+                      {options_.max_queued_requests, options_.max_queued_bytes, Nanoseconds(options_.max_queued_cost)});
+}
+
+QueueUse Scheduler::LimitsOf(const Customer& customer) const {
+  const CustomerPolicy& policy = customer.policy;
+  return {policy.max_queued_requests.value_or(options_.max_queued_requests_per_customer),
+          policy.max_queued_bytes.value_or(options_.max_queued_bytes_per_customer),
+          Nanoseconds(policy.max_queued_cost.value_or(options_.max_queued_cost_per_customer))};
+}
+
+std::uint64_t Scheduler::PredictedCost(const Arrival& arrival) const {
+  const CostModel cost = backends_.TypicalCost();
+  double seconds = 0;
+  for (const std::uint32_t length : arrival.lengths) seconds += cost.Alone(length);
+  return Nanoseconds(FromSeconds(seconds));
 }
 
 // Even if the longest sequence left now, on the fastest backend, and took a fifth less than it is believed to.
@@ -103,10 +152,14 @@ std::optional<RejectReason> Scheduler::ReasonToReject(const Arrival& arrival, co
   if (arrival.deadline <= now) return RejectReason::kDeadlinePassed;
   if (CannotBeMet(arrival, now)) return RejectReason::kDeadlineTooSoon;
   if (backends_.Unavailable(now)) return RejectReason::kNoBackend;
-  if (customer != nullptr && customer->live_requests >= LimitOf(*customer)) return RejectReason::kCustomerQueueFull;
-  // These last: room is made only for what is accepted then.
-  if (pending_.unfinished_requests() >= options_.max_queued_requests) return RejectReason::kQueueFull;
-  if (IsFullFor(arrival)) return RejectReason::kBytesFull;
+  // A customer without an account has nothing in the queue, and one request may be as large as its limit.
+  static const Customer kNew;
+  const Customer& asking = customer != nullptr ? *customer : kNew;
+  if (const auto limit = LimitReached(asking.unfinished, arrival.bytes, LimitsOf(asking))) {
+    return ReasonOf(*limit, RejectReason::kCustomerQueueFull);
+  }
+  // This last: room is made only for what is accepted then.
+  if (const auto limit = FullFor(arrival)) return ReasonOf(*limit, RejectReason::kQueueFull);
   return std::nullopt;
 }
 
@@ -115,16 +168,12 @@ bool Scheduler::MakeRoom(const Arrival& arrival, const Customer* customer, Time 
   std::uint64_t work = customer == nullptr ? 0 : customer->waiting_work;
   for (const std::uint32_t length : arrival.lengths) work += pending_.WorkOf(length);
   const double share = static_cast<double>(work) / (customer == nullptr ? 1 : customer->policy.weight);
-  for (int shed = 0; shed < kMostShed && IsFullFor(arrival); ++shed) {
+  for (int shed = 0; shed < kMostShed && FullFor(arrival); ++shed) {
     Customer* const heaviest = heaviest_.Find(customers_.backlogged(), now);
     if (heaviest == nullptr || heaviest == customer || HeaviestCustomer::ShareOf(*heaviest) <= share) return false;
     Finish(heaviest->waiting.back(), Outcome::kShed, absl::OkStatus(), now, effects);
   }
-  return !IsFullFor(arrival);
-}
-
-std::uint64_t Scheduler::LimitOf(const Customer& customer) const {
-  return customer.policy.max_queued_requests.value_or(options_.max_queued_requests_per_customer);
+  return !FullFor(arrival);
 }
 
 Duration Scheduler::EstimatedDrain(std::uint64_t requests) const {
@@ -134,17 +183,26 @@ Duration Scheduler::EstimatedDrain(std::uint64_t requests) const {
 Rejection Scheduler::RejectionFor(RejectReason reason, const Customer* customer, Time now) const {
   // A full queue has room again after one answer; a tenth of it is a better moment to return.
   const auto after_a_tenth = [this](std::uint64_t requests) { return EstimatedDrain(1 + requests / 10); };
+  const auto milliseconds = [](Duration cost) { return Nanoseconds(cost) / 1'000'000; };
+  const std::uint64_t queued = pending_.unfinished_requests();
   switch (reason) {
+    case RejectReason::kBytesFull:
+      return {reason, after_a_tenth(queued), options_.max_queued_bytes};
+    case RejectReason::kCostFull:
+      return {reason, after_a_tenth(queued), milliseconds(options_.max_queued_cost)};
     case RejectReason::kCustomerQueueFull: {
-      const std::uint64_t limit = LimitOf(*customer);
+      const std::uint64_t limit = LimitsOf(*customer).requests;
       return {reason, after_a_tenth(limit), limit};
     }
+    case RejectReason::kCustomerBytesFull:
+      if (customer == nullptr) return {reason, Duration::zero(), options_.max_queued_bytes_per_customer};
+      return {reason, after_a_tenth(customer->unfinished.requests), LimitsOf(*customer).bytes};
+    case RejectReason::kCustomerCostFull:
+      return {reason, after_a_tenth(customer->unfinished.requests), LimitsOf(*customer).cost_ns / 1'000'000};
     case RejectReason::kNoBackend: {
       const Time resume = backends_.NextResume(now);
       return {reason, resume == kNever ? options_.backends.pause_maximum : resume - now};
     }
-    case RejectReason::kBytesFull:
-      return {reason, after_a_tenth(options_.max_queued_requests), options_.max_queued_bytes};
     case RejectReason::kQueueFull:
     case RejectReason::kShuttingDown:
     case RejectReason::kDeadlinePassed:
@@ -159,7 +217,8 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   ++outcomes_.offered;
   Customer* customer = customers_.Find(arrival.customer);
   std::optional<RejectReason> reason = ReasonToReject(arrival, customer, now);
-  const bool full = reason == RejectReason::kQueueFull || reason == RejectReason::kBytesFull;
+  const bool full =
+      reason == RejectReason::kQueueFull || reason == RejectReason::kBytesFull || reason == RejectReason::kCostFull;
   if (full && MakeRoom(arrival, customer, now, effects)) {
     reason.reset();
     customer = customers_.Find(arrival.customer);  // an account may have gone with what was shed
@@ -171,7 +230,7 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   }
   if (customer == nullptr) customer = &customers_.Open(arrival.customer);
   if (customer->live_requests == 0) customers_.LeftIdle(*customer);
-  PendingRequest& request = pending_.Insert(*customer, arrival, ++offers_, now);
+  PendingRequest& request = pending_.Insert(*customer, arrival, PredictedCost(arrival), ++offers_, now);
   if (customer->waiting_requests == 1) customers_.BecameBacklogged(*customer);
   strategy_.object->Add(request, false);
   if (observer_ != nullptr) observer_->Accepted(*customer, request);
@@ -183,15 +242,16 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
 Step Scheduler::Next(Time now) {
   const bool retry_waits = next_retry_ < retries_.size();
   if (pending_.waiting_sequences() == 0 && !retry_waits) return Nothing{};
-  const std::optional<BackendId> backend = backends_.FreeSlot(now);
+  selection_.Clear(options_.max_batch_size);
+  std::optional<BackendId> backend = SelectRetry(now);
+  if (!backend) backend = backends_.FreeSlot(now);
   if (!backend) {
     const Time resume = backends_.NextResume(now);
     if (resume == kNever) return Nothing{};
     return AskAgainAt{resume};
   }
   const Occasion occasion{now, options_.max_batch_size, backends_[*backend].cost};
-  selection_.Clear(options_.max_batch_size);
-  if (!SelectRetry()) {
+  if (selection_.kind() != Selection::Kind::kBatch) {
     if (pending_.waiting_sequences() == 0) return Nothing{};
     strategy_.object->Select(occasion, selection_);
   }
@@ -206,23 +266,34 @@ Step Scheduler::Next(Time now) {
   return Nothing{};
 }
 
-bool Scheduler::SelectRetry() {
-  while (next_retry_ < retries_.size()) {
-    const BatchMember member = retries_[next_retry_++];
+PendingSequence* Scheduler::NextRetry() {
+  for (; next_retry_ < retries_.size(); ++next_retry_) {
+    const BatchMember& member = retries_[next_retry_].member;
     PendingRequest* const request = pending_.Find(member.request);
     if (request == nullptr || request->finished) continue;
     PendingSequence& sequence = request->sequences[member.sequence];
-    if (sequence.state != SequenceState::kWaiting || !sequence.alone) continue;
-    // The scheduler itself takes it: it is not among those a strategy may choose.
-    sequence.alone = false;
-    selection_.Take(sequence);
-    sequence.alone = true;
-    selection_.DispatchFor(DispatchReason::kRetry);
-    return true;
+    if (sequence.state == SequenceState::kWaiting && sequence.alone) return &sequence;
   }
   retries_.clear();
   next_retry_ = 0;
-  return false;
+  return nullptr;
+}
+
+// The backend for the oldest retry: not the one that has failed it, unless that is the only one.
+std::optional<BackendId> Scheduler::SelectRetry(Time now) {
+  PendingSequence* const sequence = NextRetry();
+  if (sequence == nullptr) return std::nullopt;
+  const BackendId failed_at = retries_[next_retry_].failed_at;
+  const bool has_other = backends_.HasOther(failed_at, now);
+  const std::optional<BackendId> backend = backends_.FreeSlot(now, has_other ? std::optional(failed_at) : std::nullopt);
+  if (!backend) return std::nullopt;
+  ++next_retry_;
+  // The scheduler itself takes it: it is not among those a strategy may choose.
+  sequence->alone = false;
+  selection_.Take(*sequence);
+  sequence->alone = true;
+  selection_.DispatchFor(DispatchReason::kRetry);
+  return backend;
 }
 
 Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
@@ -298,23 +369,23 @@ void Scheduler::ChargeMembers(const Occasion& occasion) {
 void Scheduler::Complete(BatchId id, const absl::Status& status, Time now, Effects& effects) {
   const auto found = std::find_if(running_.begin(), running_.end(), [&](const Batch& batch) { return batch.id == id; });
   assert(found != running_.end());
-  const Batch batch = std::move(*found);
+  Batch batch = std::move(*found);
   running_.erase(found);
   const Duration took = now - batch.dispatched;
 
   if (status.ok()) {
-    backends_.Succeeded(batch.backend);
-    if (options_.learn_costs) {
-      backends_.Observe(batch.backend, static_cast<std::uint32_t>(batch.members.size()), batch.longest,
-                        ToSeconds(took));
-    }
-  } else if (TellsOnBackend(status) && (AnybodyWaitsFor(batch) || IsOverdue(batch, took))) {
+    retry_budget_.Earn(static_cast<std::uint32_t>(batch.members.size()), options_.retry_budget);
+    backends_.Succeeded(batch.backend, batch, ToSeconds(took), options_.learn_costs, now);
+  } else if (!TellsOnBackend(status)) {
+    backends_.FailedForContent(batch.backend, now);
+  } else if (AnybodyWaitsFor(batch) || IsOverdue(batch, took)) {
     backends_.Failed(batch.backend, now);
   } else {
-    // It was abandoned in time, or its content failed. One that all callers gave up because it hung tells on the
-    // backend: else a backend that hangs for longer than callers wait would be sent one batch after the other.
+    // It was abandoned in time. One that all callers gave up because it hung tells on the backend: else a backend that
+    // hangs for longer than callers wait would be sent one batch after the other.
     backends_.Ended(batch.backend);
   }
+  batch.dead = DeadMembersOf(batch);
   if (observer_ != nullptr) observer_->BatchEnded(batch, took, status);
   if (!status.ok()) {
     ReturnMembers(batch, status, now, effects);
@@ -353,9 +424,12 @@ void Scheduler::ReturnMembers(const Batch& batch, const absl::Status& status, Ti
     PendingRequest* const request = pending_.Find(member.request);
     assert(request != nullptr);
     PendingSequence& sequence = request->sequences[member.sequence];
-    const bool out_of_attempts =
-        backend_at_fault ? sequence.attempts >= options_.max_attempts : batch.members.size() == 1;
-    if (request->finished || out_of_attempts) {
+    // Who is alone is tried again once, so that this needs no budget: one bad sequence must not use up what keeps the
+    // others from failing with it.
+    const bool may_retry =
+        !request->finished && (backend_at_fault ? sequence.attempts < options_.max_attempts && retry_budget_.Spend()
+                                                : batch.members.size() > 1);
+    if (!may_retry) {
       pending_.StopRunning(sequence);
       if (request->finished) {
         Release(*request);
@@ -366,7 +440,7 @@ void Scheduler::ReturnMembers(const Batch& batch, const absl::Status& status, Ti
     }
     if (!backend_at_fault) {
       pending_.ReturnToWaiting(sequence, true);
-      retries_.push_back(member);
+      retries_.push_back({member, batch.backend});
       continue;
     }
     Customer& customer = *request->customer;
@@ -415,12 +489,15 @@ void Scheduler::Release(PendingRequest& request) {
   if (!request.alive && customer.live_requests == 0) customers_.BecameIdle(customer);
 }
 
-bool Scheduler::AnybodyWaitsFor(const Batch& batch) {
-  return std::any_of(batch.members.begin(), batch.members.end(), [&](const BatchMember& member) {
-    const PendingRequest* const request = pending_.Find(member.request);
-    return request != nullptr && !request->finished;
-  });
+std::uint32_t Scheduler::DeadMembersOf(const Batch& batch) {
+  return static_cast<std::uint32_t>(
+      std::count_if(batch.members.begin(), batch.members.end(), [&](const BatchMember& member) {
+        const PendingRequest* const request = pending_.Find(member.request);
+        return request == nullptr || request->finished;
+      }));
 }
+
+bool Scheduler::AnybodyWaitsFor(const Batch& batch) { return DeadMembersOf(batch) < batch.members.size(); }
 
 void Scheduler::AbandonBatchesOf(const PendingRequest& request, Effects& effects) {
   for (const Batch& batch : running_) {
@@ -451,7 +528,7 @@ void Scheduler::FailWaitingIfUnavailable(Time now, Effects& effects) {
   }
   // What waits to be tried again alone is in no order but this.
   for (; next_retry_ < retries_.size(); ++next_retry_) {
-    PendingRequest* const request = pending_.Find(retries_[next_retry_].request);
+    PendingRequest* const request = pending_.Find(retries_[next_retry_].member.request);
     if (request != nullptr && request->alone > 0) Finish(*request, Outcome::kBackendFailed, status, now, effects);
   }
 }

@@ -23,6 +23,8 @@
 #include "services/proxy/scheduling/observer.h"
 #include "services/proxy/scheduling/outcome.h"
 #include "services/proxy/scheduling/pending_set.h"
+#include "services/proxy/scheduling/queue_limits.h"
+#include "services/proxy/scheduling/retry_budget.h"
 #include "services/proxy/scheduling/selection.h"
 #include "services/proxy/scheduling/strategy.h"
 
@@ -36,14 +38,20 @@ struct SchedulerOptions {
   // Unfinished requests, waiting and running: in all, and of one customer. At least 1.
   std::uint64_t max_queued_requests = 50'000;
   std::uint64_t max_queued_requests_per_customer = 50'000;
-  // Bytes of unfinished requests, as their arrivals told them.
+  // Bytes of unfinished requests, as their arrivals told them: in all, and of one customer. At least 1.
   std::uint64_t max_queued_bytes = 512ULL << 20;
+  std::uint64_t max_queued_bytes_per_customer = 512ULL << 20;
+  // What the sequences of unfinished requests were predicted to cost one by one: in all, and of one customer. Above 0.
+  Duration max_queued_cost = std::chrono::hours(1);
+  Duration max_queued_cost_per_customer = std::chrono::hours(1);
   std::size_t max_idle_accounts = 10'000;
   // A batch is given up after max(batch_timeout_minimum, batch_timeout_factor * its predicted cost).
   Duration batch_timeout_minimum = std::chrono::seconds(5);
   double batch_timeout_factor = 10;
   // How often a sequence is sent at most where backends cannot be reached: 1 to 100.
   std::uint32_t max_attempts = 3;
+  // So many sequences may be sent again because backends cannot be reached, as a share of those served: 0 to 100.
+  double retry_budget = 0.2;
   // Learn what batches cost from those served; else the backends cost what AddBackend said.
   bool learn_costs = true;
   BackendOptions backends;
@@ -55,7 +63,7 @@ struct SchedulerOptions {
 struct Rejection {
   RejectReason reason = RejectReason::kQueueFull;
   Duration retry_after{};
-  // The limit that is reached, in requests or bytes; 0 where it is none.
+  // The limit that is reached, in requests, bytes or milliseconds of predicted cost; 0 where it is none.
   std::uint64_t limit = 0;
 };
 
@@ -106,9 +114,14 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = delete;
 
   // --- Backends ---
-  // `slots` batches at once, at least 1. `cost` is what its batches are believed to cost.
+  // `slots` batches at once, at least 1. `cost` is what its batches are believed to cost; what was learned of a removed
+  // backend of that name counts more.
   BackendId AddBackend(std::string name, std::uint32_t slots, const CostModel& cost);
+  // It gets no more batches; what it has is finished, and Complete must still be called for it.
   void RemoveBackend(BackendId id);
+  // What a health check said of the backend: as long as it is not well it gets no batches, and what it has is finished.
+  // True where that has changed something.
+  bool ReportHealth(BackendId id, HealthReport report, Time now);
 
   // --- Events ---
 
@@ -119,7 +132,8 @@ class Scheduler {
   std::variant<RequestId, Rejection> Offer(const Arrival& arrival, Time now, Effects& effects);
   // The batch ended: with a result for each member (OK), or with the backend's error. `id` must be running.
   // UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED and CANCELLED tell on the backend, and its members wait
-  // for another attempt; any other error tells on a member, and each is tried again alone.
+  // for another attempt, within retry_budget; any other error tells on a member, and each is tried again alone, on
+  // another backend where one can be used.
   void Complete(BatchId id, const absl::Status& status, Time now, Effects& effects);
   // The caller of the request went away. Does nothing where the request has ended.
   void Cancel(RequestId id, Time now, Effects& effects);
@@ -174,13 +188,15 @@ class Scheduler {
 
   std::optional<RejectReason> ReasonToReject(const Arrival& arrival, const Customer* customer, Time now) const;
   bool MakeRoom(const Arrival& arrival, const Customer* customer, Time now, Effects& effects);
-  bool IsFullFor(const Arrival& arrival) const;
+  std::optional<QueueLimit> FullFor(const Arrival& arrival) const;
+  QueueUse LimitsOf(const Customer& customer) const;
+  std::uint64_t PredictedCost(const Arrival& arrival) const;
   bool CannotBeMet(const Arrival& arrival, Time now) const;
   Duration EstimatedDrain(std::uint64_t requests) const;
   Rejection RejectionFor(RejectReason reason, const Customer* customer, Time now) const;
-  std::uint64_t LimitOf(const Customer& customer) const;
   void StartStrategy(const StrategySpecification& specification, Parameters parameters);
-  bool SelectRetry();
+  PendingSequence* NextRetry();
+  std::optional<BackendId> SelectRetry(Time now);
   Batch Dispatch(const Occasion& occasion, BackendId backend);
   void StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch);
   void ChargeMembers(const Occasion& occasion);
@@ -189,6 +205,7 @@ class Scheduler {
   void FailWaitingIfUnavailable(Time now, Effects& effects);
   void Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects);
   void AbandonBatchesOf(const PendingRequest& request, Effects& effects);
+  std::uint32_t DeadMembersOf(const Batch& batch);
   bool AnybodyWaitsFor(const Batch& batch);
   void Release(PendingRequest& request);
 
@@ -203,9 +220,15 @@ class Scheduler {
   bool accepting_ = true;
 
   std::vector<Batch> running_;
-  // Sequences to be tried again alone, oldest first; those of ended requests are skipped.
-  std::vector<BatchMember> retries_;
+  // A sequence to be tried again alone, and the backend that has failed it.
+  struct Retry {
+    BatchMember member;
+    BackendId failed_at = 0;
+  };
+  // Oldest first; those of ended requests are skipped.
+  std::vector<Retry> retries_;
   std::size_t next_retry_ = 0;
+  RetryBudget retry_budget_;
 
   Selection selection_;
   std::vector<std::uint32_t> lengths_;

@@ -88,9 +88,10 @@ ClassifierClient::ClassifierClient(const std::string& address, grpc::CompletionQ
     : address_(address),
       options_(std::move(options)),
       queue_(queue),
-      stub_(classifier::v1::ClassifierService::NewStub(Connect(address, options_))) {}
+      channel_(Connect(address, options_)),
+      stub_(classifier::v1::ClassifierService::NewStub(channel_)) {}
 
-ClassifierClient::~ClassifierClient() = default;
+ClassifierClient::~ClassifierClient() { StopHealthChecks(); }
 
 void ClassifierClient::Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) {
   auto owned = std::make_unique<BatchCall>(*this, batch.id, std::move(reply));
@@ -105,9 +106,27 @@ void ClassifierClient::Send(const runtime::OutgoingBatch& batch, runtime::BatchR
 }
 
 void ClassifierClient::ConnectAnew() {
-  std::shared_ptr<Stub> stub = classifier::v1::ClassifierService::NewStub(Connect(address_, options_));
+  std::shared_ptr<grpc::Channel> channel = Connect(address_, options_);
+  std::shared_ptr<Stub> stub = classifier::v1::ClassifierService::NewStub(channel);
   const MutexLock lock(mutex_);
+  channel_.swap(channel);
   stub_.swap(stub);
+}
+
+void ClassifierClient::StartHealthChecks(Duration interval, std::function<void(scheduling::HealthReport)> report) {
+  const auto connection = [this] {
+    const MutexLock lock(mutex_);
+    return channel_;
+  };
+  const auto pass_on = [this, report = std::move(report)](scheduling::HealthReport said, bool timed_out) {
+    if (timed_out) ConnectAnew();
+    report(said);
+  };
+  health_ = HealthChecker::Start(queue_, interval, connection, pass_on);
+}
+
+void ClassifierClient::StopHealthChecks() {
+  if (health_) health_->Stop();
 }
 
 void ClassifierClient::Cancel(scheduling::BatchId id) {

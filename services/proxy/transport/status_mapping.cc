@@ -25,19 +25,25 @@ grpc::Status LimitReached(RejectReason reason, const std::string& what, Duration
 }
 
 grpc::Status StatusOfRejection(const scheduling::Rejection& rejection) {
+  const auto full = [&](const char* whose, const char* unit) {
+    return LimitReached(rejection.reason, fmt::format("{} is full: it holds up to {} {}", whose, rejection.limit, unit),
+                        rejection.retry_after);
+  };
+  constexpr char kQueue[] = "the queue";
+  constexpr char kShare[] = "the customer's share of the queue";
   switch (rejection.reason) {
     case RejectReason::kQueueFull:
-      return LimitReached(rejection.reason,
-                          fmt::format("the queue is full: it holds up to {} requests", rejection.limit),
-                          rejection.retry_after);
-    case RejectReason::kCustomerQueueFull:
-      return LimitReached(
-          rejection.reason,
-          fmt::format("the customer's share of the queue is full: it holds up to {} requests", rejection.limit),
-          rejection.retry_after);
+      return full(kQueue, "requests");
     case RejectReason::kBytesFull:
-      return LimitReached(rejection.reason, fmt::format("the queue is full: it holds up to {} bytes", rejection.limit),
-                          rejection.retry_after);
+      return full(kQueue, "bytes");
+    case RejectReason::kCostFull:
+      return full(kQueue, "ms of predicted cost");
+    case RejectReason::kCustomerQueueFull:
+      return full(kShare, "requests");
+    case RejectReason::kCustomerBytesFull:
+      return full(kShare, "bytes");
+    case RejectReason::kCustomerCostFull:
+      return full(kShare, "ms of predicted cost");
     case RejectReason::kNoBackend:
       return rpc::Unavailable("no classifier can be reached", std::max(rejection.retry_after, kSoonest));
     case RejectReason::kShuttingDown:

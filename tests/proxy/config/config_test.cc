@@ -79,13 +79,16 @@ TEST(Config, ReadsEverythingThatTheFileCanSay) {
       backends { address: "10.0.0.1:4" slots: 2 } backends { address: "10.0.0.2:4" }
       strategy { name: "fcfs" parameters { key: "linger_ms" value: "20" } }
       limits { max_batch_size: 8 max_sequence_length: 9 max_queued_requests: 10 max_queued_requests_per_customer: 11
-               max_queued_bytes: 12 }
+               max_queued_bytes: 12 max_queued_bytes_per_customer: 14 max_queued_cost_seconds: 15.5
+               max_queued_cost_seconds_per_customer: 16.5 }
       failures { batch_timeout_seconds: 0.5 batch_timeout_factor: 4 max_attempts: 2 pause_minimum_seconds: 0.25
-                 pause_maximum_seconds: 0.75 unavailable_after_seconds: 3 }
+                 pause_maximum_seconds: 0.75 unavailable_after_seconds: 3 retry_budget: 0.1 max_consecutive_errors: 7
+                 slow_factor: 2.5 }
       cost { fixed: 0.1 quadratic: 0.2 per_sequence: 0.3 per_character: 0.4 }
-      customers { name: "gold" weight: 4 tier: 1 latency_objective_ms: 250 max_queued_requests: 13 }
+      customers { name: "gold" weight: 4 tier: 1 latency_objective_ms: 250 max_queued_requests: 13
+                  max_queued_bytes: 17 max_queued_cost_seconds: 18.5 }
       customers { name: "plain" }
-      latency_objective_ms: 500 threads: 2 drain_seconds: 1.5)");
+      latency_objective_ms: 500 threads: 2 drain_seconds: 1.5 health_check_seconds: 0.5 lookup_seconds: 30)");
   const auto config = Read({"--config", file});
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->listen, "127.0.0.1:1");
@@ -101,6 +104,14 @@ TEST(Config, ReadsEverythingThatTheFileCanSay) {
   EXPECT_EQ(config->limits.max_queued_requests, 10U);
   EXPECT_EQ(config->limits.max_queued_requests_per_customer, 11U);
   EXPECT_EQ(config->limits.max_queued_bytes, 12U);
+  EXPECT_EQ(config->limits.max_queued_bytes_per_customer, 14U);
+  EXPECT_EQ(config->limits.max_queued_cost, std::chrono::milliseconds(15'500));
+  EXPECT_EQ(config->limits.max_queued_cost_per_customer, std::chrono::milliseconds(16'500));
+  EXPECT_EQ(config->limits.retry_budget, 0.1);
+  EXPECT_EQ(config->limits.backends.max_consecutive_errors, 7U);
+  EXPECT_EQ(config->limits.backends.slow_factor, 2.5);
+  EXPECT_EQ(config->health_check_seconds, 0.5);
+  EXPECT_EQ(config->lookup_seconds, 30);
   EXPECT_EQ(config->limits.batch_timeout_minimum, std::chrono::milliseconds(500));
   EXPECT_EQ(config->limits.batch_timeout_factor, 4);
   EXPECT_EQ(config->limits.max_attempts, 2U);
@@ -109,13 +120,36 @@ TEST(Config, ReadsEverythingThatTheFileCanSay) {
   EXPECT_EQ(config->limits.backends.unavailable_after, std::chrono::seconds(3));
   EXPECT_EQ(config->cost, (scheduling::CostModel{0.1, 0.2, 0.3, 0.4}));
   ASSERT_EQ(config->customers.size(), 2U);
-  EXPECT_EQ(config->customers[0].policy, (scheduling::CustomerPolicy{4, 1, 13}));
+  EXPECT_EQ(config->customers[0].policy, (scheduling::CustomerPolicy{4, 1, 13, 17, std::chrono::milliseconds(18'500)}));
   EXPECT_EQ(config->customers[0].latency_objective_ms, 250);
   EXPECT_EQ(config->customers[1].latency_objective_ms, std::nullopt);
   EXPECT_EQ(config->latency_objective_ms, 500);
   EXPECT_EQ(config->customers[1].policy, scheduling::CustomerPolicy());
   EXPECT_EQ(config->threads, 2);
   EXPECT_EQ(config->drain_seconds, 1.5);
+}
+
+TEST(Config, TheLimitsAndTheWatchingOfClassifiersAreFlagsToo) {
+  const auto config = Read({"--max-queued-bytes-per-customer", "1000", "--max-queued-cost-seconds", "2.5",
+                            "--max-queued-cost-seconds-per-customer", "0.5", "--health-check-seconds", "0",
+                            "--lookup-seconds", "0.5", "--classifier", "dns:///classifiers:50061"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->limits.max_queued_bytes_per_customer, 1000U);
+  EXPECT_EQ(config->limits.max_queued_cost, std::chrono::milliseconds(2500));
+  EXPECT_EQ(config->limits.max_queued_cost_per_customer, std::chrono::milliseconds(500));
+  EXPECT_EQ(config->health_check_seconds, 0);
+  EXPECT_EQ(config->lookup_seconds, 0.5);
+  EXPECT_EQ(config->backends[0].address, "dns:///classifiers:50061");
+  for (const auto& [flag, value] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"--max-queued-cost-seconds", "0"},
+                                                                  {"--max-queued-cost-seconds-per-customer", "-1"},
+                                                                  {"--health-check-seconds", "0.001"},
+                                                                  {"--lookup-seconds", "0"},
+                                                                  {"--classifier", "dns:///classifiers"}}) {
+    EXPECT_THAT(MessageOf(Read({flag, value})),
+                HasSubstr(std::string(flag) == "--classifier" ? "classifiers" : flag + 2))
+        << flag;
+  }
 }
 
 TEST(Config, AFileThatEndsInJsonIsJson) {

@@ -75,7 +75,9 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair(
             "threads", +[](Config& config) { config.threads = 2; }),
         std::pair(
-            "backends[127.0.0.1:50061].slots", +[](Config& config) { config.backends[0].slots = 2; }),
+            "health_check_seconds", +[](Config& config) { config.health_check_seconds = 2; }),
+        std::pair(
+            "lookup_seconds", +[](Config& config) { config.lookup_seconds = 2; }),
         std::pair(
             "cost.fixed", +[](Config& config) { config.cost.fixed = 1; }),
         std::pair(

@@ -29,8 +29,10 @@ std::string Contents(const std::string& path) {
   return text.str();
 }
 
-log::Start OneBackend(const std::string& strategy) {
-  return {{}, {strategy, {}}, {{"backend", 1, {}}}, {{"gold", {3, 0}}}};
+log::Start Beginning(const std::string& strategy) { return {{}, {strategy, {}}, {{"gold", {3, 0}}}}; }
+// The lines with which every log begins.
+std::string OneBackend(const std::string& strategy) {
+  return log::Line(Beginning(strategy)) + log::Line(log::BackendAdded{0, "backend", 1, {}});
 }
 
 // A scheduler with a log, as the dispatcher would drive it.
@@ -39,7 +41,7 @@ class Logged {
   explicit Logged(const std::string& path, const log::Start& start)
       : log(*DecisionLog::Open(path, start, now)),
         scheduler(*scheduling::Scheduler::Create({}, start.strategy, log.get())) {
-    for (const auto& backend : start.backends) scheduler->AddBackend(backend.name, backend.slots, backend.cost);
+    scheduler->AddBackend("backend", 1, {});
     for (const auto& [name, policy] : start.customers) scheduler->ConfigureCustomer(name, policy);
   }
   scheduling::RequestId Offer(const std::string& customer, std::vector<std::uint32_t> lengths) {
@@ -74,16 +76,18 @@ class Logged {
 TEST(TheDecisionLog, HoldsWhatWasToldAndChosenCountedFromItsStart) {
   const std::string path = TemporaryFile();
   {
-    Logged logged(path, OneBackend("sjf"));
+    Logged logged(path, Beginning("sjf"));
     logged.Offer("gold", {15, 120});
     logged.EndBatch();
   }
   std::stringstream lines(Contents(path));
   std::string line;
   std::getline(lines, line);
-  EXPECT_THAT(line, HasSubstr(R"("event":"start","schema_version":1,"strategy":"sjf")"));
+  EXPECT_THAT(line, HasSubstr(R"("event":"start","schema_version":2,"strategy":"sjf")"));
   EXPECT_THAT(line, HasSubstr(R"("max_batch_size":5)"));
   EXPECT_THAT(line, HasSubstr(R"("customers":[{"customer":"gold","weight":3.0,"tier":0}])"));
+  std::getline(lines, line);
+  EXPECT_THAT(line, HasSubstr(R"({"event":"backend_added","backend":0,"name":"backend","slots":1,"cost":{)"));
   std::getline(lines, line);
   EXPECT_EQ(line, R"({"event":"request","timestamp_ms":0.001,"request":0,"customer":"gold","lengths":[15,120]})");
   std::getline(lines, line);
@@ -99,7 +103,7 @@ TEST(TheDecisionLog, ReplaysThroughCancelsErrorsSwitchesAndReloads) {
   const std::string path = TemporaryFile();
   scheduling::BatchId sent = 0;
   {
-    Logged logged(path, OneBackend("density"));
+    Logged logged(path, Beginning("density"));
     scheduling::Effects effects;
     for (std::uint32_t i = 0; i < 200; ++i) {
       const auto id = logged.Offer(i % 3 == 0 ? "gold" : "other", {10 + i, 300 - i});
@@ -133,11 +137,47 @@ TEST(TheDecisionLog, ReplaysThroughCancelsErrorsSwitchesAndReloads) {
   std::filesystem::remove(path);
 }
 
+TEST(TheDecisionLog, ReplaysBackendsThatComeGoFailAndAreUnhealthy) {
+  const std::string path = TemporaryFile();
+  scheduling::BatchId sent = 0;
+  {
+    Logged logged(path, Beginning("sjf"));
+    auto& scheduler = *logged.scheduler;
+    const auto other = scheduler.AddBackend("other", 2, {});
+    logged.Ask();
+    for (std::uint32_t i = 0; i < 200; ++i) {
+      logged.Offer("gold", {10 + i, 300 - i});
+      if (i % 40 == 5 || i % 40 == 25) {
+        logged.now += std::chrono::milliseconds(1);
+        const bool well = i % 40 == 25;
+        scheduler.ReportHealth(0, well ? scheduling::HealthReport::kServing : scheduling::HealthReport::kNotServing,
+                               logged.now);
+        logged.Ask();
+      }
+      if (i == 90) scheduler.RemoveBackend(other);
+      if (i == 120) scheduler.AddBackend("third", 1, {});
+      if (i == 90 || i == 120) logged.now += std::chrono::milliseconds(1);
+      if (i == 90 || i == 120) logged.Ask();
+      if (logged.sent > logged.ended) logged.EndBatch(i % 20 == 0 ? absl::UnavailableError("gone") : absl::OkStatus());
+    }
+    sent = logged.sent;
+  }
+  EXPECT_THAT(Contents(path), HasSubstr(R"({"event":"backend_removed","backend":1})"));
+  EXPECT_THAT(Contents(path), HasSubstr(R"("backend":0,"healthy":false})"));
+  std::ifstream file(path);
+  const auto result = simulator::Replay(file, std::nullopt);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->difference, "");
+  EXPECT_EQ(result->same_batches, sent);
+  EXPECT_GT(sent, 50U);
+  std::filesystem::remove(path);
+}
+
 TEST(TheDecisionLog, CountsAndMarksWhatItHasNoRoomFor) {
   const std::string path = TemporaryFile();
   std::uint64_t dropped = 0;
   {
-    const auto log = DecisionLog::Open(path, OneBackend("sjf"), Time{}, /*most_waiting=*/10);
+    const auto log = DecisionLog::Open(path, Beginning("sjf"), Time{}, /*most_waiting=*/10);
     ASSERT_TRUE(log.ok());
     // Far faster than the thread that writes wakes.
     for (int i = 1; i <= 2000; ++i) (*log)->Asking(Time(Duration(i)));
@@ -156,7 +196,7 @@ TEST(TheDecisionLog, CountsAndMarksWhatItHasNoRoomFor) {
 }
 
 TEST(TheDecisionLog, SaysThatItsFileCannotBeWritten) {
-  const auto log = DecisionLog::Open("/nowhere/decisions", OneBackend("sjf"), Time{});
+  const auto log = DecisionLog::Open("/nowhere/decisions", Beginning("sjf"), Time{});
   EXPECT_THAT(std::string(log.status().message()), HasSubstr("decision-log is /nowhere/decisions, which cannot"));
 }
 
@@ -166,11 +206,11 @@ std::string ErrorOf(const std::string& text) {
 }
 
 TEST(AReplay, NamesTheLineThatIsWrong) {
-  const std::string start = log::Line(OneBackend("sjf"));
+  const std::string start = OneBackend("sjf");
   EXPECT_EQ(ErrorOf(start), "");
   EXPECT_THAT(ErrorOf("{"), HasSubstr("line 1: not a line of a decision log"));
-  EXPECT_THAT(ErrorOf(start + "{}"), HasSubstr("line 2: not a line of a decision log"));
-  EXPECT_THAT(ErrorOf(start + R"({"event":"asked","time_ms":"x"})"), HasSubstr("line 2: "));
+  EXPECT_THAT(ErrorOf(start + "{}"), HasSubstr("line 3: not a line of a decision log"));
+  EXPECT_THAT(ErrorOf(start + R"({"event":"asked","time_ms":"x"})"), HasSubstr("line 3: "));
   EXPECT_THAT(ErrorOf(start + R"({"event":"nap"})"), HasSubstr("there is no event 'nap'"));
   EXPECT_THAT(ErrorOf(R"({"event":"asked","time_ms":1})"), HasSubstr("must begin with the event 'start'"));
   EXPECT_THAT(ErrorOf(start + R"({"event":"batch_ended","time_ms":1,"batch":7,"status":"OK"})"),
@@ -180,7 +220,7 @@ TEST(AReplay, NamesTheLineThatIsWrong) {
 }
 
 TEST(AReplay, ShowsTheFirstBatchThatIsNotTheSame) {
-  std::string text = log::Line(OneBackend("sjf"));
+  std::string text = OneBackend("sjf");
   text += log::Line(log::RequestAccepted{Time(Duration(5)), 0, "a", {10, 20}, kNever});
   std::stringstream forgotten(text);
   EXPECT_THAT(simulator::Replay(forgotten, std::nullopt)->difference, HasSubstr("the log has none; the replay has"));

@@ -77,7 +77,6 @@ class ProxyMetricsTest : public ::testing::Test {
   testing::ScriptedBackend backend_;
   ProxyMetrics metrics_{Options()};
   std::unique_ptr<runtime::Dispatcher> dispatcher_ = [this] {
-    metrics_.AddBackend("10.0.0.1:50061");
     auto dispatcher = std::make_unique<runtime::Dispatcher>(*scheduling::Scheduler::Create({}, {"sjf", {}}, &metrics_),
                                                             clock_, &metrics_);
     dispatcher->AddBackend("10.0.0.1:50061", 1, {}, backend_);
@@ -87,6 +86,43 @@ class ProxyMetricsTest : public ::testing::Test {
   }();
   std::vector<std::unique_ptr<runtime::Ticket>> tickets_;
 };
+
+TEST_F(ProxyMetricsTest, TellsWhatTheBackendDidForRequestsThatHadDied) {
+  constexpr char kDead[] = R"(smartbatch_backend_dead_seconds_total{backend="10.0.0.1:50061"})";
+  Submit("vip", {"x"});
+  clock_.Advance(milliseconds(10));
+  backend_.AnswerNext();
+  EXPECT_EQ(Value(kDead), 0);
+  Submit("vip", {"x"});
+  clock_.Advance(milliseconds(10));
+  dispatcher_->Cancel(*tickets_.back());
+  clock_.Advance(milliseconds(10));
+  backend_.FailNext(absl::CancelledError("given up"));
+  EXPECT_EQ(Value(kDead), 0.02);
+}
+
+TEST_F(ProxyMetricsTest, ForgetsTheStateOfABackendThatIsRemovedAndKeepsItsCounters) {
+  const auto other = dispatcher_->AddBackend("10.0.0.2:50061", 1, {}, backend_);
+  EXPECT_EQ(Value(R"(smartbatch_backend_up{backend="10.0.0.2:50061"})"), 1);
+  dispatcher_->RemoveBackend(other);
+  EXPECT_EQ(Value(R"(smartbatch_backend_up{backend="10.0.0.2:50061"})"), std::nullopt);
+  EXPECT_EQ(Value(R"(smartbatch_backend_up{backend="10.0.0.1:50061"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_backend_busy_seconds_total{backend="10.0.0.2:50061"})"), 0);
+}
+
+TEST_F(ProxyMetricsTest, CountsBackendsBeyondTheLimitTogether) {
+  for (std::size_t i = 0; i < 3 * kMaxBackends; ++i) {
+    dispatcher_->RemoveBackend(dispatcher_->AddBackend("backend-" + std::to_string(i), 1, {}, backend_));
+  }
+  const std::string text = Text();
+  std::size_t series = 0;
+  for (auto at = text.find("\nsmartbatch_backend_busy_seconds_total{"); at != std::string::npos;
+       at = text.find("\nsmartbatch_backend_busy_seconds_total{", at + 1)) {
+    ++series;
+  }
+  EXPECT_EQ(series, kMaxBackends + 1);
+  EXPECT_EQ(Value(R"(smartbatch_backend_busy_seconds_total{backend="other"})"), 0);
+}
 
 TEST_F(ProxyMetricsTest, CountsARequestFromItsOfferToItsAnswer) {
   Submit("vip", {std::string(100, 'x')});

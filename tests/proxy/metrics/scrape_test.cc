@@ -29,7 +29,6 @@ using Clock = std::chrono::steady_clock;
 class Scrape : public ::testing::Test {
  protected:
   Scrape() {
-    metrics_.AddBackend("10.0.0.1:50061");
     dispatcher_.AddBackend("10.0.0.1:50061", 1, {}, backend_);
     metrics_.WatchState([this](const std::vector<std::string>& customers) { return dispatcher_.Look(customers); });
     for (const auto& strategy : scheduling::AllStrategies()) {

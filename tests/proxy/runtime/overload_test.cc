@@ -105,6 +105,64 @@ TEST(Overload, NobodyIsShedForWhatIsRefusedAllTheSame) {
   EXPECT_THAT(two.replies, IsEmpty());
 }
 
+TEST(Overload, ACustomerMayHaveSoManyBytesAndOthersAreNotRefusedForIt) {
+  scheduling::SchedulerOptions options;
+  options.max_queued_bytes_per_customer = 100;
+  Harness proxy(options);
+  EXPECT_THAT(proxy.Submit({std::string(60, 'x')}, kNever, "hog").replies, IsEmpty());
+  const auto rejection = proxy.Submit({std::string(60, 'x')}, kNever, "hog").only_reply().rejection;
+  EXPECT_EQ(rejection.reason, RejectReason::kCustomerBytesFull);
+  EXPECT_EQ(rejection.limit, 100U);
+  EXPECT_THAT(proxy.Submit({std::string(60, 'x')}, kNever, "other").replies, IsEmpty());
+  EXPECT_EQ(proxy.Submit({std::string(101, 'x')}, kNever, "new").only_reply().rejection.reason,
+            RejectReason::kCustomerBytesFull);
+  proxy.backend.AnswerNext();  // the first
+  EXPECT_THAT(proxy.Submit({std::string(60, 'x')}, kNever, "hog").replies, IsEmpty());
+}
+
+TEST(Overload, ACustomerMayHaveSoMuchPredictedCost) {
+  scheduling::SchedulerOptions options;
+  options.max_queued_cost_per_customer = std::chrono::seconds(2);
+  Harness proxy(options);
+  proxy.dispatcher.ConfigureCustomer("granted", {.max_queued_cost = std::chrono::seconds(3)});
+  const std::string one_second(1000, 'x');
+  for (const char* const customer : {"hog", "granted"}) {
+    const int may_have = std::string(customer) == "hog" ? 2 : 3;
+    for (int i = 0; i < may_have; ++i) EXPECT_THAT(proxy.Submit({one_second}, kNever, customer).replies, IsEmpty());
+    const auto rejection = proxy.Submit({"x"}, kNever, customer).only_reply().rejection;
+    EXPECT_EQ(rejection.reason, RejectReason::kCustomerCostFull);
+    EXPECT_EQ(rejection.limit, 1000U * static_cast<unsigned>(may_have));
+  }
+  EXPECT_THAT(proxy.Submit({"x"}, kNever, "other").replies, IsEmpty());
+}
+
+TEST(Overload, WhereTheQueueHoldsAllTheCostItMayTheHogMakesRoom) {
+  scheduling::SchedulerOptions options;
+  options.max_queued_cost = std::chrono::seconds(3);
+  Harness proxy(options);
+  const std::string one_second(1000, 'x');
+  proxy.Submit({one_second}, kNever, "hog");
+  proxy.Submit({one_second}, kNever, "hog");
+  auto& newest = proxy.Submit({one_second}, kNever, "hog");
+  const auto rejection = proxy.Submit({one_second}, kNever, "hog").only_reply().rejection;
+  EXPECT_EQ(rejection.reason, RejectReason::kCostFull);
+  EXPECT_EQ(rejection.limit, 3000U);
+  auto& other = proxy.Submit({"x"}, kNever, "other");
+  EXPECT_EQ(newest.only_reply().outcome, Outcome::kShed);
+  EXPECT_THAT(other.replies, IsEmpty());
+}
+
+TEST(Overload, OneRequestMayCostMoreThanTheLimit) {
+  scheduling::SchedulerOptions options;
+  options.max_queued_cost = milliseconds(1);
+  options.max_queued_cost_per_customer = milliseconds(1);
+  Harness proxy(options);
+  auto& large = proxy.Submit({std::string(1000, 'x')});
+  EXPECT_THAT(large.replies, IsEmpty());
+  proxy.backend.AnswerNext();
+  EXPECT_EQ(large.only_reply().outcome, Outcome::kAnswered);
+}
+
 TEST(Overload, ADeadlineThatCannotBeMetIsRefusedAtOnceWhereTheCostIsKnown) {
   Harness proxy;
   const std::string slow(1000, 'x');  // 1 s

@@ -18,10 +18,7 @@ using ::testing::SizeIs;
 
 class RecentDecisionsTest : public ::testing::Test {
  protected:
-  RecentDecisionsTest() {
-    decisions_.AddBackend("10.0.0.1:1");
-    scheduler_->AddBackend("10.0.0.1:1", 1, {});
-  }
+  RecentDecisionsTest() { scheduler_->AddBackend("10.0.0.1:1", 1, {}); }
 
   void Offer(const std::string& customer, const std::vector<std::uint32_t>& lengths) {
     scheduling::Effects none;

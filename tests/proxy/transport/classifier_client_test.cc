@@ -10,50 +10,14 @@
 #include <gmock/gmock.h>
 
 #include "services/proxy/transport/tag.h"
-#include "services/rpc/listener.h"
+#include "tests/proxy/transport/scripted_classifier.h"
 
 namespace smartbatch::transport {
 namespace {
 
 using runtime::BatchResults;
 using std::chrono::milliseconds;
-
-// A classifier that does what the first text of the batch says.
-class ScriptedClassifier final : public classifier::v1::ClassifierService::Service {
- public:
-  explicit ScriptedClassifier(const std::string& address = "127.0.0.1:0") : listener_(address) {
-    listener_.builder().RegisterService(this);
-    server_ = *listener_.Start();
-  }
-  ~ScriptedClassifier() override { server_->Shutdown(std::chrono::system_clock::now()); }
-
-  const std::string& address() const { return listener_.address(); }
-  // What the last call carried of what is passed on.
-  std::vector<std::string> metadata() const { return metadata_; }
-
-  grpc::Status Classify(grpc::ServerContext* context, const classifier::v1::ClassifyRequest* request,
-                        classifier::v1::ClassifyResponse* response) override {
-    for (const char* const key : {"x-request-id", "traceparent"}) {
-      const auto [first, last] = context->client_metadata().equal_range(key);
-      for (auto value = first; value != last; ++value) {
-        metadata_.push_back(std::string(key) + ": " + std::string(value->second.data(), value->second.size()));
-      }
-    }
-    if (request->sequences(0) == "fail") return {grpc::StatusCode::DATA_LOSS, "as asked"};
-    while (request->sequences(0) == "hang" && !context->IsCancelled()) std::this_thread::sleep_for(milliseconds(1));
-    for (const std::string& text : request->sequences()) {
-      auto& result = *response->add_results();
-      result.set_label("label of " + text);
-      result.set_confidence(0.5);
-    }
-    return grpc::Status::OK;
-  }
-
- private:
-  std::vector<std::string> metadata_;
-  rpc::Listener listener_;
-  std::unique_ptr<grpc::Server> server_;
-};
+using testing::ScriptedClassifier;
 
 class ClassifierClientTest : public ::testing::Test {
  protected:
@@ -109,6 +73,14 @@ TEST_F(ClassifierClientTest, GivesUpAtTheTimeout) {
   ScriptedClassifier classifier;
   ClassifierClient client(classifier.address(), queue_);
   EXPECT_TRUE(absl::IsDeadlineExceeded(Send(client, 1, {"hang"}, milliseconds(50)).get().status()));
+}
+
+TEST_F(ClassifierClientTest, TellsTheClassifierHowLongItWaits) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  ASSERT_TRUE(Send(client, 1, {"a"}, std::chrono::seconds(3)).get().ok());
+  EXPECT_GT(classifier.last_time_left(), std::chrono::seconds(2));
+  EXPECT_LE(classifier.last_time_left(), std::chrono::seconds(3));
 }
 
 TEST_F(ClassifierClientTest, GivesUpWhenItIsCancelled) {

@@ -1,0 +1,68 @@
+#include "services/proxy/transport/health_checker.h"
+
+#include <chrono>
+#include <utility>
+
+namespace smartbatch::transport {
+namespace {
+
+using grpc::health::v1::HealthCheckResponse;
+using scheduling::HealthReport;
+
+HealthReport ReportOf(const grpc::Status& status, const HealthCheckResponse& response) {
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) return HealthReport::kServing;
+  if (!status.ok()) return HealthReport::kNoAnswer;
+  return response.status() == HealthCheckResponse::SERVING ? HealthReport::kServing : HealthReport::kNotServing;
+}
+
+std::chrono::system_clock::time_point After(Duration time) {
+  return std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::system_clock::duration>(time);
+}
+
+}  // namespace
+
+std::shared_ptr<HealthChecker> HealthChecker::Start(grpc::CompletionQueue& queue, Duration interval,
+                                                    Connection connection, Report report) {
+  std::shared_ptr<HealthChecker> checker(new HealthChecker(queue, interval, std::move(connection), std::move(report)));
+  const MutexLock lock(checker->mutex_);
+  checker->Ask();
+  return checker;
+}
+
+void HealthChecker::Stop() {
+  const MutexLock lock(mutex_);
+  stopped_ = true;
+  alarm_.Cancel();
+  if (context_) context_->TryCancel();
+}
+
+void HealthChecker::Ask() {
+  on_queue_ = shared_from_this();
+  context_ = std::make_unique<grpc::ClientContext>();
+  context_->set_deadline(After(interval_));
+  // The empty name asks for the server as a whole.
+  const auto stub = grpc::health::v1::Health::NewStub(connection_());
+  reader_ = stub->AsyncCheck(context_.get(), {}, &queue_);
+  reader_->Finish(&response_, &status_, &answered_);
+}
+
+void HealthChecker::Answered(bool /*always true for a client's call*/) {
+  std::shared_ptr<HealthChecker> self;  // let go outside of the lock
+  const MutexLock lock(mutex_);
+  self = std::move(on_queue_);
+  reader_.reset();
+  context_.reset();
+  if (stopped_) return;
+  report_(ReportOf(status_, response_), status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+  on_queue_ = self;
+  alarm_.Set(&queue_, After(interval_), &due_);
+}
+
+void HealthChecker::Due(bool /*false where it was cancelled*/) {
+  std::shared_ptr<HealthChecker> self;  // let go outside of the lock
+  const MutexLock lock(mutex_);
+  self = std::move(on_queue_);
+  if (!stopped_) Ask();
+}
+
+}  // namespace smartbatch::transport
