@@ -37,8 +37,8 @@ std::vector<Rule> Rules() {
   return {
       {"common", {}, {kGrpc, kPrometheus, kServices, kTools, "#include .absl/synchronization"}},
       {"services/proxy/scheduling",
-       {kStandard, "[<\"]absl/(status|container|functional|strings)/", "<boost/intrusive/", "\"common/",
-        "\"services/proxy/scheduling/"},
+       {kStandard, "[<\"]absl/(status|container|functional|hash|strings)/", "<boost/(container|intrusive)/",
+        "\"common/", "\"services/proxy/scheduling/"},
        {kThreads, kClock, "#include \"common/(program/|mutex)"}},
       {"services/proxy/runtime", {}, {kGrpc, kPrometheus, "#include \"services/proxy/(transport|metrics)/"}},
       {"services/proxy/decision_log", {}, {kGrpc, kPrometheus, "#include \"services/proxy/(transport|metrics)/"}},

@@ -4,11 +4,6 @@
 #include <cassert>
 
 namespace smartbatch::scheduling {
-namespace {
-
-absl::string_view Key(std::string_view name) { return {name.data(), name.size()}; }
-
-}  // namespace
 
 CustomerAccounts::~CustomerAccounts() { idle_.clear(); }
 
@@ -18,19 +13,19 @@ Customer& CustomerAccounts::Open(std::string_view name) {
   opened->name = std::string(name);
   opened->opened = ++opened_;
   Customer& customer = *opened;
-  accounts_.emplace(customer.name, std::move(opened));
+  accounts_.insert(std::move(opened));
   idle_.push_back(customer);
   return customer;
 }
 
 Customer* CustomerAccounts::Find(std::string_view name) {
-  const auto found = accounts_.find(Key(name));
-  return found == accounts_.end() ? nullptr : found->second.get();
+  const auto found = accounts_.find(name);
+  return found == accounts_.end() ? nullptr : found->get();
 }
 
 const Customer* CustomerAccounts::Find(std::string_view name) const {
-  const auto found = accounts_.find(Key(name));
-  return found == accounts_.end() ? nullptr : found->second.get();
+  const auto found = accounts_.find(name);
+  return found == accounts_.end() ? nullptr : found->get();
 }
 
 void CustomerAccounts::Configure(std::string_view name, const CustomerPolicy& policy) {
@@ -42,10 +37,10 @@ void CustomerAccounts::Configure(std::string_view name, const CustomerPolicy& po
 }
 
 void CustomerAccounts::Unconfigure(std::string_view name) {
-  const auto found = accounts_.find(Key(name));
+  const auto found = accounts_.find(name);
   if (found == accounts_.end()) return;
-  found->second->policy = CustomerPolicy{};
-  found->second->configured = false;
+  (*found)->policy = CustomerPolicy{};
+  (*found)->configured = false;
   CloseExcessIdle();
 }
 
@@ -79,7 +74,7 @@ void CustomerAccounts::CloseExcessIdle() {
     if (oldest.configured) {
       idle_.push_back(oldest);
     } else {
-      accounts_.erase(oldest.name);
+      accounts_.erase(accounts_.find(std::string_view(oldest.name)));
     }
   }
 }
@@ -100,11 +95,11 @@ double CustomerAccounts::FairnessGapSeconds() const {
 }
 
 void CustomerAccounts::ForEach(const std::function<void(const Customer&)>& visit) const {
-  for (const auto& [name, customer] : accounts_) visit(*customer);
+  for (const Account& customer : accounts_) visit(*customer);
 }
 
 void CustomerAccounts::ForEachWhile(const std::function<bool(const Customer&)>& visit) const {
-  for (const auto& [name, customer] : accounts_) {
+  for (const Account& customer : accounts_) {
     if (!visit(*customer)) return;
   }
 }

@@ -8,7 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/hash/hash.h>
 #include <absl/strings/string_view.h>
 
 #include "services/proxy/scheduling/backlog.h"
@@ -70,11 +71,29 @@ class CustomerAccounts {
   using IdleList =
       boost::intrusive::list<Customer, boost::intrusive::member_hook<Customer, IndexHook, &Customer::idle_hook>>;
 
+  using Account = std::unique_ptr<Customer>;
+  static absl::string_view NameOf(std::string_view name) { return {name.data(), name.size()}; }
+  static absl::string_view NameOf(const Account& account) { return NameOf(account->name); }
+  struct HashOfName {
+    using is_transparent = void;
+    template <class Key>
+    std::size_t operator()(const Key& key) const {
+      return absl::Hash<absl::string_view>()(NameOf(key));
+    }
+  };
+  struct SameName {
+    using is_transparent = void;
+    template <class Left, class Right>
+    bool operator()(const Left& left, const Right& right) const {
+      return NameOf(left) == NameOf(right);
+    }
+  };
+
   void CloseExcessIdle();
   void LiftVirtualTime();
 
   std::size_t max_idle_accounts_;
-  absl::flat_hash_map<std::string, std::unique_ptr<Customer>> accounts_;
+  absl::flat_hash_set<Account, HashOfName, SameName> accounts_;
   IdleList idle_;
   Backlog backlogged_;
   double virtual_time_ = 0;

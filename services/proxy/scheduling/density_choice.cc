@@ -147,7 +147,7 @@ void DensityChoice::TakeHeaviest(std::size_t count, Selection& selection) {
     const PendingSequence& first = *sequences_[left.place()];
     const PendingSequence& second = *sequences_[right.place()];
     if (first.request != second.request) return first.request->id.number < second.request->id.number;
-    return first.index < second.index;
+    return first.index() < second.index();
   };
   const auto end = seats_.begin() + static_cast<std::ptrdiff_t>(count);
   if (end != seats_.end()) std::nth_element(seats_.begin(), end, seats_.end(), heavier);

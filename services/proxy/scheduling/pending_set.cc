@@ -80,7 +80,6 @@ PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, s
     PendingSequence& sequence = request.sequences[i];
     sequence.request = &request;
     sequence.length = arrival.lengths[i];
-    sequence.index = static_cast<std::uint32_t>(i);
     sequence.state = SequenceState::kWaiting;
     sequence.selected = false;
     sequence.alone = false;

@@ -3,11 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include <absl/container/btree_set.h>
+#include <boost/container/deque.hpp>
 
 #include "common/time.h"
 #include "services/proxy/scheduling/cost_model.h"
@@ -93,8 +94,12 @@ class PendingSet {
   void UnlinkWaiting(PendingRequest& request);
   static void RecomputeLongestWaiting(PendingRequest& request);
 
+  // Requests keep their address. A standard deque would give each of them a block of its own.
+  using Slots = boost::container::deque<PendingRequest, std::allocator<PendingRequest>,
+                                        boost::container::deque_options_t<boost::container::block_size<256U>>>;
+
   CostModel work_;
-  std::deque<PendingRequest> slots_;
+  Slots slots_;
   std::vector<std::uint32_t> free_slots_;
   ArrivalList by_arrival_;
   absl::btree_set<Deadline> deadlines_;

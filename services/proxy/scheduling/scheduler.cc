@@ -331,7 +331,7 @@ void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, B
   for (PendingSequence& sequence : request.sequences) {
     if (!sequence.selected) continue;
     pending_.StartRunning(sequence);
-    batch.members.push_back({request.id, sequence.index, sequence.length});
+    batch.members.push_back({request.id, sequence.index(), sequence.length});
   }
   request.last_dispatch = batch.dispatched;
   request.last_strategy = batch.strategy;

@@ -2,7 +2,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include <absl/container/btree_map.h>
@@ -105,14 +104,19 @@ class WeightedFair final : public Strategy {
     }
   }
 
-  // The requests of one customer, shortest first.
-  using Key = std::pair<std::uint32_t, std::uint64_t>;
+  // The requests of one customer, shortest first and, of one length, oldest first: length in the upper bits of the key,
+  // below them the number, which would take two years of a million offers a second to reach them. One word for a key
+  // keeps the tree flat.
+  using Key = std::uint64_t;
   using Index = absl::btree_map<Key, PendingRequest*>;
+  static constexpr int kNumberBits = 46;
+  static_assert(kLongestSequence < 1U << (64 - kNumberBits));
+  static Key KeyOf(const PendingRequest& request) {
+    return Key{request.longest_waiting} << kNumberBits | request.id.number;
+  }
 
   // More customers than this are never considered at once: their seats would not go round.
   static constexpr std::size_t kMostEligible = 64;
-
-  static Key KeyOf(const PendingRequest& request) { return {request.longest_waiting, request.id.number}; }
 
   Index& IndexFor(Customer& customer) {
     if (customer.strategy_key == 0) {
