@@ -93,6 +93,11 @@ TEST(Overload, AtFiveTimesTheCapacityEveryCallIsToldAndTheBackendStaysBusy) {
   EXPECT_GE(goodput, 0.9 * kCapacity);
   EXPECT_LT(memory, SMARTBATCH_MOST_BYTES);
   EXPECT_LT(memory, memory_at_quarter + 30e6);
+  const Scrape metrics = proxy.Metrics();
+  const double batches = metrics.Sum("smartbatch_batches_total");
+  const double busy = metrics.Sum("smartbatch_backend_busy_seconds_total");
+  std::printf("%.0f batches of %.2f sequences took %.1f ms each; the backend was busy for %.1f s\n", batches,
+              static_cast<double>(outcomes.answered()) / batches, 1e3 * busy / batches, busy);
   std::printf(
       "%.1f s at %.0f a second, of which %.0f can be done: %zu sent, all told (%lu answered), %.1f answered a second = "
       "%.3f of the capacity; %.1f MB resident at a quarter, %.1f MB at the end; recovered after %.2f s\n",
