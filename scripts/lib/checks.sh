@@ -196,6 +196,7 @@ check_docs() {
   need_grpcurl
   need_tool curl curl
   need_release
+  build release figures
   bash tests/deploy/threats.sh
   bash tests/deploy/docs.sh "$BUILD_ROOT/release/bin"
 }

@@ -145,7 +145,7 @@ are_active "after a reload"
 printf 'ok   reloaded\n'
 
 # --- Upgraded, with requests under way ---
-inside sh -c "loadgen run --customer 'a-:count=4,think=0s,len=100,sequences=1' --seconds 8 --warm-up-seconds 0 \
+inside sh -c "loadgen run --customer 'a-:count=4,think=20ms,len=100,sequences=1' --seconds 8 --warm-up-seconds 0 \
   --results /tmp/results --progress none >/tmp/load.out 2>&1" &
 load=$!
 sleep 2
