@@ -32,6 +32,10 @@ bool TellsOnBackend(const absl::Status& status) {
 
 std::uint64_t Nanoseconds(Duration time) { return static_cast<std::uint64_t>(time.count()); }
 
+QueueUse LimitsOfAll(const SchedulerOptions& options) {
+  return {options.max_queued_requests, options.max_queued_bytes, Nanoseconds(options.max_queued_cost)};
+}
+
 // The three limits have reasons that stand together, once for the whole queue and once for a customer.
 RejectReason ReasonOf(QueueLimit limit, RejectReason requests) {
   return static_cast<RejectReason>(static_cast<int>(requests) + static_cast<int>(limit));
@@ -120,8 +124,7 @@ bool Scheduler::ReportHealth(BackendId id, HealthReport report, Time now) {
 // --- Offer ---
 
 std::optional<QueueLimit> Scheduler::FullFor(const Arrival& arrival) const {
-  return LimitReached(pending_.unfinished(), arrival.bytes,
-                      {options_.max_queued_requests, options_.max_queued_bytes, Nanoseconds(options_.max_queued_cost)});
+  return LimitReached(pending_.unfinished(), arrival.bytes, LimitsOfAll(options_));
 }
 
 QueueUse Scheduler::LimitsOf(const Customer& customer) const {
@@ -173,7 +176,11 @@ bool Scheduler::MakeRoom(const Arrival& arrival, const Customer* customer, Time 
     if (heaviest == nullptr || heaviest == customer || HeaviestCustomer::ShareOf(*heaviest) <= share) return false;
     Finish(heaviest->waiting.back(), Outcome::kShed, absl::OkStatus(), now, effects);
   }
-  return !FullFor(arrival);
+  // Many cheap requests make little room for a costly one. Who has less than the heaviest gets in all the same, up to
+  // twice the limit: else one costly request would have everybody refused until as much cheap work is done.
+  QueueUse limits = LimitsOfAll(options_);
+  limits.cost_ns *= 2;
+  return !LimitReached(pending_.unfinished(), arrival.bytes, limits);
 }
 
 Duration Scheduler::EstimatedDrain(std::uint64_t requests) const {
