@@ -167,9 +167,9 @@ TEST(EndToEnd, WrongFlagsEndItWithAShortMessageAndCodeTwo) {
 TEST(EndToEnd, APortThatIsTakenIsNamed) {
   ClassifierProcess classifier;
   ProxyProcess proxy(classifier.address());
-  const Finished ended =
-      RunToEnd("/bin/sh", {"-c", std::string(SMARTBATCH_BIN_DIR) + "/smartbatch-proxy --listen " + proxy.address() +
-                                     " --admin-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 2>&1"});
+  const Finished ended = RunToEnd(
+      "/bin/sh", {"-c", std::string(SMARTBATCH_BIN_DIR) + "/smartbatch-proxy --listen " + proxy.address() +
+                            " --admin-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --log-level warning 2>&1"});
   EXPECT_EQ(ended.exit_code, 1);
   EXPECT_THAT(ended.standard_output, HasSubstr("cannot listen on " + proxy.address()));
   EXPECT_EQ(std::count(ended.standard_output.begin(), ended.standard_output.end(), '\n'), 1) << ended.standard_output;
