@@ -143,18 +143,10 @@ std::vector<FieldChange> Changes(const Config& before, const Config& after) {
 }
 
 absl::Status CheckCanChange(const std::vector<FieldChange>& changes) {
-  constexpr std::array kFixed = {"listen",
-                                 "admin_listen",
-                                 "metrics_listen",
-                                 "health_check_seconds",
-                                 "lookup_seconds",
-                                 "threads",
-                                 "limits.max_batch_size",
-                                 "limits.max_sequence_length",
-                                 "cost.",
-                                 "tls.",
-                                 "admin_token_file",
-                                 "connections."};
+  constexpr std::array kFixed = {
+      "listen",         "admin_listen", "metrics_listen",        "health_check_seconds",
+      "lookup_seconds", "threads",      "limits.max_batch_size", "limits.max_sequence_length",
+      "cost.",          "tls.",         "admin_token_file",      "connections."};
   for (const FieldChange& change : changes) {
     const bool fixed = std::any_of(kFixed.begin(), kFixed.end(),
                                    [&](const char* field) { return absl::StartsWith(change.field, field); });

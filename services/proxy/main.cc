@@ -180,8 +180,8 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
   server.customer_rights().Set(BindingsOf(config));
   transport::ClassifierSet classifiers(dispatcher,
                                        [&server, &access](const std::string& address) {
-                                         return std::make_shared<transport::ClassifierClient>(
-                                             address, server.queue(), access->classifiers);
+                                         return std::make_shared<transport::ClassifierClient>(address, server.queue(),
+                                                                                              access->classifiers);
                                        },
                                        {.cost = config.cost,
                                         .health_check_interval = FromSeconds(config.health_check_seconds),
