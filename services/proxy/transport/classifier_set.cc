@@ -78,6 +78,7 @@ void ClassifierSet::Run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     {
       const MutexLock lock(mutex_);
+      runs_ = true;
       wake_.wait_for(mutex_, stop, options_.lookup_interval,
                      [this]() SMARTBATCH_REQUIRES(mutex_) { return has_new_names_; });
     }
@@ -110,7 +111,8 @@ void ClassifierSet::Update() {
 }
 
 void ClassifierSet::Add(const std::string& address, std::uint32_t slots) {
-  spdlog::info("classifier {} is added, with {} slots", address, slots);
+  spdlog::log(runs_ ? spdlog::level::info : spdlog::level::debug, "classifier {} is added, with {} slots", address,
+              slots);
   auto client = make_client_(address);
   const scheduling::BackendId id = dispatcher_.AddBackend(address, slots, options_.cost, client);
   if (options_.health_check_interval > Duration::zero()) {

@@ -78,6 +78,8 @@ class ClassifierSet {
   mutable Mutex mutex_;
   std::condition_variable_any wake_;
   bool has_new_names_ SMARTBATCH_GUARDED_BY(mutex_) = false;
+  // Run has begun: what changes from now on is worth a line in the log.
+  bool runs_ SMARTBATCH_GUARDED_BY(mutex_) = false;
   std::vector<ClassifierTarget> targets_ SMARTBATCH_GUARDED_BY(mutex_);
   std::map<std::string, std::vector<std::string>> found_ SMARTBATCH_GUARDED_BY(mutex_);  // by name
   std::map<std::string, Member> members_ SMARTBATCH_GUARDED_BY(mutex_);                  // by address

@@ -80,7 +80,7 @@ TEST_F(ClassifierClientTest, TellsTheClassifierHowLongItWaits) {
   ClassifierClient client(classifier.address(), queue_);
   ASSERT_TRUE(Send(client, 1, {"a"}, std::chrono::seconds(3)).get().ok());
   EXPECT_GT(classifier.last_time_left(), std::chrono::seconds(2));
-  EXPECT_LE(classifier.last_time_left(), std::chrono::seconds(3));
+  EXPECT_LT(classifier.last_time_left(), std::chrono::seconds(4));  // gRPC rounds up
 }
 
 TEST_F(ClassifierClientTest, GivesUpWhenItIsCancelled) {
