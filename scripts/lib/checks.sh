@@ -242,7 +242,7 @@ fuzz_target() {
   if [[ $status != 0 ]]; then
     grep -E 'broken:|ERROR:|runtime error:|SUMMARY:' -A 1 "$log" | head -n 20 >&2 || tail -n 20 "$log" >&2
     say "fuzz: $name broke (the whole of it: $log). Replay it:" \
-      "$program $(grep -o -m 1 "$folder/$name-found/.*" "$log" || echo 'INPUT')"
+      "$program $(grep -o -m 1 "$folder/$name-found/[a-z]*-[0-9a-f]*" "$log" || echo 'INPUT')"
     say "once it is mended, keep the input in tests/fuzz/corpus/$name"
     return 1
   fi
