@@ -27,11 +27,12 @@ inline constexpr Time kNever = Time::max();
 constexpr double ToSeconds(Duration duration) { return static_cast<double>(duration.count()) * 1e-9; }
 constexpr double ToMilliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
 
-// Rounds to the nearest nanosecond; what is beyond the range (about 292 years) becomes its end.
+// Rounds to the nearest nanosecond; what is beyond the range (about 292 years) becomes its end, and what is no number
+// the lower one, so that it is as wrong as a time below 0.
 inline Duration FromSeconds(double seconds) {
   const double nanoseconds = std::round(seconds * 1e9);
   if (nanoseconds >= 9.2e18) return Duration::max();
-  if (nanoseconds <= -9.2e18) return Duration::min();
+  if (!(nanoseconds > -9.2e18)) return Duration::min();
   return Duration(static_cast<std::int64_t>(nanoseconds));
 }
 

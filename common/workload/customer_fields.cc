@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/one_line.h"
 #include "common/workload/expression.h"
 #include "common/workload/model_expressions.h"
 
@@ -204,7 +205,7 @@ std::vector<CustomerField> FieldsOf(const CustomerModel& customer) {
 
 absl::StatusOr<std::vector<CustomerModel>> ParseCustomer(const std::string& text) {
   const auto wrong = [&](const std::string& message) {
-    return absl::InvalidArgumentError(absl::StrCat("--customer '", text, "': ", message));
+    return absl::InvalidArgumentError(OneLine(absl::StrCat("--customer '", text, "': ", message)));
   };
   const std::size_t colon = text.find(':');
   if (colon == std::string::npos) {
@@ -226,7 +227,8 @@ absl::StatusOr<std::vector<CustomerModel>> ParseCustomer(const std::string& text
 absl::StatusOr<Schedule> ParseSchedule(const std::string& text) {
   const std::optional<Schedule> schedule = ParseScheduleModel(text);
   if (schedule) return *schedule;
-  return absl::InvalidArgumentError(absl::StrCat("the schedule '", text, "' is not right; give ", kScheduleForms));
+  return absl::InvalidArgumentError(
+      OneLine(absl::StrCat("the schedule '", text, "' is not right; give ", kScheduleForms)));
 }
 
 bool IsCustomerName(std::string_view name) {

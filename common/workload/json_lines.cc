@@ -13,6 +13,8 @@
 namespace smartbatch::workload {
 namespace {
 
+constexpr std::size_t kDeepest = 32;
+
 // Follows the parser through the text. The parser reads from `in`, so where that stands is where the parser is.
 class LineRecorder final : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -79,6 +81,11 @@ class LineRecorder final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool Begin(bool is_array) {
+    // The paths of values that stand deeper and deeper would take memory with the square of the text's length.
+    if (levels_.size() == kDeepest) {
+      error_ = absl::StrCat("lists and objects stand in each other more than ", kDeepest, " deep; a workload needs 3");
+      return false;
+    }
     lines_[Path()] = Line();
     levels_.push_back({is_array, {}, 0});
     return true;

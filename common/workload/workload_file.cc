@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "common/one_line.h"
 #include "common/workload/customer_fields.h"
 #include "common/workload/expression.h"
 #include "common/workload/json_lines.h"
@@ -99,7 +100,7 @@ class FileReader {
     if (line == lines_.end()) line = lines_.find(path.substr(0, path.find_last_of('.')));
     const int number = line == lines_.end() || path.empty() ? lines_.at("") : line->second;
     return absl::InvalidArgumentError(
-        absl::StrCat(origin_, ":", number, ": ", path, path.empty() ? "" : ": ", message));
+        OneLine(absl::StrCat(origin_, ":", number, ": ", path, path.empty() ? "" : ": ", message)));
   }
 
   const std::string& origin_;
@@ -110,7 +111,7 @@ class FileReader {
 
 absl::StatusOr<Workload> ParseWorkload(const std::string& text, const std::string& origin) {
   absl::StatusOr<std::map<std::string, int>> lines = LinesOfValues(text);
-  if (!lines.ok()) return absl::InvalidArgumentError(absl::StrCat(origin, ": ", lines.status().message()));
+  if (!lines.ok()) return absl::InvalidArgumentError(OneLine(absl::StrCat(origin, ": ", lines.status().message())));
   return FileReader(origin, *std::move(lines)).Read(nlohmann::json::parse(text));
 }
 

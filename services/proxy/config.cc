@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <set>
@@ -10,7 +11,10 @@
 #include <absl/strings/str_join.h>
 #include <absl/strings/strip.h>
 
+#include "common/one_line.h"
 #include "common/program/flags.h"
+#include "common/program/logging.h"
+#include "common/workload/customer_fields.h"
 #include "services/proxy/scheduling/strategy_registry.h"
 
 namespace smartbatch::proxy {
@@ -37,7 +41,7 @@ SIGTERM or SIGINT: refuse new requests, answer those that are there, then stop; 
 SIGHUP: read the file again and take over what has changed.)";
 
 absl::Status Wrong(const std::string& setting, const std::string& value, const std::string& allowed) {
-  return absl::InvalidArgumentError(absl::StrCat(setting, " is ", value, "; ", allowed));
+  return absl::InvalidArgumentError(OneLine(absl::StrCat(setting, " is ", value, "; ", allowed)));
 }
 
 absl::Status ValidateCost(const scheduling::CostModel& cost) {
@@ -51,6 +55,9 @@ absl::Status ValidateCost(const scheduling::CostModel& cost) {
   return absl::OkStatus();
 }
 
+// Pauses double twenty times, so that a longer one would be no time any more.
+constexpr Duration kLongestTime = std::chrono::hours(1);
+
 absl::Status ValidateFailures(const scheduling::SchedulerOptions& options) {
   const std::pair<const char*, Duration> times[] = {
       {"batch-timeout-seconds", options.batch_timeout_minimum},
@@ -60,7 +67,9 @@ absl::Status ValidateFailures(const scheduling::SchedulerOptions& options) {
       {"failures.pause_maximum_seconds", options.backends.pause_maximum},
       {"failures.unavailable_after_seconds", options.backends.unavailable_after}};
   for (const auto& [name, time] : times) {
-    if (time <= Duration::zero()) return Wrong(name, absl::StrCat(ToSeconds(time)), "give seconds above 0");
+    if (time <= Duration::zero() || time > kLongestTime) {
+      return Wrong(name, absl::StrCat(ToSeconds(time)), "give seconds above 0, at most 3600");
+    }
   }
   const double factor = options.batch_timeout_factor;
   if (!(factor >= 1 && factor <= 1000)) {
@@ -79,6 +88,10 @@ absl::Status ValidateCustomers(const Config& config) {
   for (const CustomerChoice& customer : config.customers) {
     const double weight = customer.policy.weight;
     if (customer.name.empty()) return Wrong("a customer's name", "empty", "give the name that its calls carry");
+    if (!workload::IsCustomerName(customer.name)) {
+      return Wrong("a customer's name", program::Quoted(customer.name),
+                   "no call can carry it; give 1 to 64 of letters, digits, '.', '_' and '-'");
+    }
     if (!names.insert(customer.name).second) {
       return Wrong("a customer's name", customer.name + " for the second time", "put what is granted into one entry");
     }
@@ -174,7 +187,7 @@ absl::Status ValidateAddresses(const Config& config) {
   for (const std::string& address : addresses) {
     program::HostPort parsed;
     std::string error;
-    if (!program::ParseHostPort(address, parsed, error)) return absl::InvalidArgumentError(error);
+    if (!program::ParseHostPort(address, parsed, error)) return absl::InvalidArgumentError(OneLine(error));
   }
   return absl::OkStatus();
 }
@@ -204,7 +217,9 @@ absl::Status Config::Validate() const {
   if (auto status = ValidateFailures(limits); !status.ok()) return status;
   if (auto status = ValidateWatching(*this); !status.ok()) return status;
   if (auto status = limits.Validate(); !status.ok()) return status;
-  if (auto choice = scheduling::CheckChoice(strategy); !choice.ok()) return choice.status();
+  if (auto choice = scheduling::CheckChoice(strategy); !choice.ok()) {
+    return absl::InvalidArgumentError(OneLine(std::string(choice.status().message())));
+  }
   if (auto status = ValidateCost(cost); !status.ok()) return status;
   if (auto status = ValidateObjective("latency-objective-ms", latency_objective_ms); !status.ok()) return status;
   if (auto status = ValidateCustomers(*this); !status.ok()) return status;

@@ -71,8 +71,11 @@ struct Config {
   absl::Status Validate() const;
 };
 
-// Reads the file into `config`: what it does not name stays as it is. INVALID_ARGUMENT where it cannot be read, is
-// malformed or holds an unknown field.
+enum class ConfigFormat { kText, kJson };
+// Takes what the text says into `config`: what it does not name stays as it is. INVALID_ARGUMENT where it is malformed
+// or holds an unknown field.
+absl::Status ParseConfig(const std::string& text, ConfigFormat format, Config& config);
+// The same of a file, which is JSON where its name ends with `.json`. INVALID_ARGUMENT too where it cannot be read.
 absl::Status ReadConfigFile(const std::string& path, Config& config);
 
 // The program's flags, bound to a config. Both must outlive the parsing.

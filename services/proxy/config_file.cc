@@ -9,6 +9,7 @@
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
 
+#include "common/one_line.h"
 #include "services/proxy/config.h"
 
 namespace smartbatch::proxy {
@@ -139,6 +140,17 @@ void Apply(const v1::ProxyConfig& file, Config& config) {
 
 }  // namespace
 
+absl::Status ParseConfig(const std::string& text, ConfigFormat format, Config& config) {
+  v1::ProxyConfig file;
+  const absl::Status parsed = format == ConfigFormat::kJson ? ParseJson(text, file) : ParseText(text, file);
+  if (!parsed.ok()) {
+    return absl::InvalidArgumentError(
+        OneLine(absl::StrCat(parsed.message(), "; proto/smartbatch/proxy/v1/config.proto tells what may stand there")));
+  }
+  Apply(file, config);
+  return absl::OkStatus();
+}
+
 absl::Status ReadConfigFile(const std::string& path, Config& config) {
   std::ifstream stream(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
@@ -146,15 +158,10 @@ absl::Status ReadConfigFile(const std::string& path, Config& config) {
     return absl::InvalidArgumentError(absl::StrCat("cannot read the configuration file '", path,
                                                    "'; give the path of a file that this program may read"));
   }
-  const bool json = path.size() >= 5 && path.substr(path.size() - 5) == ".json";
-  v1::ProxyConfig file;
-  const absl::Status parsed = json ? ParseJson(text, file) : ParseText(text, file);
-  if (!parsed.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": ", parsed.message(), "; proto/smartbatch/proxy/v1/config.proto tells what may stand there"));
-  }
-  Apply(file, config);
-  return absl::OkStatus();
+  const ConfigFormat format = path.ends_with(".json") ? ConfigFormat::kJson : ConfigFormat::kText;
+  const absl::Status parsed = ParseConfig(text, format, config);
+  if (parsed.ok()) return parsed;
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", parsed.message()));
 }
 
 }  // namespace smartbatch::proxy

@@ -7,6 +7,7 @@
 
 #include <google/protobuf/util/time_util.h>
 
+#include "common/utf8.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace smartbatch::rpc {
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxViolations = 10;
 constexpr std::size_t kMaxDescriptionBytes = 240;
+constexpr std::size_t kMaxMessageBytes = 1024;
 
 // At most `limit` bytes of the text, cut between two characters.
 std::string Shortened(const std::string& text, std::size_t limit) {
@@ -23,10 +25,18 @@ std::string Shortened(const std::string& text, std::size_t limit) {
   return text.substr(0, end) + "...";
 }
 
+// A classifier may fail with any bytes, and protobuf parses no message with a text that is not UTF-8.
+std::string ValidText(std::string text) {
+  if (CountCodePoints(text)) return text;
+  std::replace_if(
+      text.begin(), text.end(), [](char byte) { return (static_cast<unsigned char>(byte) & 0x80U) != 0; }, '?');
+  return text;
+}
+
 google::rpc::Status Envelope(grpc::StatusCode code, const std::string& message) {
   google::rpc::Status envelope;
   envelope.set_code(code);
-  envelope.set_message(message);
+  envelope.set_message(Shortened(ValidText(message), kMaxMessageBytes));
   return envelope;
 }
 
@@ -57,7 +67,7 @@ grpc::Status InvalidArgument(const std::vector<FieldViolation>& violations) {
   google::rpc::BadRequest bad_request;
   for (std::size_t i = 0; i < std::min(violations.size(), kMaxViolations); ++i) {
     auto& violation = *bad_request.add_field_violations();
-    violation.set_field(violations[i].field);
+    violation.set_field(Shortened(violations[i].field, kMaxDescriptionBytes));
     violation.set_description(Shortened(violations[i].description, kMaxDescriptionBytes));
   }
   std::string message = "invalid request";

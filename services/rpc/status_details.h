@@ -31,6 +31,8 @@ grpc::Status InvalidArgument(std::string field, std::string description);
 // RESOURCE_EXHAUSTED with google.rpc.QuotaFailure and google.rpc.RetryInfo. `subject` names the limit.
 grpc::Status ResourceExhausted(const std::string& subject, const std::string& description, Duration retry_after);
 
+// In what follows a message that is no UTF-8 has `?` for what is not ASCII, and is cut after 1024 bytes.
+
 // UNAVAILABLE with google.rpc.RetryInfo.
 grpc::Status Unavailable(const std::string& message, Duration retry_after);
 

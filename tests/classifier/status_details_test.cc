@@ -67,6 +67,24 @@ TEST(StatusDetails, GiveTheReason) {
   EXPECT_EQ(info.metadata().at("current"), "3");
 }
 
+TEST(StatusDetails, CanBeReadWhateverBytesTheMessageHas) {
+  const grpc::Status status = WithReason(grpc::StatusCode::INTERNAL, "bad \xFF\xC3", "BACKEND_FAILED");
+  EXPECT_EQ(status.error_message(), "bad ??");
+  ASSERT_TRUE(Details(status));
+  EXPECT_EQ(Details(status)->message(), "bad ??");
+  const grpc::Status euro = WithReason(grpc::StatusCode::INTERNAL, "5 \xE2\x82\xAC", "BACKEND_FAILED");
+  EXPECT_EQ(euro.error_message(), "5 \xE2\x82\xAC");
+}
+
+TEST(StatusDetails, FitIntoTheHeadersThatClientsTake) {
+  const std::string text(100'000, 'x');
+  for (const grpc::Status& status :
+       {WithReason(grpc::StatusCode::INTERNAL, text, "BACKEND_FAILED"), Unavailable(text, {}),
+        InvalidArgument("parameters[" + text + "]", text), ResourceExhausted("queue", text, {})}) {
+    EXPECT_LT(status.error_message().size() + status.error_details().size(), 4096U) << CodeName(status.error_code());
+  }
+}
+
 TEST(StatusDetails, AreNothingWhereThereAreNoneOrTheyAreGarbage) {
   EXPECT_FALSE(Details(grpc::Status::OK));
   const grpc::Status garbage(grpc::StatusCode::INTERNAL, "two\nlines", "\xFF\xFF\xFF");

@@ -142,6 +142,8 @@ TEST(WorkloadFile, NamesTheLineAndTheFieldThatAreWrong) {
               AllOf(StartsWith("office.json: line 3: this is not JSON")));
   EXPECT_THAT(ErrorOf("{\"name\": \"x\"}"), StartsWith("office.json:1: customers: give a list"));
   EXPECT_THAT(ErrorOf("{\"customers\": []}"), StartsWith("office.json:1: name: "));
+  EXPECT_THAT(ErrorOf(R"({"no\nsuch": 1})"), HasSubstr("no such: there is no such field"));
+  EXPECT_THAT(ErrorOf(std::string(200'000, '[')), AllOf(StartsWith("office.json: line 1: "), HasSubstr("32 deep")));
   EXPECT_THAT(ErrorOf("[]"), StartsWith("office.json:1: it must be an object"));
   EXPECT_THAT(ErrorOf("{\"name\": \"x\", \"customers\": [{\"name\": \"a\", \"rate\": 1, \"length\": 5},\n"
                       "{\"name\": \"a\", \"rate\": 1, \"length\": 5}]}"),

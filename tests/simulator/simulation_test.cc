@@ -296,6 +296,8 @@ TEST(ATrace, NamesTheLineThatIsWrong) {
   EXPECT_THAT(ErrorOf(R"({"timestamp_ms": 1, "customer": "a", "lengths": [0]})"), HasSubstr("the length 0"));
   EXPECT_THAT(ErrorOf(R"({"timestamp_ms": 1, "customer": "a", "lengths": [1001]})"), HasSubstr("from 1 to 1000"));
   EXPECT_THAT(ErrorOf(R"({"timestamp_ms": 1, "customer": "a", "lengths": [1.5]})"), HasSubstr("the length 1.5"));
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  EXPECT_THAT(ErrorOf(R"({"timestamp_ms": 1, "customer": "a", "lengths": )" + deep + "}"), HasSubstr("not lists"));
 }
 
 }  // namespace

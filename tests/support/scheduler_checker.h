@@ -25,6 +25,8 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   void StrategyIs(const scheduling::StrategyChoice& choice) { rules_ = RulesOf(choice); }
   void Cancelling(scheduling::RequestId id) { cancelling_ = id; }
   void Closing() { closing_ = true; }
+  // Other limits hold from now on.
+  void Reconfigured(const scheduling::SchedulerOptions& options) { options_ = options; }
   // For a run whose cancels cannot be announced one by one.
   void AllowAnyCancel() { any_cancel_ = true; }
 
@@ -83,7 +85,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   void Succeeded(const scheduling::Batch& batch);
   void Failed(const scheduling::Batch& batch, const absl::Status& status);
 
-  const scheduling::SchedulerOptions options_;
+  scheduling::SchedulerOptions options_;
   // Those that every strategy keeps, until the strategy is told.
   StrategyRules rules_{.whole_requests = false};
   struct KnownBackend {

@@ -1,6 +1,7 @@
 #include "tools/simulator/decision_log.h"
 
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -81,10 +82,31 @@ Json BatchJson(const BatchSent& sent) {
 
 // --- Reading: exceptions of the library end at ParseLine ---
 
-Time TimeOf(const Json& json, const char* field = "time_ms") {
-  return Time(Duration(std::llround(json.at(field).get<double>() * 1e6)));
+constexpr double kLeastAboveZero = std::numeric_limits<double>::denorm_min();
+constexpr double kLargest = std::numeric_limits<double>::max();
+
+// The library casts a number to whatever is asked for, so that one that does not fit would be another one.
+template <class Integer>
+Integer Whole(const Json& json, Integer least = 0, Integer most = std::numeric_limits<Integer>::max()) {
+  if (json.is_number_unsigned()) {
+    const auto value = json.get<std::uint64_t>();
+    if (value >= least && value <= most) return static_cast<Integer>(value);
+  }
+  throw std::invalid_argument(absl::StrCat("a number must be whole and from ", least, " to ", most));
 }
-Duration DurationOf(const Json& json, const char* field) { return FromSeconds(json.at(field).get<double>() / 1e3); }
+double Within(const Json& json, double least, double most) {
+  const double value = json.get<double>();
+  if (value >= least && value <= most) return value;
+  throw std::invalid_argument(absl::StrCat(value, " is not from ", least, " to ", most));
+}
+
+Time TimeOf(const Json& json, const char* field = "time_ms") {
+  return Time(Duration(std::llround(Within(json.at(field), 0, kLatestMilliseconds) * 1e6)));
+}
+Duration DurationOf(const Json& json, const char* field) {
+  constexpr double kLongestPauseMs = 3'600'000;
+  return FromSeconds(Within(json.at(field), 0, kLongestPauseMs) / 1e3);
+}
 
 absl::StatusCode StatusCodeOf(const std::string& text) {
   constexpr int kCodes = 17;
@@ -110,12 +132,12 @@ scheduling::StrategyChoice ChoiceOf(const Json& json) {
 
 scheduling::SchedulerOptions OptionsOf(const Json& json) {
   scheduling::SchedulerOptions options;
-  options.max_batch_size = json.at("max_batch_size");
-  options.max_attempts = json.at("max_attempts");
-  options.retry_budget = json.at("retry_budget");
-  options.backends.max_consecutive_errors = json.at("max_consecutive_errors");
-  options.backends.slow_factor = json.at("slow_factor");
-  options.max_idle_accounts = json.at("max_idle_accounts");
+  options.max_batch_size = Whole<std::uint32_t>(json.at("max_batch_size"));
+  options.max_attempts = Whole<std::uint32_t>(json.at("max_attempts"));
+  options.retry_budget = Within(json.at("retry_budget"), 0, kLargest);
+  options.backends.max_consecutive_errors = Whole<std::uint32_t>(json.at("max_consecutive_errors"));
+  options.backends.slow_factor = Within(json.at("slow_factor"), 0, kLargest);
+  options.max_idle_accounts = Whole<std::size_t>(json.at("max_idle_accounts"));
   options.learn_costs = json.at("learn_costs");
   options.backends.pause_minimum = DurationOf(json, "pause_minimum_ms");
   options.backends.pause_maximum = DurationOf(json, "pause_maximum_ms");
@@ -126,7 +148,8 @@ scheduling::SchedulerOptions OptionsOf(const Json& json) {
 Customers CustomersOf(const Json& json) {
   Customers customers;
   for (const Json& customer : json.at("customers")) {
-    customers[customer.at("customer")] = {customer.at("weight"), customer.at("tier")};
+    const double weight = Within(customer.at("weight"), kLeastAboveZero, kLargest);
+    customers[customer.at("customer")] = {weight, Whole<std::uint32_t>(customer.at("tier"))};
   }
   return customers;
 }
@@ -144,23 +167,35 @@ Start ParseStart(const Json& json) {
 
 BackendAdded ParseBackendAdded(const Json& json) {
   const Json& cost = json.at("cost");
-  return {json.at("backend"),
+  const auto term = [&](const char* name) { return Within(cost.at(name), 0, kLargest); };
+  return {Whole<scheduling::BackendId>(json.at("backend")),
           json.at("name"),
-          json.at("slots"),
-          {cost.at("fixed"), cost.at("quadratic"), cost.at("per_sequence"), cost.at("per_character")}};
+          Whole<std::uint32_t>(json.at("slots"), 1),
+          {term("fixed"), term("quadratic"), term("per_sequence"), term("per_character")}};
 }
 
 RequestAccepted ParseRequest(const Json& json) {
-  RequestAccepted accepted{TimeOf(json, "timestamp_ms"), json.at("request"), json.at("customer"), {}, kNever};
-  for (const Json& length : json.at("lengths")) accepted.lengths.push_back(length);
+  RequestAccepted accepted{
+      TimeOf(json, "timestamp_ms"), Whole<std::uint64_t>(json.at("request")), json.at("customer"), {}, kNever};
+  for (const Json& length : json.at("lengths")) {
+    accepted.lengths.push_back(Whole<std::uint32_t>(length, 1, scheduling::kLongestSequence));
+  }
   if (json.contains("deadline_ms")) accepted.deadline = TimeOf(json, "deadline_ms");
   return accepted;
 }
 
 BatchSent ParseBatch(const Json& json) {
-  BatchSent sent{TimeOf(json), json.at("batch"),   json.at("strategy"),     json.at("backend"),
-                 {},           json.at("longest"), json.at("cost_seconds"), json.at("reason")};
-  for (const Json& member : json.at("members")) sent.members.emplace_back(member.at(0), member.at(1));
+  BatchSent sent{TimeOf(json),
+                 Whole<scheduling::BatchId>(json.at("batch")),
+                 json.at("strategy"),
+                 Whole<scheduling::BackendId>(json.at("backend")),
+                 {},
+                 Whole<std::uint32_t>(json.at("longest")),
+                 json.at("cost_seconds"),
+                 json.at("reason")};
+  for (const Json& member : json.at("members")) {
+    sent.members.emplace_back(Whole<std::uint64_t>(member.at(0)), Whole<std::uint32_t>(member.at(1)));
+  }
   return sent;
 }
 
@@ -168,17 +203,22 @@ Event ParseEvent(const Json& json) {
   const std::string event = json.at("event");
   if (event == "start") return ParseStart(json);
   if (event == "backend_added") return ParseBackendAdded(json);
-  if (event == "backend_removed") return BackendRemoved{json.at("backend")};
-  if (event == "backend_health") return BackendHealth{TimeOf(json), json.at("backend"), json.at("healthy")};
+  if (event == "backend_removed") return BackendRemoved{Whole<scheduling::BackendId>(json.at("backend"))};
+  if (event == "backend_health")
+    return BackendHealth{TimeOf(json), Whole<scheduling::BackendId>(json.at("backend")), json.at("healthy")};
   if (event == "request") return ParseRequest(json);
   if (event == "batch") return ParseBatch(json);
-  if (event == "batch_ended") return BatchEnded{TimeOf(json), json.at("batch"), StatusCodeOf(json.at("status"))};
-  if (event == "ended") return RequestEnded{TimeOf(json), json.at("request"), OutcomeOf(json.at("outcome"))};
+  if (event == "batch_ended") {
+    return BatchEnded{TimeOf(json), Whole<scheduling::BatchId>(json.at("batch")), StatusCodeOf(json.at("status"))};
+  }
+  if (event == "ended") {
+    return RequestEnded{TimeOf(json), Whole<std::uint64_t>(json.at("request")), OutcomeOf(json.at("outcome"))};
+  }
   if (event == "strategy") return StrategySet{ChoiceOf(json)};
   if (event == "follows") return Follows{json.at("strategy")};
   if (event == "reconfigured") return Reconfigured{OptionsOf(json), CustomersOf(json)};
   if (event == "asked") return Asked{TimeOf(json)};
-  if (event == "dropped") return Dropped{json.at("lines")};
+  if (event == "dropped") return Dropped{Whole<std::uint64_t>(json.at("lines"))};
   throw std::invalid_argument("there is no event '" + event + "'");
 }
 

@@ -40,6 +40,16 @@ std::string Describe(const BatchSent& batch) {
                       batch.strategy, " to backend ", batch.backend, " (", batch.reason, "): ", members);
 }
 
+// Nothing where the event has none.
+std::optional<Time> TimeOf(const Event& event) {
+  return std::visit(
+      [](const auto& told) -> std::optional<Time> {
+        if constexpr (requires { told.time; }) return told.time;
+        return std::nullopt;
+      },
+      event);
+}
+
 bool Same(const BatchSent& left, const BatchSent& right) {
   return left.time == right.time && left.batch == right.batch && left.strategy == right.strategy &&
          left.backend == right.backend && left.members == right.members && left.reason == right.reason;
@@ -51,7 +61,13 @@ class Replayer {
 
   // False once there is nothing to compare any more.
   absl::StatusOr<bool> Take(const Event& event) {
-    if (const auto* const start = std::get_if<Start>(&event)) return Begin(*start);
+    if (const auto* const start = std::get_if<Start>(&event)) {
+      if (scheduler_ != nullptr) return absl::InvalidArgumentError("the log starts twice; replay its parts one by one");
+      return Begin(*start);
+    }
+    if (const std::optional<Time> time = TimeOf(event); time && *time < now_) {
+      return absl::InvalidArgumentError("its time is before that of the line above");
+    }
     if (scheduler_ == nullptr) return absl::InvalidArgumentError("the log must begin with the event 'start'");
     if (const auto* const sent = std::get_if<BatchSent>(&event)) return Expect(*sent);
     if (const auto* const dropped = std::get_if<Dropped>(&event)) {

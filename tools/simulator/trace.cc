@@ -13,8 +13,6 @@
 namespace smartbatch::simulator {
 namespace {
 
-constexpr double kLatestMilliseconds = 9e12;  // within the range of Time
-
 struct Line {
   double timestamp_ms = 0;
   std::string customer;
@@ -29,6 +27,8 @@ std::optional<std::string> ParseLengths(const nlohmann::json& json, const TraceL
   }
   lengths.clear();
   for (const nlohmann::json& length : json) {
+    // A list in the list may be as deep as the file is long: it is not shown.
+    if (length.is_structured()) return "'lengths' must hold whole numbers, not lists or objects";
     if (!length.is_number_integer() || length.get<std::int64_t>() < 1 ||
         length.get<std::int64_t>() > limits.max_sequence_length) {
       return absl::StrCat("the length ", length.dump(), " must be a whole number from 1 to ",

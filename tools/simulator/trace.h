@@ -17,6 +17,9 @@ namespace smartbatch::simulator {
 // The double nearest to the time, so that it is written with the digits of whole nanoseconds and no others.
 constexpr double ExactMilliseconds(Time time) { return static_cast<double>(time.time_since_epoch().count()) / 1e6; }
 
+// The latest moment of a file, within the range of Time.
+inline constexpr double kLatestMilliseconds = 9e12;
+
 // Requests in the order of time, compactly.
 struct Trace {
   struct Record {

@@ -168,6 +168,17 @@ TEST(Config, AnUnknownFieldIsAnErrorThatNamesFileAndPlace) {
   EXPECT_THAT(MessageOf(Read({"--config", json})), AllOf(HasSubstr("unknown.json"), HasSubstr("thread")));
 }
 
+TEST(Config, AnErrorIsOneLineWhateverItQuotes) {
+  const std::string json = WriteFile("cut.json", "{\"listen\" \"a\",\n \"threads\": 1}");
+  const std::string address = WriteFile("address.textproto", R"(listen: "no\nwhere")");
+  const std::string strategy = WriteFile("strategy.textproto", R"(strategy { name: "no\r\nsuch" })");
+  for (const std::string& file : {json, address, strategy}) {
+    const std::string message = MessageOf(Read({"--config", file}));
+    EXPECT_NE(message, "");
+    EXPECT_EQ(message.find_first_of("\r\n"), std::string::npos) << message;
+  }
+}
+
 TEST(Config, AFileThatIsNotThereIsNamed) {
   EXPECT_THAT(MessageOf(Read({"--config", "/nowhere/proxy.textproto"})), HasSubstr("'/nowhere/proxy.textproto'"));
 }
@@ -221,6 +232,12 @@ TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
   EXPECT_THAT(MessageOf(Read({"--config", objective})), AllOf(HasSubstr("customer a is -1"), HasSubstr("above 0")));
   const std::string share = WriteFile("share.textproto", R"(customers { name: "a" max_queued_requests: 0 })");
   EXPECT_THAT(MessageOf(Read({"--config", share})), AllOf(HasSubstr("customer a is 0"), HasSubstr("at least 1")));
+  const std::string name = WriteFile("name.textproto", R"(customers { name: "no such\ncustomer" })");
+  EXPECT_THAT(MessageOf(Read({"--config", name})), AllOf(HasSubstr(R"("no such\ncustomer")"), HasSubstr("1 to 64")));
+  const std::string pause = WriteFile("pause.textproto", "failures { pause_minimum_seconds: 10000 }");
+  EXPECT_THAT(MessageOf(Read({"--config", pause})), AllOf(HasSubstr("is 10000"), HasSubstr("at most 3600")));
+  const std::string nan = WriteFile("nan.textproto", "failures { pause_maximum_seconds: nan }");
+  EXPECT_THAT(MessageOf(Read({"--config", nan})), AllOf(HasSubstr("pause_maximum_seconds"), HasSubstr("above 0")));
   const std::string bytes = WriteFile("bytes.textproto", "limits { max_queued_bytes: 0 }");
   EXPECT_THAT(MessageOf(Read({"--config", bytes})), AllOf(HasSubstr("max_queued_bytes is 0"), HasSubstr("at least 1")));
   const std::string slots = WriteFile("slots.textproto", R"(backends { address: "a:1" slots: 0 })");
