@@ -30,6 +30,8 @@ SchedulerOptions OptionsOf(Choices& choices) {
   options.max_queued_requests = choices.Of({100'000U, 1U, 3U, 20U});
   options.max_queued_requests_per_customer = choices.Of({100'000U, 1U, 2U, 10U});
   options.max_queued_bytes = choices.Of({1'000'000'000U, 1U, 300U, 2000U});
+  options.max_queued_cost = choices.Of({test::kNoCostLimit, Duration(1), Duration(std::chrono::milliseconds(100))});
+  options.max_queued_cost_per_customer = choices.Of({test::kNoCostLimit, Duration(std::chrono::milliseconds(50))});
   options.max_idle_accounts = choices.Of({10'000U, 0U, 1U, 3U});
   options.batch_timeout_minimum = choices.Of({Duration(std::chrono::seconds(5)), Duration(1)});
   options.backends.unavailable_after = choices.Of({options.backends.unavailable_after, Duration(1)});
@@ -192,8 +194,10 @@ class Life {
 
   // Its batches end as they would have.
   void RemoveBackend() {
-    const std::size_t backends = scheduler_->backends().backends().size();
-    if (backends > 1) scheduler_->RemoveBackend(1 + choices_.Below(backends - 1));  // the first one stays
+    const auto& backends = scheduler_->backends().backends();
+    if (backends.size() < 2) return;
+    const scheduling::BackendId id = 1 + choices_.Below(backends.size() - 1);  // the first one stays
+    if (!backends[id].removed) scheduler_->RemoveBackend(id);
   }
 
   void Close() {

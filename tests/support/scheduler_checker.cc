@@ -112,7 +112,7 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
     case Outcome::kShed:
       if (!request->Waits(State::kWaiting)) fail("nothing of it waited");
       if (requests_.size() < options_.max_queued_requests && options_.max_queued_bytes > 1'000'000 &&
-          options_.max_queued_cost >= std::chrono::hours(1)) {
+          options_.max_queued_cost >= kNoCostLimit) {
         fail("the queue was not full");
       }
       break;

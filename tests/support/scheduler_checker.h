@@ -14,6 +14,9 @@
 
 namespace smartbatch::test {
 
+// A limit on queued cost that no test reaches.
+inline constexpr Duration kNoCostLimit = std::chrono::hours(24 * 365);
+
 // Hangs on the scheduler as its observer, keeps the books from what it is told alone, and writes down whatever breaks
 // a promise. It reads the scheduler's own state only in Settled, to compare. Slow and simple on purpose.
 class SchedulerChecker final : public scheduling::SchedulerObserver {

@@ -28,8 +28,8 @@ SchedulerDriver::SchedulerDriver(const DriverOptions& options) : options_(option
   scheduler_options_.max_queued_requests = random_.Chance(0.3) ? Small(random_, 50) : 100'000;
   scheduler_options_.max_queued_requests_per_customer = random_.Chance(0.3) ? Small(random_, 20) : 100'000;
   scheduler_options_.max_queued_bytes = random_.Chance(0.2) ? 2000 : 1'000'000'000;
-  scheduler_options_.max_queued_cost = random_.Chance(0.1) ? milliseconds(100) : std::chrono::hours(1);
-  scheduler_options_.max_queued_cost_per_customer = random_.Chance(0.1) ? milliseconds(50) : std::chrono::hours(1);
+  scheduler_options_.max_queued_cost = random_.Chance(0.1) ? milliseconds(100) : kNoCostLimit;
+  scheduler_options_.max_queued_cost_per_customer = random_.Chance(0.1) ? milliseconds(50) : kNoCostLimit;
   scheduler_options_.max_queued_bytes_per_customer = random_.Chance(0.1) ? 500 : 1'000'000'000;
   scheduler_options_.max_idle_accounts = random_.Chance(0.5) ? Small(random_, 5) : 10'000;
   scheduler_options_.batch_timeout_minimum = milliseconds(100);
