@@ -67,7 +67,11 @@ std::string Load::Describe() const {
 
 void Load::Run(const std::string& address, const LoadOptions& options, int caller, const std::stop_token& stop) {
   Random random = Random::Stream(options.seed, static_cast<std::uint64_t>(caller));
-  const auto stub = proxy::v1::ProxyService::NewStub(ChannelTo(address));
+  const auto channel = ChannelTo(address);
+  // gRPC 1.51 now and then takes a connection that is under way for one that failed (it reads errno after other calls
+  // may have changed it), and then refuses every call of the channel for a second.
+  channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10));
+  const auto stub = proxy::v1::ProxyService::NewStub(channel);
   grpc::CompletionQueue queue;
   while (!stop.stop_requested()) {
     const proxy::v1::ProxyClassifyRequest request = RandomRequest(random);
