@@ -164,9 +164,12 @@ Start ParseStart(const Json& json) {
   for (const Json& backend : json.at("backends")) {
     const Json& cost = backend.at("cost");
     const auto term = [&](const char* name) { return Within(cost.at(name), 0, kLargest); };
-    start.backends.push_back({backend.at("name"),
-                              Whole<std::uint32_t>(backend.at("slots"), 1),
-                              {term("fixed"), term("quadratic"), term("per_sequence"), term("per_character")}});
+    const scheduling::CostModel model{term("fixed"), term("quadratic"), term("per_sequence"), term("per_character")};
+    // The scheduler adds up in nanoseconds what waits.
+    if (!(model.Alone(scheduling::kLongestSequence) <= 1e9)) {
+      throw std::invalid_argument("a sequence is held to cost more than 1e9 seconds");
+    }
+    start.backends.push_back({backend.at("name"), Whole<std::uint32_t>(backend.at("slots"), 1), model});
   }
   return start;
 }
