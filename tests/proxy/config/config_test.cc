@@ -181,6 +181,7 @@ TEST(Config, TakesSeveralClassifiersAndTheirSlots) {
 TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
   EXPECT_THAT(MessageOf(Read({"--listen", "nowhere"})), AllOf(HasSubstr("'nowhere'"), HasSubstr("host:port")));
   EXPECT_THAT(MessageOf(Read({"--classifier", "nowhere"})), AllOf(HasSubstr("'nowhere'"), HasSubstr("host:port")));
+  EXPECT_THAT(MessageOf(Read({"--listen", "no\rwhere:1"})), HasSubstr("host:port"));
   EXPECT_THAT(MessageOf(Read({"--max-batch-size", "0"})), AllOf(HasSubstr("max-batch-size"), HasSubstr("1024")));
   EXPECT_THAT(MessageOf(Read({"--strategy", "best"})), AllOf(HasSubstr("'best'"), HasSubstr("fcfs")));
   EXPECT_THAT(MessageOf(Read({"--strategy-parameter", "linger"})),
