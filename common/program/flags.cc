@@ -14,9 +14,10 @@ bool ParseHostPort(const std::string& text, HostPort& result, std::string& error
   const bool bracketed = !text.empty() && text.front() == '[';
   const bool shape_is_right =
       colon != std::string::npos && colon > 0 && (bracketed ? text[colon - 1] == ']' : text.find(':') == colon);
+  const auto is_blank = [](unsigned char letter) { return letter <= ' ' || letter == 0x7F; };
   unsigned port = 0;
   bool port_is_right = false;
-  if (shape_is_right) {
+  if (shape_is_right && std::none_of(text.begin(), text.end(), is_blank)) {
     const char* const begin = text.data() + colon + 1;
     const char* const end = text.data() + text.size();
     const auto parsed = std::from_chars(begin, end, port);

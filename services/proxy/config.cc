@@ -44,13 +44,20 @@ absl::Status Wrong(const std::string& setting, const std::string& value, const s
   return absl::InvalidArgumentError(OneLine(absl::StrCat(setting, " is ", value, "; ", allowed)));
 }
 
-absl::Status ValidateCost(const scheduling::CostModel& cost) {
+absl::Status ValidateCost(const scheduling::CostModel& cost, const scheduling::SchedulerOptions& limits) {
   const std::pair<const char*, double> terms[] = {{"cost-fixed", cost.fixed},
                                                   {"cost-quadratic", cost.quadratic},
                                                   {"cost-per-sequence", cost.per_sequence},
                                                   {"cost-per-character", cost.per_character}};
   for (const auto& [name, value] : terms) {
     if (!std::isfinite(value) || value < 0) return Wrong(name, absl::StrCat(value), "give seconds, 0 or more");
+  }
+  // What waits is added up in nanoseconds.
+  constexpr double kLongestBatchSeconds = 1e6;
+  const double longest = cost.Seconds(limits.max_batch_size, limits.max_sequence_length);
+  if (!(longest <= kLongestBatchSeconds)) {
+    return Wrong("the cost of the largest batch", absl::StrCat(longest, " seconds"),
+                 "it must be at most 1000000: lower the terms cost-*, max-batch-size or max-sequence-length");
   }
   return absl::OkStatus();
 }
@@ -220,7 +227,7 @@ absl::Status Config::Validate() const {
   if (auto choice = scheduling::CheckChoice(strategy); !choice.ok()) {
     return absl::InvalidArgumentError(OneLine(std::string(choice.status().message())));
   }
-  if (auto status = ValidateCost(cost); !status.ok()) return status;
+  if (auto status = ValidateCost(cost, limits); !status.ok()) return status;
   if (auto status = ValidateObjective("latency-objective-ms", latency_objective_ms); !status.ok()) return status;
   if (auto status = ValidateCustomers(*this); !status.ok()) return status;
   if (auto status = ValidateAdmin(*this); !status.ok()) return status;

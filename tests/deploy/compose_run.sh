@@ -62,9 +62,10 @@ up() {
 play() {
   mkdir -p "$work/$1"
   chmod 777 "$work/$1"
-  docker run --rm --name "$project-$1" --network "${project}_default" --volume "$work/$1:/results" smartbatch-loadgen:local \
-    loadgen run --target proxy:50051 --admin-target proxy:50052 --customer "$2" --seconds "$3" --warm-up-seconds 0 \
-    --max-dispatch-delay-ms 1000 --results /results --progress none >"$work/$1.out" 2>&1
+  docker run --rm --name "$project-$1" --network "${project}_default" --volume "$work/$1:/results" \
+    --volume "$ROOT/deploy/development-admin-token:/token:ro" smartbatch-loadgen:local \
+    loadgen run --target proxy:50051 --admin-target proxy:50052 --token-file /token \
+    --customer "$2" --seconds "$3" --warm-up-seconds 0 --max-dispatch-delay-ms 1000 --results /results --progress none >"$work/$1.out" 2>&1
 }
 answers_per_second() { jq -r '.workloads[0].strategies[0].all.answered_per_second' "$work/$1"/*_summary.json; }
 

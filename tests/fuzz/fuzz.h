@@ -4,6 +4,8 @@
 // which makes inputs up; otherwise with corpus_main.cc, which plays the kept ones, as an ordinary test.
 #pragma once
 
+#include <cctype>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -44,6 +46,26 @@ inline std::vector<std::string> Split(const std::string& text, char separator) {
 inline void RequireOneLine(std::string_view message) {
   Require(!message.empty(), "an error says what is wrong");
   Require(message.find_first_of("\n\r") == std::string_view::npos, "an error is one line", message);
+}
+
+// The same text, but for the last digits of its numbers: a time of weeks in a double has no room for all nanoseconds.
+inline bool Alike(const std::string& left, const std::string& right) {
+  const char* a = left.c_str();
+  const char* b = right.c_str();
+  while (*a != '\0' && *b != '\0') {
+    if (std::isdigit(static_cast<unsigned char>(*a)) == 0) {
+      if (*a++ != *b++) return false;
+      continue;
+    }
+    char* a_end = nullptr;
+    char* b_end = nullptr;
+    const double a_number = std::strtod(a, &a_end);
+    const double b_number = std::strtod(b, &b_end);
+    if (b_end == b || std::abs(a_number - b_number) > 1e-14 * a_number) return false;
+    a = a_end;
+    b = b_end;
+  }
+  return *a == *b;
 }
 
 // The input as a row of small choices; after its end every choice is 0.

@@ -168,10 +168,13 @@ Start ParseStart(const Json& json) {
 BackendAdded ParseBackendAdded(const Json& json) {
   const Json& cost = json.at("cost");
   const auto term = [&](const char* name) { return Within(cost.at(name), 0, kLargest); };
-  return {Whole<scheduling::BackendId>(json.at("backend")),
-          json.at("name"),
-          Whole<std::uint32_t>(json.at("slots"), 1),
-          {term("fixed"), term("quadratic"), term("per_sequence"), term("per_character")}};
+  const scheduling::CostModel model{term("fixed"), term("quadratic"), term("per_sequence"), term("per_character")};
+  // The scheduler adds up in nanoseconds what waits.
+  if (!(model.Alone(scheduling::kLongestSequence) <= 1e9)) {
+    throw std::invalid_argument("a sequence is held to cost more than 1e9 seconds");
+  }
+  return {Whole<scheduling::BackendId>(json.at("backend")), json.at("name"), Whole<std::uint32_t>(json.at("slots"), 1),
+          model};
 }
 
 RequestAccepted ParseRequest(const Json& json) {

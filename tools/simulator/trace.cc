@@ -58,7 +58,9 @@ std::optional<std::string> ParseLine(const std::string& text, const TraceLimits&
   }
   line.customer = customer->get<std::string>();
   const auto lengths = json.find("lengths");
-  return ParseLengths(lengths == json.end() ? nlohmann::json() : *lengths, limits, line.lengths);
+  const nlohmann::json none;
+  // No copy is made: it would go down as deep as the lists in it.
+  return ParseLengths(lengths == json.end() ? none : *lengths, limits, line.lengths);
 }
 
 }  // namespace

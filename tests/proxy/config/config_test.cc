@@ -215,6 +215,7 @@ TEST(Config, TakesSeveralClassifiersAndTheirSlots) {
 TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
   EXPECT_THAT(MessageOf(Read({"--listen", "nowhere"})), AllOf(HasSubstr("'nowhere'"), HasSubstr("host:port")));
   EXPECT_THAT(MessageOf(Read({"--classifier", "nowhere"})), AllOf(HasSubstr("'nowhere'"), HasSubstr("host:port")));
+  EXPECT_THAT(MessageOf(Read({"--listen", "no\rwhere:1"})), HasSubstr("host:port"));
   EXPECT_THAT(MessageOf(Read({"--max-batch-size", "0"})), AllOf(HasSubstr("max-batch-size"), HasSubstr("1024")));
   EXPECT_THAT(MessageOf(Read({"--strategy", "best"})), AllOf(HasSubstr("'best'"), HasSubstr("fcfs")));
   EXPECT_THAT(MessageOf(Read({"--strategy-parameter", "linger"})),
@@ -232,6 +233,8 @@ TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
   EXPECT_THAT(MessageOf(Read({"--config", objective})), AllOf(HasSubstr("customer a is -1"), HasSubstr("above 0")));
   const std::string share = WriteFile("share.textproto", R"(customers { name: "a" max_queued_requests: 0 })");
   EXPECT_THAT(MessageOf(Read({"--config", share})), AllOf(HasSubstr("customer a is 0"), HasSubstr("at least 1")));
+  EXPECT_THAT(MessageOf(Read({"--cost-quadratic", "1e36"})),
+              AllOf(HasSubstr("the cost of the largest batch"), HasSubstr("at most 1000000")));
   const std::string name = WriteFile("name.textproto", R"(customers { name: "no such\ncustomer" })");
   EXPECT_THAT(MessageOf(Read({"--config", name})), AllOf(HasSubstr(R"("no such\ncustomer")"), HasSubstr("1 to 64")));
   const std::string pause = WriteFile("pause.textproto", "failures { pause_minimum_seconds: 10000 }");
