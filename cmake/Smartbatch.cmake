@@ -2,7 +2,8 @@
 #
 #   smartbatch_library(NAME SOURCES a.cc ... LINKS target ...)
 #   smartbatch_program(NAME SOURCES main.cc ... LINKS target ...)
-#   smartbatch_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS quick|slow ...] [TIMEOUT seconds])
+#   smartbatch_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS quick|slow ...] [TIMEOUT seconds] [SERIAL])
+#     SERIAL: no other test runs beside its tests, which want the whole machine.
 #
 # The edges of docs/ARCHITECTURE.md are the LINKS of these calls; tests/boundaries checks
 # that the sources include nothing beyond them.
@@ -39,7 +40,7 @@ function(smartbatch_program name)
 endfunction()
 
 function(smartbatch_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gmock_main smartbatch_options)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
@@ -50,5 +51,5 @@ function(smartbatch_test name)
     set(ARG_TIMEOUT 60)
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} RUN_SERIAL ${ARG_SERIAL})
 endfunction()

@@ -134,7 +134,7 @@ Scrape ProxyProcess::Metrics() const {
 }
 
 bool ProxyProcess::WaitForUnfinished(std::uint64_t count) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
   while (std::chrono::steady_clock::now() < deadline) {
     const auto outcomes = Status().outcomes();
     const std::uint64_t ended = outcomes.answered() + outcomes.rejected() + outcomes.expired() + outcomes.cancelled() +

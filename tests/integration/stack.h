@@ -71,7 +71,7 @@ class ProxyProcess {
   // The health of the customers' port.
   grpc::health::v1::HealthCheckResponse::ServingStatus Health();
   Scrape Metrics() const;
-  // Waits until so many requests are queued or at the classifier; false after 10 s.
+  // Waits until so many requests are queued or at the classifier; false after a minute.
   bool WaitForUnfinished(std::uint64_t count);
 
   Process& process() { return process_; }

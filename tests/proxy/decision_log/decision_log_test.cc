@@ -214,8 +214,8 @@ TEST(AReplay, NamesTheLineThatIsWrong) {
   EXPECT_THAT(ErrorOf(start + R"({"event":"nap"})"), HasSubstr("there is no event 'nap'"));
   EXPECT_THAT(ErrorOf(start + R"({"event":"asked","time_ms":1e300})"), HasSubstr("is not from 0 to 9e+12"));
   EXPECT_THAT(ErrorOf(start + R"({"event":"asked","time_ms":2})" + "\n" + R"({"event":"asked","time_ms":1})"),
-              HasSubstr("line 3: its time is before"));
-  EXPECT_THAT(ErrorOf(start + start), HasSubstr("line 2: the log starts twice"));
+              HasSubstr("line 4: its time is before"));
+  EXPECT_THAT(ErrorOf(start + start), HasSubstr("line 3: the log starts twice"));
   EXPECT_THAT(ErrorOf(start + R"({"event":"batch_ended","time_ms":1,"batch":-1,"status":"OK"})"),
               HasSubstr("a number must be whole and from 0 to 18446744073709551615"));
   EXPECT_THAT(ErrorOf(start + R"({"event":"request","timestamp_ms":1,"request":0,"customer":"a","lengths":[1e300]})"),
