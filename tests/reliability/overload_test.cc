@@ -92,7 +92,7 @@ TEST(Overload, AtFiveTimesTheCapacityEveryCallIsToldAndTheBackendStaysBusy) {
   EXPECT_EQ(outcomes.answered() + outcomes.rejected() + outcomes.shed(), outcomes.offered()) << "a call was not told";
   EXPECT_GE(goodput, 0.9 * kCapacity);
   EXPECT_LT(memory, SMARTBATCH_MOST_BYTES);
-  EXPECT_LT(memory, memory_at_quarter + 30e6);
+  EXPECT_LT(memory, memory_at_quarter + SMARTBATCH_MOST_GROWTH_BYTES);
   const Scrape metrics = proxy.Metrics();
   const double batches = metrics.Sum("smartbatch_batches_total");
   const double busy = metrics.Sum("smartbatch_backend_busy_seconds_total");

@@ -138,7 +138,7 @@ TEST(ASoak, OfEverythingAtOnceLosesNothingAndNothingGrows) {
       disturbances, static_cast<long long>(time.count()), static_cast<unsigned long long>(outcomes.offered()),
       memory_at_quarter / 1e6, memory / 1e6, descriptors_at_quarter, descriptors);
   EXPECT_LT(memory, SMARTBATCH_MOST_BYTES);
-  EXPECT_LT(memory, memory_at_quarter + 30e6);
+  EXPECT_LT(memory, memory_at_quarter + SMARTBATCH_MOST_GROWTH_BYTES);
   EXPECT_LT(descriptors, descriptors_at_quarter + 30);
   soak.proxy().process().Signal(SIGTERM);
   EXPECT_EQ(soak.proxy().process().Wait(), 0);
