@@ -68,8 +68,8 @@ std::string Load::Describe() const {
 void Load::Run(const std::string& address, const LoadOptions& options, int caller, const std::stop_token& stop) {
   Random random = Random::Stream(options.seed, static_cast<std::uint64_t>(caller));
   const auto channel = ChannelTo(address);
-  // gRPC 1.51 now and then takes a connection that is under way for one that failed (it reads errno after other calls
-  // may have changed it), and then refuses every call of the channel for a second.
+  // Seen with gRPC 1.51 on a crowded machine, the cause unknown: a channel's first connection fails with "No such file
+  // or directory", and the channel then refuses every call for a second.
   channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10));
   const auto stub = proxy::v1::ProxyService::NewStub(channel);
   grpc::CompletionQueue queue;
