@@ -60,6 +60,7 @@ void OfferSelectComplete(benchmark::State& state, const std::string& strategy, s
   SchedulerOptions options;
   options.max_batch_size = max_batch_size;
   options.max_queued_requests = options.max_queued_requests_per_customer = 100'000'000;
+  options.max_queued_cost = options.max_queued_cost_per_customer = std::chrono::hours(1'000'000);
   const std::unique_ptr<Scheduler> scheduler = *Scheduler::Create(options, {strategy, {}}, nullptr);
   scheduler->AddBackend("backend", 1, CostModel{});
   RequestPool pool(customers, 5);

@@ -107,8 +107,10 @@ void Load::Run(const std::string& address, const LoadOptions& options, int calle
     if (!status.ok()) {
       {
         const MutexLock lock(mutex_);
-        // Figures in a message would make each one a kind of its own.
-        ++failures_[{status.error_code(), status.error_message().substr(0, 40)}];
+        // Figures in a message would make each one a kind of its own: only what stands before them counts.
+        const std::string& message = status.error_message();
+        ++failures_[{status.error_code(),
+                     message.substr(0, std::min<std::size_t>(40, message.find_first_of("0123456789")))}];
       }
       std::this_thread::sleep_for(milliseconds(2));  // whoever is refused at once would spin
     }

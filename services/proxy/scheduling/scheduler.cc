@@ -334,7 +334,10 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
 
 // Moves the selected sequences of one request into the batch.
 void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch) {
-  if (chosen_by_strategy) strategy_.object->Remove(request);
+  const auto selected = std::count_if(request.sequences.begin(), request.sequences.end(),
+                                      [](const PendingSequence& sequence) { return sequence.selected; });
+  const bool splits = selected < request.waiting;
+  if (chosen_by_strategy) splits ? strategy_.object->BeforeSplit(request) : strategy_.object->Remove(request);
   for (PendingSequence& sequence : request.sequences) {
     if (!sequence.selected) continue;
     pending_.StartRunning(sequence);
@@ -343,8 +346,8 @@ void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, B
   request.last_dispatch = batch.dispatched;
   request.last_strategy = batch.strategy;
   if (!chosen_by_strategy) return;
-  if (request.waiting > 0) {
-    strategy_.object->Add(request, true);
+  if (splits) {
+    strategy_.object->AfterSplit(request);
   } else if (request.customer->waiting_requests == 0) {
     customers_.BecameUnbacklogged(*request.customer);
     heaviest_.Left(*request.customer);

@@ -37,9 +37,9 @@ struct StrategySpecification;
 // Chooses what goes into the next batch.
 //
 // The scheduler owns the pending set and the customers' accounts; a strategy reads them, and keeps indexes of
-// its own that it updates when it is told of arrivals and removals. A request that is partly served leaves and
-// comes back: Remove before its sequences are taken, Add after, where some still wait. So Add and Remove see every
-// change of what waits, and a strategy needs no other notice.
+// its own that it updates when it is told of arrivals and removals. A request of which some sequences start and others
+// go on waiting leaves and comes back, as Add and Remove see every change of what waits, unless the strategy knows
+// better: BeforeSplit and AfterSplit.
 //
 // When the strategy is switched, the old object is destroyed and the new one is told of everything that waits, in
 // the order of arrival: switching costs time linear in the queue.
@@ -56,6 +56,12 @@ class Strategy {
   // The request is about to lose waiting sequences: they were chosen, or the request ends. The pending set still
   // counts it: it is its customer's last where the customer's waiting_requests is 1. Called once for every Add.
   virtual void Remove(PendingRequest& request) = 0;
+
+  // The same for a request of which only some waiting sequences were chosen, those that are `selected`: once before the
+  // pending set moves them, and once after. A strategy that splits requests saves the way of the others out of its
+  // indexes and back.
+  virtual void BeforeSplit(PendingRequest& request) { Remove(request); }
+  virtual void AfterSplit(PendingRequest& request) { Add(request, true); }
 
   // Fills `selection`, which is empty when it comes: a batch, or a time to be asked again, or nothing where
   // nothing waits. A strategy that asks to wait is asked again at every arrival too, and at the latest at the time

@@ -23,6 +23,8 @@ class Adaptive final : public Strategy {
 
   void Add(PendingRequest& request, bool again) override { followed_->Add(request, again); }
   void Remove(PendingRequest& request) override { followed_->Remove(request); }
+  void BeforeSplit(PendingRequest& request) override { followed_->BeforeSplit(request); }
+  void AfterSplit(PendingRequest& request) override { followed_->AfterSplit(request); }
   void Select(const Occasion& occasion, Selection& selection) override { followed_->Select(occasion, selection); }
   void Dispatched(const Occasion& occasion, const Selection& selection, double cost_seconds) override {
     followed_->Dispatched(occasion, selection, cost_seconds);

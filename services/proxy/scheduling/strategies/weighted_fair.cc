@@ -47,7 +47,7 @@ class WeightedFair final : public Strategy {
 
   void Add(PendingRequest& request, bool again) override {
     request.strategy_key = 0;
-    IndexFor(*request.customer).emplace(KeyOf(request), &request);
+    IndexFor(*request.customer).Add(request);
     if (parameters_.choice.split) {
       sequences_.Add(request, again);
     } else {
@@ -61,11 +61,23 @@ class WeightedFair final : public Strategy {
       classes_.Remove(request);
     }
     Customer& customer = *request.customer;
-    Index& index = IndexFor(customer);
-    index.erase(KeyOf(request));
+    IndexFor(customer).Remove(request);
     if (customer.waiting_requests > 1) return;
     free_indexes_.push_back(customer.strategy_key);
     customer.strategy_key = 0;
+  }
+  // A rider is seldom the longest of its request, which then keeps its place in its customer's index.
+  void BeforeSplit(PendingRequest& request) override {
+    sequences_.RemoveSelected(request);
+    loses_longest_ =
+        std::none_of(request.sequences.begin(), request.sequences.end(), [&](const PendingSequence& other) {
+          const bool stays = other.state == SequenceState::kWaiting && !other.alone && !other.selected;
+          return stays && other.length == request.longest_waiting;
+        });
+    if (loses_longest_) IndexFor(*request.customer).Remove(request);
+  }
+  void AfterSplit(PendingRequest& request) override {
+    if (loses_longest_) IndexFor(*request.customer).Add(request);
   }
 
   void Select(const Occasion& occasion, Selection& selection) override {
@@ -104,16 +116,51 @@ class WeightedFair final : public Strategy {
     }
   }
 
-  // The requests of one customer, shortest first and, of one length, oldest first: length in the upper bits of the key,
-  // below them the number, which would take two years of a million offers a second to reach them. One word for a key
-  // keeps the tree flat.
-  using Key = std::uint64_t;
-  using Index = absl::btree_map<Key, PendingRequest*>;
-  static constexpr int kNumberBits = 46;
-  static_assert(kLongestSequence < 1U << (64 - kNumberBits));
-  static Key KeyOf(const PendingRequest& request) {
-    return Key{request.longest_waiting} << kNumberBits | request.id.number;
-  }
+  // The requests of one customer, shortest first and, of one length, oldest first.
+  class alignas(64) Index {
+   public:
+    void Add(PendingRequest& request) {
+      const Key key = KeyOf(request);
+      requests_.emplace(key, &request);
+      if (key < shortest_key_) SetShortest(key, &request);
+    }
+    void Remove(PendingRequest& request) {
+      requests_.erase(KeyOf(request));
+      if (shortest_ != &request) return;
+      if (requests_.empty()) {
+        SetShortest(kNoKey, nullptr);
+      } else {
+        SetShortest(requests_.begin()->first, requests_.begin()->second);
+      }
+    }
+    // Calls `visit` for at most so many, the shortest first.
+    template <class Visit>
+    void ForEachShortest(std::size_t most, Visit visit) const {
+      if (most == 1 && shortest_ != nullptr) return visit(*shortest_);
+      for (auto place = requests_.begin(); place != requests_.end() && most > 0; ++place, --most) visit(*place->second);
+    }
+
+   private:
+    // The length in the upper bits, below them the number, which would take two years of a million offers a second to
+    // reach them. One word for a key keeps the tree flat.
+    using Key = std::uint64_t;
+    static constexpr int kNumberBits = 46;
+    static_assert(kLongestSequence < 1U << (64 - kNumberBits));
+    static constexpr Key kNoKey = ~Key{0};
+    static Key KeyOf(const PendingRequest& request) {
+      return Key{request.longest_waiting} << kNumberBits | request.id.number;
+    }
+    void SetShortest(Key key, PendingRequest* request) {
+      shortest_key_ = key;
+      shortest_ = request;
+    }
+
+    // Where there are many customers only this one is looked at: it stands here, since each step into the tree of a
+    // customer that has not been looked at for long is a wait for memory.
+    Key shortest_key_ = kNoKey;
+    PendingRequest* shortest_ = nullptr;
+    absl::btree_map<Key, PendingRequest*> requests_;
+  };
 
   // More customers than this are never considered at once: their seats would not go round.
   static constexpr std::size_t kMostEligible = 64;
@@ -130,8 +177,8 @@ class WeightedFair final : public Strategy {
     return indexes_[customer.strategy_key - 1];
   }
 
-  // Collects the shortest requests and the oldest one of each eligible customer; returns whether more sequences of
-  // eligible customers wait than the batch has seats.
+  // Collects the shortest requests of each eligible customer, and the oldest one of some, those with the least counters
+  // first; returns whether more sequences of eligible customers wait than the batch has seats.
   bool CollectCandidates(std::uint32_t max_batch_size) {
     const double limit = customers_.backlogged().LeastCounter() + ToSeconds(parameters_.window);
     const std::size_t most = std::min<std::size_t>(kMostEligible, parameters_.candidates + max_batch_size);
@@ -143,12 +190,14 @@ class WeightedFair final : public Strategy {
     const std::size_t of_each = contended ? EachCustomersPart(max_batch_size) : max_batch_size;
     candidates_.clear();
     ++decision_;
+    std::size_t oldest_left = std::max<std::size_t>(1, parameters_.candidates / 2);
     for (Customer* const customer : eligible_) {
       // A customer may be backlogged only by sequences that are tried again alone.
       if (customer->strategy_key == 0) continue;
-      const Index& index = indexes_[customer->strategy_key - 1];
-      std::size_t left = of_each;
-      for (auto place = index.begin(); place != index.end() && left > 0; ++place, --left) AddCandidate(*place->second);
+      indexes_[customer->strategy_key - 1].ForEachShortest(of_each,
+                                                           [this](PendingRequest& request) { AddCandidate(request); });
+      if (oldest_left == 0) continue;
+      --oldest_left;
       PendingRequest* const oldest = PendingSet::OldestOf(*customer);
       if (oldest->strategy_key != decision_) AddCandidate(*oldest);
     }
@@ -177,6 +226,8 @@ class WeightedFair final : public Strategy {
   std::vector<PendingRequest*> candidates_;
   // Marks the candidates of one decision in PendingRequest::strategy_key.
   double decision_ = 0;
+  // Between BeforeSplit and AfterSplit.
+  bool loses_longest_ = false;
 };
 
 }  // namespace
@@ -193,8 +244,9 @@ StrategySpecification WeightedFairSpecification() {
           {"split", "Let the sequences of one request travel in different batches.", 1, 0, 1,
            ParameterSpecification::Kind::kSwitch},
           {"age_exponent", "How the weight of a request grows with its age.", 0.5, 0, 4},
-          {"candidates", "Requests that are considered, shortest first, over the eligible customers.", 8, 1, 4096,
-           ParameterSpecification::Kind::kInteger},
+          {"candidates",
+           "Requests that are considered, shortest first, over the eligible customers; and half as many of the oldest.",
+           8, 1, 4096, ParameterSpecification::Kind::kInteger},
           {"hold", "How long a batch with free seats waits for company, as a fraction of its cost.", 0.01, 0, 1},
       },
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
