@@ -10,6 +10,7 @@
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
 
+#include "common/program/descriptors.h"
 #include "common/program/flags.h"
 #include "common/program/logging.h"
 #include "common/program/signals.h"
@@ -87,6 +88,7 @@ int Run(const Options& options, const program::SignalWaiter& signals) {
   service.RefuseCalls();
   health.Shutdown();  // NOT_SERVING, for good; whoever reads it gets no new call accepted
   Drain(service, signals, options.drain_seconds);
+  listener.StopAccepting();
   (*server)->Shutdown(std::chrono::system_clock::now());
   spdlog::info("stopped");
   return program::kExitOk;
@@ -103,6 +105,7 @@ int Main(int argc, char** argv) {
   if (program::ParseOrExit(app, argc, argv, exit_code)) return exit_code;
   if (const auto status = Validate(options); !status.ok()) return Fail(status, program::kExitUsage);
   program::StartLogging(kProgram, options.log);
+  program::RaiseDescriptorLimit();
   return Run(options, signals);
 }
 

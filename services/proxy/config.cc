@@ -179,6 +179,10 @@ absl::Status ValidateConnections(const rpc::ConnectionLimits& connections) {
     return Wrong("connections.max_concurrent_calls", absl::StrCat(connections.max_concurrent_calls),
                  "it must be from 1 to 1000000");
   }
+  if (connections.max_connections < 1 || connections.max_connections > 1'000'000) {
+    return Wrong("connections.max_connections", absl::StrCat(connections.max_connections),
+                 "it must be from 1 to 1000000");
+  }
   if (connections.max_metadata_bytes < 1024 || connections.max_metadata_bytes > 1'048'576) {
     return Wrong("connections.max_metadata_bytes", absl::StrCat(connections.max_metadata_bytes),
                  "it must be from 1024 to 1048576");

@@ -74,6 +74,7 @@ void PutConnections(const rpc::ConnectionLimits& connections, Fields& fields) {
   Put(fields, "connections.max_idle_seconds", ToSeconds(connections.max_idle));
   Put(fields, "connections.max_concurrent_calls", connections.max_concurrent_calls);
   Put(fields, "connections.max_metadata_bytes", connections.max_metadata_bytes);
+  Put(fields, "connections.max_connections", connections.max_connections);
 }
 
 void PutCustomer(const CustomerChoice& customer, Fields& fields) {

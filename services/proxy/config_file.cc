@@ -99,6 +99,7 @@ void Apply(const v1::ConnectionsConfig& file, rpc::ConnectionLimits& connections
   TakeSeconds(file.has_max_idle_seconds(), file.max_idle_seconds(), connections.max_idle);
   Take(file.has_max_concurrent_calls(), file.max_concurrent_calls(), connections.max_concurrent_calls);
   Take(file.has_max_metadata_bytes(), file.max_metadata_bytes(), connections.max_metadata_bytes);
+  Take(file.has_max_connections(), file.max_connections(), connections.max_connections);
 }
 
 void Apply(const v1::ProxyConfig& file, Config& config) {

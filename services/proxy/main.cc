@@ -13,6 +13,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "common/program/descriptors.h"
 #include "common/program/flags.h"
 #include "common/program/logging.h"
 #include "common/program/signals.h"
@@ -256,6 +257,7 @@ int Main(int argc, char** argv) {
   if (program::ParseOrExit(app, argc, argv, exit_code)) return exit_code;
   if (const auto status = flags.Finish(); !status.ok()) return Fail(status, program::kExitUsage);
   program::StartLogging(kProgram, config.log);
+  program::RaiseDescriptorLimit();
   return Run(config, argc, argv, signals);
 }
 

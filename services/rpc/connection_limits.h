@@ -1,4 +1,4 @@
-// What one connection to a server may take.
+// What connections to a server may take.
 #pragma once
 
 #include <chrono>
@@ -9,6 +9,8 @@
 namespace smartbatch::rpc {
 
 struct ConnectionLimits {
+  // Open at once on this listener; more are closed at once.
+  std::uint32_t max_connections = 10'000;
   // Of one call's headers; a call with more is refused with RESOURCE_EXHAUSTED.
   std::uint32_t max_metadata_bytes = 8192;
   // Open at once on one connection; a client waits with more.

@@ -36,27 +36,38 @@ void Apply(const ConnectionLimits& limits, grpc::ServerBuilder& builder) {
 
 }  // namespace
 
-Listener::Listener(std::string address, ListenerOptions options) : address_(std::move(address)) {
+Listener::Listener(std::string address, ListenerOptions options)
+    : address_(std::move(address)), options_(std::move(options)) {
   // Both are settings of the process that a builder reads when it is made; to set them again changes nothing.
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   builder_ = std::make_unique<grpc::ServerBuilder>();
-  // With SO_REUSEPORT a server that was forgotten would take a part of the calls in silence.
-  builder_->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  Apply(options.limits, *builder_);
-  builder_->AddListeningPort(address_, std::move(options.credentials), &bound_port_);
+  Apply(options_.limits, *builder_);
 }
 
 Listener::~Listener() = default;
 
 absl::StatusOr<std::unique_ptr<grpc::Server>> Listener::Start() {
+  auto acceptor = ConnectionAcceptor::Listen(address_, options_.limits.max_connections);
+  if (!acceptor.ok()) return acceptor.status();
+  using Builder = grpc::ServerBuilder::experimental_type;
+  std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> connections =
+      builder_->experimental().AddExternalConnectionAcceptor(Builder::ExternalConnectionType::FROM_FD,
+                                                             options_.credentials);
   auto server = builder_->BuildAndStart();
-  if (server == nullptr || bound_port_ == 0) {
-    return absl::UnavailableError("cannot listen on " + address_ +
-                                  ": the port is taken or the host is not of this machine; choose another host:port");
-  }
-  address_ = WithPort(address_, bound_port_);
+  if (server == nullptr) return absl::UnavailableError("cannot serve on " + address_ + ": the reason is in the log");
+  acceptor_ = *std::move(acceptor);
+  address_ = WithPort(address_, acceptor_->port());
+  acceptor_->Start([connections = std::move(connections)](int socket) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = socket;
+    connections->HandleNewConnection(&connection);
+  });
   return server;
+}
+
+void Listener::StopAccepting() {
+  if (acceptor_) acceptor_->Stop();
 }
 
 std::string WithPort(const std::string& host_port, int port) {

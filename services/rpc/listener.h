@@ -9,6 +9,7 @@
 #include <grpcpp/server_builder.h>
 
 #include "absl/status/statusor.h"
+#include "services/rpc/connection_acceptor.h"
 #include "services/rpc/connection_limits.h"
 
 namespace smartbatch::rpc {
@@ -18,9 +19,9 @@ struct ListenerOptions {
   ConnectionLimits limits = {};
 };
 
-// Use: make it, register services and completion queues on builder(), Start() once, then ask address().
-// Not thread safe. The server program must link smartbatch_health_proto, else reflection cannot name the health
-// service.
+// Use: make it, register services and completion queues on builder(), Start() once, then ask address(). It accepts the
+// server's connections as long as it lives, or until StopAccepting(). Not thread safe. The server program must link
+// smartbatch_health_proto, else reflection cannot name the health service.
 class Listener {
  public:
   // `address` is host:port; port 0 asks the system for a free one. The port is not shared with any other process.
@@ -37,10 +38,14 @@ class Listener {
   // host:port, after Start() with the port that was bound.
   const std::string& address() const { return address_; }
 
+  // Before the server is shut down: new connections are refused from then on.
+  void StopAccepting();
+
  private:
   std::string address_;
-  int bound_port_ = 0;
+  ListenerOptions options_;
   std::unique_ptr<grpc::ServerBuilder> builder_;
+  std::unique_ptr<ConnectionAcceptor> acceptor_;
 };
 
 // The host of `host:port` with another port.

@@ -2,8 +2,12 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <list>
 #include <string>
+#include <thread>
 #include <vector>
+
+#include <sys/resource.h>
 
 #include <gmock/gmock.h>
 
@@ -50,6 +54,33 @@ TEST(Bounds, TwoThousandConnectionsThatAreDroppedInTheMiddleOfACallLeaveNothingB
   }
   EXPECT_LE(Gauge(proxy, "process_open_fds"), descriptors + 2);  // the scrape itself has one
   EXPECT_TRUE(proxy.Classify({"x"}).status.ok());
+}
+
+TEST(Bounds, ConnectionsBeyondTheDescriptorsOfTheProcessDoNotEndItsAccepting) {
+  ClassifierProcess classifier;
+  ProxyProcess proxy(classifier.address(), {});
+  ASSERT_TRUE(proxy.Classify({"x"}).status.ok());
+  rlimit of_this_process{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &of_this_process), 0);
+  EXPECT_EQ(Gauge(proxy, "process_max_fds"), static_cast<double>(of_this_process.rlim_max)) << "takes what it may have";
+  const auto descriptors = static_cast<rlim_t>(Gauge(proxy, "process_open_fds"));
+  const rlimit few{descriptors + 20, descriptors + 20};
+  ASSERT_EQ(prlimit(proxy.process().pid(), RLIMIT_NOFILE, &few, nullptr), 0);
+  std::list<RawConnection> connections;
+  for (int i = 0; i < 60; ++i) {
+    connections.emplace_back(proxy.address());
+    connections.back().Call("many");  // on those that were accepted
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  connections.clear();
+  // A connection of its own each time: those that are open prove nothing.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  bool answered = false;
+  while (!answered && std::chrono::steady_clock::now() < deadline) {
+    RawConnection connection(proxy.address());
+    answered = connection.Call("after") && connection.WaitForEnds(1);
+  }
+  EXPECT_TRUE(answered);
 }
 
 TEST(Bounds, TenThousandCallsAreHeldAtOnceAndAllAreAnswered) {

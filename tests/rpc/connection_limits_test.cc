@@ -2,7 +2,9 @@
 #include "services/rpc/connection_limits.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 #include <array>
 #include <atomic>
 #include <future>
+#include <list>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -23,6 +26,7 @@ namespace smartbatch::rpc {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using std::chrono::steady_clock;
 using testing::Ask;
 using testing::AskedServer;
@@ -124,26 +128,45 @@ TEST(ConnectionLimits, MoreCallsOnOneConnectionWait) {
   EXPECT_LE(MostCallsAtOnce({.max_concurrent_calls = 2}), 2);
 }
 
+// A client's socket, connected to the server.
+class Connection {
+ public:
+  explicit Connection(const AskedServer& server) {
+    const int port = std::stoi(server.address().substr(server.address().rfind(':') + 1));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    EXPECT_EQ(connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ~Connection() { close(socket_); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void Say(const std::string& said) {
+    EXPECT_EQ(send(socket_, said.data(), said.size(), MSG_NOSIGNAL), static_cast<ssize_t>(said.size()));
+  }
+  // Whether the server closes it within this time.
+  bool IsClosedWithin(milliseconds time) {
+    const auto end = steady_clock::now() + time;
+    do {
+      pollfd waiting{socket_, POLLIN, 0};
+      std::array<char, 4096> answers{};
+      if (poll(&waiting, 1, 10) == 1 && recv(socket_, answers.data(), answers.size(), 0) <= 0) return true;
+    } while (steady_clock::now() < end);
+    return false;
+  }
+
+ private:
+  const int socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+};
+
 // Whether the server closes a connection on which this is said, and no more, within a second and a half.
 bool ClosesAfter(const std::string& said, const ConnectionLimits& limits = {}) {
   const AskedServer server(Yes, {.limits = limits});
-  const int port = std::stoi(server.address().substr(server.address().rfind(':') + 1));
-  const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  EXPECT_EQ(connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-  EXPECT_EQ(send(connection, said.data(), said.size(), MSG_NOSIGNAL), static_cast<ssize_t>(said.size()));
-  const auto end = steady_clock::now() + milliseconds(1500);
-  bool closed = false;
-  while (!closed && steady_clock::now() < end) {
-    pollfd waiting{connection, POLLIN, 0};
-    std::array<char, 4096> answers{};
-    closed = poll(&waiting, 1, 100) == 1 && recv(connection, answers.data(), answers.size(), 0) <= 0;
-  }
-  close(connection);
-  return closed;
+  Connection connection(server);
+  connection.Say(said);
+  return connection.IsClosedWithin(milliseconds(1500));
 }
 
 TEST(ConnectionLimits, AConnectionThatSaysNothingIsClosed) {
@@ -163,6 +186,47 @@ std::string Pings(int count) {
 TEST(ConnectionLimits, AClientThatPingsWithoutEndIsSentAway) {
   EXPECT_FALSE(ClosesAfter(Pings(2)));
   EXPECT_TRUE(ClosesAfter(Pings(20)));
+}
+
+TEST(ConnectionLimits, ConnectionsBeyondTheMostAreClosedAndThereIsRoomAgainWhenOthersEnd) {
+  const AskedServer server(Yes, {.limits = {.max_connections = 3}});
+  std::list<Connection> three;
+  for (int i = 0; i < 3; ++i) three.emplace_back(server);
+  EXPECT_TRUE(Connection(server).IsClosedWithin(seconds(5)));
+  EXPECT_EQ(Ask(Connect(server)).error_code(), grpc::StatusCode::UNAVAILABLE);
+  for (Connection& connection : three) EXPECT_FALSE(connection.IsClosedWithin(milliseconds(100)));
+  three.pop_back();
+  // The server takes a moment to see the end of it.
+  const auto deadline = steady_clock::now() + seconds(10);
+  while (!Ask(Connect(server)).ok()) ASSERT_LT(steady_clock::now(), deadline);
+}
+
+// How many of so many connections the server closes.
+int ClosedOf(int connections) {
+  const AskedServer server(Yes);
+  std::list<Connection> open;
+  for (int i = 0; i < connections; ++i) open.emplace_back(server);
+  EXPECT_TRUE(Ask(Connect(server)).ok() || connections > 10);
+  std::this_thread::sleep_for(milliseconds(300));
+  const int file = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  EXPECT_NE(file, -1) << "connections have taken the last descriptors";
+  close(file);
+  return static_cast<int>(
+      std::count_if(open.begin(), open.end(), [](Connection& connection) { return connection.IsClosedWithin({}); }));
+}
+
+TEST(ConnectionLimits, ConnectionsLeaveSomeDescriptorsToOthers) {
+  const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  close(next);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = static_cast<rlim_t>(next) + 256;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  // Each connection takes two descriptors here, since client and server are one process.
+  EXPECT_EQ(ClosedOf(10), 0);
+  EXPECT_GT(ClosedOf(110), 0);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 }  // namespace

@@ -10,22 +10,23 @@
 
 namespace smartbatch::transport {
 
-AdminServer::AdminServer(AdminTargets targets) : service_(std::make_unique<AdminService>(std::move(targets))) {}
+AdminServer::AdminServer(const std::string& address, AdminTargets targets, rpc::ListenerOptions options)
+    : service_(std::make_unique<AdminService>(std::move(targets))), listener_(address, std::move(options)) {
+  listener_.builder().RegisterService(service_.get());
+}
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& address, AdminTargets targets,
                                                                 rpc::ListenerOptions options) {
-  std::unique_ptr<AdminServer> admin(new AdminServer(std::move(targets)));
-  rpc::Listener listener(address, std::move(options));
-  listener.builder().RegisterService(admin->service_.get());
-  auto server = listener.Start();
+  std::unique_ptr<AdminServer> admin(new AdminServer(address, std::move(targets), std::move(options)));
+  auto server = admin->listener_.Start();
   if (!server.ok()) return server.status();
   admin->server_ = *std::move(server);
-  admin->address_ = listener.address();
   admin->server_->GetHealthCheckService()->SetServingStatus(proxy::v1::AdminService::service_full_name(), true);
   return admin;
 }
 
 AdminServer::~AdminServer() {
+  listener_.StopAccepting();
   if (server_) server_->Shutdown(std::chrono::system_clock::now());
 }
 

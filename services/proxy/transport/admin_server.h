@@ -25,13 +25,13 @@ class AdminServer {
   AdminServer& operator=(const AdminServer&) = delete;
 
   // host:port with the port that was bound.
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return listener_.address(); }
 
  private:
-  explicit AdminServer(AdminTargets targets);
+  AdminServer(const std::string& address, AdminTargets targets, rpc::ListenerOptions options);
 
   const std::unique_ptr<AdminService> service_;
-  std::string address_;
+  rpc::Listener listener_;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -59,6 +59,7 @@ void ProxyServer::WaitForAnswers() {
 void ProxyServer::Shutdown() {
   if (std::exchange(shut_down_, true)) return;
   if (server_) {
+    listener_.StopAccepting();
     server_->Shutdown(std::chrono::system_clock::now() + kFlushTime);
     serving_->live_calls.WaitForAtMost(0, kEver);
   }

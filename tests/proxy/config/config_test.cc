@@ -282,7 +282,7 @@ TEST(Config, ReadsTlsRightsAndLimitsOfConnectionsFromFlagsAndFile) {
       admin_token_file: "token"
       customers { name: "a" certificate_names: ["a.test", "spiffe://test/a"] }
       connections { max_age_seconds: 10 max_age_grace_seconds: 2 max_idle_seconds: 3 max_concurrent_calls: 4
-                    max_metadata_bytes: 5000 })");
+                    max_metadata_bytes: 5000 max_connections: 6 })");
   const auto config = Read({"--config", file, "--tls-client-ca", "other.pem", "--admin-client-names", "p.test,q.test"});
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->tls.certificate, "a.pem");
@@ -300,6 +300,7 @@ TEST(Config, ReadsTlsRightsAndLimitsOfConnectionsFromFlagsAndFile) {
   EXPECT_EQ(config->connections.max_idle, std::chrono::seconds(3));
   EXPECT_EQ(config->connections.max_concurrent_calls, 4U);
   EXPECT_EQ(config->connections.max_metadata_bytes, 5000U);
+  EXPECT_EQ(config->connections.max_connections, 6U);
   EXPECT_EQ(Read({"--config", file, "--max-connection-age-seconds", "0"})->connections.max_age, Duration::zero());
 }
 
@@ -307,7 +308,8 @@ TEST(Config, LimitsOfConnectionsHaveRanges) {
   EXPECT_THAT(MessageOf(Read({"--max-connection-age-seconds", "-1"})), HasSubstr("0 (for ever) to 2000000"));
   for (const char* const wrong :
        {"max_age_seconds: 2000001", "max_age_grace_seconds: 0", "max_idle_seconds: -1", "max_concurrent_calls: 0",
-        "max_concurrent_calls: 1000001", "max_metadata_bytes: 1023", "max_metadata_bytes: 1048577"}) {
+        "max_concurrent_calls: 1000001", "max_metadata_bytes: 1023", "max_metadata_bytes: 1048577",
+        "max_connections: 0", "max_connections: 1000001"}) {
     const std::string file = WriteFile("connections.textproto", std::string("connections { ") + wrong + " }");
     EXPECT_THAT(MessageOf(Read({"--config", file})), HasSubstr("it must be")) << wrong;
   }

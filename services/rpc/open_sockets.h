@@ -1,0 +1,39 @@
+// Which of the sockets that were handed on are still open?
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace smartbatch::rpc {
+
+// Counts sockets whose owner does not say when it closes them: by asking the system, for each, whether its descriptor
+// still stands for the same socket. It asks only when there seem to be too many, and then at most every tenth of a
+// second, so that whoever opens connections without end has little of it. Not thread safe.
+class OpenSockets {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  explicit OpenSockets(std::size_t most) : most_(most) {}
+
+  // Whether there is room for one more.
+  bool HasRoom(Clock::time_point now);
+  // Counts this one, which is open.
+  void Add(int socket);
+
+ private:
+  struct Socket {
+    int descriptor = -1;
+    // The system numbers sockets; a descriptor that is used again stands for another number.
+    ino_t number = 0;
+    bool IsOpen() const;
+  };
+
+  const std::size_t most_;
+  std::vector<Socket> sockets_;
+  Clock::time_point asked_{};
+};
+
+}  // namespace smartbatch::rpc
