@@ -120,6 +120,14 @@ absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice) {
   return CheckedChoice{specification, *std::move(parameters)};
 }
 
+StrategyChoice TextOf(const CheckedChoice& choice) {
+  StrategyChoice text{choice.specification->name, {}};
+  for (const ParameterSpecification& parameter : choice.specification->parameters) {
+    text.parameters[parameter.name] = FormatValue(parameter, choice.parameters[parameter.name]);
+  }
+  return text;
+}
+
 std::string FormatValue(const ParameterSpecification& specification, double value) {
   if (specification.kind == ParameterSpecification::Kind::kSwitch) return value != 0 ? "true" : "false";
   if (specification.kind == ParameterSpecification::Kind::kChoice) {

@@ -28,6 +28,8 @@ struct CheckedChoice {
   Parameters parameters;
 };
 absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice);
+// The choice as somebody would have written it, with every value.
+StrategyChoice TextOf(const CheckedChoice& choice);
 
 // As ListStrategies shows a value: without needless digits; switches as true and false.
 std::string FormatValue(const ParameterSpecification& specification, double value);

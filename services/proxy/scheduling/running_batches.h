@@ -1,0 +1,33 @@
+// The batches that are at the backends.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "services/proxy/scheduling/batch.h"
+#include "services/proxy/scheduling/pending_set.h"
+
+namespace smartbatch::scheduling {
+
+// As few as there are slots, so that every look goes through all of them. `pending` must outlive it. Not thread safe.
+class RunningBatches {
+ public:
+  explicit RunningBatches(PendingSet& pending) : pending_(pending) {}
+
+  void Add(Batch batch);
+  // The batch has ended: takes it out, with its dead members counted. `id` must be running.
+  Batch Take(BatchId id);
+  // Appends those which the request, which has ended, was in, and which nobody waits for now.
+  void AppendAbandoned(RequestId request, std::vector<BatchId>& abandoned) const;
+
+  std::size_t size() const { return batches_.size(); }
+
+ private:
+  std::uint32_t DeadMembersOf(const Batch& batch) const;
+
+  PendingSet& pending_;
+  std::vector<Batch> batches_;
+};
+
+}  // namespace smartbatch::scheduling
