@@ -44,7 +44,8 @@ class Admitting : public QueueFixture {
   }
 
   SchedulerOptions options_;
-  Admission admission_{options_, pending_, customers_, backends_};
+  RunningBatches running_{pending_};
+  Admission admission_{options_, pending_, customers_, backends_, running_};
   std::vector<std::string> shed_;
 };
 
@@ -160,6 +161,88 @@ TEST_F(Admitting, TellsWhenABackendIsTriedAgain) {
   backends_.HealthChecked(0, HealthReport::kNotServing, now_);  // nobody knows
   EXPECT_EQ(admission_.RejectionFor(RejectReason::kNoBackend, nullptr, now_).retry_after,
             options_.backends.pause_maximum);
+}
+
+// A second each, at the one backend that is there at first. Four fifths of what is predicted must be left.
+class AdmittingDeadlines : public Admitting {
+ protected:
+  AdmittingDeadlines() { KnowCostOf(0, kLong.front()); }
+
+  Batch Run(PendingRequest& request, BackendId backend) {
+    Batch batch = Start({&request}, backend);
+    running_.Add(batch);
+    return batch;
+  }
+  bool CanBeMet(Duration left) const {
+    return ReasonFor({"asks", kLong, now_ + left, 0}) != RejectReason::kDeadlineTooSoon;
+  }
+
+  const std::vector<std::uint32_t> kLong = {1000};
+};
+
+TEST_F(AdmittingDeadlines, CountsTheServiceAlone) {
+  EXPECT_TRUE(CanBeMet(milliseconds(820)));
+  EXPECT_FALSE(CanBeMet(milliseconds(780)));
+}
+
+TEST_F(AdmittingDeadlines, CountsWhatIsLeftOfTheRunningBatch) {
+  Run(Add("other", kLong), 0);
+  EXPECT_TRUE(CanBeMet(milliseconds(1620)));
+  EXPECT_FALSE(CanBeMet(milliseconds(1580)));
+  now_ += milliseconds(500);
+  EXPECT_TRUE(CanBeMet(milliseconds(1220)));
+  EXPECT_FALSE(CanBeMet(milliseconds(1180)));
+}
+
+TEST_F(AdmittingDeadlines, CountsNothingForABatchThatIsOverdueHoweverLongItHangs) {
+  Run(Add("other", kLong), 0);
+  for (const Duration hung : {Duration(seconds(1)), Duration(seconds(10)), Duration(std::chrono::hours(24))}) {
+    now_ += hung;
+    EXPECT_TRUE(CanBeMet(milliseconds(820)));
+    EXPECT_FALSE(CanBeMet(milliseconds(780)));
+  }
+}
+
+TEST_F(AdmittingDeadlines, CountsTheSlotThatIsFreeFirst) {
+  const BackendId other = backends_.Add("other", 1, CostModel{});
+  KnowCostOf(other, kLong.front());
+  Run(Add("other", kLong), 0);
+  EXPECT_TRUE(CanBeMet(milliseconds(820)));
+  now_ += milliseconds(500);
+  Run(Add("other", kLong), other);
+  EXPECT_TRUE(CanBeMet(milliseconds(1220)));
+  EXPECT_FALSE(CanBeMet(milliseconds(1180)));
+  backends_.HealthChecked(0, HealthReport::kNotServing, now_);  // its slot will be of no use
+  EXPECT_TRUE(CanBeMet(milliseconds(1620)));
+  EXPECT_FALSE(CanBeMet(milliseconds(1580)));
+}
+
+TEST_F(AdmittingDeadlines, CountsAPauseThatIsOverBeforeTheBatch) {
+  const BackendId other = backends_.Add("other", 1, CostModel{});
+  KnowCostOf(other, kLong.front());
+  Run(Add("other", kLong), 0);
+  backends_.Started(other);
+  backends_.Failed(other, now_);  // for 100 ms
+  EXPECT_TRUE(CanBeMet(milliseconds(900)));
+  EXPECT_FALSE(CanBeMet(milliseconds(860)));
+}
+
+TEST_F(AdmittingDeadlines, CountsNoWaitForABatchThatIsOnlyBelievedToTakeLong) {
+  Run(Add("other", {10'000}), 0);
+  EXPECT_TRUE(CanBeMet(milliseconds(820)));
+}
+
+TEST_F(AdmittingDeadlines, CountsNoWaitForABatchThatNobodyWaitsFor) {
+  PendingRequest& request = Add("other", kLong);
+  Run(request, 0);
+  EXPECT_FALSE(CanBeMet(milliseconds(820)));
+  End(request);
+  EXPECT_TRUE(CanBeMet(milliseconds(820)));
+}
+
+TEST_F(AdmittingDeadlines, DoesNotCountTheQueue) {
+  for (int i = 0; i < 100; ++i) Add("other", kLong);
+  EXPECT_TRUE(CanBeMet(milliseconds(820)));
 }
 
 TEST(TheAnswerRate, FollowsTheLatestAnswersAndForgetsPauses) {

@@ -15,6 +15,7 @@
 #include "services/proxy/scheduling/pending_set.h"
 #include "services/proxy/scheduling/queue_limits.h"
 #include "services/proxy/scheduling/request.h"
+#include "services/proxy/scheduling/running_batches.h"
 #include "services/proxy/scheduling/scheduler_options.h"
 
 namespace smartbatch::scheduling {
@@ -31,12 +32,12 @@ struct Rejection {
 // the scheduler accepts, refuses and ends. Where a customer is asked for, null stands for one without an account.
 //
 // What it is made from must outlive it and is read anew by every call. Constant time but for the backends, of which
-// there are few, and for MakeRoom. Not thread safe.
+// there are few, for their slots, and for MakeRoom. Not thread safe.
 class Admission {
  public:
   Admission(const SchedulerOptions& options, const PendingSet& pending, const CustomerAccounts& customers,
-            const BackendPool& backends)
-      : options_(options), pending_(pending), customers_(customers), backends_(backends) {}
+            const BackendPool& backends, const RunningBatches& running)
+      : options_(options), pending_(pending), customers_(customers), backends_(backends), running_(running) {}
 
   // Refuses everything from now on.
   void Stop() { open_ = false; }
@@ -66,11 +67,13 @@ class Admission {
   std::optional<QueueLimit> FullFor(const Arrival& arrival) const;
   QueueUse LimitsOf(const Customer& customer) const;
   bool CannotBeMet(const Arrival& arrival, Time now) const;
+  Duration PredictedWait(Time now) const;
 
   const SchedulerOptions& options_;
   const PendingSet& pending_;
   const CustomerAccounts& customers_;
   const BackendPool& backends_;
+  const RunningBatches& running_;
   HeaviestCustomer heaviest_;
   AnswerRate answers_;
   bool open_ = true;

@@ -161,8 +161,8 @@ class Scheduler {
   PendingSet pending_;
   CustomerAccounts customers_;
   BackendPool backends_;
-  Admission admission_{options_, pending_, customers_, backends_};
   RunningBatches running_{pending_};
+  Admission admission_{options_, pending_, customers_, backends_, running_};
   LoneRetries lone_retries_{pending_};
   RetryBudget retry_budget_;
 

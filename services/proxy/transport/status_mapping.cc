@@ -53,7 +53,7 @@ grpc::Status StatusOfRejection(const scheduling::Rejection& rejection) {
                              "DEADLINE_PASSED_ON_ARRIVAL");
     case RejectReason::kDeadlineTooSoon:
       return rpc::WithReason(grpc::StatusCode::DEADLINE_EXCEEDED,
-                             "no classifier could meet the deadline: the longest sequence takes longer by itself",
+                             "no classifier could meet the deadline: the longest sequence takes longer, once a classifier is free",
                              "DEADLINE_CANNOT_BE_MET");
   }
   return {grpc::StatusCode::INTERNAL, "unknown reason to reject"};
