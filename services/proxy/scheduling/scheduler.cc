@@ -346,8 +346,8 @@ absl::Status Scheduler::Follow(std::string_view name) {
   const StrategySpecification* const specification = FindStrategy(name);
   const std::string_view previous = DecidingStrategy();
   if (specification == nullptr || !strategy_->Follow(*specification)) {
-    return absl::FailedPreconditionError(absl::StrCat("strategy '", choice_.specification->name, "' cannot follow '",
-                                                      absl::string_view(name.data(), name.size()), "'"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("strategy '", choice_.specification->name, "' cannot follow ", Quoted(name)));
   }
   if (observer_ != nullptr && previous != specification->name) {
     observer_->StrategyChanged(previous, specification->name, SwitchedBy::kAdaptive);
