@@ -28,7 +28,7 @@ void Play(const StrategyChoice& choice) {
   if (!checked.ok()) {
     Require(absl::IsInvalidArgument(checked.status()), "a wrong choice is INVALID_ARGUMENT");
     Require(scheduling::FieldOf(checked.status()).has_value(), "a wrong choice names its field");
-    Require(!checked.status().message().empty(), "an error says what is wrong");
+    RequireOneLine({checked.status().message().data(), checked.status().message().size()});
     return;
   }
   StrategyChoice shown{choice.name, {}};

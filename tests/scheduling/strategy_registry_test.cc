@@ -69,6 +69,17 @@ TEST(Strategies, RefuseWhatIsNoNumber) {
   }
 }
 
+TEST(Strategies, AreRefusedInOneLineWhateverTheirNamesHold) {
+  const std::string name = "two\nlines\x01";
+  const std::string shown = R"('two\nlines\x01')";
+  EXPECT_THAT(MessageOf({name, {}}), HasSubstr("there is no strategy " + shown + "; choose one of"));
+  EXPECT_THAT(MessageOf({"fcfs", {{name, "5"}}}), HasSubstr("has no parameter " + shown + "; it has linger_ms"));
+  EXPECT_THAT(MessageOf({"fcfs", {{"linger_ms", name}}}), HasSubstr(shown + " is out of range for parameter"));
+  EXPECT_EQ(FieldOf(CheckChoice({"fcfs", {{name, "5"}}}).status()), "parameters[" + name + "]");  // as it was sent
+  auto scheduler = *Scheduler::Create({}, {"adaptive", {}}, nullptr);
+  EXPECT_THAT(std::string(scheduler->Follow(name).message()), HasSubstr("cannot follow " + shown));
+}
+
 TEST(SetStrategy, ChangesNothingWhereItIsRefused) {
   auto scheduler = *Scheduler::Create({}, {"fcfs", {{"linger_ms", "20"}}}, nullptr);
   const std::uint64_t generation = scheduler->generation();

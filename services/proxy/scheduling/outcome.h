@@ -55,7 +55,7 @@ enum class RejectReason : std::uint8_t {
   kNoBackend,          // every backend has been failing for unavailable_after
   kShuttingDown,       // Close was called
   kDeadlinePassed,     // the deadline was not after now
-  kDeadlineTooSoon,    // no backend could meet it, if the request were sent at once
+  kDeadlineTooSoon,    // no backend could meet it, if the request left in the next slot
 };
 inline constexpr int kRejectReasons = 10;
 

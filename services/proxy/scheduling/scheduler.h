@@ -15,57 +15,24 @@
 #include <absl/status/statusor.h>
 
 #include "common/time.h"
+#include "services/proxy/scheduling/admission.h"
 #include "services/proxy/scheduling/backend_pool.h"
 #include "services/proxy/scheduling/batch.h"
+#include "services/proxy/scheduling/batch_bill.h"
 #include "services/proxy/scheduling/cost_model.h"
 #include "services/proxy/scheduling/customer_accounts.h"
-#include "services/proxy/scheduling/heaviest_customer.h"
+#include "services/proxy/scheduling/lone_retries.h"
 #include "services/proxy/scheduling/observer.h"
 #include "services/proxy/scheduling/outcome.h"
 #include "services/proxy/scheduling/pending_set.h"
-#include "services/proxy/scheduling/queue_limits.h"
 #include "services/proxy/scheduling/retry_budget.h"
+#include "services/proxy/scheduling/running_batches.h"
+#include "services/proxy/scheduling/scheduler_options.h"
 #include "services/proxy/scheduling/selection.h"
 #include "services/proxy/scheduling/strategy.h"
+#include "services/proxy/scheduling/strategy_registry.h"
 
 namespace smartbatch::scheduling {
-
-struct SchedulerOptions {
-  // Sequences in a batch, and in a request: 1 to 1024.
-  std::uint32_t max_batch_size = 5;
-  // Characters in a sequence: 1 to kLongestSequence.
-  std::uint32_t max_sequence_length = 20'000;
-  // Unfinished requests, waiting and running: in all, and of one customer. At least 1.
-  std::uint64_t max_queued_requests = 50'000;
-  std::uint64_t max_queued_requests_per_customer = 50'000;
-  // Bytes of unfinished requests, as their arrivals told them: in all, and of one customer. At least 1.
-  std::uint64_t max_queued_bytes = 512ULL << 20;
-  std::uint64_t max_queued_bytes_per_customer = 512ULL << 20;
-  // What the sequences of unfinished requests were predicted to cost one by one: in all, and of one customer. Above 0.
-  Duration max_queued_cost = std::chrono::hours(1);
-  Duration max_queued_cost_per_customer = std::chrono::hours(1);
-  std::size_t max_idle_accounts = 10'000;
-  // A batch is given up after max(batch_timeout_minimum, batch_timeout_factor * its predicted cost).
-  Duration batch_timeout_minimum = std::chrono::seconds(5);
-  double batch_timeout_factor = 10;
-  // How often a sequence is sent at most where backends cannot be reached: 1 to 100.
-  std::uint32_t max_attempts = 3;
-  // So many sequences may be sent again because backends cannot be reached, as a share of those served: 0 to 100.
-  double retry_budget = 0.2;
-  // Learn what batches cost from those served; else the backends cost what AddBackend said.
-  bool learn_costs = true;
-  BackendOptions backends;
-
-  absl::Status Validate() const;
-};
-
-// A request was refused. `retry_after` is an estimate of when it would be accepted; zero where none can be made.
-struct Rejection {
-  RejectReason reason = RejectReason::kQueueFull;
-  Duration retry_after{};
-  // The limit that is reached, in requests, bytes or milliseconds of predicted cost; 0 where it is none.
-  std::uint64_t limit = 0;
-};
 
 // What the caller has to do after an event.
 struct Effects {
@@ -142,7 +109,7 @@ class Scheduler {
   // When Tick has something to do if nothing else happens; kNever where that cannot be told yet.
   Time NextTick(Time now) const;
   // Refuses everything from now on; what was accepted is served.
-  void StopAccepting() { accepting_ = false; }
+  void StopAccepting() { admission_.Stop(); }
   // Ends every accepted request and abandons every batch.
   void Close(Time now, Effects& effects);
 
@@ -166,7 +133,7 @@ class Scheduler {
   void ConfigureCustomers(const std::map<std::string, CustomerPolicy>& policies);
 
   // --- What is ---
-  StrategyChoice strategy() const;
+  StrategyChoice strategy() const { return TextOf(choice_); }
   // The strategy that chooses the batches: the active one, or the one that it follows. Lives as long as the program.
   std::string_view DecidingStrategy() const;
   std::uint64_t generation() const { return generation_; }
@@ -178,35 +145,15 @@ class Scheduler {
   std::size_t running_batches() const { return running_.size(); }
 
  private:
-  struct ActiveStrategy {
-    const StrategySpecification* specification = nullptr;
-    Parameters parameters;
-    std::unique_ptr<Strategy> object;
-  };
-
   Scheduler(const SchedulerOptions& options, SchedulerObserver* observer);
 
-  std::optional<RejectReason> ReasonToReject(const Arrival& arrival, const Customer* customer, Time now) const;
-  bool MakeRoom(const Arrival& arrival, const Customer* customer, Time now, Effects& effects);
-  std::optional<QueueLimit> FullFor(const Arrival& arrival) const;
-  QueueUse LimitsOf(const Customer& customer) const;
-  std::uint64_t PredictedCost(const Arrival& arrival) const;
-  bool CannotBeMet(const Arrival& arrival, Time now) const;
-  Duration EstimatedDrain(std::uint64_t requests) const;
-  Rejection RejectionFor(RejectReason reason, const Customer* customer, Time now) const;
-  void StartStrategy(const StrategySpecification& specification, Parameters parameters);
-  PendingSequence* NextRetry();
-  std::optional<BackendId> SelectRetry(Time now);
+  void StartStrategy(CheckedChoice choice);
   Batch Dispatch(const Occasion& occasion, BackendId backend);
   void StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch);
-  void ChargeMembers(const Occasion& occasion);
   void ReturnMembers(const Batch& batch, const absl::Status& status, Time now, Effects& effects);
   void RetireSequence(PendingSequence& sequence, Time now, Effects& effects);
   void FailWaitingIfUnavailable(Time now, Effects& effects);
   void Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects);
-  void AbandonBatchesOf(const PendingRequest& request, Effects& effects);
-  std::uint32_t DeadMembersOf(const Batch& batch);
-  bool AnybodyWaitsFor(const Batch& batch);
   void Release(PendingRequest& request);
 
   SchedulerOptions options_;
@@ -214,33 +161,21 @@ class Scheduler {
   PendingSet pending_;
   CustomerAccounts customers_;
   BackendPool backends_;
-  HeaviestCustomer heaviest_;
-  ActiveStrategy strategy_;
-  std::uint64_t generation_ = 0;
-  bool accepting_ = true;
-
-  std::vector<Batch> running_;
-  // A sequence to be tried again alone, and the backend that has failed it.
-  struct Retry {
-    BatchMember member;
-    BackendId failed_at = 0;
-  };
-  // Oldest first; those of ended requests are skipped.
-  std::vector<Retry> retries_;
-  std::size_t next_retry_ = 0;
+  RunningBatches running_{pending_};
+  Admission admission_{options_, pending_, customers_, backends_, running_};
+  LoneRetries lone_retries_{pending_};
   RetryBudget retry_budget_;
 
+  CheckedChoice choice_;
+  std::unique_ptr<Strategy> strategy_;  // of that choice
+  std::uint64_t generation_ = 0;
+
   Selection selection_;
-  std::vector<std::uint32_t> lengths_;
-  std::vector<Customer*> payers_;  // of the batch that is being sent
-  std::vector<double> charges_;
+  BatchBill bill_;
 
   OutcomeCounts outcomes_;
   std::uint64_t offers_ = 0;
   BatchId batches_ = 0;
-  // Smoothed seconds from one answered request to the next while something waits: what RetryInfo rests on.
-  double seconds_per_answer_ = 0;
-  Time last_answer_{};
 };
 
 }  // namespace smartbatch::scheduling

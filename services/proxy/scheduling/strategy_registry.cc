@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include <absl/strings/cord.h>
+#include <absl/strings/escaping.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
@@ -94,12 +95,12 @@ absl::StatusOr<Parameters> ParseParameters(const StrategySpecification& specific
       const std::string valid =
           absl::StrJoin(specification.parameters, ", ",
                         [](std::string* out, const ParameterSpecification& parameter) { out->append(parameter.name); });
-      return FieldError(field, absl::StrCat("strategy '", specification.name, "' has no parameter '", name,
-                                            "'; it has ", valid.empty() ? "none" : valid));
+      return FieldError(field, absl::StrCat("strategy '", specification.name, "' has no parameter ", Quoted(name),
+                                            "; it has ", valid.empty() ? "none" : valid));
     }
     const std::optional<double> value = ParseValue(*found, text);
     if (!value) {
-      return FieldError(field, absl::StrCat("'", text, "' is out of range for parameter '", name, "' of strategy '",
+      return FieldError(field, absl::StrCat(Quoted(text), " is out of range for parameter '", name, "' of strategy '",
                                             specification.name, "'; give ", Range(*found)));
     }
     parameters.Set(name, *value);
@@ -113,11 +114,20 @@ absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice) {
     const std::string valid =
         absl::StrJoin(AllStrategies(), ", ",
                       [](std::string* out, const StrategySpecification& strategy) { out->append(strategy.name); });
-    return FieldError("strategy", absl::StrCat("there is no strategy '", choice.name, "'; choose one of ", valid));
+    return FieldError("strategy",
+                      absl::StrCat("there is no strategy ", Quoted(choice.name), "; choose one of ", valid));
   }
   absl::StatusOr<Parameters> parameters = ParseParameters(*specification, choice.parameters);
   if (!parameters.ok()) return parameters.status();
   return CheckedChoice{specification, *std::move(parameters)};
+}
+
+StrategyChoice TextOf(const CheckedChoice& choice) {
+  StrategyChoice text{choice.specification->name, {}};
+  for (const ParameterSpecification& parameter : choice.specification->parameters) {
+    text.parameters[parameter.name] = FormatValue(parameter, choice.parameters[parameter.name]);
+  }
+  return text;
 }
 
 std::string FormatValue(const ParameterSpecification& specification, double value) {
@@ -129,6 +139,8 @@ std::string FormatValue(const ParameterSpecification& specification, double valu
   const std::to_chars_result written = std::to_chars(text, text + sizeof text, value);
   return std::string(text, written.ptr);
 }
+
+std::string Quoted(std::string_view text) { return absl::StrCat("'", absl::CHexEscape(View(text)), "'"); }
 
 absl::Status FieldError(std::string_view field, const std::string& message) {
   absl::Status status = absl::InvalidArgumentError(message);

@@ -28,9 +28,14 @@ struct CheckedChoice {
   Parameters parameters;
 };
 absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice);
+// The choice as somebody would have written it, with every value.
+StrategyChoice TextOf(const CheckedChoice& choice);
 
 // As ListStrategies shows a value: without needless digits; switches as true and false.
 std::string FormatValue(const ParameterSpecification& specification, double value);
+
+// What somebody wrote, for an error of one line: in quotes, with all but plain ASCII escaped as in C.
+std::string Quoted(std::string_view text);
 
 // An INVALID_ARGUMENT that remembers which field of a request is wrong.
 absl::Status FieldError(std::string_view field, const std::string& message);

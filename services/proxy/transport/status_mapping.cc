@@ -52,9 +52,10 @@ grpc::Status StatusOfRejection(const scheduling::Rejection& rejection) {
       return rpc::WithReason(grpc::StatusCode::DEADLINE_EXCEEDED, "the deadline had passed when the call came",
                              "DEADLINE_PASSED_ON_ARRIVAL");
     case RejectReason::kDeadlineTooSoon:
-      return rpc::WithReason(grpc::StatusCode::DEADLINE_EXCEEDED,
-                             "no classifier could meet the deadline: the longest sequence takes longer by itself",
-                             "DEADLINE_CANNOT_BE_MET");
+      return rpc::WithReason(
+          grpc::StatusCode::DEADLINE_EXCEEDED,
+          "no classifier could meet the deadline: the longest sequence takes longer once one is free",
+          "DEADLINE_CANNOT_BE_MET");
   }
   return {grpc::StatusCode::INTERNAL, "unknown reason to reject"};
 }

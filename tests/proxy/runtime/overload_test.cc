@@ -175,6 +175,9 @@ TEST(Overload, ADeadlineThatCannotBeMetIsRefusedAtOnceWhereTheCostIsKnown) {
     proxy.Submit({slow});
   }
   EXPECT_EQ(proxy.Submit({slow}, soon()).only_reply().rejection.reason, RejectReason::kDeadlineTooSoon);
+  // A second's batch has just begun, and the backend has no other slot.
+  EXPECT_EQ(proxy.Submit({"short"}, soon()).only_reply().rejection.reason, RejectReason::kDeadlineTooSoon);
+  proxy.clock.Advance(milliseconds(600));
   EXPECT_THAT(proxy.Submit({"short"}, soon()).replies, IsEmpty());
   // Nobody knows how long this one takes.
   EXPECT_THAT(proxy.Submit({std::string(5000, 'x')}, soon()).replies, IsEmpty());

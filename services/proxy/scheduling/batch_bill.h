@@ -1,0 +1,28 @@
+// Who pays what for a batch.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <absl/functional/function_ref.h>
+
+#include "services/proxy/scheduling/cost_model.h"
+#include "services/proxy/scheduling/customer.h"
+#include "services/proxy/scheduling/selection.h"
+
+namespace smartbatch::scheduling {
+
+// Adds the charges of a batch's members (AirportCharges) up by customer. One object is kept and used again, so that a
+// batch costs no memory. Not thread safe.
+class BatchBill {
+ public:
+  // Calls `charge` once for each customer that pays, with seconds of backend time; in the order of the members.
+  void Settle(const Selection& batch, const CostModel& cost, absl::FunctionRef<void(Customer&, double)> charge);
+
+ private:
+  std::vector<std::uint32_t> lengths_;
+  std::vector<double> charges_;  // of the members
+  std::vector<Customer*> payers_;
+};
+
+}  // namespace smartbatch::scheduling

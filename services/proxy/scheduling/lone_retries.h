@@ -1,0 +1,46 @@
+// The sequences that are tried again alone.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/backend_pool.h"
+#include "services/proxy/scheduling/batch.h"
+#include "services/proxy/scheduling/pending_set.h"
+#include "services/proxy/scheduling/selection.h"
+
+namespace smartbatch::scheduling {
+
+// A batch that fails for its content does not tell which of its members is bad, so that each is sent again by itself:
+// oldest first, before anything that a strategy would choose, and to another backend than the one that has failed it
+// where there is one. How often sequences are sent again because a backend failed is RetryBudget's affair.
+//
+// `pending` must outlive it. Requests may end at any time: they are skipped. Not thread safe.
+class LoneRetries {
+ public:
+  explicit LoneRetries(PendingSet& pending) : pending_(pending) {}
+
+  // The member of a failed batch waits to be tried again (PendingSet::ReturnToWaiting, alone).
+  void Add(const BatchMember& member, BackendId failed_at) { retries_.push_back({member, failed_at}); }
+
+  // Nothing waits; may still be false where all that waited has ended.
+  bool empty() const { return next_ >= retries_.size(); }
+  // The sequence that has waited longest; null where none waits. Constant time for each that was added, in the mean.
+  PendingSequence* Oldest();
+  // Takes the oldest one into the empty selection, where a backend that may have it has a free slot: that backend.
+  std::optional<BackendId> Select(const BackendPool& backends, Time now, Selection& selection);
+
+ private:
+  struct Retry {
+    BatchMember member;
+    BackendId failed_at = 0;
+  };
+
+  PendingSet& pending_;
+  std::vector<Retry> retries_;  // oldest first
+  std::size_t next_ = 0;        // those before it have left, or their requests have ended
+};
+
+}  // namespace smartbatch::scheduling

@@ -1,0 +1,44 @@
+// The batches that are at the backends.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/backend_pool.h"
+#include "services/proxy/scheduling/batch.h"
+#include "services/proxy/scheduling/pending_set.h"
+
+namespace smartbatch::scheduling {
+
+// As few as there are slots, so that every look goes through all of them. `pending` must outlive it. Not thread safe.
+class RunningBatches {
+ public:
+  explicit RunningBatches(PendingSet& pending) : pending_(pending) {}
+
+  void Add(Batch batch);
+  // The batch has ended: takes it out, with its dead members counted. `id` must be running.
+  Batch Take(BatchId id);
+  // Appends those which the request, which has ended, was in, and which nobody waits for now.
+  void AppendAbandoned(RequestId request, std::vector<BatchId>& abandoned) const;
+
+  // The time until the first of them is predicted to end; one that is overdue may end at any moment: zero. Those at
+  // backends that get no further batch do not count. Nothing where none is left.
+  std::optional<Duration> UntilOneEnds(const BackendPool& backends, Time now) const;
+  // What is predicted of those that UntilOneEnds counts is more than a belief: their costs are known, and somebody
+  // waits for each, so that none is cancelled.
+  bool ArePredictable(const BackendPool& backends) const;
+
+  std::size_t size() const { return batches_.size(); }
+
+ private:
+  std::uint32_t DeadMembersOf(const Batch& batch) const;
+  bool AnybodyWaitsFor(const Batch& batch) const { return DeadMembersOf(batch) < batch.members.size(); }
+
+  PendingSet& pending_;
+  std::vector<Batch> batches_;
+};
+
+}  // namespace smartbatch::scheduling

@@ -1,0 +1,44 @@
+// What a scheduler can be told about its limits, timeouts and backends.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include <absl/status/status.h>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/backend_pool.h"
+
+namespace smartbatch::scheduling {
+
+struct SchedulerOptions {
+  // Sequences in a batch, and in a request: 1 to 1024.
+  std::uint32_t max_batch_size = 5;
+  // Characters in a sequence: 1 to kLongestSequence.
+  std::uint32_t max_sequence_length = 20'000;
+  // Unfinished requests, waiting and running: in all, and of one customer. At least 1.
+  std::uint64_t max_queued_requests = 50'000;
+  std::uint64_t max_queued_requests_per_customer = 50'000;
+  // Bytes of unfinished requests, as their arrivals told them: in all, and of one customer. At least 1.
+  std::uint64_t max_queued_bytes = 512ULL << 20;
+  std::uint64_t max_queued_bytes_per_customer = 512ULL << 20;
+  // What the sequences of unfinished requests were predicted to cost one by one: in all, and of one customer. Above 0.
+  Duration max_queued_cost = std::chrono::hours(1);
+  Duration max_queued_cost_per_customer = std::chrono::hours(1);
+  std::size_t max_idle_accounts = 10'000;
+  // A batch is given up after max(batch_timeout_minimum, batch_timeout_factor * its predicted cost).
+  Duration batch_timeout_minimum = std::chrono::seconds(5);
+  double batch_timeout_factor = 10;
+  // How often a sequence is sent at most where backends cannot be reached: 1 to 100.
+  std::uint32_t max_attempts = 3;
+  // So many sequences may be sent again because backends cannot be reached, as a share of those served: 0 to 100.
+  double retry_budget = 0.2;
+  // Learn what batches cost from those served; else the backends cost what AddBackend said.
+  bool learn_costs = true;
+  BackendOptions backends;
+
+  absl::Status Validate() const;
+};
+
+}  // namespace smartbatch::scheduling
