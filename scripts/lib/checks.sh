@@ -217,7 +217,10 @@ check_containers() {
   need_tool docker-compose docker-compose
   need_tool jq jq
   need_tool curl curl
+  need_tool openssl openssl
+  need_grpcurl
   bash tests/deploy/compose_run.sh
+  bash tests/deploy/compose_tls.sh --no-build
 }
 
 check_schemas() {

@@ -14,14 +14,6 @@ logs=$(mktemp -d)
 trap 'stop_servers; rm -rf "$logs"' EXIT
 start_servers "$1" "$logs" free
 
-# expect WHAT PATTERN COMMAND...: the output, errors included, has the pattern.
-expect() {
-  local what=$1 pattern=$2 output
-  shift 2
-  output=$("$@" 2>&1) || true
-  grep -qE "$pattern" <<<"$output" || fail "$what: expected $pattern, got: $output"
-  printf 'ok   %s\n' "$what"
-}
 call() { grpcurl -plaintext -max-time 10 "$@"; }
 
 expect "the data port lists its service" '^smartbatch\.proxy\.v1\.ProxyService$' call "$DATA" list

@@ -18,14 +18,6 @@ work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT
 cd "$work"
 
-# expect WHAT PATTERN COMMAND...: the output, errors included, has the pattern.
-expect() {
-  local what=$1 pattern=$2 output
-  shift 2
-  output=$("$@" 2>&1) || true
-  grep -qE "$pattern" <<<"$output" || fail "$what: expected $pattern, got: $output"
-  printf 'ok   %s\n' "$what"
-}
 # refused_to_start WHAT PATTERN PROGRAM FLAG...: ends with exit code 2 and one line of that pattern.
 refused_to_start() {
   local what=$1 pattern=$2 program=$3 output status=0

@@ -13,3 +13,11 @@ fail() {
   printf '%s\n' "$*" >&2
   exit 1
 }
+# expect WHAT PATTERN COMMAND...: the output, errors included, has the pattern.
+expect() {
+  local what=$1 pattern=$2 output
+  shift 2
+  output=$("$@" 2>&1) || true
+  grep -qE "$pattern" <<<"$output" || fail "$what: expected $pattern, got: $output"
+  printf 'ok   %s\n' "$what"
+}
