@@ -181,13 +181,14 @@ class WeightedFair final : public Strategy {
   // first; returns whether more sequences of eligible customers wait than the batch has seats.
   bool CollectCandidates(std::uint32_t max_batch_size) {
     const double limit = customers_.backlogged().LeastCounter() + ToSeconds(parameters_.window);
-    const std::size_t most = std::min<std::size_t>(kMostEligible, parameters_.candidates + max_batch_size);
+    const std::size_t wanted = std::max(parameters_.candidates, max_batch_size);
+    const std::size_t most = std::min(kMostEligible, wanted);
     eligible_.clear();
     customers_.backlogged().Collect(limit, most, eligible_);
     std::uint64_t sequences = 0;
     for (const Customer* const customer : eligible_) sequences += customer->waiting_sequences;
     const bool contended = sequences > max_batch_size;
-    const std::size_t of_each = contended ? EachCustomersPart(max_batch_size) : max_batch_size;
+    const std::size_t of_each = contended ? std::max<std::size_t>(1, wanted / eligible_.size()) : max_batch_size;
     candidates_.clear();
     ++decision_;
     std::size_t oldest_left = std::max<std::size_t>(1, parameters_.candidates / 2);
@@ -202,10 +203,6 @@ class WeightedFair final : public Strategy {
       if (oldest->strategy_key != decision_) AddCandidate(*oldest);
     }
     return contended;
-  }
-  std::size_t EachCustomersPart(std::uint32_t max_batch_size) const {
-    const std::size_t wanted = std::size_t{parameters_.candidates} + max_batch_size;
-    return std::max<std::size_t>(1, wanted / eligible_.size());
   }
   void AddCandidate(PendingRequest& request) {
     request.strategy_key = decision_;
