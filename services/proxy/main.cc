@@ -20,6 +20,7 @@
 #include "services/metrics_endpoint/metrics_endpoint.h"
 #include "services/proxy/access.h"
 #include "services/proxy/adaptive/adaptive_controller.h"
+#include "services/proxy/batch_log.h"
 #include "services/proxy/config.h"
 #include "services/proxy/decision_log/decision_log.h"
 #include "services/proxy/metrics/proxy_metrics.h"
@@ -170,6 +171,8 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
     decision_observers.push_back(decision_log->get());
     metrics->WatchDecisionLog([log = decision_log->get()] { return log->dropped(); });
   }
+  BatchLog batch_log;
+  if (spdlog::should_log(spdlog::level::debug)) scheduler_observers.push_back(&batch_log);
   scheduling::ObserverList observers(std::move(scheduler_observers));
   runtime::DecisionObserverList decision_list(std::move(decision_observers));
   auto scheduler = scheduling::Scheduler::Create(config.limits, config.strategy, &observers);

@@ -18,6 +18,7 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(EndToEnd, LabelsComeBackInTheOrderOfTheRequest) {
   ClassifierProcess classifier;
@@ -166,6 +167,28 @@ TEST(EndToEnd, WrongFlagsEndItWithAShortMessageAndCodeTwo) {
   const Finished help = run("--help");
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.standard_output, AllOf(HasSubstr("Examples:"), HasSubstr("SMARTBATCH_LISTEN")));
+}
+
+TEST(EndToEnd, TheLogHasALineForEachBatchAtDebugLevelAndNoTextOfACustomer) {
+  ClassifierProcess classifier;
+  Process proxy("/bin/sh", {"-c", "exec " + std::string(SMARTBATCH_BIN_DIR) + "/smartbatch-proxy --listen 127.0.0.1:0" +
+                                      " --admin-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --log-level debug" +
+                                      " --strategy fair --classifier " + classifier.address() + " 2>&1"});
+  const auto ready = proxy.WaitUntilReady();
+  ASSERT_TRUE(ready);
+  const auto stub = proxy::v1::ProxyService::NewStub(ChannelTo(ready->at("listen")));
+  grpc::ClientContext context;
+  proxy::v1::ProxyClassifyRequest request;
+  request.add_sequences("secret text");
+  request.add_sequences("class Secret;");
+  proxy::v1::ProxyClassifyResponse response;
+  ASSERT_TRUE(stub->ProxyClassify(&context, request, &response).ok());
+  proxy.Signal(SIGTERM);
+  const std::string log = proxy.ReadAll(std::chrono::seconds(20));
+  EXPECT_THAT(log, HasSubstr("debug batch=1 classifier=" + classifier.address() +
+                             " strategy=fair reason=slot_free sequences=2 requests=1 longest=13 predicted_ms=0.169 "));
+  EXPECT_THAT(log, HasSubstr(" dead=0 code=OK\n"));
+  EXPECT_THAT(log, Not(HasSubstr("ecret")));
 }
 
 TEST(EndToEnd, APortThatIsTakenIsNamed) {
