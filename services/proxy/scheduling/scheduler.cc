@@ -151,7 +151,8 @@ void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, B
   const auto selected = std::count_if(request.sequences.begin(), request.sequences.end(),
                                       [](const PendingSequence& sequence) { return sequence.selected; });
   const bool splits = selected < request.waiting;
-  if (chosen_by_strategy) splits ? strategy_->BeforeSplit(request) : strategy_->Remove(request);
+  if (chosen_by_strategy && splits) strategy_->BeforeSplit(request);
+  if (chosen_by_strategy && !splits) strategy_->Remove(request);
   for (PendingSequence& sequence : request.sequences) {
     if (!sequence.selected) continue;
     pending_.StartRunning(sequence);
