@@ -1,8 +1,13 @@
 #include "services/rpc/listener.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
@@ -58,7 +63,11 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listener::Start() {
   if (server == nullptr) return absl::UnavailableError("cannot serve on " + address_ + ": the reason is in the log");
   acceptor_ = *std::move(acceptor);
   address_ = WithPort(address_, acceptor_->port());
-  acceptor_->Start([connections = std::move(connections)](int socket) {
+  // As gRPC does for connections that it accepts: what is sent and not acknowledged is waited for no longer than a
+  // probe.
+  const int timeout_ms = Milliseconds(options_.limits.probe_timeout);
+  acceptor_->Start([connections = std::move(connections), timeout_ms](int socket) {
+    setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
     connection.fd = socket;
     connections->HandleNewConnection(&connection);
