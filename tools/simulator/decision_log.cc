@@ -8,6 +8,7 @@
 #include <absl/strings/str_cat.h>
 #include <nlohmann/json.hpp>
 
+#include "common/one_line.h"
 #include "tools/simulator/trace.h"
 
 namespace smartbatch::simulator::decision_log {
@@ -302,7 +303,7 @@ absl::StatusOr<Event> ParseLine(const std::string& line) {
   try {
     return ParseEvent(Json::parse(line));
   } catch (const std::exception& error) {
-    return absl::InvalidArgumentError(absl::StrCat("not a line of a decision log: ", error.what()));
+    return absl::InvalidArgumentError(OneLine(absl::StrCat("not a line of a decision log: ", error.what())));
   }
 }
 
