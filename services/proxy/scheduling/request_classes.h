@@ -73,12 +73,6 @@ class WaitingSequences {
       if (sequence.state == SequenceState::kWaiting && !sequence.alone) by_length_.Erase(sequence);
     }
   }
-  // Only those that were chosen; the others keep their places.
-  void RemoveSelected(PendingRequest& request) {
-    for (PendingSequence& sequence : request.sequences) {
-      if (sequence.selected) by_length_.Erase(sequence);
-    }
-  }
   const SequencesByLength& by_length() const { return by_length_; }
 
  private:

@@ -46,11 +46,6 @@ class Density final : public Strategy {
     classes_.Remove(request);
     if (parameters_.choice.split) sequences_.Remove(request);
   }
-  void BeforeSplit(PendingRequest& request) override {
-    classes_.Remove(request);
-    sequences_.RemoveSelected(request);
-  }
-  void AfterSplit(PendingRequest& request) override { classes_.Add(request, true); }
 
   void Select(const Occasion& occasion, Selection& selection) override {
     PendingRequest* const oldest = pending_.Oldest();

@@ -66,9 +66,10 @@ class WeightedFair final : public Strategy {
     free_indexes_.push_back(customer.strategy_key);
     customer.strategy_key = 0;
   }
-  // A rider is seldom the longest of its request, which then keeps its place in its customer's index.
+  // A rider is seldom the longest of its request, which then keeps its place in its customer's index. The sequences
+  // that stay come before their likes: a request that was begun is finished first.
   void BeforeSplit(PendingRequest& request) override {
-    sequences_.RemoveSelected(request);
+    sequences_.Remove(request);
     loses_longest_ =
         std::none_of(request.sequences.begin(), request.sequences.end(), [&](const PendingSequence& other) {
           const bool stays = other.state == SequenceState::kWaiting && !other.alone && !other.selected;
@@ -77,6 +78,7 @@ class WeightedFair final : public Strategy {
     if (loses_longest_) IndexFor(*request.customer).Remove(request);
   }
   void AfterSplit(PendingRequest& request) override {
+    sequences_.Add(request, true);
     if (loses_longest_) IndexFor(*request.customer).Add(request);
   }
 
