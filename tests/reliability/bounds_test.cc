@@ -15,6 +15,12 @@
 #include "tests/reliability/raw_connection.h"
 #include "tests/reliability/scale.h"
 
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer) || __has_feature(address_sanitizer)
+#define SMARTBATCH_NEEDS_DESCRIPTORS
+#endif
+#endif
+
 namespace smartbatch::testing {
 namespace {
 
@@ -56,6 +62,9 @@ TEST(Bounds, TwoThousandConnectionsThatAreDroppedInTheMiddleOfACallLeaveNothingB
   EXPECT_TRUE(proxy.Classify({"x"}).status.ok());
 }
 
+// Not with the undefined behaviour sanitizer: it asks by a pipe whether memory can be read, and without a descriptor
+// for that pipe it takes every object with virtual functions for a wrong one.
+#ifndef SMARTBATCH_NEEDS_DESCRIPTORS
 TEST(Bounds, ConnectionsBeyondTheDescriptorsOfTheProcessDoNotEndItsAccepting) {
   ClassifierProcess classifier;
   ProxyProcess proxy(classifier.address(), {});
@@ -82,6 +91,7 @@ TEST(Bounds, ConnectionsBeyondTheDescriptorsOfTheProcessDoNotEndItsAccepting) {
   }
   EXPECT_TRUE(answered);
 }
+#endif
 
 TEST(Bounds, TenThousandCallsAreHeldAtOnceAndAllAreAnswered) {
   constexpr std::size_t kConnections = 20;
