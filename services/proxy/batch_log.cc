@@ -4,20 +4,6 @@
 #include <spdlog/spdlog.h>
 
 namespace smartbatch::proxy {
-namespace {
-
-// Members of one request stand together.
-std::size_t RequestsIn(const scheduling::Batch& batch) {
-  std::size_t requests = 0;
-  const scheduling::BatchMember* before = nullptr;
-  for (const scheduling::BatchMember& member : batch.members) {
-    if (before == nullptr || before->request != member.request) ++requests;
-    before = &member;
-  }
-  return requests;
-}
-
-}  // namespace
 
 void BatchLog::BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) {
   addresses_[id] = backend.name;
@@ -28,7 +14,7 @@ void BatchLog::BatchEnded(const scheduling::Batch& batch, Duration took, const a
       "batch={} classifier={} strategy={} reason={} sequences={} requests={} longest={} predicted_ms={:.3f} "
       "took_ms={:.3f} dead={} code={}",
       batch.id, addresses_[batch.backend], batch.strategy, scheduling::Name(batch.reason), batch.members.size(),
-      RequestsIn(batch), batch.longest, batch.predicted_seconds * 1e3, ToSeconds(took) * 1e3, batch.dead,
+      scheduling::RequestsIn(batch), batch.longest, batch.predicted_seconds * 1e3, ToSeconds(took) * 1e3, batch.dead,
       absl::StatusCodeToString(status.code()));
 }
 

@@ -47,12 +47,10 @@ void RecentDecisions::Dispatched(const scheduling::Batch& batch) {
   decision.dispatched = batch.dispatched;
   decision.predicted_seconds = batch.predicted_seconds;
   decision.lengths.reserve(batch.members.size());
-  const scheduling::BatchMember* before = nullptr;
+  decision.requests = scheduling::RequestsIn(batch);
   for (const scheduling::BatchMember& member : batch.members) {
     decision.lengths.push_back(member.length);
-    if (before == nullptr || before->request != member.request) ++decision.requests;
     ++PartOf(decision, customers_[member.request.slot]).sequences;
-    before = &member;
   }
   for (const auto& [customer, seconds] : charges_) PartOf(decision, customer).charged_seconds += seconds;
   charges_.clear();

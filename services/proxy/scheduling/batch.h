@@ -42,4 +42,15 @@ struct Batch {
   std::uint32_t dead = 0;
 };
 
+// How many requests have members in it.
+inline std::uint32_t RequestsIn(const Batch& batch) {
+  std::uint32_t requests = 0;
+  const BatchMember* before = nullptr;
+  for (const BatchMember& member : batch.members) {
+    if (before == nullptr || before->request != member.request) ++requests;
+    before = &member;
+  }
+  return requests;
+}
+
 }  // namespace smartbatch::scheduling

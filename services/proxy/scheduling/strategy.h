@@ -58,8 +58,8 @@ class Strategy {
   virtual void Remove(PendingRequest& request) = 0;
 
   // The same for a request of which only some waiting sequences were chosen, those that are `selected`: once before the
-  // pending set moves them, and once after. A strategy that splits requests saves the way of the others out of its
-  // indexes and back.
+  // pending set moves them, and once after. A strategy that splits requests may leave in its indexes what does not
+  // change.
   virtual void BeforeSplit(PendingRequest& request) { Remove(request); }
   virtual void AfterSplit(PendingRequest& request) { Add(request, true); }
 
