@@ -45,10 +45,8 @@ struct Batch {
 // How many requests have members in it.
 inline std::uint32_t RequestsIn(const Batch& batch) {
   std::uint32_t requests = 0;
-  const BatchMember* before = nullptr;
-  for (const BatchMember& member : batch.members) {
-    if (before == nullptr || before->request != member.request) ++requests;
-    before = &member;
+  for (std::size_t i = 0; i < batch.members.size(); ++i) {
+    if (i == 0 || batch.members[i].request != batch.members[i - 1].request) ++requests;
   }
   return requests;
 }
