@@ -329,7 +329,7 @@ void ConfigFlags::AddFailures(CLI::App& app) {
   program::AddFlag(app, "batch-timeout-seconds", batch_timeout_seconds_,
                    "A batch is given up after so long, or after ten times the time that it is believed to take");
   program::AddFlag(app, "max-attempts", config_.limits.max_attempts,
-                   "How often a sequence is sent at most where classifiers cannot be reached")
+                   "How often a sequence is sent at most where classifiers cannot be reached, or fail it alone")
       ->check(CLI::Range(1, 100));
   program::AddFlag(app, "health-check-seconds", config_.health_check_seconds,
                    "From one health check of a classifier to the next, and how long it may take; 0 for none");

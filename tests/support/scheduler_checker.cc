@@ -249,13 +249,18 @@ void SchedulerChecker::Succeeded(const scheduling::Batch& batch) {
 
 void SchedulerChecker::Failed(const scheduling::Batch& batch, const absl::Status& status) {
   const bool backend_at_fault = TellsOnBackend(status);
+  bool has_other = false;
+  for (std::size_t i = 0; i < backends_.size(); ++i) {
+    has_other = has_other || (i != batch.backend && !backends_[i].removed && backends_[i].healthy);
+  }
   for (const scheduling::BatchMember& member : batch.members) {
     Request* const request = Find(member.request);
     if (request == nullptr) continue;
     Sequence& sequence = request->sequences[member.sequence];
     sequence.state = backend_at_fault ? State::kWaiting : State::kAlone;
-    const bool last = backend_at_fault ? sequence.attempts >= options_.max_attempts : batch.members.size() == 1;
-    request->must_fail = request->must_fail || last;
+    const bool attempts_left = sequence.attempts < options_.max_attempts;
+    const bool may_retry = backend_at_fault ? attempts_left : batch.members.size() > 1 || (attempts_left && has_other);
+    request->must_fail = request->must_fail || !may_retry;
   }
 }
 

@@ -216,18 +216,21 @@ void Scheduler::RetireSequence(PendingSequence& sequence, Time now, Effects& eff
   Finish(request, Outcome::kAnswered, absl::OkStatus(), now, effects);
 }
 
+bool Scheduler::MayRetry(const PendingSequence& sequence, const Batch& batch, bool backend_at_fault, Time now) {
+  const bool attempts_left = sequence.attempts < options_.max_attempts;
+  if (backend_at_fault) return attempts_left && retry_budget_.Spend();
+  // For its content: needs no budget, or one bad sequence would use up what keeps the others from failing with it. Who
+  // was alone has told on itself, unless it is the backend that is bad.
+  return batch.members.size() > 1 || (attempts_left && backends_.HasOther(batch.backend, now));
+}
+
 void Scheduler::ReturnMembers(const Batch& batch, const absl::Status& status, Time now, Effects& effects) {
   const bool backend_at_fault = TellsOnBackend(status);
   for (const BatchMember& member : batch.members) {
     PendingRequest* const request = pending_.Find(member.request);
     assert(request != nullptr);
     PendingSequence& sequence = request->sequences[member.sequence];
-    // Who is alone is tried again once, so that this needs no budget: one bad sequence must not use up what keeps the
-    // others from failing with it.
-    const bool may_retry =
-        !request->finished && (backend_at_fault ? sequence.attempts < options_.max_attempts && retry_budget_.Spend()
-                                                : batch.members.size() > 1);
-    if (!may_retry) {
+    if (request->finished || !MayRetry(sequence, batch, backend_at_fault, now)) {
       pending_.StopRunning(sequence);
       if (request->finished) {
         Release(*request);

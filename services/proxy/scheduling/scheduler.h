@@ -100,7 +100,7 @@ class Scheduler {
   // The batch ended: with a result for each member (OK), or with the backend's error. `id` must be running.
   // UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED and CANCELLED tell on the backend, and its members wait
   // for another attempt, within retry_budget; any other error tells on a member, and each is tried again alone, on
-  // another backend where one can be used.
+  // another backend where one can be used; one that was alone only there, within max_attempts.
   void Complete(BatchId id, const absl::Status& status, Time now, Effects& effects);
   // The caller of the request went away. Does nothing where the request has ended.
   void Cancel(RequestId id, Time now, Effects& effects);
@@ -150,6 +150,8 @@ class Scheduler {
   void StartStrategy(CheckedChoice choice);
   Batch Dispatch(const Occasion& occasion, BackendId backend);
   void StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch);
+  // Spends the budget where it allows a retry.
+  bool MayRetry(const PendingSequence& sequence, const Batch& batch, bool backend_at_fault, Time now);
   void ReturnMembers(const Batch& batch, const absl::Status& status, Time now, Effects& effects);
   void RetireSequence(PendingSequence& sequence, Time now, Effects& effects);
   void FailWaitingIfUnavailable(Time now, Effects& effects);

@@ -30,7 +30,7 @@ struct SchedulerOptions {
   // A batch is given up after max(batch_timeout_minimum, batch_timeout_factor * its predicted cost).
   Duration batch_timeout_minimum = std::chrono::seconds(5);
   double batch_timeout_factor = 10;
-  // How often a sequence is sent at most where backends cannot be reached: 1 to 100.
+  // How often a sequence is sent at most where backends cannot be reached, or fail it alone: 1 to 100.
   std::uint32_t max_attempts = 3;
   // So many sequences may be sent again because backends cannot be reached, as a share of those served: 0 to 100.
   double retry_budget = 0.2;
