@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "services/net/tcp_listener.h"
 
 namespace smartbatch::metrics {
 namespace {
@@ -137,38 +138,16 @@ class HttpServer::Impl {
  public:
   Impl(tls::TlsFiles files, Document document) : files_(std::move(files)), document_(std::move(document)) {}
 
-  // The port that was bound; 0 where none was.
-  std::uint16_t Listen(const std::string& host, const std::string& port) {
-    error_code error;
-    const auto endpoints = tcp::resolver(io_).resolve(host, port, tcp::resolver::passive, error);
-    if (error || endpoints.empty()) return 0;
-    const tcp::endpoint endpoint = endpoints.begin()->endpoint();
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(tcp::acceptor::max_listen_connections, error);
-    return error ? std::uint16_t{0} : acceptor_.local_endpoint(error).port();
-  }
+  absl::Status Listen(const std::string& host_port) { return listener_.Listen(host_port); }
+  std::uint16_t port() const { return listener_.port(); }
 
   void Run() {
-    Accept();
+    listener_.Accept([this](tcp::socket socket) { Serve(std::move(socket)); }, [](const std::string&) {});
     io_.run();
   }
   void Stop() { io_.stop(); }
 
  private:
-  void Accept() {
-    acceptor_.async_accept([this](error_code error, tcp::socket socket) {
-      if (!error) Serve(std::move(socket));
-      if (!error) return Accept();
-      // Such as no descriptor left: try again, but not without end at once.
-      retry_.expires_after(std::chrono::milliseconds(100));
-      retry_.async_wait([this](error_code stopped) {
-        if (!stopped) Accept();
-      });
-    });
-  }
-
   void Serve(tcp::socket socket) {
     if (connections_ >= kMaxConnections) return;
     ++connections_;
@@ -188,8 +167,7 @@ class HttpServer::Impl {
   const Document document_;
   int connections_ = 0;
   asio::io_context io_{1};
-  tcp::acceptor acceptor_{io_};
-  asio::steady_timer retry_{io_};
+  net::TcpListener listener_{io_};
   // OpenSSL keeps what a connection has of it.
   std::shared_ptr<ssl::context> context_;
 };
@@ -197,17 +175,10 @@ class HttpServer::Impl {
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, tls::TlsFiles files,
                                                               Document document) {
   if (auto status = tls::CheckServerFiles(files); !status.ok()) return status;
-  const std::size_t colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
   auto impl = std::make_unique<Impl>(std::move(files), std::move(document));
-  const std::uint16_t port = impl->Listen(host, address.substr(colon + 1));
-  if (port == 0) {
-    return absl::UnavailableError("cannot listen on " + address +
-                                  ": the port is taken or the host is not of this machine; choose another host:port");
-  }
-  return std::unique_ptr<HttpServer>(
-      new HttpServer(std::move(impl), absl::StrCat(address.substr(0, colon), ":", port)));
+  if (auto status = impl->Listen(address); !status.ok()) return status;
+  std::string bound = absl::StrCat(address.substr(0, address.rfind(':')), ":", impl->port());
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl), std::move(bound)));
 }
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl, std::string address)

@@ -1,0 +1,52 @@
+// Listens on a TCP port.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/system/error_code.hpp>
+
+#include "absl/status/status.h"
+
+namespace smartbatch::net {
+
+// Accepts the connections to host:port. A failing accept(), such as for want of descriptors, does not end that: it is
+// tried again a tenth of a second later.
+//
+// `io` must outlive it, and what is called back is called by who runs `io`. Not thread safe.
+class TcpListener {
+ public:
+  using Socket = boost::asio::ip::tcp::socket;
+
+  explicit TcpListener(boost::asio::io_context& io) : io_(io) {}
+  TcpListener(const TcpListener&) = delete;
+  TcpListener& operator=(const TcpListener&) = delete;
+
+  // Listens on every address that the host stands for; port 0 asks the system for a free one. Connections wait in the
+  // system until Accept. UNAVAILABLE, naming the address, where it cannot be bound. To be called once.
+  absl::Status Listen(const std::string& host_port);
+  // The port that was bound. After Listen.
+  std::uint16_t port() const;
+
+  // Hands on each connection, and why one could not be accepted, until Close. To be called once, after Listen.
+  void Accept(std::function<void(Socket)> accepted, std::function<void(const std::string& error)> failed);
+  void Close();
+
+ private:
+  using Acceptor = boost::asio::ip::tcp::acceptor;
+
+  boost::system::error_code Bind(const boost::asio::ip::tcp::endpoint& endpoint);
+  void AcceptOn(Acceptor& acceptor);
+  void AcceptLaterOn(Acceptor& acceptor);
+
+  boost::asio::io_context& io_;
+  std::list<Acceptor> acceptors_;
+  std::function<void(Socket)> accepted_;
+  std::function<void(const std::string&)> failed_;
+};
+
+}  // namespace smartbatch::net
