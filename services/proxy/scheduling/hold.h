@@ -1,9 +1,12 @@
 // A short wait for company while seats are free.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "common/time.h"
+#include "services/proxy/scheduling/selection.h"
+#include "services/proxy/scheduling/strategy.h"
 
 namespace smartbatch::scheduling {
 
@@ -13,18 +16,28 @@ class Hold {
  public:
   explicit Hold(double fraction) : fraction_(fraction) {}
 
-  // The time to wait for; nothing where the batch should leave now.
-  std::optional<Time> Until(Time now, double cost_seconds) {
-    if (fraction_ <= 0) return std::nullopt;
-    if (!since_) since_ = now;
-    const Time end = Later(*since_, FromSeconds(fraction_ * cost_seconds));
-    if (end <= now) return std::nullopt;
-    return end;
+  // Lets what was selected go, or has it wait for company.
+  void DispatchOrWait(const Occasion& occasion, Selection& selection) {
+    if (selection.free_seats() > 0) {
+      if (const auto until = Until(occasion, selection)) return selection.WaitUntil(*until);
+    }
+    selection.DispatchForOrFull(since_ ? DispatchReason::kHold : DispatchReason::kSlotFree);
+    Reset();
   }
-  bool held() const { return since_.has_value(); }
+  // What could have left has left, or has gone.
   void Reset() { since_.reset(); }
 
  private:
+  // Nothing where the batch should leave now.
+  std::optional<Time> Until(const Occasion& occasion, const Selection& selection) {
+    if (fraction_ <= 0) return std::nullopt;
+    if (!since_) since_ = occasion.now;
+    const auto seats = static_cast<std::uint32_t>(selection.members().size());
+    const Time end = Later(*since_, FromSeconds(fraction_ * occasion.cost.Seconds(seats, selection.longest())));
+    if (end <= occasion.now) return std::nullopt;
+    return end;
+  }
+
   const double fraction_;
   std::optional<Time> since_;
 };

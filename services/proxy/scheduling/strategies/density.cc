@@ -72,15 +72,7 @@ class Density final : public Strategy {
       choice_.Choose(candidates_, selection);
       Fill(selection);
     }
-    if (selection.free_seats() > 0) {
-      const auto seats = static_cast<std::uint32_t>(selection.members().size());
-      if (const auto until = hold_.Until(occasion.now, occasion.cost.Seconds(seats, selection.longest()))) {
-        selection.WaitUntil(*until);
-        return;
-      }
-    }
-    selection.DispatchForOrFull(hold_.held() ? DispatchReason::kHold : DispatchReason::kSlotFree);
-    hold_.Reset();
+    hold_.DispatchOrWait(occasion, selection);
   }
 
   void Dispatched(const Occasion& occasion, const Selection&, double cost_seconds) override {

@@ -96,15 +96,7 @@ class WeightedFair final : public Strategy {
     }
     selection.RestRidesFree();
     Fill(selection);
-    if (selection.free_seats() > 0) {
-      const auto seats = static_cast<std::uint32_t>(selection.members().size());
-      if (const auto until = hold_.Until(occasion.now, occasion.cost.Seconds(seats, selection.longest()))) {
-        selection.WaitUntil(*until);
-        return;
-      }
-    }
-    selection.DispatchForOrFull(hold_.held() ? DispatchReason::kHold : DispatchReason::kSlotFree);
-    hold_.Reset();
+    hold_.DispatchOrWait(occasion, selection);
   }
 
  private:
@@ -235,8 +227,7 @@ StrategySpecification WeightedFairSpecification() {
   return {
       "weighted_fair",
       "Backend time in proportion to the customers' weights, to within a window; inside the window the batch that "
-      "serves "
-      "the most weight a second.",
+      "serves the most weight a second.",
       {
           {"window_seconds",
            "How far a customer's charged time over its weight may run ahead; 0.05 puts isolation first.", 0.3, 0, 60},
