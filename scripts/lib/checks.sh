@@ -64,13 +64,14 @@ need_tool() {
 }
 
 # run_ctest PRESET [ARGUMENT...]: leaves the numbers in $COUNTS. What fails is tried once more, and that is said: real
-# programs on a shared machine now and then wait for longer than a test allows.
+# programs on a shared machine now and then wait for longer than a test allows. Tests of real programs mostly wait, so
+# that one more than there are cores runs at once.
 run_ctest() {
   local preset=$1 status=0 report=$BUILD_ROOT/$1-tests.xml log=$BUILD_ROOT/$1-tests.log total failed skipped again
   shift
   rm -f "$report"
   ctest --test-dir "$BUILD_ROOT/$preset" --output-on-failure --no-tests=error --repeat until-pass:2 --progress \
-    --parallel "$(nproc)" --output-junit "$report" "$@" | tee "$log" || status=$?
+    --parallel "$(($(nproc) + 1))" --output-junit "$report" "$@" | tee "$log" || status=$?
   again=$(grep -E '\*\*\*(Failed|Timeout|Exception)' "$log" | sed -E 's/.*Test +#[0-9]+: //; s/ \.\.+.*//' | sort -u) || true
   [[ -z $again || $status != 0 ]] || say "PASSED ONLY AT THE SECOND TRY:
 $again"
