@@ -43,8 +43,10 @@ function(smartbatch_test name)
   cmake_parse_arguments(ARG "SERIAL" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gmock_main smartbatch_options)
-  # A third of the time to compile them; what they test is optimized all the same.
-  target_compile_options(${name} PRIVATE -O0)
+  # A third of the time to compile them; what they test is optimized all the same. With a sanitizer they would be slow.
+  if(NOT SMARTBATCH_SANITIZE)
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(NOT ARG_LABELS)
     set(ARG_LABELS quick)

@@ -16,6 +16,9 @@
 
 namespace smartbatch::classifier {
 
+// The slots that run a batch, as a series of /metrics.
+inline constexpr char kBusySlots[] = "smartbatch_classifier_busy_slots";
+
 // The real program on free ports of loopback, with the given flags added.
 class ClassifierProcess {
  public:

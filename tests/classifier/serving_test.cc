@@ -15,7 +15,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr char kBusySlots[] = "smartbatch_classifier_busy_slots";
 constexpr char kWaitingBatches[] = "smartbatch_classifier_waiting_batches";
 
 TEST(Serving, AnswersEverySequenceInOrder) {

@@ -15,8 +15,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr char kBusySlots[] = "smartbatch_classifier_busy_slots";
-
 // A classifier with a call that is in its slot.
 struct BusyClassifier {
   explicit BusyClassifier(const std::vector<std::string>& flags) : classifier(flags) {

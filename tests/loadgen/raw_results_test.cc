@@ -47,7 +47,7 @@ class RawResultsTest : public ::testing::Test {
 };
 
 // Two strategies, with names and messages that a careless file would break on.
-ResultSet MakeResults() {
+ResultSet AwkwardResults() {
   ResultSet results;
   Provenance& provenance = results.provenance;
   provenance.verb = "compare";
@@ -94,7 +94,7 @@ ResultSet MakeResults() {
 }
 
 TEST_F(RawResultsTest, GiveTheSameReportsAgainToTheByte) {
-  const ResultSet written = MakeResults();
+  const ResultSet written = AwkwardResults();
   Write(written);
   const auto read = ReadRawResults(path_ / "S_blocks.json");
   ASSERT_TRUE(read.ok()) << read.status();
@@ -107,7 +107,7 @@ TEST_F(RawResultsTest, GiveTheSameReportsAgainToTheByte) {
 }
 
 TEST_F(RawResultsTest, HaveALineForEachRequestWithShortNumbers) {
-  ResultSet results = MakeResults();
+  ResultSet results = AwkwardResults();
   results.blocks[0].customers = results.blocks[1].customers = {"A", "B"};
   Write(results);
   const std::string text = TextOf("S_requests.csv");
@@ -118,7 +118,7 @@ TEST_F(RawResultsTest, HaveALineForEachRequestWithShortNumbers) {
 
 TEST_F(RawResultsTest, ThatAreNotThereOrDamagedAreNamed) {
   EXPECT_THAT(Fault(), HasSubstr("S_blocks.json: cannot be read"));
-  Write(MakeResults());
+  Write(AwkwardResults());
   const std::string requests = TextOf("S_requests.csv");
   const auto replace = [&](const std::string& content) { std::ofstream(path_ / "S_requests.csv") << content; };
 

@@ -9,8 +9,6 @@
 namespace smartbatch::loadgen {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r\n\f\v";
-
 std::string_view WithoutEndBlanks(std::string_view text) { return text.substr(0, text.find_last_not_of(kBlanks) + 1); }
 
 // The first part of a paragraph that is too long: up to a line end, else a blank, else the limit.

@@ -3,11 +3,15 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
 namespace smartbatch::loadgen {
+
+// Stands between words.
+inline constexpr std::string_view kBlanks = " \t\r\n\f\v";
 
 // Pieces between blank lines, of at most `most_characters` (code points, at least 1). A longer one is cut at its
 // last line end or blank within the limit, else at the limit. INVALID_ARGUMENT where the text is not valid UTF-8.

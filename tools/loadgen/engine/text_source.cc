@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/utf8.h"
 #include "tools/loadgen/engine/builtin_text.h"
+#include "tools/loadgen/engine/text_pieces.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -19,7 +20,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uintmax_t kLargestFileBytes = 1'000'000;
 constexpr std::size_t kLargestTextBytes = 16'000'000;
-constexpr std::string_view kBlanks = " \t\r\n\f\v";
 
 bool IsSkippedFolder(const std::string& name) {
   static constexpr std::array<std::string_view, 4> kGenerated = {"build", "results", "third_party", "node_modules"};
