@@ -99,7 +99,15 @@ check_tests() {
   need_packages "${BUILD_PACKAGES[@]}" "${PLOT_PACKAGES[@]}" || skip "the packages of the build are missing"
   [[ ${CI-} != true ]] || need_clients
   build release
-  run_ctest release "${LABELS[@]}"
+  run_ctest release "${LABELS[@]}" --exclude-regex "$(chosen_deploy_tests)"
+}
+
+# The deploy tests that are checks of their own and are chosen as such, as a regular expression: they need not run twice.
+chosen_deploy_tests() {
+  local check names=none
+  for check in "${!chosen[@]}"; do names+="|$check"; done
+  [[ -z ${chosen[grpcurl]-} ]] || names+='|mtls'
+  echo "^deploy\.($names)\$"
 }
 
 check_format() {
