@@ -46,7 +46,6 @@ class AskedServer final : public classifier::v1::ClassifierService::Service {
 inline std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address,
                                                 std::shared_ptr<grpc::ChannelCredentials> credentials,
                                                 const std::string& name = "", grpc::ChannelArguments arguments = {}) {
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   if (!name.empty()) arguments.SetSslTargetNameOverride(name);
   return grpc::CreateCustomChannel(address, std::move(credentials), arguments);

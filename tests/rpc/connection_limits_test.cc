@@ -75,6 +75,8 @@ std::set<std::string> ConnectionsOfASecond(const ConnectionLimits& limits) {
   return peers;
 }
 
+// A call may choose the old connection in the moment in which it is told to go: gRPC sends it again by itself, as long
+// as the client leaves gRPC's retries on.
 TEST(ConnectionLimits, AnOldConnectionIsReplacedAndNoCallFails) {
   EXPECT_EQ(ConnectionsOfASecond({}).size(), 1U);
   EXPECT_GT(ConnectionsOfASecond({.max_age = milliseconds(200)}).size(), 2U);
