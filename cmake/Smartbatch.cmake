@@ -1,8 +1,11 @@
 # How every target of the project is made: warnings, sanitizers, include root.
 #
-#   smartbatch_library(NAME SOURCES a.cc ... LINKS target ...)
-#   smartbatch_program(NAME SOURCES main.cc ... LINKS target ...)
-#   smartbatch_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS quick|slow ...] [TIMEOUT seconds] [SERIAL])
+#   smartbatch_library(NAME SOURCES a.cc ... LINKS target ... [OPTIMIZED])
+#   smartbatch_program(NAME SOURCES main.cc ... LINKS target ... [OPTIMIZED])
+#   smartbatch_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS quick|slow ...] [TIMEOUT seconds] [SERIAL]
+#                   [OPTIMIZED])
+#     OPTIMIZED: simulations spend their time in it, so that a preset with sanitizers optimizes it although it does not
+#     optimize the rest, which takes longer to compile than to run.
 #     SERIAL: no other test runs beside its tests, which want the whole machine.
 #
 # The edges of docs/ARCHITECTURE.md are the LINKS of these calls; tests/boundaries checks
@@ -24,27 +27,35 @@ if(SMARTBATCH_SANITIZE)
   add_link_options(-fsanitize=${SMARTBATCH_SANITIZE})
 endif()
 
+function(smartbatch_optimize name optimized)
+  if(SMARTBATCH_SANITIZE AND optimized)
+    target_compile_options(${name} PRIVATE -O1)
+  endif()
+endfunction()
+
 function(smartbatch_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "OPTIMIZED" "" "SOURCES;LINKS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
+  smartbatch_optimize(${name} ${ARG_OPTIMIZED})
   target_link_libraries(${name} PUBLIC ${ARG_LINKS} PRIVATE smartbatch_options)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
 endfunction()
 
 function(smartbatch_program name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "OPTIMIZED" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  smartbatch_optimize(${name} ${ARG_OPTIMIZED})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} smartbatch_options)
   # What is resolved at the start cannot be overwritten later.
   target_link_options(${name} PRIVATE LINKER:-z,relro,-z,now)
 endfunction()
 
 function(smartbatch_test name)
-  cmake_parse_arguments(ARG "SERIAL" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL;OPTIMIZED" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  smartbatch_optimize(${name} ${ARG_OPTIMIZED})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gmock_main smartbatch_options)
-  # They compile a quarter to a third sooner; what they test is optimized all the same. With a sanitizer they would be
-  # slow.
+  # They compile a quarter to a third sooner; what they test is optimized all the same.
   if(NOT SMARTBATCH_SANITIZE)
     target_compile_options(${name} PRIVATE -O0)
   endif()

@@ -257,6 +257,8 @@ check_tidy() {
 }
 
 check_tsan() {
+  need_tool clang++-14 clang-14
+  need_packages libclang-rt-14-dev || skip "the sanitizers' runtime is missing"
   need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
   build tsan
   # The slow ones have one thread.

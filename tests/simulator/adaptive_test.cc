@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ostream>
 #include <string>
 
 #include "tools/simulator/adaptive_advisor.h"
@@ -128,13 +129,30 @@ int SwitchesOf(const std::string& workload, double rho, const std::string& objec
   return counter.switches();
 }
 
-TEST(Adaptive, DoesNotFlapOnSteadyTraffic) {
-  // Half an hour each.
-  for (const char* const objective : {"mean", "p99", "worst_customer_p99", "fairness"}) {
-    EXPECT_LE(SwitchesOf("seedopen", 0.5, objective, 16'000), 1) << objective;
-  }
-  EXPECT_LE(SwitchesOf("mixed", 0.6, "p99", 16'000), 1);
+struct SteadyTraffic {
+  std::string name;
+  std::string workload;
+  double load;
+  std::string objective;
+};
+
+void PrintTo(const SteadyTraffic& traffic, std::ostream* out) { *out << traffic.name; }
+
+class AdaptiveOnSteadyTraffic : public ::testing::TestWithParam<SteadyTraffic> {};
+
+TEST_P(AdaptiveOnSteadyTraffic, DoesNotFlapInHalfAnHour) {
+  const SteadyTraffic& traffic = GetParam();
+  EXPECT_LE(SwitchesOf(traffic.workload, traffic.load, traffic.objective, 16'000), 1);
 }
+
+INSTANTIATE_TEST_SUITE_P(Simulation, AdaptiveOnSteadyTraffic,
+                         ::testing::Values(SteadyTraffic{"snippets_mean", "seedopen", 0.5, "mean"},
+                                           SteadyTraffic{"snippets_p99", "seedopen", 0.5, "p99"},
+                                           SteadyTraffic{"snippets_worst_customer_p99", "seedopen", 0.5,
+                                                         "worst_customer_p99"},
+                                           SteadyTraffic{"snippets_fairness", "seedopen", 0.5, "fairness"},
+                                           SteadyTraffic{"mixed_p99", "mixed", 0.6, "p99"}),
+                         [](const auto& traffic) { return traffic.param.name; });
 
 }  // namespace
 }  // namespace smartbatch::simulator
