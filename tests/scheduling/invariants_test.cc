@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "services/proxy/scheduling/strategy_registry.h"
 #include "tests/support/scheduler_driver.h"
@@ -153,14 +154,14 @@ class Liar final : public scheduling::SchedulerObserver {
   bool has_lied_ = false;
 };
 
-class TheChecker : public testing::TestWithParam<Liar::Lie> {};
+class TheChecker : public testing::TestWithParam<std::pair<std::string, Liar::Lie>> {};
 
-TEST_P(TheChecker, NoticesEveryLie) {
+TEST_P(TheChecker, NoticesALiarThat) {
   int lies = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     DriverOptions options;
     options.seed = seed;
-    Liar liar(GetParam());
+    Liar liar(GetParam().second);
     SchedulerDriver driver(options);
     liar.Attach(driver.checker());
     driver.Interpose(&liar);
@@ -173,12 +174,18 @@ TEST_P(TheChecker, NoticesEveryLie) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Lies, TheChecker,
-                         testing::Values(Liar::Lie::kLosesARequest, Liar::Lie::kEndsARequestTwice,
-                                         Liar::Lie::kDropsASequence, Liar::Lie::kServesASequenceTwice,
-                                         Liar::Lie::kOverfillsABatch, Liar::Lie::kServesTheDead,
-                                         Liar::Lie::kChargesTooMuch, Liar::Lie::kAnswersTooEarly,
-                                         Liar::Lie::kCancelsUnasked, Liar::Lie::kForgetsABatch,
-                                         Liar::Lie::kMiscountsTheDead));
+                         testing::Values(std::pair("LosesARequest", Liar::Lie::kLosesARequest),
+                                         std::pair("EndsARequestTwice", Liar::Lie::kEndsARequestTwice),
+                                         std::pair("DropsASequence", Liar::Lie::kDropsASequence),
+                                         std::pair("ServesASequenceTwice", Liar::Lie::kServesASequenceTwice),
+                                         std::pair("OverfillsABatch", Liar::Lie::kOverfillsABatch),
+                                         std::pair("ServesTheDead", Liar::Lie::kServesTheDead),
+                                         std::pair("ChargesTooMuch", Liar::Lie::kChargesTooMuch),
+                                         std::pair("AnswersTooEarly", Liar::Lie::kAnswersTooEarly),
+                                         std::pair("CancelsUnasked", Liar::Lie::kCancelsUnasked),
+                                         std::pair("ForgetsABatch", Liar::Lie::kForgetsABatch),
+                                         std::pair("MiscountsTheDead", Liar::Lie::kMiscountsTheDead)),
+                         [](const auto& lie) { return lie.param.first; });
 
 // The rules of one strategy, applied to another that does not keep them.
 std::string PlayUnderTheRulesOf(const scheduling::StrategyChoice& rules, const scheduling::StrategyChoice& played) {

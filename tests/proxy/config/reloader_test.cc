@@ -1,8 +1,10 @@
 #include "services/proxy/reloader.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <absl/strings/str_replace.h>
 #include <gmock/gmock.h>
 
 #include "services/proxy/scheduling/strategy_registry.h"
@@ -89,7 +91,10 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair(
             "limits.max_batch_size", +[](Config& config) { config.limits.max_batch_size = 8; }),
         std::pair(
-            "limits.max_sequence_length", +[](Config& config) { config.limits.max_sequence_length = 8; })));
+            "limits.max_sequence_length", +[](Config& config) { config.limits.max_sequence_length = 8; })),
+    [](const auto& setting) {
+      return absl::StrReplaceAll(setting.param.first, {{".", "_"}});
+    });
 
 class ReloaderTest : public ::testing::Test {
  protected:
