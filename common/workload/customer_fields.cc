@@ -14,17 +14,10 @@ namespace smartbatch::workload {
 namespace {
 
 constexpr std::size_t kLongestName = 64;
-constexpr int kMostCustomers = 100'000;
-constexpr double kHighestRate = 1e6;
 constexpr std::uint32_t kMostSequences = 1024;
 constexpr std::uint32_t kLowestTier = 100;
-constexpr std::array<const char*, 11> kFields = {"name",     "presence", "count",     "rate",   "arrival", "think",
-                                                 "schedule", "length",   "sequences", "weight", "tier"};
-
-std::optional<double> ParsePositive(const std::string& text) {
-  const std::optional<double> value = ParseNumber(text);
-  return value && *value > 0 ? value : std::nullopt;
-}
+constexpr std::array<const char*, 11> kCustomerFields = {
+    "name", "presence", "count", "rate", "arrival", "think", "schedule", "length", "sequences", "weight", "tier"};
 
 // Takes the fields in turn; the first that is wrong stays.
 class CustomerReader {
@@ -59,8 +52,8 @@ class CustomerReader {
   bool CheckNames() {
     for (std::size_t i = 0; i < fields_.size(); ++i) {
       const std::string& name = fields_[i].name;
-      if (std::find(kFields.begin(), kFields.end(), name) == kFields.end()) {
-        Fail(name, absl::StrCat("there is no such field; a customer has ", absl::StrJoin(kFields, ", ")));
+      if (std::find(kCustomerFields.begin(), kCustomerFields.end(), name) == kCustomerFields.end()) {
+        Fail(name, absl::StrCat("there is no such field; a customer has ", absl::StrJoin(kCustomerFields, ", ")));
       }
       if (Find(name) != &fields_[i].value) Fail(name, "it is given twice; give it once");
     }

@@ -16,6 +16,7 @@
 //   tier       its priority where a simulated strategy uses tiers, 0 being the highest
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,8 @@
 #include "common/workload/workload.h"
 
 namespace smartbatch::workload {
+
+inline constexpr std::uint32_t kMostCustomers = 100'000;
 
 struct CustomerField {
   std::string name;

@@ -41,6 +41,11 @@ std::optional<double> ParseNumber(std::string_view text) {
   return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
+std::optional<double> ParsePositive(std::string_view text) {
+  const std::optional<double> value = ParseNumber(text);
+  return value && *value > 0 ? value : std::nullopt;
+}
+
 std::optional<std::uint32_t> ParseWhole(std::string_view text) { return Parse<std::uint32_t>(text); }
 
 std::optional<Duration> ParseDuration(std::string_view text) {

@@ -16,6 +16,8 @@ namespace smartbatch::workload {
 
 // A finite number, such as 0.5 or 1e-3.
 std::optional<double> ParseNumber(std::string_view text);
+// A finite number above 0.
+std::optional<double> ParsePositive(std::string_view text);
 // A whole number.
 std::optional<std::uint32_t> ParseWhole(std::string_view text);
 // A number of at least 0 with its unit: 330ms, 2s, 1.5m or 1h.

@@ -11,7 +11,6 @@
 namespace smartbatch::workload {
 namespace {
 
-constexpr double kHighestRate = 1e6;
 constexpr double kHighestFactor = 1e6;
 constexpr double kHighestShape = 1e6;
 constexpr std::uint32_t kLongestText = 10'000'000;
@@ -19,11 +18,6 @@ constexpr std::uint32_t kLongestText = 10'000'000;
 std::optional<std::uint32_t> ParseLength(const std::string& text) {
   const std::optional<std::uint32_t> length = ParseWhole(text);
   return length && *length >= 1 && *length <= kLongestText ? length : std::nullopt;
-}
-
-std::optional<double> ParsePositive(const std::string& text) {
-  const std::optional<double> value = ParseNumber(text);
-  return value && *value > 0 ? value : std::nullopt;
 }
 
 std::optional<LengthModel> ParseUniform(const std::vector<std::string>& arguments) {

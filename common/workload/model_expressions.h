@@ -21,6 +21,9 @@ inline constexpr char kPresenceForms[] = "cycle(LENGTH,FROM,TO) with FROM < TO <
 inline constexpr char kScheduleForms[] =
     "step(FACTOR@TIME,...) or line(FACTOR@TIME,...) with rising times from 0s on, such as step(1@0s,2.5@30s)";
 
+// Requests a second of one customer.
+inline constexpr double kHighestRate = 1e6;
+
 // Each gives nothing where the text is not of these forms or a number is out of its range.
 std::optional<LengthModel> ParseLengthModel(const std::string& text);
 // An open loop at 1 request a second, but for on_off, which has rates of its own.

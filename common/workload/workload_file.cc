@@ -19,21 +19,20 @@ namespace smartbatch::workload {
 namespace {
 
 constexpr std::size_t kLargestFileBytes = 16'000'000;
-constexpr std::size_t kMostCustomers = 100'000;
-constexpr char kFields[] = "name, description, schedule, customers and $schema";
+constexpr char kWorkloadFields[] = "name, description, schedule, customers and $schema";
 
 class FileReader {
  public:
   FileReader(const std::string& origin, std::map<std::string, int> lines) : origin_(origin), lines_(std::move(lines)) {}
 
   absl::StatusOr<Workload> Read(const nlohmann::json& json) {
-    if (!json.is_object()) return Wrong("", "it must be an object with the fields " + std::string(kFields));
+    if (!json.is_object()) return Wrong("", "it must be an object with the fields " + std::string(kWorkloadFields));
     Workload workload;
     std::optional<Schedule> schedule;
     for (const auto& [key, value] : json.items()) {
       if (key == "customers") continue;
       if (key != "name" && key != "description" && key != "schedule" && key != "$schema") {
-        return Wrong(key, absl::StrCat("there is no such field; a workload has ", kFields));
+        return Wrong(key, absl::StrCat("there is no such field; a workload has ", kWorkloadFields));
       }
       if (!value.is_string()) return Wrong(key, "it must be a text in quotes");
       const auto& text = value.get_ref<const std::string&>();

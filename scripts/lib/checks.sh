@@ -91,6 +91,7 @@ need_clients() {
   need_tool promtool prometheus
   need_tool curl curl
   need_tool groff groff-base
+  need_tool openssl openssl
   need_grpcurl
   need_ghz
 }
@@ -283,7 +284,7 @@ fuzz_target() {
   name=$(basename "$program") name=${name#fuzz-}
   log=$folder/$name.log grown=$folder/$name-corpus
   mkdir -p "$grown" "$folder/$name-found"
-  "$program" -max_total_time="${SMARTBATCH_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=1500 -max_len=4096 \
+  "$program" -max_total_time="${SMARTBATCH_FUZZ_SECONDS:-30}" -timeout=10 -rss_limit_mb=1500 -max_len=4096 \
     -print_final_stats=1 -artifact_prefix="$folder/$name-found/" "$grown" "tests/fuzz/corpus/$name" >"$log" 2>&1 || status=$?
   if [[ $status != 0 ]]; then
     grep -E 'broken:|ERROR:|runtime error:|SUMMARY:' -A 1 "$log" | head -n 20 >&2 || tail -n 20 "$log" >&2

@@ -21,9 +21,9 @@ class Billing : public QueueFixture {
  protected:
   std::vector<std::pair<std::string, double>> Charges(const CostModel& cost) {
     std::vector<std::pair<std::string, double>> charges;
-    bill_.Settle(batch_, cost, [&](Customer& customer, double seconds) {
+    bill_.Settle(batch_, cost, [&](Customer& customer, double charged_seconds) {
       EXPECT_EQ(customer.unsettled_seconds, 0);
-      charges.emplace_back(customer.name, seconds);
+      charges.emplace_back(customer.name, charged_seconds);
     });
     return charges;
   }

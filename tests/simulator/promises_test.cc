@@ -25,9 +25,9 @@ class WaitObserver final : public scheduling::SchedulerObserver {
   double worst_part() const { return worst_part_; }
 
   void Accepted(const scheduling::Customer&, const scheduling::PendingRequest& request) override {
-    const double seconds = CostModel{}.Alone(request.longest_at_arrival);
-    unfinished_seconds_ += seconds;
-    requests_[request.id.number] = {seconds, unfinished_seconds_};
+    const double work_seconds = CostModel{}.Alone(request.longest_at_arrival);
+    unfinished_seconds_ += work_seconds;
+    requests_[request.id.number] = {work_seconds, unfinished_seconds_};
   }
   void Ended(const scheduling::Finished& finished) override {
     const Known known = requests_.at(finished.id.number);
@@ -156,17 +156,17 @@ double DistanceFromMaxMin(const scheduling::StrategyChoice& strategy) {
     charged[customer.customer] = customer.charged_seconds;
   std::vector<Claim> claims;
   double capacity = 0;
-  for (const auto& [name, seconds] : charged) {
+  for (const auto& [name, charged_seconds] : charged) {
     const auto policy = policies.find(name);
     // Whoever is greedy wants everything.
-    claims.push_back(policy == policies.end() ? Claim{seconds, 1} : Claim{1e9, policy->second.weight});
-    capacity += seconds;
+    claims.push_back(policy == policies.end() ? Claim{charged_seconds, 1} : Claim{1e9, policy->second.weight});
+    capacity += charged_seconds;
   }
   const std::vector<double> shares = MaxMinShares(claims, capacity);
   double distance = 0;
   std::size_t place = 0;
-  for (const auto& [name, seconds] : charged) {
-    distance = std::max(distance, std::abs(seconds - shares[place]) / shares[place]);
+  for (const auto& [name, charged_seconds] : charged) {
+    distance = std::max(distance, std::abs(charged_seconds - shares[place]) / shares[place]);
     ++place;
   }
   return distance;

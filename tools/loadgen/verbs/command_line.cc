@@ -41,4 +41,8 @@ std::string QuoteCommand(const std::vector<std::string>& arguments) {
   return command;
 }
 
+std::vector<const CLI::App*> Verbs(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
 }  // namespace smartbatch::loadgen

@@ -1,4 +1,4 @@
-// The command line that repeats a run.
+// The command line: what repeats a run, and the verbs that there are.
 #pragma once
 
 #include <string>
@@ -14,5 +14,8 @@ std::vector<std::string> CompleteCommand(const CLI::App& verb, std::vector<std::
 
 // The command line as a shell takes it.
 std::string QuoteCommand(const std::vector<std::string>& arguments);
+
+// The verbs right below `app`, whether given or not; as long as it lives.
+std::vector<const CLI::App*> Verbs(const CLI::App& app);
 
 }  // namespace smartbatch::loadgen

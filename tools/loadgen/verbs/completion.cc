@@ -6,16 +6,13 @@
 #include <fmt/format.h>
 
 #include "services/proxy/scheduling/strategy_registry.h"
+#include "tools/loadgen/verbs/command_line.h"
 #include "tools/loadgen/verbs/exit_codes.h"
 #include "tools/loadgen/verbs/verbs.h"
 #include "tools/loadgen/verbs/workload_flags.h"
 
 namespace smartbatch::loadgen {
 namespace {
-
-std::vector<const CLI::App*> Verbs(const CLI::App& app) {
-  return app.get_subcommands([](const CLI::App*) { return true; });
-}
 
 // What an option takes, where that is a closed list: `{live,none}` in the text that --help shows.
 std::string Choices(const CLI::Option& option) {

@@ -3,15 +3,12 @@
 
 #include <fmt/format.h>
 
+#include "tools/loadgen/verbs/command_line.h"
 #include "tools/loadgen/verbs/exit_codes.h"
 #include "tools/loadgen/verbs/verbs.h"
 
 namespace smartbatch::loadgen {
 namespace {
-
-std::vector<const CLI::App*> Verbs(const CLI::App& app) {
-  return app.get_subcommands([](const CLI::App*) { return true; });
-}
 
 // Text as man takes it: no letter of it is a request, and hyphens stay what one can copy.
 std::string Escape(const std::string& text) {
