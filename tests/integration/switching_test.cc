@@ -36,9 +36,13 @@ TEST(Switching, TwoThousandSwitchesUnderLoadLoseNothingAndDoubleNothing) {
     if (i == kSwitches / 2) {
       // Under a sanitizer the callers are too slow to fill the queue by themselves.
       classifier.process().Signal(SIGSTOP);
-      const std::uint64_t before = refused();
-      while (refused() < before + 20) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      const std::uint64_t enough = refused() + 20;
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+      while (refused() < enough && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
       classifier.process().Signal(SIGCONT);
+      ASSERT_GE(refused(), enough) << load.Describe();
     }
     const grpc::Status status = proxy.SetStrategy(strategies[i % strategies.size()]);
     ASSERT_TRUE(status.ok()) << rpc::Describe(status);
