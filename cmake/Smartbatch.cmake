@@ -2,9 +2,9 @@
 #
 #   smartbatch_library(NAME SOURCES a.cc ... LINKS target ... [OPTIMIZED])
 #   smartbatch_program(NAME SOURCES main.cc ... LINKS target ... [OPTIMIZED])
-#   smartbatch_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS quick|slow ...] [TIMEOUT seconds] [SERIAL]
+#   smartbatch_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS quick|slow|long] [TIMEOUT seconds] [SERIAL]
 #                   [OPTIMIZED])
-#     OPTIMIZED: simulations spend their time in it, so that a preset with sanitizers optimizes it although it does not
+#     OPTIMIZED: long tests spend their time in it, so that a preset with sanitizers optimizes it although it does not
 #     optimize the rest, which takes longer to compile than to run.
 #     SERIAL: no other test runs beside its tests, which want the whole machine.
 #
@@ -68,7 +68,7 @@ function(smartbatch_test name)
   endif()
   # ctest starts first what costs most, so that the slow ones are not alone at the end.
   set(cost 1)
-  if(slow IN_LIST ARG_LABELS)
+  if(NOT quick IN_LIST ARG_LABELS)
     set(cost 50)
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60

@@ -160,7 +160,7 @@ absl::Status ReadConfigFile(const std::string& path, Config& config) {
                                                    "'; give the path of a file that this program may read"));
   }
   const ConfigFormat format = path.ends_with(".json") ? ConfigFormat::kJson : ConfigFormat::kText;
-  const absl::Status parsed = ParseConfig(text, format, config);
+  absl::Status parsed = ParseConfig(text, format, config);
   if (parsed.ok()) return parsed;
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", parsed.message()));
 }

@@ -69,29 +69,27 @@ play=("$bin/loadgen" run --target "$DATA" --admin-target "$ADMIN" --workload two
   --warm-up-seconds 0 --results "$work/results" --progress none)
 [[ $plays_metrics == no ]] || play+=(--metrics-listen "$load_metrics")
 "${play[@]}" >"$work/loadgen.out" 2>&1 &
-load=$!
+load=$! load_started=$SECONDS
+# second_of_load N: waits for it, however long what came before took.
+second_of_load() { while [[ $((SECONDS - load_started)) -lt $1 ]]; do sleep 0.2; done; }
 started+=("$load")
 for _ in {1..300}; do
   curl -sf "http://$PROXY_METRICS/metrics" >"$work/metrics" || fail "the proxy does not answer the scrape"
   grep -q '^smartbatch_requests_total{code="OK",customer="B",.*} [1-9]' "$work/metrics" && break
   sleep 0.1
 done
-# Two calls of a customer that may have one request in the queue: one of them is refused.
-for _ in {1..60}; do
-  for _ in 1 2 3; do "$bin/loadgen" classify --target "$DATA" --customer refused README.md >/dev/null 2>&1 & done
-  wait -n || true
-  sleep 0.3
-  curl -sf "http://$PROXY_METRICS/metrics" >"$work/metrics" || fail "the proxy does not answer the scrape"
-  grep -q '^smartbatch_rejected_total{customer="refused",reason="customer_queue_full"} [1-9]' "$work/metrics" && break
-done
+# A customer that may have one request in the queue sends a hundred a second.
+"$bin/loadgen" run --target "$DATA" --admin-target "$ADMIN" --customer refused:rate=100,len=100 --seconds 2 \
+  --warm-up-seconds 0 --results "$work/refused" --progress none >"$work/refused.out" 2>&1 || true # most are refused
+curl -sf "http://$PROXY_METRICS/metrics" >"$work/metrics" || fail "the proxy does not answer the scrape"
 grep -q '^smartbatch_rejected_total{customer="refused",reason="customer_queue_full"} [1-9]' "$work/metrics" ||
-  fail "the customer refused was never refused"
-sleep $((SECONDS_OF_LOAD / 3))
+  fail "the customer refused was never refused: $(tail -n 5 "$work/refused.out")"
+second_of_load $((SECONDS_OF_LOAD / 3))
 "$bin/loadgen" strategy set sjf --admin-target "$ADMIN" >/dev/null
-sleep $((SECONDS_OF_LOAD / 3))
+second_of_load $((SECONDS_OF_LOAD * 2 / 3))
 "$bin/loadgen" strategy set fair --admin-target "$ADMIN" >/dev/null
 # Before the load has ended, so that its last samples are not stale yet.
-sleep $((SECONDS_OF_LOAD / 3 - 6))
+second_of_load $((SECONDS_OF_LOAD - 4))
 kill -0 "$load" 2>/dev/null || fail "the load ended early: $(tail -n 5 "$work/loadgen.out")"
 
 # --- The questions ---

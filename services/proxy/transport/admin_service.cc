@@ -98,7 +98,7 @@ bool Holds(const runtime::Decision& decision, const std::string& customer) {
 std::string OneLine(const proxy::v1::Strategy& strategy) {
   std::string line = strategy.name();
   const std::map<std::string, std::string> parameters(strategy.parameters().begin(), strategy.parameters().end());
-  for (const auto& [name, value] : parameters) line += " " + name + "=" + value;
+  for (const auto& [name, value] : parameters) line += fmt::format(" {}={}", name, value);
   return line;
 }
 

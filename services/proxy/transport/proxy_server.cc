@@ -42,6 +42,7 @@ absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   server_->GetHealthCheckService()->SetServingStatus(proxy::v1::ProxyService::service_full_name(), true);
+  // NOLINTNEXTLINE(modernize-make-unique): clang 14 makes no aggregate so, and this one cannot be moved
   serving_.reset(new Serving{service_, *queue_, dispatcher, clock, observer, limits_, customer_rights_, {}});
   ProxyCall::Await(*serving_);
   for (int i = 0; i < threads; ++i) {

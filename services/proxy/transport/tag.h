@@ -8,11 +8,10 @@ namespace smartbatch::transport {
 // Every tag on the proxy's completion queue points to one of these.
 class Tag {
  public:
+  virtual ~Tag() = default;
+
   // The operation ended; `ok` as the operation defines it.
   virtual void Run(bool ok) = 0;
-
- protected:
-  ~Tag() = default;
 };
 
 // A tag that is a member of the object it belongs to and calls one of its methods: it costs no allocation.

@@ -38,14 +38,14 @@ Analysis WhatWasAnswered(Analysis analysis) {
 
 }  // namespace
 
-absl::Status DrawPlot(const ResultSet& results, const Analysis& all, const std::string& stem,
+absl::Status DrawPlot(const ResultSet& results, const Analysis& analysis, const std::string& stem,
                       const ResultFolder& folder) {
-  const Analysis analysis = WhatWasAnswered(all);
-  if (analysis.workloads.empty()) return absl::NotFoundError("no picture: no request was answered");
+  const Analysis answered = WhatWasAnswered(analysis);
+  if (answered.workloads.empty()) return absl::NotFoundError("no picture: no request was answered");
   const std::string script = stem + ".gp";
-  absl::Status status = folder.Write(stem + ".dat", PlotData(results, analysis));
+  absl::Status status = folder.Write(stem + ".dat", PlotData(results, answered));
   if (!status.ok()) return status;
-  status = folder.Write(script, PlotScript(results, analysis, stem + ".dat", stem + ".png", stem + ".svg"));
+  status = folder.Write(script, PlotScript(results, answered, stem + ".dat", stem + ".png", stem + ".svg"));
   if (!status.ok()) return status;
   return folder.Produce(stem + ".png", [&](const fs::path& png) {
     return folder.Produce(stem + ".svg",

@@ -224,7 +224,7 @@ class Sweep {
   absl::StatusOr<Trial> TryServer(const StrategyChoice& strategy, double rate) {
     const auto block = server_->Play(AtRate(rate), strategy, interruption_);
     if (!block.ok()) return block.status();
-    const auto trial = Judge(*block, report_.objective, rate, flags_.load.max_dispatch_delay_ms);
+    auto trial = Judge(*block, report_.objective, rate, flags_.load.max_dispatch_delay_ms);
     if (!trial.ok()) return trial.status();
     progress_.Say(fmt::format("{} at {:.2f} requests/s: {} {}{}", strategy.name, rate,
                               trial->measured ? fmt::format("{:.1f}", *trial->measured) : "no figure",
