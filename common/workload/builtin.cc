@@ -19,7 +19,20 @@ RequestModel Mouse() { return {1, 2, UniformLength{10, 60}}; }
 RequestModel Elephant() { return {2, 5, UniformLength{300, 800}}; }
 RequestModel Victim() { return {1, 5, LognormalLength{80, 0.8, 10, 1000}}; }
 
-// A group of like customers; `share` is the group's part of all requests.
+// Context tokens of the Azure LLM inference trace of 2023 by their published quantiles (Patel et al., "Splitwise", ISCA
+// 2024; the trace: AzurePublicDataset, CC-BY 4.0).
+RequestModel AzureCode() {
+  return {1, 1,
+          QuantileLength{{{1, 17}, {10, 147}, {25, 578}, {50, 1469}, {75, 2744}, {90, 5186}, {99, 7436}, {100, 7437}}}};
+}
+RequestModel AzureConversation() {
+  return {
+      1, 1,
+      QuantileLength{{{1, 29}, {10, 207}, {25, 396}, {50, 1020}, {75, 1189}, {90, 2734}, {99, 4142}, {100, 14050}}}};
+}
+
+// A group of like customers; `share` is the group's part of all requests. They are numbered if the prefix ends with
+// '-'.
 struct Group {
   std::string prefix;
   int customers = 1;
@@ -27,9 +40,15 @@ struct Group {
   RequestModel requests;
 };
 
+std::string NameOf(const Group& group, int index) {
+  return group.prefix.ends_with('-') ? NumberedName(group.prefix, index) : group.prefix;
+}
+
 using ArrivalsAtRate = std::function<ArrivalModel(double)>;
 
 ArrivalModel PoissonAt(double rate) { return Poisson{rate}; }
+// Burstier than Poisson: the standard deviation of the gaps is 1.41 times their mean.
+ArrivalModel GammaAt(double rate) { return GammaGaps{rate, 0.5}; }
 // On for a third of the time: 2.6 / 3 + 0.2 * 2 / 3 = 1.
 ArrivalModel BurstyAt(double rate) { return OnOff{2.6 * rate, 0.2 * rate, seconds(2), seconds(4)}; }
 
@@ -48,7 +67,7 @@ void AddOpenLoop(Workload& workload, const std::vector<Group>& groups, double rh
   for (const Group& group : groups) {
     for (int i = 0; i < group.customers; ++i) {
       workload.customers.push_back(
-          {NumberedName(group.prefix, i), arrivals(rate * group.share / group.customers), group.requests, presence});
+          {NameOf(group, i), arrivals(rate * group.share / group.customers), group.requests, presence});
     }
   }
 }
@@ -66,6 +85,12 @@ std::vector<Group> SeedGroups() {
 }
 std::vector<Group> MixedGroups() { return {{"customer-", 20, 1, MixedLengths()}}; }
 std::vector<Group> ElephantGroups() { return {{"mouse-", 190, 0.9, Mouse()}, {"elephant-", 10, 0.1, Elephant()}}; }
+
+// In the hour of the trace, 8,819 requests of the one and 19,366 of the other.
+std::vector<Group> AzureGroups() {
+  constexpr double kCodeShare = 8819.0 / (8819 + 19366);
+  return {{"code", 1, kCodeShare, AzureCode()}, {"conversation", 1, 1 - kCodeShare, AzureConversation()}};
+}
 
 constexpr double kVictimsRho = 0.4;
 
@@ -122,6 +147,14 @@ const std::vector<Builtin>& Table() {
       {{"changing",
         "3 minutes each in turn: mixed at rho 0.3, flood-long, elephants, burstyseed; always other customers", false},
        AddChanging},
+      {{"azure2023",
+        "open loop, Poisson: 2 tenants, code and conversation, with the lengths of Azure's trace of 2023 in tokens",
+        false},
+       [](Workload& w, const BuiltinOptions& o) { AddOpenLoop(w, AzureGroups(), o.rho, o, PoissonAt); }},
+      {{"azure2023-gamma", "azure2023 with gaps of a gamma distribution of shape 0.5, burstier than Poisson", false},
+       [](Workload& w, const BuiltinOptions& o) { AddOpenLoop(w, AzureGroups(), o.rho, o, GammaAt); }},
+      {{"azure2023-bursty", "azure2023 in bursts: a third of the time 2.6 times the mean rate, else 0.2 times", false},
+       [](Workload& w, const BuiltinOptions& o) { AddOpenLoop(w, AzureGroups(), o.rho, o, BurstyAt); }},
   };
   return *table;
 }

@@ -10,7 +10,7 @@
 //   presence   cycle(LENGTH,FROM,TO): the customer is there from FROM to TO in every cycle, and its arrivals and its
 //              schedule stand still while it is away
 //   length     characters of a sequence: a number, uniform(LOW,HIGH), lognormal(MEDIAN,SIGMA[,LOW,HIGH]),
-//              either(SHARE,LARGE,SMALL) or cut(LOW,HIGH,TEXT_LENGTH,...)
+//              either(SHARE,LARGE,SMALL), cut(LOW,HIGH,TEXT_LENGTH,...) or quantiles(LENGTH@PERCENT,...)
 //   sequences  of a request: a number or LOW..HIGH
 //   weight     the customer's share where a simulated strategy uses weights
 //   tier       its priority where a simulated strategy uses tiers, 0 being the highest

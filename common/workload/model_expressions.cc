@@ -68,6 +68,23 @@ std::optional<LengthModel> ParseCut(const std::vector<std::string>& arguments) {
   return model;
 }
 
+std::optional<LengthModel> ParseQuantiles(const std::vector<std::string>& arguments) {
+  QuantileLength model;
+  for (const std::string& argument : arguments) {
+    const std::size_t at = argument.find('@');
+    if (at == std::string::npos) return std::nullopt;
+    const auto length = ParseLength(argument.substr(0, at));
+    const auto percent = ParseNumber(argument.substr(at + 1));
+    if (!length || !percent || *percent < 0 || *percent > 100) return std::nullopt;
+    const bool rises = model.quantiles.empty() ||
+                       (*percent > model.quantiles.back().percent && *length >= model.quantiles.back().length);
+    if (!rises) return std::nullopt;
+    model.quantiles.push_back({*percent, *length});
+  }
+  if (model.quantiles.empty()) return std::nullopt;
+  return model;
+}
+
 std::optional<ArrivalModel> ParseOnOff(const std::vector<std::string>& arguments) {
   if (arguments.size() != 4) return std::nullopt;
   const auto on = ParseNumber(arguments[0]);
@@ -99,6 +116,13 @@ struct LengthFormatter {
     for (const std::uint32_t length : m.text_lengths) arguments.push_back(Text(length));
     return FormatCall("cut", arguments);
   }
+  std::string operator()(const QuantileLength& m) const {
+    std::vector<std::string> arguments;
+    for (const QuantileLength::Quantile& quantile : m.quantiles) {
+      arguments.push_back(absl::StrCat(quantile.length, "@", FormatNumber(quantile.percent)));
+    }
+    return FormatCall("quantiles", arguments);
+  }
 };
 
 struct ArrivalFormatter {
@@ -123,6 +147,7 @@ std::optional<LengthModel> ParseLengthModel(const std::string& text) {
   if (call->name == "lognormal") return ParseLognormal(call->arguments);
   if (call->name == "either") return ParseEither(call->arguments);
   if (call->name == "cut") return ParseCut(call->arguments);
+  if (call->name == "quantiles") return ParseQuantiles(call->arguments);
   return std::nullopt;
 }
 

@@ -15,8 +15,9 @@ inline constexpr char kArrivalForms[] =
     "on_off(50,5,2s,4s)";
 inline constexpr char kThinkForms[] = "a duration such as 330ms or 2s, or exponential(DURATION)";
 inline constexpr char kLengthForms[] =
-    "a number of characters, uniform(LOW,HIGH), lognormal(MEDIAN,SIGMA[,LOW,HIGH]), either(SHARE,LARGE,SMALL) or "
-    "cut(LOW,HIGH,TEXT_LENGTH,...), with lengths of 1 to 10000000";
+    "a number of characters, uniform(LOW,HIGH), lognormal(MEDIAN,SIGMA[,LOW,HIGH]), either(SHARE,LARGE,SMALL), "
+    "cut(LOW,HIGH,TEXT_LENGTH,...) or quantiles(LENGTH@PERCENT,...) such as quantiles(17@1,1469@50,7437@100), with "
+    "lengths of 1 to 10000000";
 inline constexpr char kPresenceForms[] = "cycle(LENGTH,FROM,TO) with FROM < TO <= LENGTH, such as cycle(12m,3m,6m)";
 inline constexpr char kScheduleForms[] =
     "step(FACTOR@TIME,...) or line(FACTOR@TIME,...) with rising times from 0s on, such as step(1@0s,2.5@30s)";

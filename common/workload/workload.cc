@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,18 @@ struct Overloaded : Fs... {
 };
 template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
+
+std::uint32_t LengthAt(const QuantileLength& model, double percent) {
+  const auto& quantiles = model.quantiles;
+  const auto above = std::upper_bound(quantiles.begin(), quantiles.end(), percent,
+                                      [](double value, const auto& quantile) { return value < quantile.percent; });
+  if (above == quantiles.begin()) return quantiles.front().length;
+  if (above == quantiles.end()) return quantiles.back().length;
+  const auto below = std::prev(above);
+  const double part = (percent - below->percent) / (above->percent - below->percent);
+  const double growth = static_cast<double>(above->length) / below->length;
+  return static_cast<std::uint32_t>(std::lround(below->length * std::pow(growth, part)));
+}
 
 std::uint32_t DrawLength(const LengthModel& model, Random& random) {
   return std::visit(
@@ -35,6 +48,7 @@ std::uint32_t DrawLength(const LengthModel& model, Random& random) {
             const auto length = static_cast<std::uint32_t>(random.Between(cut.minimum, cut.maximum));
             return std::min(length, cut.text_lengths[text]);
           },
+          [&](const QuantileLength& quantiles) { return LengthAt(quantiles, 100 * random.Uniform()); },
       },
       model);
 }

@@ -40,7 +40,18 @@ struct CutTextLength {
   std::uint32_t minimum = 5;
   std::uint32_t maximum = 15;
 };
-using LengthModel = std::variant<UniformLength, LognormalLength, EitherLength, CutTextLength>;
+// Known by its quantiles, as traces are published: between two of them lengths are spread evenly over their logarithms
+// (inverse transform sampling); below the first and above the last quantile a length is that quantile.
+struct QuantileLength {
+  struct Quantile {
+    double percent = 0;
+    std::uint32_t length = 1;
+    friend bool operator==(const Quantile&, const Quantile&) = default;
+  };
+  // At least one; percents rise from 0 to 100 at most, and lengths never fall.
+  std::vector<Quantile> quantiles;
+};
+using LengthModel = std::variant<UniformLength, LognormalLength, EitherLength, CutTextLength, QuantileLength>;
 
 // One customer's requests as they were once sent, in the order of time.
 struct Recording {

@@ -99,9 +99,10 @@ TEST(WorkloadFile, KnowsEveryFormOfEveryField) {
       {"name": "d-", "count": 12, "arrival": "on_off(50,5,2s,4s)", "length": "either(0.3,558,116)"},
       {"name": "e", "think": "330ms", "length": "cut(5,15,15,11)"},
       {"name": "f", "think": "exponential(2s)", "length": 5},
-      {"name": "g", "rate": 1, "presence": "cycle(1m,10s,30s)", "schedule": "line(0@0s,3@1m)", "length": 5}
+      {"name": "g", "rate": 1, "presence": "cycle(1m,10s,30s)", "schedule": "line(0@0s,3@1m)", "length": 5},
+      {"name": "q", "rate": 1, "length": "quantiles(17@1,1469@50,1469@75.5,7437@100)"}
     ]})-");
-  ASSERT_EQ(workload.customers.size(), 18U);
+  ASSERT_EQ(workload.customers.size(), 19U);
   EXPECT_EQ(std::get<Poisson>(workload.customers[0].arrivals).requests_per_second, 20);
   EXPECT_EQ(workload.customers[0].schedule.points.size(), 2U);
   EXPECT_EQ(workload.customers[1].weight, 2.5);
@@ -114,6 +115,10 @@ TEST(WorkloadFile, KnowsEveryFormOfEveryField) {
   EXPECT_TRUE(std::get<ClosedLoop>(workload.customers[16].arrivals).exponential);
   EXPECT_EQ(workload.customers[17].schedule.kind, Schedule::Kind::kLine);
   EXPECT_EQ(workload.customers[17].presence.to, std::chrono::seconds(30));
+  const auto& quantiles = std::get<QuantileLength>(workload.customers[18].requests.length).quantiles;
+  EXPECT_THAT(quantiles,
+              ::testing::ElementsAre(QuantileLength::Quantile{1, 17}, QuantileLength::Quantile{50, 1469},
+                                     QuantileLength::Quantile{75.5, 1469}, QuantileLength::Quantile{100, 7437}));
   EXPECT_TRUE(Described(Parsed(WorkloadJson(workload))) == Described(workload));
 }
 
@@ -123,6 +128,12 @@ TEST(WorkloadFile, NamesTheLineAndTheFieldThatAreWrong) {
               AllOf(StartsWith("office.json:3: customers[0].rate: 'fast'"), HasSubstr("above 0")));
   EXPECT_THAT(customer(R"-("rate": -1, "length": 5)-"), HasSubstr("customers[0].rate: '-1'"));
   EXPECT_THAT(customer(R"-("rate": 1, "length": "lognormal(80)")-"), HasSubstr("customers[0].length: 'lognormal(80)'"));
+  for (const char* const wrong : {"quantiles()", "quantiles(5)", "quantiles(5@101)", "quantiles(5@-1)",
+                                  "quantiles(0@1)", "quantiles(5@10,6@10)", "quantiles(6@10,5@20)"}) {
+    EXPECT_THAT(
+        customer("\"rate\": 1, \"length\": \"" + std::string(wrong) + "\""),
+        AllOf(HasSubstr("customers[0].length: '" + std::string(wrong) + "'"), HasSubstr("quantiles(LENGTH@PERCENT")));
+  }
   EXPECT_THAT(customer(R"-("rate": 1)-"), StartsWith("office.json:3: customers[0]: 'length' is missing"));
   EXPECT_THAT(customer(R"-("length": 5)-"), HasSubstr("neither 'rate' nor 'think'"));
   EXPECT_THAT(customer(R"-("rate": 1, "think": "1s", "length": 5)-"), HasSubstr("customers[0].rate: a closed loop"));

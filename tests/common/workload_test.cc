@@ -60,6 +60,47 @@ TEST(ArrivalSource, RepeatsItselfForTheSameSeedAndCustomerOnly) {
   EXPECT_NE(Arrivals(Poisson{5}, 100), Arrivals(Poisson{5}, 100, 1, 1));
 }
 
+// The share of the draws that are no longer than the length.
+double ShareUpTo(std::uint32_t length, const std::vector<std::uint32_t>& draws) {
+  const auto shorter = std::count_if(draws.begin(), draws.end(), [&](std::uint32_t draw) { return draw <= length; });
+  return static_cast<double>(shorter) / static_cast<double>(draws.size());
+}
+
+TEST(RequestSource, HasTheQuantilesOfItsModel) {
+  const QuantileLength model{{{1, 17}, {10, 147}, {50, 1469}, {100, 7437}}};
+  RequestSource source({1, 1, model}, 3, 0);
+  std::vector<std::uint32_t> draws;
+  std::vector<std::uint32_t> lengths;
+  for (int i = 0; i < 100'000; ++i) {
+    source.Draw(lengths);
+    draws.push_back(lengths.front());
+  }
+  for (const auto& [percent, length] : model.quantiles) EXPECT_NEAR(100 * ShareUpTo(length, draws), percent, 0.5);
+  // Halfway between two quantiles stands their geometric mean.
+  EXPECT_NEAR(ShareUpTo(static_cast<std::uint32_t>(std::sqrt(1469.0 * 7437.0)), draws), 0.75, 0.005);
+  EXPECT_EQ(*std::min_element(draws.begin(), draws.end()), 17U);
+  EXPECT_LE(*std::max_element(draws.begin(), draws.end()), 7437U);
+}
+
+TEST(Builtins, OfAzureHaveTwoTenantsThatOfferTheirLoadTogether) {
+  for (const char* const name : {"azure2023", "azure2023-gamma", "azure2023-bursty"}) {
+    BuiltinOptions options;
+    options.rho = 0.5;
+    options.cost = {.fixed = 0.01, .quadratic = 0, .per_character = 3e-4};
+    const Workload workload = MakeBuiltin(name, options);
+    ASSERT_EQ(workload.customers.size(), 2U) << name;
+    EXPECT_EQ(workload.customers[0].name, "code");
+    EXPECT_EQ(workload.customers[1].name, "conversation");
+    double rho = 0;
+    for (const CustomerModel& customer : workload.customers) {
+      rho += MeanRequestsPerSecond(customer) * MomentsOf(customer.requests, options.cost).mean_unsplit_seconds /
+             options.max_batch_size;
+    }
+    EXPECT_NEAR(rho, 0.5, 1e-9) << name;
+    EXPECT_NEAR(MeanRequestsPerSecond(workload.customers[0]) / MeanRequestsPerSecond(workload), 0.313, 0.001) << name;
+  }
+}
+
 TEST(RequestSource, StaysWithinItsModel) {
   const std::vector<RequestModel> models = {{1, 3, CutTextLength{{15, 11}, 5, 15}},
                                             {2, 5, EitherLength{0.3, 558, 116}},
@@ -83,6 +124,7 @@ TEST(RequestSource, StaysWithinItsModel) {
 
 double MeanRate(const ArrivalModel& model) {
   if (const auto* poisson = std::get_if<Poisson>(&model)) return poisson->requests_per_second;
+  if (const auto* gamma = std::get_if<GammaGaps>(&model)) return gamma->requests_per_second;
   const auto& on_off = std::get<OnOff>(model);
   return (on_off.requests_per_second_on + 2 * on_off.requests_per_second_off) / 3;
 }
