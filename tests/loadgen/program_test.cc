@@ -49,6 +49,26 @@ TEST_F(ProgramTest, CompareSwitchesMeasuresReportsAndRestores) {
   EXPECT_NEAR(strategies[1]["all"]["latency_ms"]["mean"].get<double>(), 5, 10);
 }
 
+TEST_F(ProgramTest, APublishedTraceIsConvertedAndThenPlayed) {
+  Write("code.csv",
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,4808,10\n"
+        "2023-11-16 18:17:04.0319600,0,27\n");
+  Write("chat.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,374,44\n");
+  const ProcessOutcome converted = Loadgen({"trace", "convert", "--from", "azure", "--out", "azure.jsonl",
+                                            "--max-length", "2000", "code=code.csv", "chat=chat.csv"});
+  EXPECT_EQ(converted.exit_code, 0) << converted.output;
+  EXPECT_THAT(converted.output, AllOf(HasSubstr("2 requests of 2 customers in 77.299 s"),
+                                      HasSubstr("1 requests without a token"), HasSubstr("1 inputs are cut")));
+  EXPECT_THAT(Read("azure.jsonl"), StartsWith(R"({"timestamp_ms":0.0,"customer":"chat","lengths":[374]})"));
+  const ProcessOutcome played = Loadgen({"simulate", "--trace-in", "azure.jsonl", "--strategies", "density,fcfs"});
+  EXPECT_EQ(played.exit_code, 0) << played.output;
+
+  const ProcessOutcome wrong = Loadgen({"trace", "convert", "--from", "burstgpt", "--out", "b.jsonl", "code.csv"});
+  EXPECT_EQ(wrong.exit_code, 2) << wrong.output;
+  EXPECT_THAT(wrong.output, AllOf(HasSubstr("code.csv: line 1"), HasSubstr("'Model'")));
+  EXPECT_EQ(Loadgen({"trace", "convert", "--from", "azure", "--out", "b.jsonl", "none.csv"}).exit_code, 2);
+}
+
 TEST_F(ProgramTest, RunMeasuresTheActiveStrategy) {
   const ScriptedProxy server;
   const ProcessOutcome outcome =

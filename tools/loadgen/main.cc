@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
       loadgen::AddReport(program),     loadgen::AddDiff(program),    loadgen::AddWorkload(program),
       loadgen::AddStrategy(program),   loadgen::AddProbe(program),   loadgen::AddClassify(program),
       loadgen::AddCompletion(program), loadgen::AddManual(program),  loadgen::AddVerify(program),
+      loadgen::AddTrace(program),
   };
   int exit_code = 0;
   if (program::ParseOrExit(program, argc, argv, exit_code)) return exit_code;

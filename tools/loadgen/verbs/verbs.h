@@ -34,6 +34,8 @@ Verb AddDiff(CLI::App& program);
 Verb AddSweep(CLI::App& program);
 // Lists, shows and checks workloads.
 Verb AddWorkload(CLI::App& program);
+// Published traces, converted.
+Verb AddTrace(CLI::App& program);
 // A decision log of the proxy, checked.
 Verb AddVerify(CLI::App& program);
 // Shows and sets the strategy.

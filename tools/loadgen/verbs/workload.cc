@@ -90,7 +90,8 @@ the same in a file and in --customer NAME:field=value,field=value:
   presence   cycle(12m,3m,6m): the customer is there from minute 3 to 6 of every 12
   schedule   step(1@0s,2.5@30s) or line(0@0s,3@1m): what the rate is multiplied with over time
   length     characters of a sequence: 80, uniform(LOW,HIGH), lognormal(MEDIAN,SIGMA[,LOW,HIGH]),
-             either(SHARE,LARGE,SMALL) or cut(LOW,HIGH,TEXT_LENGTH,...); `len` on the command line
+             either(SHARE,LARGE,SMALL), cut(LOW,HIGH,TEXT_LENGTH,...) or quantiles(LENGTH@PERCENT,...), between which
+             lengths are spread over their logarithms; `len` on the command line
   sequences  of a request: 3 or 1..5
   weight     the customer's share where a simulated strategy has weights; a proxy has its own configuration
   tier       its priority where a simulated strategy has tiers, 0 being the highest
