@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "services/proxy/scheduling/strategy_registry.h"
+#include "tools/simulator/published/published_policies.h"
 #include "tools/simulator/trace.h"
 
 namespace smartbatch::simulator {
@@ -22,7 +23,7 @@ Json LatencyJson(const LatencyFigures& figures) {
 
 Json ParametersJson(const scheduling::StrategyChoice& choice) {
   Json json = Json::object();
-  const scheduling::StrategySpecification* const specification = scheduling::FindStrategy(choice.name);
+  const scheduling::StrategySpecification* const specification = FindSimulated(choice.name);
   const auto values = scheduling::ParseParameters(*specification, choice.parameters);
   for (const scheduling::ParameterSpecification& parameter : specification->parameters) {
     const double value = (*values)[parameter.name];

@@ -323,7 +323,9 @@ absl::StatusOr<Result> Simulate(ArrivalFeed& feed, const SimulationOptions& opti
   for (const StrategySwitch& change : options.switches) {
     if (const auto checked = scheduling::CheckChoice(change.strategy); !checked.ok()) return checked.status();
   }
-  auto scheduler = scheduling::Scheduler::Create(scheduler_options, options.strategy, options.observer);
+  auto start = CheckSimulated(options.strategy);
+  if (!start.ok()) return start.status();
+  auto scheduler = scheduling::Scheduler::Create(scheduler_options, *std::move(start), options.observer);
   if (!scheduler.ok()) return scheduler.status();
   return Simulation(feed, options, *std::move(scheduler)).Run();
 }

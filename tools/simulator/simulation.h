@@ -52,6 +52,7 @@ scheduling::SchedulerOptions UnlimitedQueue();
 
 struct SimulationOptions {
   scheduling::SchedulerOptions scheduler = UnlimitedQueue();
+  // Of SimulatedStrategies().
   scheduling::StrategyChoice strategy{"fcfs", {}};
   // In order of time.
   std::vector<StrategySwitch> switches;

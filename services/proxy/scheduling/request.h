@@ -119,6 +119,11 @@ using RequestList =
     boost::intrusive::list<PendingRequest, boost::intrusive::member_hook<PendingRequest, IndexHook, hook>,
                            boost::intrusive::constant_time_size<false>>;
 
+// Sequences in an order of the active strategy's own.
+using SequenceList =
+    boost::intrusive::list<PendingSequence,
+                           boost::intrusive::member_hook<PendingSequence, IndexHook, &PendingSequence::strategy_hook>>;
+
 // The requests with at least one waiting sequence, oldest first.
 using ArrivalList = RequestList<&PendingRequest::arrival_hook>;
 // The same for one customer.

@@ -27,11 +27,16 @@ bool IsOverdue(const Batch& batch, Duration took) {
 
 absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& options,
                                                              const StrategyChoice& start, SchedulerObserver* observer) {
-  if (absl::Status status = options.Validate(); !status.ok()) return status;
   absl::StatusOr<CheckedChoice> choice = CheckChoice(start);
   if (!choice.ok()) return choice.status();
+  return Create(options, *std::move(choice), observer);
+}
+
+absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& options, CheckedChoice start,
+                                                             SchedulerObserver* observer) {
+  if (absl::Status status = options.Validate(); !status.ok()) return status;
   std::unique_ptr<Scheduler> scheduler(new Scheduler(options, observer));
-  scheduler->StartStrategy(*std::move(choice));
+  scheduler->StartStrategy(std::move(start));
   return scheduler;
 }
 

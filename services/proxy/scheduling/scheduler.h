@@ -76,6 +76,10 @@ class Scheduler {
   // INVALID_ARGUMENT where an option or the strategy is wrong.
   static absl::StatusOr<std::unique_ptr<Scheduler>> Create(const SchedulerOptions& options, const StrategyChoice& start,
                                                            SchedulerObserver* observer);
+  // The same with a choice that was checked, whose specification need not be one of AllStrategies and must outlive the
+  // scheduler.
+  static absl::StatusOr<std::unique_ptr<Scheduler>> Create(const SchedulerOptions& options, CheckedChoice start,
+                                                           SchedulerObserver* observer);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;

@@ -72,8 +72,8 @@ const std::vector<StrategySpecification>& AllStrategies() {
   return *all;
 }
 
-const StrategySpecification* FindStrategy(std::string_view name) {
-  for (const StrategySpecification& specification : AllStrategies()) {
+const StrategySpecification* FindStrategy(std::string_view name, const std::vector<StrategySpecification>& strategies) {
+  for (const StrategySpecification& specification : strategies) {
     if (specification.name == name) return &specification;
   }
   return nullptr;
@@ -108,12 +108,12 @@ absl::StatusOr<Parameters> ParseParameters(const StrategySpecification& specific
   return parameters;
 }
 
-absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice) {
-  const StrategySpecification* const specification = FindStrategy(choice.name);
+absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice,
+                                          const std::vector<StrategySpecification>& strategies) {
+  const StrategySpecification* const specification = FindStrategy(choice.name, strategies);
   if (specification == nullptr) {
-    const std::string valid =
-        absl::StrJoin(AllStrategies(), ", ",
-                      [](std::string* out, const StrategySpecification& strategy) { out->append(strategy.name); });
+    const std::string valid = absl::StrJoin(
+        strategies, ", ", [](std::string* out, const StrategySpecification& strategy) { out->append(strategy.name); });
     return FieldError("strategy",
                       absl::StrCat("there is no strategy ", Quoted(choice.name), "; choose one of ", valid));
   }

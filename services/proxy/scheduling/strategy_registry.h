@@ -16,7 +16,8 @@ namespace smartbatch::scheduling {
 // Every strategy, in the order they are shown. A new one is added to the list in strategy_registry.cc.
 const std::vector<StrategySpecification>& AllStrategies();
 // Null where there is none of that name.
-const StrategySpecification* FindStrategy(std::string_view name);
+const StrategySpecification* FindStrategy(std::string_view name,
+                                          const std::vector<StrategySpecification>& strategies = AllStrategies());
 
 // The values to run with, defaults included. INVALID_ARGUMENT for an unknown parameter, a text that is no number,
 // or a value out of range: the message names what is valid, FieldOf the field.
@@ -27,7 +28,8 @@ struct CheckedChoice {
   const StrategySpecification* specification = nullptr;
   Parameters parameters;
 };
-absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice);
+absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice,
+                                          const std::vector<StrategySpecification>& strategies = AllStrategies());
 // The choice as somebody would have written it, with every value.
 StrategyChoice TextOf(const CheckedChoice& choice);
 

@@ -216,6 +216,7 @@ Verb AddSimulate(CLI::App& program) {
   verb.footer(
       "Examples:\n"
       "  loadgen simulate --workload seedopen --rho 0.7 --strategies sjf,fair,fcfs\n"
+      "  loadgen simulate --workload azure2023 --strategies density,triton,turbo --param triton.max_queue_delay_ms=5\n"
       "  loadgen simulate --workload eight-and-eight --strategies fcfs --param fcfs.linger_ms=0 --format json\n"
       "  loadgen simulate --trace-in requests.jsonl --strategies sjf --decisions-out decisions.jsonl\n");
   return {&verb, [flags](const std::vector<std::string>&) { return SimulateVerb(*flags).Run(); }};

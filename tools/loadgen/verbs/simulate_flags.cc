@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "services/proxy/scheduling/strategy_registry.h"
+#include "tools/simulator/published/published_policies.h"
 #include "tools/simulator/workload_feed.h"
 
 namespace smartbatch::loadgen {
@@ -40,12 +41,12 @@ absl::StatusOr<scheduling::StrategyChoice> ChoiceOf(const std::string& name, con
     const auto assignment = Split(text, "=");
     const auto target = assignment ? Split(assignment->first, ".") : std::nullopt;
     if (!target) return Malformed("param", text, "STRATEGY.NAME=VALUE, such as fcfs.linger_ms=20");
-    if (scheduling::FindStrategy(target->first) == nullptr) {
-      return scheduling::CheckChoice({target->first, {}}).status();
+    if (simulator::FindSimulated(target->first) == nullptr) {
+      return simulator::CheckSimulated({target->first, {}}).status();
     }
     if (target->first == name) choice.parameters[target->second] = assignment->second;
   }
-  const auto checked = scheduling::CheckChoice(choice);
+  const auto checked = simulator::CheckSimulated(choice);
   if (!checked.ok()) return checked.status();
   return choice;
 }
@@ -103,6 +104,12 @@ scheduling::CostModel BelievedCost(const SimulateFlags& flags) {
           choose(flags.believed.per_character, flags.cost.per_character)};
 }
 
+std::string Names(const std::vector<scheduling::StrategySpecification>& strategies) {
+  std::string names;
+  for (const auto& strategy : strategies) names += (names.empty() ? "" : ", ") + strategy.name;
+  return names;
+}
+
 void AddFaultFlags(CLI::App& verb, SimulateFlags& flags) {
   verb.add_option("--jitter", flags.jitter, "Sigma of the lognormal factor, of mean 1, on every batch's time")
       ->capture_default_str();
@@ -151,7 +158,11 @@ void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags) {
       ->capture_default_str();
   verb.add_flag("--allow-unstable", flags.allow_unstable, "Run a workload that no strategy can keep up with");
 
-  verb.add_option("--strategies", flags.strategies, "Names, separated by commas; all where none is given")
+  verb.add_option(
+          "--strategies", flags.strategies,
+          "Names, separated by commas: the proxy's strategies (all of them if none is given), and policies of other "
+          "systems: " +
+              Names(simulator::PublishedPolicies()))
       ->delimiter(',');
   verb.add_option("--param", flags.parameters, "STRATEGY.NAME=VALUE; may be given again")->allow_extra_args(false);
   verb.add_option("--switch", flags.switches, "SECONDS=STRATEGY: switch at that time; may be given again")
