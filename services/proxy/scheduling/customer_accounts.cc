@@ -34,14 +34,17 @@ void CustomerAccounts::Configure(std::string_view name, const CustomerPolicy& po
   Customer& customer = found != nullptr ? *found : Open(name);
   customer.policy = policy;
   customer.configured = true;
+  LeftIdle(customer);
 }
 
 void CustomerAccounts::Unconfigure(std::string_view name) {
   const auto found = accounts_.find(name);
   if (found == accounts_.end()) return;
-  (*found)->policy = CustomerPolicy{};
-  (*found)->configured = false;
-  CloseExcessIdle();
+  Customer& customer = **found;
+  customer.policy = CustomerPolicy{};
+  if (!customer.configured) return;
+  customer.configured = false;
+  if (customer.live_requests == 0) BecameIdle(customer);
 }
 
 void CustomerAccounts::BecameBacklogged(Customer& customer) {
@@ -62,20 +65,12 @@ void CustomerAccounts::LeftIdle(Customer& customer) {
 
 void CustomerAccounts::BecameIdle(Customer& customer) {
   assert(customer.live_requests == 0);
+  if (customer.configured) return;
   idle_.push_back(customer);
-  CloseExcessIdle();
-}
-
-void CustomerAccounts::CloseExcessIdle() {
-  std::size_t looked_at = 0;
-  while (idle_.size() > max_idle_accounts_ && looked_at++ < idle_.size()) {
-    Customer& oldest = idle_.front();
+  while (idle_.size() > max_idle_accounts_) {
+    const Customer& oldest = idle_.front();
     idle_.pop_front();
-    if (oldest.configured) {
-      idle_.push_back(oldest);
-    } else {
-      accounts_.erase(accounts_.find(std::string_view(oldest.name)));
-    }
+    accounts_.erase(accounts_.find(std::string_view(oldest.name)));
   }
 }
 

@@ -22,8 +22,9 @@ namespace smartbatch::scheduling {
 // Vin, Cheng, 1996): a customer that comes back from idleness starts at the counter of those who stayed, so that
 // idleness earns no credit and a debt is not forgotten.
 //
-// At most `max_idle_accounts` idle accounts are kept; beyond, the one that has been idle longest is closed, which
-// forgets its debt. Configured accounts stay. Not thread safe.
+// The accounts of configured customers stay. Of the others at most `max_idle_accounts` idle ones are kept; beyond, the
+// one that has been idle longest is closed, which forgets its debt. All but ForEach, ForEachWhile and
+// FairnessGapSeconds take constant time, or logarithmic time in the backlogged customers. Not thread safe.
 class CustomerAccounts {
  public:
   explicit CustomerAccounts(std::size_t max_idle_accounts) : max_idle_accounts_(max_idle_accounts) {}
@@ -40,7 +41,7 @@ class CustomerAccounts {
 
   // Grants a policy; the account is kept from then on. Takes effect at the next decision.
   void Configure(std::string_view name, const CustomerPolicy& policy);
-  // Takes the policy back.
+  // Takes the policy back; may close the account, or that of another idle customer.
   void Unconfigure(std::string_view name);
 
   // The customer has its first waiting request: its counter is lifted to virtual time.
@@ -89,11 +90,11 @@ class CustomerAccounts {
     }
   };
 
-  void CloseExcessIdle();
   void LiftVirtualTime();
 
   std::size_t max_idle_accounts_;
   absl::flat_hash_set<Account, HashOfName, SameName> accounts_;
+  // Those that may be closed, longest idle first: never a configured one, or to close some would mean to look at all.
   IdleList idle_;
   Backlog backlogged_;
   double virtual_time_ = 0;
