@@ -33,9 +33,10 @@ AdaptiveController::AdaptiveController(const scheduling::SchedulerOptions& optio
 
 void AdaptiveController::Reconfigure(const scheduling::SchedulerOptions& options,
                                      std::map<std::string, scheduling::CustomerPolicy> customers) {
+  // What was there is let go after the lock, for which every request waits.
   const MutexLock lock(mutex_);
   options_ = options;
-  customers_ = std::move(customers);
+  customers_.swap(customers);
 }
 
 void AdaptiveController::Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) {

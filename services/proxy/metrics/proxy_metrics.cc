@@ -1,8 +1,11 @@
 #include "services/proxy/metrics/proxy_metrics.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <utility>
+
+#include <absl/container/flat_hash_set.h>
 
 namespace smartbatch::metrics {
 namespace {
@@ -98,34 +101,57 @@ Duration ProxyMetrics::ObjectiveOf(const std::string& customer) const {
   return found == objectives_.configured.end() ? objectives_.others : found->second;
 }
 
+// Series are dear: 160 us a customer. So those of new customers are made here, and only entered under the dispatcher's
+// lock, under which every event comes.
 void ProxyMetrics::SetObjectives(Objectives objectives) {
+  absl::flat_hash_set<std::string> known;
+  std::vector<std::string> strategies;
+  {
+    const MutexLock lock(names_mutex_);
+    known.insert(names_.begin(), names_.end());
+    strategies = strategy_names_;
+  }
+  std::vector<std::unique_ptr<CustomerSeries>> made;
+  for (const auto& [name, objective] : objectives.configured) {
+    if (known.contains(name)) continue;
+    made.push_back(std::make_unique<CustomerSeries>(families_, name));
+    for (std::size_t i = 0; i < strategies.size(); ++i) made.back()->with_strategy(i, strategies[i]);
+  }
   const MutexLock lock(new_objectives_mutex_);
   new_objectives_ = std::move(objectives);
+  new_series_.insert(new_series_.end(), std::make_move_iterator(made.begin()), std::make_move_iterator(made.end()));
   has_new_objectives_ = true;
 }
 
 void ProxyMetrics::TakeNewObjectives() {
+  std::vector<std::unique_ptr<CustomerSeries>> made;
   {
     const MutexLock lock(new_objectives_mutex_);
-    objectives_ = new_objectives_;
+    // What was there is let go by the next reload, and not here.
+    std::swap(objectives_, new_objectives_);
+    made.swap(new_series_);
     has_new_objectives_ = false;
   }
-  for (const auto& [name, series] : customers_) series->SetObjective(ObjectiveOf(name));
-  for (const auto& [name, objective] : objectives_.configured) {
-    if (!customers_.contains(name)) AddCustomer(name);
+  for (auto& series : made) {
+    if (!customers_.contains(series->customer())) Enter(std::move(series));
   }
+  for (const auto& [name, series] : customers_) series->SetObjective(ObjectiveOf(name));
 }
 
 // --- Where an event is counted ---
 
 CustomerSeries& ProxyMetrics::AddCustomer(const std::string& name) {
-  auto& series = customers_[name];
-  series = std::make_unique<CustomerSeries>(families_, name);
-  series->SetObjective(ObjectiveOf(name));
-  for (std::size_t i = 0; i < strategies_.size(); ++i) series->with_strategy(i, strategies_[i]->strategy());
+  return Enter(std::make_unique<CustomerSeries>(families_, name));
+}
+
+CustomerSeries& ProxyMetrics::Enter(std::unique_ptr<CustomerSeries> entered) {
+  CustomerSeries& series = *entered;
+  customers_.emplace(series.customer(), std::move(entered));
+  series.SetObjective(ObjectiveOf(series.customer()));
+  for (std::size_t i = 0; i < strategies_.size(); ++i) series.with_strategy(i, strategies_[i]->strategy());
   const MutexLock lock(names_mutex_);
-  names_.push_back(name);
-  return *series;
+  names_.push_back(series.customer());
+  return series;
 }
 
 CustomerSeries& ProxyMetrics::Of(std::string_view customer) {
@@ -148,6 +174,10 @@ std::size_t ProxyMetrics::IndexOf(std::string_view strategy) {
   }
   const std::size_t index = strategies_.size();
   strategies_.push_back(std::make_unique<StrategySeries>(families_, strategy, options_.max_batch_size));
+  {
+    const MutexLock lock(names_mutex_);
+    strategy_names_.emplace_back(strategy);
+  }
   // Where a series begins with its first event, a rate over it misses that event: all begin with the strategy.
   for (const auto& [name, customer] : customers_) customer->with_strategy(index, strategy);
   for (std::size_t place = 0; place < all_backends_.size(); ++place) {

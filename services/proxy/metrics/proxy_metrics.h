@@ -70,7 +70,8 @@ class ProxyMetrics final : public prometheus::Collectable,
   // Where the number of lines that the decision log lost comes from. Call it before the first scrape.
   void WatchDecisionLog(std::function<std::uint64_t()> dropped) { decision_log_dropped_ = std::move(dropped); }
 
-  // The configuration was reloaded: what ends from now on is held against these. The bounds of the histograms stay.
+  // The configuration was reloaded: what ends from now on is held against these. The bounds of the histograms stay, and
+  // so do the series of customers that are not named any more. One call at a time.
   void SetObjectives(Objectives objectives);
   void ReloadEnded(bool successful) { reload_successful_.Set(successful ? 1 : 0); }
 
@@ -112,6 +113,8 @@ class ProxyMetrics final : public prometheus::Collectable,
   std::size_t IndexOf(std::string_view strategy);
   CustomerStrategySeries& Of(std::string_view customer, std::string_view strategy);
   CustomerSeries& AddCustomer(const std::string& name);
+  // The series are found from now on. None of that customer may be there yet.
+  CustomerSeries& Enter(std::unique_ptr<CustomerSeries> entered);
   double PaddingShare(const scheduling::Batch& batch) const;
 
   void SetGauges() const;
@@ -143,10 +146,12 @@ class ProxyMetrics final : public prometheus::Collectable,
   std::atomic<bool> has_new_objectives_ = false;
   Mutex new_objectives_mutex_;
   Objectives new_objectives_ SMARTBATCH_GUARDED_BY(new_objectives_mutex_);
+  std::vector<std::unique_ptr<CustomerSeries>> new_series_ SMARTBATCH_GUARDED_BY(new_objectives_mutex_);
 
-  // The names in customers_, for the scrape.
+  // The names in customers_ and in strategies_, for the threads that scrape and reload.
   mutable Mutex names_mutex_;
   std::vector<std::string> names_ SMARTBATCH_GUARDED_BY(names_mutex_);
+  std::vector<std::string> strategy_names_ SMARTBATCH_GUARDED_BY(names_mutex_);
 };
 
 }  // namespace smartbatch::metrics
