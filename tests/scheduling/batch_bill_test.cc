@@ -47,7 +47,31 @@ TEST_F(Billing, WhoRidesFreeIsNotCharged) {
   batch_.RestRidesFree();
   batch_.TakeWaitingOf(Add("b", {100}));
   EXPECT_THAT(Charges(CostModel{}), ElementsAre(Pair("a", DoubleNear(0.04, 1e-12))));
-  EXPECT_THAT(Charges(CostModel{}), ElementsAre(Pair("a", DoubleNear(0.04, 1e-12))));  // nothing is left over
+  EXPECT_THAT(Charges(CostModel{}), ElementsAre());  // nothing is left over
+}
+
+TEST_F(Billing, WhatIsSentAgainIsNotChargedAgainAndOthersPayAsIfItWereNotThere) {
+  PendingRequest& again = Add("a", {200});
+  batch_.Clear(5);
+  batch_.TakeWaitingOf(again);
+  EXPECT_THAT(Charges(CostModel{}), ElementsAre(Pair("a", DoubleNear(0.04, 1e-12))));
+  batch_.Clear(5);
+  batch_.TakeWaitingOf(again);
+  batch_.TakeWaitingOf(Add("b", {100}));
+  EXPECT_THAT(Charges(CostModel{}), ElementsAre(Pair("b", DoubleNear(0.01, 1e-12))));
+}
+
+TEST_F(Billing, WhoRidesWithWhatIsSentAgainPaysForTheSeatAlone) {
+  PendingRequest& again = Add("a", {200});
+  batch_.Clear(5);
+  batch_.TakeWaitingOf(again);
+  Charges(CostModel{});
+  batch_.Clear(5);
+  batch_.TakeWaitingOf(again);
+  batch_.RestRidesFree();
+  batch_.TakeWaitingOf(Add("b", {100}));
+  const CostModel cost{.fixed = 1, .quadratic = 1, .per_sequence = 0.5, .per_character = 0};
+  EXPECT_THAT(Charges(cost), ElementsAre(Pair("b", DoubleNear(0.5, 1e-12))));
 }
 
 }  // namespace

@@ -1,4 +1,7 @@
 // What becomes of the members of a batch that a backend fails for its content.
+#include <algorithm>
+#include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <variant>
@@ -22,9 +25,12 @@ class FailedBatches : public ::testing::Test {
   }
 
   BackendId AddBackend(const std::string& name) { return scheduler_->AddBackend(name, 1, CostModel{}); }
-  void Offer(const std::vector<std::uint32_t>& lengths) {
-    const auto answer = scheduler_->Offer({"customer", lengths, kNever, 0}, now_, effects_);
+  void Offer(const std::vector<std::uint32_t>& lengths, const std::string& customer = "customer") {
+    const auto answer = scheduler_->Offer({customer, lengths, kNever, 0}, now_, effects_);
     ASSERT_TRUE(std::holds_alternative<RequestId>(answer));
+  }
+  double ChargedSeconds(const std::string& customer) const {
+    return scheduler_->customers().Find(customer)->charged_seconds;
   }
   // The batch that leaves once nothing holds it back.
   Batch Next() {
@@ -100,6 +106,44 @@ TEST_F(FailedBatches, MembersOfOneThatWasSharedAreTriedAloneEvenWhereThereIsOneB
   EXPECT_EQ(Outcomes(), std::vector{Outcome::kBackendFailed});
   Succeed(Next());
   EXPECT_EQ(Outcomes(), (std::vector{Outcome::kBackendFailed, Outcome::kAnswered}));
+}
+
+// --- Who pays ---
+
+TEST_F(FailedBatches, WhoRidesWithABadSequencePaysWhatItPaysBesideAGoodOne) {
+  constexpr std::uint32_t kCulprit = 50;
+  const auto bills = [this](bool culprit_is_bad) {
+    SetUp();
+    AddBackend("only");
+    Offer({kCulprit}, "culprit");
+    Offer({10, 20}, "one");
+    Offer({30, 40}, "other");
+    while (scheduler_->pending().unfinished_requests() > 0) {
+      const Batch batch = Next();
+      const bool holds_it =
+          std::any_of(batch.members.begin(), batch.members.end(), [](const auto& m) { return m.length == kCulprit; });
+      culprit_is_bad&& holds_it ? Fail(batch) : Succeed(batch);
+    }
+    return std::map<std::string, double>{
+        {"culprit", ChargedSeconds("culprit")}, {"one", ChargedSeconds("one")}, {"other", ChargedSeconds("other")}};
+  };
+  const auto good = bills(false);
+  const auto bad = bills(true);
+  EXPECT_GT(good.at("one"), 0);
+  EXPECT_EQ(bad.at("one"), good.at("one"));
+  EXPECT_EQ(bad.at("other"), good.at("other"));
+  // The culprit pays for the run that has convicted it as well.
+  EXPECT_NEAR(bad.at("culprit"), good.at("culprit") + CostModel{}.Alone(kCulprit), 1e-12);
+}
+
+TEST_F(FailedBatches, WhatIsSentAgainBecauseABackendFailedIsNotPaidForTwice) {
+  AddBackend("only");
+  Offer({10});
+  scheduler_->Complete(Next().id, absl::UnavailableError("gone"), now_, effects_);
+  now_ += std::chrono::milliseconds(100);
+  Succeed(Next());
+  EXPECT_EQ(Outcomes(), std::vector{Outcome::kAnswered});
+  EXPECT_NEAR(ChargedSeconds("customer"), CostModel{}.Alone(10), 1e-12);
 }
 
 }  // namespace

@@ -108,6 +108,8 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
       break;
     case Outcome::kBackendFailed:
       if (finished.backend_status.ok()) fail("without an error");
+      if (suspect_ == finished.id) charged_since_dispatch_ -= suspect_seconds_;
+      suspect_.reset();
       break;
     case Outcome::kShed:
       if (!request->Waits(State::kWaiting)) fail("nothing of it waited");
@@ -133,6 +135,26 @@ void SchedulerChecker::Charged(const scheduling::Customer&, std::string_view, do
   charged_since_dispatch_ += seconds;
 }
 
+// A batch of sequences that are all sent for the first time is paid for in full; what is sent again pays nothing.
+void SchedulerChecker::CheckCharges(const scheduling::Batch& batch) {
+  std::size_t again = 0;
+  for (const scheduling::BatchMember& member : batch.members) {
+    const Request* const request = Find(member.request);
+    if (request == nullptr || member.sequence >= request->sequences.size()) return;  // told of elsewhere
+    if (request->sequences[member.sequence].was_sent) ++again;
+  }
+  const double slack = 1e-9 * (1 + batch.predicted_seconds);
+  const double least = again == 0 ? batch.predicted_seconds : 0;
+  const double most = again == batch.members.size() ? 0 : batch.predicted_seconds;
+  if (charged_since_dispatch_ < least - slack || charged_since_dispatch_ > most + slack) {
+    Violation(absl::StrCat("batch ", batch.id, " costs ", batch.predicted_seconds, ", ", again, " of its ",
+                           batch.members.size(), " members are sent again, but ", charged_since_dispatch_,
+                           " was charged"));
+  }
+  charged_since_dispatch_ = 0;
+  suspect_.reset();
+}
+
 void SchedulerChecker::Dispatched(const scheduling::Batch& batch) {
   const std::string name = absl::StrCat("batch ", batch.id);
   if (batch.id <= last_batch_) Violation(name + " is not a new number");
@@ -145,10 +167,7 @@ void SchedulerChecker::Dispatched(const scheduling::Batch& batch) {
   if (++backend.in_flight > backend.slots) Violation(name + " goes to a backend without a free slot");
   if (backend.removed) Violation(name + " goes to a backend that was removed");
   if (!backend.healthy) Violation(name + " goes to a backend that is not well");
-  if (std::abs(charged_since_dispatch_ - batch.predicted_seconds) > 1e-9 * (1 + batch.predicted_seconds)) {
-    Violation(absl::StrCat(name, " costs ", batch.predicted_seconds, " but ", charged_since_dispatch_, " was charged"));
-  }
-  charged_since_dispatch_ = 0;
+  CheckCharges(batch);
   if (batch.timeout <= Duration::zero()) Violation(name + " has no time");
 
   const std::uint64_t waiting_before = WaitingSequences();
@@ -180,6 +199,7 @@ void SchedulerChecker::CheckMembers(const scheduling::Batch& batch, std::set<std
     if (batch.dispatched < request->arrival)
       Violation(absl::StrCat("batch ", batch.id, " left before its members came"));
     sequence.state = State::kRunning;
+    sequence.was_sent = true;
     if (!retry && ++sequence.attempts > 1) ++resent_;
     if (retry) ++sequence.attempts;
     touched.insert(member.request.number);
@@ -249,6 +269,11 @@ void SchedulerChecker::Succeeded(const scheduling::Batch& batch) {
 
 void SchedulerChecker::Failed(const scheduling::Batch& batch, const absl::Status& status) {
   const bool backend_at_fault = TellsOnBackend(status);
+  suspect_.reset();
+  if (!backend_at_fault && batch.reason == scheduling::DispatchReason::kRetry) {
+    suspect_ = batch.members.front().request;
+    suspect_seconds_ = batch.predicted_seconds;
+  }
   bool has_other = false;
   for (std::size_t i = 0; i < backends_.size(); ++i) {
     has_other = has_other || (i != batch.backend && !backends_[i].removed && backends_[i].healthy);

@@ -64,6 +64,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
     std::uint32_t length = 0;
     State state = State::kWaiting;
     std::uint32_t attempts = 0;
+    bool was_sent = false;
   };
   struct Request {
     scheduling::RequestId id;
@@ -78,6 +79,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   };
 
   void Violation(std::string what);
+  void CheckCharges(const scheduling::Batch& batch);
   Request* Find(scheduling::RequestId id);
   std::uint64_t WaitingSequences() const;
   void CheckMembers(const scheduling::Batch& batch, std::set<std::uint64_t>& touched);
@@ -110,6 +112,9 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   std::uint64_t last_number_ = 0;
   scheduling::BatchId last_batch_ = 0;
   double charged_since_dispatch_ = 0;
+  // Whoever has just failed alone, and what that cost: it is charged for where that is its end.
+  std::optional<scheduling::RequestId> suspect_;
+  double suspect_seconds_ = 0;
   std::uint64_t rejected_ = 0;
   std::uint64_t ended_ = 0;
   std::map<scheduling::Outcome, std::uint64_t> outcomes_;

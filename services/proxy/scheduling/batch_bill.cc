@@ -9,14 +9,28 @@ namespace smartbatch::scheduling {
 
 void BatchBill::Settle(const Selection& batch, const CostModel& cost,
                        absl::FunctionRef<void(Customer&, double)> charge) {
+  unsettled_.clear();
   lengths_.clear();
   charges_.clear();
   payers_.clear();
-  for (const PendingSequence* const sequence : batch.members()) lengths_.push_back(sequence->length);
-  AirportCharges(cost, lengths_, batch.paying(), charges_);
+  std::size_t paying = 0;
+  for (std::size_t i = 0; i < batch.members().size(); ++i) {
+    PendingSequence& sequence = *batch.members()[i];
+    if (sequence.settled) continue;
+    sequence.settled = true;
+    unsettled_.push_back(&sequence);
+    lengths_.push_back(sequence.length);
+    if (i < batch.paying()) ++paying;
+  }
+  if (paying > 0) {
+    AirportCharges(cost, lengths_, paying, charges_);
+  } else {
+    // All that are left ride free, and pay for their seats alone.
+    charges_.assign(lengths_.size(), cost.per_sequence + cost.per_character * batch.longest());
+  }
   for (std::size_t i = 0; i < charges_.size(); ++i) {
     if (charges_[i] <= 0) continue;
-    Customer& customer = *batch.members()[i]->request->customer;
+    Customer& customer = *unsettled_[i]->request->customer;
     if (customer.unsettled_seconds == 0) payers_.push_back(&customer);
     customer.unsettled_seconds += charges_[i];
   }

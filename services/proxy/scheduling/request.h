@@ -60,9 +60,11 @@ struct PendingSequence {
   std::uint32_t length = 0;
   SequenceState state = SequenceState::kWaiting;
   // The sequence has a place in the batch that is being formed.
-  bool selected = false;
+  bool selected : 1 = false;
   // A batch it was in failed: it is tried again in a batch of its own, outside the strategy's choice.
-  bool alone = false;
+  bool alone : 1 = false;
+  // Its customer has been charged for it, with the first batch it was in: whatever makes it go again costs no more.
+  bool settled : 1 = false;
   std::uint8_t attempts = 0;
   // Free for the active strategy's index.
   IndexHook strategy_hook;

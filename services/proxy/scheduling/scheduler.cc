@@ -139,10 +139,7 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
     if (sequence->state == SequenceState::kWaiting) StartRequest(*sequence->request, chosen_by_strategy, batch);
   }
 
-  bill_.Settle(selection_, occasion.cost, [this](Customer& customer, double seconds) {
-    customers_.Charge(customer, seconds);
-    if (observer_ != nullptr) observer_->Charged(customer, DecidingStrategy(), seconds);
-  });
+  bill_.Settle(selection_, occasion.cost, [this](Customer& customer, double seconds) { Charge(customer, seconds); });
   if (chosen_by_strategy) strategy_->Dispatched(occasion, selection_, batch.predicted_seconds);
   backends_.Started(backend);
   if (observer_ != nullptr) observer_->Dispatched(batch);
@@ -152,6 +149,11 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
 }
 
 // Moves the selected sequences of one request into the batch.
+void Scheduler::Charge(Customer& customer, double seconds) {
+  customers_.Charge(customer, seconds);
+  if (observer_ != nullptr) observer_->Charged(customer, DecidingStrategy(), seconds);
+}
+
 void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch) {
   const auto selected = std::count_if(request.sequences.begin(), request.sequences.end(),
                                       [](const PendingSequence& sequence) { return sequence.selected; });
@@ -239,9 +241,12 @@ void Scheduler::ReturnMembers(const Batch& batch, const absl::Status& status, Ti
       pending_.StopRunning(sequence);
       if (request->finished) {
         Release(*request);
-      } else {
-        Finish(*request, Outcome::kBackendFailed, status, now, effects);
+        continue;
       }
+      // It was tried alone and is bad itself: its customer pays for that.
+      const bool convicted = !backend_at_fault && batch.reason == DispatchReason::kRetry;
+      if (convicted && batch.predicted_seconds > 0) Charge(*request->customer, batch.predicted_seconds);
+      Finish(*request, Outcome::kBackendFailed, status, now, effects);
       continue;
     }
     if (!backend_at_fault) {

@@ -154,6 +154,7 @@ class Scheduler {
   void StartStrategy(CheckedChoice choice);
   Batch Dispatch(const Occasion& occasion, BackendId backend);
   void StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch);
+  void Charge(Customer& customer, double seconds);
   // Spends the budget where it allows a retry.
   bool MayRetry(const PendingSequence& sequence, const Batch& batch, bool backend_at_fault, Time now);
   void ReturnMembers(const Batch& batch, const absl::Status& status, Time now, Effects& effects);
