@@ -1,6 +1,7 @@
 #include "services/classifier/call.h"
 
 #include <algorithm>
+#include <csignal>
 #include <iterator>
 #include <utility>
 
@@ -56,6 +57,7 @@ Duration Call::Begin() {
     result.set_confidence(classification.confidence);
   }
   response_ = rpc::SerializeMessage(message);
+  if (fault_ == Fault::kCrash) std::raise(SIGKILL);
   const double seconds = serving_.cost.Seconds(sequences_.size(), longest_characters_);
   switch (fault_) {
     case Fault::kHang:

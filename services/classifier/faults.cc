@@ -34,8 +34,12 @@ absl::Status FaultOptions::Validate() const {
 }
 
 Fault FaultPlan::Decide(std::uint64_t batch_number, const std::vector<std::string>& sequences) const {
-  const auto is_poisoned = [this](const std::string& text) { return text.find(options_.poison) != std::string::npos; };
-  if (!options_.poison.empty() && std::any_of(sequences.begin(), sequences.end(), is_poisoned)) return Fault::kError;
+  const auto holds = [&sequences](const std::string& bad) {
+    return !bad.empty() && std::any_of(sequences.begin(), sequences.end(),
+                                       [&bad](const std::string& text) { return text.find(bad) != std::string::npos; });
+  };
+  if (holds(options_.crash)) return Fault::kCrash;
+  if (holds(options_.poison)) return Fault::kError;
   double draw = Random::Stream(options_.seed, batch_number).Uniform();
   if (draw < options_.error_rate) return Fault::kError;
   draw -= options_.error_rate;

@@ -16,6 +16,7 @@ enum class Fault {
   kError,  // it takes its time and then fails with INTERNAL
   kSlow,   // it takes slow_factor times its time
   kHang,   // it holds its slot until the caller gives up or the classifier stops
+  kCrash,  // the classifier ends at once, without a word to anybody
 };
 
 struct FaultOptions {
@@ -26,6 +27,8 @@ struct FaultOptions {
   std::uint64_t seed = 1;
   std::string poison =
       {};  // where not empty: a batch with a sequence that contains it meets kError, whatever the rates
+
+  std::string crash = {};  // the same with kCrash
 
   // INVALID_ARGUMENT, naming the flag, its value and the range.
   absl::Status Validate() const;

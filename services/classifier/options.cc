@@ -47,6 +47,7 @@ void AddFaultFlags(CLI::App& app, FaultOptions& faults) {
   AddFlag(app, "fault-hang-rate", faults.hang_rate, "Share of the batches that never end");
   AddFlag(app, "fault-seed", faults.seed, "Seed of the faults; the same seed hits the same batches");
   AddFlag(app, "fault-poison", faults.poison, "Text that makes the batch it is found in fail with INTERNAL");
+  AddFlag(app, "fault-crash-text", faults.crash, "Text that ends the classifier when a batch with it gets a slot");
 }
 
 void AddTlsFlags(CLI::App& app, tls::TlsFiles& tls, tls::TlsFiles& metrics) {

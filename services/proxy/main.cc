@@ -7,6 +7,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -261,6 +262,8 @@ int Main(int argc, char** argv) {
   if (const auto status = flags.Finish(); !status.ok()) return Fail(status, program::kExitUsage);
   program::StartLogging(kProgram, config.log);
   program::RaiseDescriptorLimit();
+  // Proxies that share classifiers must not ask a busy one at the same moments.
+  config.limits.backends.seed = std::random_device()();
   return Run(config, argc, argv, signals);
 }
 

@@ -134,7 +134,8 @@ class Life {
     const scheduling::BatchId id = running_[place];
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(place));
     now_ += Gap();
-    const absl::Status status(static_cast<absl::StatusCode>(code < 128 ? 0 : code % 17), "as the input says");
+    absl::Status status(static_cast<absl::StatusCode>(code < 128 ? 0 : code % 17), "as the input says");
+    if (absl::IsUnavailable(status) && code > 192) status = scheduling::Fell(status);
     scheduler_->Complete(id, status, now_, effects_);
     TakeEffects();
   }

@@ -1,6 +1,9 @@
 // The rows of the matrix.
+#include <atomic>
 #include <csignal>
 #include <fstream>
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 #include "tests/reliability/fault_matrix.h"
@@ -46,6 +49,33 @@ void Freeze(Process& process, milliseconds time) {
   process.Signal(SIGSTOP);
   Sleep(time);
   process.Signal(SIGCONT);
+}
+
+// Six texts, one after the other, each of which crashes every classifier that gets it; whatever has crashed is started
+// again. Each text may crash two classifiers, and its caller must be told that it failed.
+void SendCrashers(Scene& scene, milliseconds time) {
+  constexpr int kTexts = 6;
+  Sleep(time / 4);
+  std::atomic<bool> done = false;
+  std::atomic<int> told = 0;
+  std::jthread callers([&] {
+    for (int i = 0; i < kTexts; ++i) {
+      const auto seen = scene.proxy->Classify({"def crash-me " + std::to_string(i)}, "culprit");
+      if (seen.status.error_code() == grpc::StatusCode::INTERNAL) ++told;
+    }
+    done = true;
+  });
+  int crashes = 0;
+  while (!done) {
+    for (std::size_t i = 0; i < scene.classifiers.size(); ++i) {
+      if (!scene.classifiers[i]->process().Wait(milliseconds(5))) continue;
+      ++crashes;
+      scene.Restart(i);
+    }
+  }
+  Sleep(time / 4);
+  if (told != kTexts) throw std::runtime_error(std::to_string(told) + " of 6 crashers were told that they failed");
+  if (crashes > 2 * kTexts) throw std::runtime_error("6 texts crashed " + std::to_string(crashes) + " classifiers");
 }
 
 const Flags kQuickTimeout = {"--batch-timeout-seconds", "0.3"};
@@ -127,6 +157,12 @@ std::vector<Fault> ClassifierFaults() {
        .what = "one batch in ten never ends, and callers wait for less than the timeout",
        .classifier_flags = {"--fault-hang-rate", "0.1"},
        .load = {.timeout = milliseconds(700)}},
+      {.name = "crashers",
+       .what = "six texts crash every classifier that gets them; what has crashed is started again",
+       .happen = SendCrashers,
+       .classifiers = 3,
+       .classifier_flags = {"--fault-crash-text", "crash-me"},
+       .may_fail = false},
       {.name = "errors",
        .what = "one batch in five fails with INTERNAL",
        .classifier_flags = {"--fault-error-rate", "0.2"}},

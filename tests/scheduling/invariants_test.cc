@@ -40,7 +40,8 @@ class EveryStrategy : public testing::TestWithParam<std::string> {
 
 TEST_P(EveryStrategy, KeepsEveryPromiseWhileNothingFails) {
   PlayLives([](DriverOptions& options) {
-    options.cancels = options.deadlines = options.backend_faults = options.poison = options.configuration = false;
+    options.cancels = options.deadlines = options.backend_faults = options.poison = options.crashers = false;
+    options.configuration = false;
   });
 }
 
@@ -60,11 +61,27 @@ TEST_P(EveryStrategy, EndsEveryRequestWhenTheSchedulerIsClosed) {
 }
 
 TEST_P(EveryStrategy, LetsABadSequenceHarmOnlyItsOwnRequest) {
-  PlayLives([](DriverOptions& options) { options.backend_faults = false; },
+  PlayLives([](DriverOptions& options) { options.backend_faults = options.crashers = false; },
             [](SchedulerDriver& driver) {
               EXPECT_EQ(driver.innocent_failures(), 0U);
               EXPECT_EQ(driver.poisoned_answers(), 0U);
             });
+}
+
+TEST_P(EveryStrategy, LetsASequenceThatCrashesBackendsTakeNoOtherAlongAndCrashTwoAtMost) {
+  std::uint64_t crashes = 0;
+  PlayLives(
+      [](DriverOptions& options) {
+        options.backend_faults = options.poison = false;
+        options.crashers = true;
+      },
+      [&](SchedulerDriver& driver) {
+        EXPECT_EQ(driver.innocent_failures(), 0U);
+        EXPECT_EQ(driver.poisoned_answers(), 0U);
+        EXPECT_LE(driver.crashes(), 2 * driver.offered_crashers());
+        crashes += driver.crashes();
+      });
+  EXPECT_GT(crashes, 0U);
 }
 
 std::vector<std::string> StrategyNames() {

@@ -13,10 +13,8 @@ using scheduling::Outcome;
 
 constexpr std::size_t kMostViolations = 20;
 
-bool TellsOnBackend(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status) ||
-         absl::IsCancelled(status);
-}
+constexpr Duration kBusyForTooLong = std::chrono::minutes(1);
+constexpr std::uint32_t kMostFalls = 2;
 
 }  // namespace
 
@@ -250,12 +248,13 @@ void SchedulerChecker::BatchEnded(const scheduling::Batch& batch, Duration took,
   if (status.ok()) {
     Succeeded(batch);
   } else {
-    Failed(batch, status);
+    Failed(batch, took, status);
   }
 }
 
 void SchedulerChecker::Succeeded(const scheduling::Batch& batch) {
   served_ += batch.members.size();
+  backends_.at(batch.backend).busy_since.reset();
   std::set<std::uint64_t> touched;
   for (const scheduling::BatchMember& member : batch.members) {
     Request* const request = Find(member.request);
@@ -267,10 +266,25 @@ void SchedulerChecker::Succeeded(const scheduling::Batch& batch) {
   }
 }
 
-void SchedulerChecker::Failed(const scheduling::Batch& batch, const absl::Status& status) {
-  const bool backend_at_fault = TellsOnBackend(status);
+SchedulerChecker::Told SchedulerChecker::WhatIsTold(const scheduling::Batch& batch, Duration took,
+                                                    const absl::Status& status) {
+  std::optional<Time>& busy_since = backends_.at(batch.backend).busy_since;
+  if (absl::IsResourceExhausted(status)) {
+    const Time now = batch.dispatched + took;
+    if (!busy_since) busy_since = now;
+    return now - *busy_since >= kBusyForTooLong ? Told::kBackendFailed : Told::kBusy;
+  }
+  if (absl::IsUnavailable(status)) return scheduling::HasFallen(status) ? Told::kFell : Told::kBackendFailed;
+  if (absl::IsDeadlineExceeded(status) || absl::IsCancelled(status)) return Told::kBackendFailed;
+  return Told::kBadMember;
+}
+
+void SchedulerChecker::Failed(const scheduling::Batch& batch, Duration took, const absl::Status& status) {
+  const Told told = WhatIsTold(batch, took, status);
+  const bool tells_on_member = told == Told::kFell || told == Told::kBadMember;
+  const bool was_alone = batch.reason == scheduling::DispatchReason::kRetry;
   suspect_.reset();
-  if (!backend_at_fault && batch.reason == scheduling::DispatchReason::kRetry) {
+  if (tells_on_member && was_alone) {
     suspect_ = batch.members.front().request;
     suspect_seconds_ = batch.predicted_seconds;
   }
@@ -282,9 +296,16 @@ void SchedulerChecker::Failed(const scheduling::Batch& batch, const absl::Status
     Request* const request = Find(member.request);
     if (request == nullptr) continue;
     Sequence& sequence = request->sequences[member.sequence];
-    sequence.state = backend_at_fault ? State::kWaiting : State::kAlone;
+    sequence.state = tells_on_member || was_alone ? State::kAlone : State::kWaiting;
+    if (told == Told::kBusy) {
+      --sequence.attempts;
+      continue;
+    }
+    if (told == Told::kFell) ++sequence.falls;
     const bool attempts_left = sequence.attempts < options_.max_attempts;
-    const bool may_retry = backend_at_fault ? attempts_left : batch.members.size() > 1 || (attempts_left && has_other);
+    bool may_retry = attempts_left;
+    if (told == Told::kFell) may_retry = attempts_left && sequence.falls < kMostFalls;
+    if (told == Told::kBadMember) may_retry = batch.members.size() > 1 || (attempts_left && has_other);
     request->must_fail = request->must_fail || !may_retry;
   }
 }
@@ -330,17 +351,21 @@ void SchedulerChecker::CheckWork(const scheduling::Scheduler& scheduler, const s
   double largest_cost = 0;
   std::size_t usable = 0;
   std::size_t free = 0;
+  bool rests_or_has_suspects = false;
   for (std::size_t i = 0; i < backends_.size(); ++i) {
     const scheduling::Backend& backend = scheduler.backends().backends()[i];
     const KnownBackend& known = backends_[i];
     if (known.removed || !known.healthy || backend.paused_until > now) continue;
     ++usable;
+    rests_or_has_suspects = rests_or_has_suspects || backend.rests_until > now || backend.suspects > 0;
+    if (backend.rests_until > now) continue;
     const bool in_doubt = backend.failures > 0 && known.in_flight > 0;
     if (!in_doubt && known.in_flight < known.slots) ++free;
     largest_cost = std::max(largest_cost, backend.cost.Seconds(options_.max_batch_size, options_.max_sequence_length));
   }
-  // What is tried again alone may wait for another backend than the one that has failed it.
-  const bool retries_may_wait = free == 1 && usable > 1;
+  // What is tried again alone may wait for another backend than the one that has failed it, or for one without another
+  // suspect.
+  const bool retries_may_wait = (free == 1 && usable > 1) || rests_or_has_suspects;
   if (free == 0 || (WaitingSequences() == 0 && retries_may_wait)) return;
   const Duration patience =
       retries && !retries_may_wait ? Duration::zero() : rules_.linger + FromSeconds(rules_.hold * largest_cost);

@@ -60,10 +60,13 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
 
  private:
   enum class State { kWaiting, kAlone, kRunning, kDone };
+  // By a batch that has failed.
+  enum class Told { kBusy, kBackendFailed, kFell, kBadMember };
   struct Sequence {
     std::uint32_t length = 0;
     State state = State::kWaiting;
     std::uint32_t attempts = 0;
+    std::uint32_t falls = 0;  // of backends that had it
     bool was_sent = false;
   };
   struct Request {
@@ -88,7 +91,8 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   void CheckOrder(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched);
   void CheckWork(const scheduling::Scheduler& scheduler, const scheduling::Step& answer, Time now);
   void Succeeded(const scheduling::Batch& batch);
-  void Failed(const scheduling::Batch& batch, const absl::Status& status);
+  Told WhatIsTold(const scheduling::Batch& batch, Duration took, const absl::Status& status);
+  void Failed(const scheduling::Batch& batch, Duration took, const absl::Status& status);
 
   scheduling::SchedulerOptions options_;
   // Those that every strategy keeps, until the strategy is told.
@@ -98,6 +102,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
     std::uint32_t in_flight = 0;
     bool removed = false;
     bool healthy = true;
+    std::optional<Time> busy_since = {};
   };
   std::vector<KnownBackend> backends_;
   std::optional<scheduling::RequestId> cancelling_;

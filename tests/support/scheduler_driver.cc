@@ -11,6 +11,8 @@ namespace {
 
 // A sequence of this length fails every batch it is in.
 constexpr std::uint32_t kPoison = 13;
+// And this one crashes every backend.
+constexpr std::uint32_t kCrasher = 17;
 
 using std::chrono::milliseconds;
 
@@ -33,6 +35,11 @@ SchedulerDriver::SchedulerDriver(const DriverOptions& options) : options_(option
   scheduler_options_.max_queued_bytes_per_customer = random_.Chance(0.1) ? 500 : 1'000'000'000;
   scheduler_options_.max_idle_accounts = random_.Chance(0.5) ? Small(random_, 5) : 10'000;
   scheduler_options_.batch_timeout_minimum = milliseconds(100);
+  if (options_.crashers && !options_.backend_faults) {
+    // Then every failure of an innocent is the crashers' doing, but for those that these two bring.
+    scheduler_options_.max_attempts = std::max(2U, scheduler_options_.max_attempts);
+    scheduler_options_.backends.unavailable_after = std::chrono::hours(1);
+  }
   const std::uint32_t lengths[] = {30, 200, 2000};
   longest_ = lengths[random_.Between(0, 2)];
   customers_ = random_.Chance(0.2) ? 200 : Small(random_, 8);
@@ -90,8 +97,9 @@ void SchedulerDriver::Event() {
 
 std::uint32_t SchedulerDriver::DrawLength() {
   if (options_.poison && random_.Chance(0.01)) return kPoison;
+  if (options_.crashers && random_.Chance(0.003)) return kCrasher;
   const std::uint32_t length = Small(random_, random_.Chance(0.2) ? longest_ : std::max(longest_ / 10, 1U));
-  return length == kPoison ? kPoison + 1 : length;
+  return length == kPoison || length == kCrasher ? length + 1 : length;
 }
 
 void SchedulerDriver::Offer() {
@@ -108,7 +116,9 @@ void SchedulerDriver::Offer() {
     const auto answer = scheduler_->Offer(arrival, now_, effects_);
     TakeEffects();
     if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
-      live_.push_back({*id, std::find(lengths.begin(), lengths.end(), kPoison) != lengths.end()});
+      const auto crashers = std::count(lengths.begin(), lengths.end(), kCrasher);
+      offered_crashers_ += static_cast<std::uint64_t>(crashers);
+      live_.push_back({*id, crashers > 0 || std::find(lengths.begin(), lengths.end(), kPoison) != lengths.end()});
     }
   }
 }
@@ -126,6 +136,10 @@ void SchedulerDriver::EndBatch() {
     status = absl::CancelledError("nobody waits for it");
   } else if (backend_is_gone_[batch.backend]) {
     status = absl::UnavailableError("the backend is gone");
+    if (random_.Chance(0.3)) status = scheduling::Fell(status);
+  } else if (batch.crashes) {
+    status = scheduling::Fell(absl::UnavailableError("the backend has crashed"));
+    ++crashes_;
   } else if (options_.backend_faults && random_.Chance(0.02)) {
     status = random_.Chance(0.5) ? absl::DeadlineExceededError("it hung") : absl::ResourceExhaustedError("it is full");
   } else if (batch.poisoned) {
@@ -197,9 +211,11 @@ void SchedulerDriver::Settle() {
   for (;;) {
     const scheduling::Step step = scheduler_->Next(now_);
     if (const auto* const batch = std::get_if<scheduling::Batch>(&step)) {
-      const bool poisoned = std::any_of(batch->members.begin(), batch->members.end(),
-                                        [](const scheduling::BatchMember& m) { return m.length == kPoison; });
-      running_.push_back({batch->id, batch->backend, poisoned, false});
+      const auto holds = [batch](std::uint32_t length) {
+        return std::any_of(batch->members.begin(), batch->members.end(),
+                           [length](const scheduling::BatchMember& m) { return m.length == length; });
+      };
+      running_.push_back({batch->id, batch->backend, holds(kPoison), holds(kCrasher), false});
       continue;
     }
     if (const auto* const wait = std::get_if<scheduling::AskAgainAt>(&step)) ask_again_ = wait->time;

@@ -28,6 +28,8 @@ struct DriverOptions {
   bool backend_faults = true;
   // Sequences that fail every batch they are in.
   bool poison = true;
+  // Sequences that crash every backend that gets them.
+  bool crashers = true;
   bool configuration = true;
   // Ends by Close with work in the queue rather than by waiting until all is done.
   bool close = false;
@@ -44,7 +46,10 @@ class SchedulerDriver {
 
   SchedulerChecker& checker() { return *checker_; }
   const scheduling::Scheduler& scheduler() const { return *scheduler_; }
-  // Of requests without a poisoned sequence: how many ended because a backend failed.
+  // Batches with which a backend fell because of a crasher.
+  std::uint64_t crashes() const { return crashes_; }
+  std::uint64_t offered_crashers() const { return offered_crashers_; }
+  // Of requests without a poisoned sequence or a crasher: how many ended because a backend failed.
   std::uint64_t innocent_failures() const { return innocent_failures_; }
   std::uint64_t poisoned_answers() const { return poisoned_answers_; }
   Time now() const { return now_; }
@@ -59,6 +64,7 @@ class SchedulerDriver {
     scheduling::BatchId id = 0;
     scheduling::BackendId backend = 0;
     bool poisoned = false;
+    bool crashes = false;
     bool abandoned = false;
   };
   struct Live {
@@ -101,6 +107,8 @@ class SchedulerDriver {
   std::uint64_t events_ = 0;
   std::uint64_t innocent_failures_ = 0;
   std::uint64_t poisoned_answers_ = 0;
+  std::uint64_t crashes_ = 0;
+  std::uint64_t offered_crashers_ = 0;
 };
 
 }  // namespace smartbatch::test

@@ -59,7 +59,7 @@ Service BackendProcess::Start(const scheduling::Batch& batch, Time now) {
 
   Service service{Later(now, takes), fault == Fault::kError ? absl::StatusCode::kInternal : absl::StatusCode::kOk};
   if (takes > batch.timeout) service = {Later(now, batch.timeout), absl::StatusCode::kDeadlineExceeded};
-  if (will_go && outage->from < service.end) service = {outage->from, absl::StatusCode::kUnavailable};
+  if (will_go && outage->from < service.end) service = {outage->from, absl::StatusCode::kUnavailable, true};
   return service;
 }
 

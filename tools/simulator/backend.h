@@ -43,6 +43,8 @@ struct SimulatedBackend {
 struct Service {
   Time end{};
   absl::StatusCode code = absl::StatusCode::kOk;
+  // The backend went away while it had the batch.
+  bool fell = false;
 };
 
 // One backend while it runs. The same seed gives the same times and the same faults. Not thread safe.

@@ -50,6 +50,7 @@ void AddSettings(const scheduling::SchedulerOptions& options, const Customers& p
   json["pause_minimum_ms"] = ToMilliseconds(options.backends.pause_minimum);
   json["pause_maximum_ms"] = ToMilliseconds(options.backends.pause_maximum);
   json["unavailable_after_ms"] = ToMilliseconds(options.backends.unavailable_after);
+  json["seed"] = options.backends.seed;
 }
 
 Json StartJson(const Start& start) {
@@ -143,6 +144,7 @@ scheduling::SchedulerOptions OptionsOf(const Json& json) {
   options.backends.pause_minimum = DurationOf(json, "pause_minimum_ms");
   options.backends.pause_maximum = DurationOf(json, "pause_maximum_ms");
   options.backends.unavailable_after = DurationOf(json, "unavailable_after_ms");
+  options.backends.seed = Whole<std::uint64_t>(json.at("seed"));
   return options;
 }
 
@@ -213,7 +215,8 @@ Event ParseEvent(const Json& json) {
   if (event == "request") return ParseRequest(json);
   if (event == "batch") return ParseBatch(json);
   if (event == "batch_ended") {
-    return BatchEnded{TimeOf(json), Whole<scheduling::BatchId>(json.at("batch")), StatusCodeOf(json.at("status"))};
+    return BatchEnded{TimeOf(json), Whole<scheduling::BatchId>(json.at("batch")), StatusCodeOf(json.at("status")),
+                      json.value("fell", false)};
   }
   if (event == "ended") {
     return RequestEnded{TimeOf(json), Whole<std::uint64_t>(json.at("request")), OutcomeOf(json.at("outcome"))};
@@ -266,10 +269,12 @@ std::string Line(const Event& event) {
           [](const RequestAccepted& accepted) { return RequestJson(accepted); },
           [](const BatchSent& sent) { return BatchJson(sent); },
           [](const BatchEnded& ended) -> Json {
-            return {{"event", "batch_ended"},
-                    {"time_ms", ExactMilliseconds(ended.time)},
-                    {"batch", ended.batch},
-                    {"status", absl::StatusCodeToString(ended.status)}};
+            Json end = {{"event", "batch_ended"},
+                        {"time_ms", ExactMilliseconds(ended.time)},
+                        {"batch", ended.batch},
+                        {"status", absl::StatusCodeToString(ended.status)}};
+            if (ended.fell) end["fell"] = true;
+            return end;
           },
           [](const RequestEnded& ended) -> Json {
             return {{"event", "ended"},

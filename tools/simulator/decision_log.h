@@ -1,13 +1,14 @@
 // The decision log: what a scheduler was told and what it chose, one JSON object a line. The proxy writes it, a replay
 // reads it.
 //
-//   {"event": "start", "schema_version": 2, "max_batch_size": 5, ..., "strategy": "density", "parameters": {...},
+//   {"event": "start", "schema_version": 3, "max_batch_size": 5, ..., "strategy": "density", "parameters": {...},
 //    "customers": [...]}
 //   {"event": "backend_added", "backend": 0, "name": "10.0.0.1:50061", "slots": 1, "cost": {...}}
 //   {"event": "request", "timestamp_ms": 1250.5, "request": 0, "customer": "a", "lengths": [15, 120]}
 //   {"event": "batch", "time_ms": 1250.5, "batch": 1, "strategy": "density", "backend": 0, "members": [[0, 0], [0, 1]],
 //    "longest": 120, "cost_seconds": 0.0144, "reason": "slot_free"}
 //   {"event": "batch_ended", "time_ms": 1265.2, "batch": 1, "status": "OK"}
+//                                  and "fell": true if the connection was lost while the backend had the batch
 //   {"event": "ended", "time_ms": 1300.1, "request": 1, "outcome": "cancelled"}   all outcomes but answered
 //   {"event": "strategy", "strategy": "fcfs", "parameters": {...}}                SetStrategy
 //   {"event": "follows", "strategy": "sjf"}                                       adaptive took advice
@@ -43,7 +44,7 @@
 
 namespace smartbatch::simulator::decision_log {
 
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 
 // What a replay needs to build the same scheduler. Of the options those that choices depend on are written.
 struct Start {
@@ -87,6 +88,7 @@ struct BatchEnded {
   Time time{};
   scheduling::BatchId batch = 0;
   absl::StatusCode status = absl::StatusCode::kOk;
+  bool fell = false;
 };
 struct RequestEnded {
   Time time{};

@@ -152,7 +152,8 @@ class Replayer {
     if (running_.erase(ended.batch) == 0) {
       return absl::InvalidArgumentError(absl::StrCat("batch ", ended.batch, " ended and did not run"));
     }
-    scheduler_->Complete(ended.batch, absl::Status(ended.status, "as logged"), now_, effects_);
+    const absl::Status status(ended.status, "as logged");
+    scheduler_->Complete(ended.batch, ended.fell ? scheduling::Fell(status) : status, now_, effects_);
     return absl::OkStatus();
   }
   absl::Status Tell(const RequestEnded& ended) {

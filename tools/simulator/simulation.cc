@@ -134,9 +134,8 @@ class Simulation {
       const Running ended = running_[i];
       running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
       collector_.Ran(ended.start, now_);
-      const absl::Status status = ended.service.code == absl::StatusCode::kOk
-                                      ? absl::OkStatus()
-                                      : absl::Status(ended.service.code, "the simulated backend failed");
+      absl::Status status(ended.service.code, "the simulated backend failed");  // the message of OK is empty
+      if (ended.service.fell) status = scheduling::Fell(std::move(status));
       scheduler_->Complete(ended.id, status, now_, effects_);
       TakeEffects();
     }

@@ -7,6 +7,8 @@
 #include <absl/strings/str_cat.h>
 #include <spdlog/spdlog.h>
 
+#include "services/proxy/scheduling/batch_end.h"
+
 namespace smartbatch::decision_log {
 namespace {
 
@@ -89,7 +91,7 @@ void DecisionLog::Dispatched(const scheduling::Batch& batch) { Push(log::Sent(ba
 
 void DecisionLog::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) {
   last_event_ = batch.dispatched + took;
-  Push(log::BatchEnded{FromOrigin(*last_event_), batch.id, status.code()});
+  Push(log::BatchEnded{FromOrigin(*last_event_), batch.id, status.code(), scheduling::HasFallen(status)});
 }
 
 void DecisionLog::StrategyChanged(std::string_view, std::string_view to, scheduling::SwitchedBy by) {

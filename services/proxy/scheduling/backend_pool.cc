@@ -3,7 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/random.h"
+
 namespace smartbatch::scheduling {
+namespace {
+
+// Of a batch's predicted cost: the first rest, and what each refusal in a row adds.
+constexpr double kFirstRest = 0.125;
+
+}  // namespace
 
 BackendId BackendPool::Add(std::string name, std::uint32_t slots, const CostModel& cost) {
   Backend backend(cost);
@@ -29,11 +37,12 @@ BackendId BackendPool::Add(std::string name, std::uint32_t slots, const CostMode
 
 void BackendPool::Remove(BackendId id) { backends_[id].removed = true; }
 
-std::optional<BackendId> BackendPool::FreeSlot(Time now, std::optional<BackendId> avoided) const {
+std::optional<BackendId> BackendPool::FreeSlot(Time now, std::optional<BackendId> avoided, bool for_suspect) const {
   std::optional<BackendId> best;
   for (BackendId id = 0; id < backends_.size(); ++id) {
     const Backend& backend = backends_[id];
     if (id == avoided || !CanBeUsed(backend, now) || backend.in_flight >= backend.slots) continue;
+    if (backend.rests_until > now || (for_suspect && backend.suspects > 0)) continue;
     // A backend that has failed is tried with one batch before it gets all its slots back.
     if (backend.failures > 0 && backend.in_flight > 0) continue;
     if (!best) {
@@ -58,9 +67,9 @@ bool BackendPool::HasOther(BackendId id, Time now) const {
 Time BackendPool::NextResume(Time now) const {
   Time resume = kNever;
   for (const Backend& backend : backends_) {
-    const bool waits =
-        !backend.removed && backend.healthy && backend.in_flight < backend.slots && backend.paused_until > now;
-    if (waits) resume = std::min(resume, backend.paused_until);
+    const Time ready = std::max(backend.paused_until, backend.rests_until);
+    const bool waits = !backend.removed && backend.healthy && backend.in_flight < backend.slots && ready > now;
+    if (waits) resume = std::min(resume, ready);
   }
   return resume;
 }
@@ -75,6 +84,8 @@ bool BackendPool::WasSlow(const Backend& backend, const Batch& batch, double sec
 void BackendPool::Succeeded(BackendId id, const Batch& batch, double seconds, bool learn, Time now) {
   Backend& backend = backends_[id];
   backend.errors = 0;
+  backend.busy = 0;
+  if (backend.shared_until > now) Rest(backend, batch, kFirstRest, now);
   if (WasSlow(backend, batch, seconds) && HasOther(id, now)) {
     ++backend.slow;
     if (backend.slow < kSlowToBelieve) {
@@ -100,6 +111,25 @@ void BackendPool::Pause(Backend& backend, Time now) {
   ++backend.failures;
   const Duration pause = std::min(options_.pause_maximum, options_.pause_minimum * (std::int64_t{1} << doublings));
   backend.paused_until = Later(now, pause);
+}
+
+void BackendPool::Rest(Backend& backend, const Batch& batch, double share, Time now) const {
+  // Drawn from the batch's number, so that a replay of the same events draws the same.
+  const double drawn = Random::Stream(options_.seed, batch.id).Uniform();
+  const Duration longest = std::clamp(FromSeconds(share * batch.predicted_seconds), kShortestRest, kLongestRest);
+  backend.rests_until = Later(now, std::max(Duration(1), FromSeconds(drawn * ToSeconds(longest))));
+}
+
+void BackendPool::Busy(BackendId id, const Batch& batch, Time now) {
+  Backend& backend = backends_[id];
+  --backend.in_flight;
+  // It has answered.
+  backend.failures = 0;
+  backend.paused_until = Time{};
+  if (backend.busy == 0) backend.busy_since = now;
+  ++backend.busy;
+  backend.shared_until = Later(now, std::max(kSharedFor, FromSeconds(kSharedForBatches * batch.predicted_seconds)));
+  Rest(backend, batch, std::min(1.0, kFirstRest * backend.busy), now);
 }
 
 void BackendPool::Failed(BackendId id, Time now) {

@@ -24,6 +24,8 @@ struct BackendOptions {
   std::uint32_t max_consecutive_errors = 5;
   // A batch is slow that takes more than so many times what the fit says, and kSlowAllowance besides. Above 1.
   double slow_factor = 3;
+  // For the random times between two questions to a busy backend. Proxies that share backends must differ in it.
+  std::uint64_t seed = 1;
 };
 
 // What a health check has said.
@@ -43,6 +45,8 @@ struct Backend {
   std::uint32_t slots = 1;
   std::uint32_t in_flight = 0;
   bool removed = false;
+  // Sequences there with which another backend, or this one, fell before.
+  std::uint32_t suspects = 0;
   // What its batches cost: as configured, or as learned.
   CostModel cost;
   CostFit fit;
@@ -53,6 +57,12 @@ struct Backend {
   // Batches in a row that it has failed for their content, and that were slow.
   std::uint32_t errors = 0;
   std::uint32_t slow = 0;
+  // Refusals for want of room in a row, and the first of them.
+  std::uint32_t busy = 0;
+  Time busy_since{};
+  // It is not asked before; and until then it is held to serve others as well.
+  Time rests_until{};
+  Time shared_until{};
   // As the health checks say.
   bool healthy = true;
   Time unhealthy_since{};
@@ -63,6 +73,12 @@ struct Backend {
 // after max_consecutive_errors errors of any kind or kSlowToPause slow batches in a row where another backend can be
 // used, and while their health check says so. This is outlier detection as in Envoy, with the pause growing by itself.
 //
+// A backend that says that it is busy is well: somebody else has its slots. It is asked again after a random time, up
+// to an eighth of the batch's predicted cost, growing to the whole of it with every further refusal in a row, between
+// kShortestRest and kLongestRest. Whoever has been refused there knows that the backend is shared, and leaves it alone
+// for such a time after each of its own batches as well, so that the other one's question does not always meet a slot
+// that is taken again: two proxies at one slot get about half of it each.
+//
 // Not thread safe. Linear in the backends, of which there are few.
 class BackendPool {
  public:
@@ -70,13 +86,24 @@ class BackendPool {
   // Slow batches in a row that pause a backend; and that are believed: from then on it is a slower backend.
   static constexpr std::uint32_t kSlowToPause = 3;
   static constexpr std::uint32_t kSlowToBelieve = 16;
+  static constexpr Duration kShortestRest = std::chrono::microseconds(500);
+  static constexpr Duration kLongestRest = std::chrono::milliseconds(20);
+  // So long after a refusal, or so many batches, a backend is held to be shared.
+  static constexpr Duration kSharedFor = std::chrono::seconds(10);
+  static constexpr double kSharedForBatches = 32;
+  // A backend that has refused everything for so long is not busy but unable.
+  static constexpr Duration kBusyForTooLong = std::chrono::minutes(1);
   // Health checks in a row without an answer that take a backend out.
   static constexpr std::uint32_t kChecksToTakeOut = 3;
 
   explicit BackendPool(const BackendOptions& options) : options_(options) {}
 
   // For the pauses to come; those that run stay as they are.
-  void Reconfigure(const BackendOptions& options) { options_ = options; }
+  void Reconfigure(const BackendOptions& options) {
+    const std::uint64_t seed = options_.seed;
+    options_ = options;
+    options_.seed = seed;
+  }
 
   // Takes the place of a removed backend without a batch where there is one. What was learned of a removed backend of
   // the same name is kept.
@@ -84,18 +111,30 @@ class BackendPool {
   // The backend gets no more batches; what it has is finished.
   void Remove(BackendId id);
 
-  // A backend with a free slot that is neither paused nor taken out, `avoided` excepted: the one with the smallest
-  // share of its slots in use.
-  std::optional<BackendId> FreeSlot(Time now, std::optional<BackendId> avoided = std::nullopt) const;
+  // A backend with a free slot that is neither paused nor taken out and does not rest, `avoided` excepted: the one with
+  // the smallest share of its slots in use. For a suspect: without another suspect.
+  std::optional<BackendId> FreeSlot(Time now, std::optional<BackendId> avoided = std::nullopt,
+                                    bool for_suspect = false) const;
   // Another backend than this one is neither paused nor taken out.
   bool HasOther(BackendId id, Time now) const;
-  // The first end of a pause of a backend that has a free slot; kNever where there is none.
+  // The first end of a pause or a rest of a backend that has a free slot; kNever if there is none.
   Time NextResume(Time now) const;
 
-  void Started(BackendId id) { ++backends_[id].in_flight; }
+  void Started(BackendId id, bool suspect = false) {
+    ++backends_[id].in_flight;
+    if (suspect) ++backends_[id].suspects;
+  }
+  // Besides what is said of the end of its batch.
+  void SuspectEnded(BackendId id) { --backends_[id].suspects; }
   // The batch has its results. With `learn` the backend's cost is learned from it.
   void Succeeded(BackendId id, const Batch& batch, double seconds, bool learn, Time now);
-  // The backend could not be reached, or hung, or refused for want of room.
+  // The backend refused the batch for want of room.
+  void Busy(BackendId id, const Batch& batch, Time now);
+  // Another such refusal is a failure.
+  bool IsBusyForTooLong(BackendId id, Time now) const {
+    return backends_[id].busy > 0 && now - backends_[id].busy_since >= kBusyForTooLong;
+  }
+  // The backend could not be reached, or hung.
   void Failed(BackendId id, Time now);
   // The backend failed the batch with an error that may be the batch's own fault.
   void FailedForContent(BackendId id, Time now);
@@ -126,6 +165,8 @@ class BackendPool {
   }
   bool WasSlow(const Backend& backend, const Batch& batch, double seconds) const;
   void Pause(Backend& backend, Time now);
+  // For a random time of up to this share of the batch's predicted cost.
+  void Rest(Backend& backend, const Batch& batch, double share, Time now) const;
 
   BackendOptions options_;
   std::deque<Backend> backends_;

@@ -38,6 +38,9 @@ struct Batch {
   DispatchReason reason = DispatchReason::kSlotFree;
   std::string_view strategy;  // lives as long as the program
   Time dispatched{};
+  // With kRetry: the backend that has failed the sequence before, and whether one fell while it had the sequence.
+  BackendId failed_before = 0;
+  bool suspect = false;
   // Once it has ended: members whose request had ended before it.
   std::uint32_t dead = 0;
 };

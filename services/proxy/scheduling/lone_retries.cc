@@ -20,9 +20,11 @@ std::optional<BackendId> LoneRetries::Select(const BackendPool& backends, Time n
   if (sequence == nullptr) return std::nullopt;
   const BackendId failed_at = retries_[next_].failed_at;
   const bool has_other = backends.HasOther(failed_at, now);
-  const std::optional<BackendId> backend = backends.FreeSlot(now, has_other ? std::optional(failed_at) : std::nullopt);
+  const std::optional<BackendId> avoided = has_other ? std::optional(failed_at) : std::nullopt;
+  const std::optional<BackendId> backend = backends.FreeSlot(now, avoided, sequence->falls > 0);
   if (!backend) return std::nullopt;
   ++next_;
+  failed_before_ = failed_at;
   // It is not among those a strategy may choose, and a selection takes only those.
   sequence->alone = false;
   selection.Take(*sequence);

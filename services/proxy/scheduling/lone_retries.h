@@ -13,9 +13,11 @@
 
 namespace smartbatch::scheduling {
 
-// A batch that fails for its content does not tell which of its members is bad, so that each is sent again by itself:
-// oldest first, before anything that a strategy would choose, and to another backend than the one that has failed it
-// where there is one. How often sequences are sent again because a backend failed is RetryBudget's affair.
+// A batch that fails for its content, or with which its backend fell, does not tell which of its members is bad, so
+// each is sent again by itself: oldest first, before anything that a strategy would choose, and to another backend than
+// the one that has failed it if there is one. Of those with which a backend fell no two are at one backend at a time,
+// so that the one that crashes it takes no other one along. How often sequences are sent again because a backend failed
+// is RetryBudget's affair.
 //
 // `pending` must outlive it. Requests may end at any time: they are skipped. Not thread safe.
 class LoneRetries {
@@ -31,6 +33,8 @@ class LoneRetries {
   PendingSequence* Oldest();
   // Takes the oldest one into the empty selection, where a backend that may have it has a free slot: that backend.
   std::optional<BackendId> Select(const BackendPool& backends, Time now, Selection& selection);
+  // Of the one that was selected last: the backend that has failed it.
+  BackendId failed_before() const { return failed_before_; }
 
  private:
   struct Retry {
@@ -40,7 +44,8 @@ class LoneRetries {
 
   PendingSet& pending_;
   std::vector<Retry> retries_;  // oldest first
-  std::size_t next_ = 0;        // those before it have left, or their requests have ended
+  BackendId failed_before_ = 0;
+  std::size_t next_ = 0;  // those before it have left, or their requests have ended
 };
 
 }  // namespace smartbatch::scheduling

@@ -85,6 +85,7 @@ PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, s
     sequence.alone = false;
     sequence.settled = false;
     sequence.attempts = 0;
+    sequence.falls = 0;
     request.longest_waiting = std::max(request.longest_waiting, sequence.length);
     customer.waiting_work += WorkOf(sequence.length);
   }

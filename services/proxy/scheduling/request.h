@@ -66,6 +66,8 @@ struct PendingSequence {
   // Its customer has been charged for it, with the first batch it was in: whatever makes it go again costs no more.
   bool settled : 1 = false;
   std::uint8_t attempts = 0;
+  // So often the connection to a backend was lost while the backend had it.
+  std::uint8_t falls = 0;
   // Free for the active strategy's index.
   IndexHook strategy_hook;
 

@@ -7,23 +7,6 @@
 #include <absl/strings/str_cat.h>
 
 namespace smartbatch::scheduling {
-namespace {
-
-// A batch is overdue after so many times its predicted cost and this time besides.
-constexpr double kOverdueFactor = 3;
-constexpr Duration kOverdueAllowance = std::chrono::milliseconds(250);
-
-// The error says that the backend is gone, hung or full; any other says that a member of the batch is bad.
-bool TellsOnBackend(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status) ||
-         absl::IsCancelled(status);
-}
-
-bool IsOverdue(const Batch& batch, Duration took) {
-  return took > kOverdueAllowance + FromSeconds(kOverdueFactor * batch.predicted_seconds);
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& options,
                                                              const StrategyChoice& start, SchedulerObserver* observer) {
@@ -95,6 +78,16 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
 
 Step Scheduler::Next(Time now) {
   if (pending_.waiting_sequences() == 0 && lone_retries_.empty()) return Nothing{};
+  Step step = Choose(now);
+  if (std::holds_alternative<Batch>(step) || lone_retries_.empty()) return step;
+  // What is tried again alone may wait for a backend that rests, while others have nothing that may go there.
+  const Time resume = backends_.NextResume(now);
+  const auto* const wait = std::get_if<AskAgainAt>(&step);
+  if (resume != kNever && (wait == nullptr || wait->time > resume)) step = AskAgainAt{resume};
+  return step;
+}
+
+Step Scheduler::Choose(Time now) {
   selection_.Clear(options_.max_batch_size);
   std::optional<BackendId> backend = lone_retries_.Select(backends_, now, selection_);
   if (!backend) backend = backends_.FreeSlot(now);
@@ -133,6 +126,10 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
   batch.reason = selection_.reason();
   batch.strategy = DecidingStrategy();
   batch.dispatched = occasion.now;
+  if (!chosen_by_strategy) {
+    batch.failed_before = lone_retries_.failed_before();
+    batch.suspect = members.front()->falls > 0;
+  }
   batch.members.reserve(members.size());
   for (const PendingSequence* const sequence : members) {
     // The first member of a request takes the others along.
@@ -141,7 +138,7 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
 
   bill_.Settle(selection_, occasion.cost, [this](Customer& customer, double seconds) { Charge(customer, seconds); });
   if (chosen_by_strategy) strategy_->Dispatched(occasion, selection_, batch.predicted_seconds);
-  backends_.Started(backend);
+  backends_.Started(backend, batch.suspect);
   if (observer_ != nullptr) observer_->Dispatched(batch);
   selection_.Clear(options_.max_batch_size);
   running_.Add(batch);
@@ -173,93 +170,6 @@ void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, B
   } else if (request.customer->waiting_requests == 0) {
     customers_.BecameUnbacklogged(*request.customer);
     admission_.NothingWaitsOf(*request.customer);
-  }
-}
-
-// --- Complete ---
-
-void Scheduler::Complete(BatchId id, const absl::Status& status, Time now, Effects& effects) {
-  const Batch batch = running_.Take(id);
-  const Duration took = now - batch.dispatched;
-
-  if (status.ok()) {
-    retry_budget_.Earn(static_cast<std::uint32_t>(batch.members.size()), options_.retry_budget);
-    backends_.Succeeded(batch.backend, batch, ToSeconds(took), options_.learn_costs, now);
-  } else if (!TellsOnBackend(status)) {
-    backends_.FailedForContent(batch.backend, now);
-  } else if (batch.dead < batch.members.size() || IsOverdue(batch, took)) {
-    backends_.Failed(batch.backend, now);
-  } else {
-    // It was abandoned in time. One that all callers gave up because it hung tells on the backend: else a backend that
-    // hangs for longer than callers wait would be sent one batch after the other.
-    backends_.Ended(batch.backend);
-  }
-  if (observer_ != nullptr) observer_->BatchEnded(batch, took, status);
-  if (!status.ok()) {
-    ReturnMembers(batch, status, now, effects);
-    FailWaitingIfUnavailable(now, effects);
-    return;
-  }
-  const BatchMember* before = nullptr;
-  for (const BatchMember& member : batch.members) {
-    PendingRequest* const request = pending_.Find(member.request);
-    assert(request != nullptr);
-    const bool first_of_request = before == nullptr || before->request != member.request;
-    if (first_of_request) request->batch_sizes.push_back(static_cast<std::uint32_t>(batch.members.size()));
-    RetireSequence(request->sequences[member.sequence], now, effects);
-    before = &member;
-  }
-}
-
-void Scheduler::RetireSequence(PendingSequence& sequence, Time now, Effects& effects) {
-  PendingRequest& request = *sequence.request;
-  pending_.StopRunning(sequence);
-  if (request.finished) {
-    Release(request);
-    return;
-  }
-  if (request.waiting + request.alone + request.running > 0) return;
-  admission_.Answered(now);
-  Finish(request, Outcome::kAnswered, absl::OkStatus(), now, effects);
-}
-
-bool Scheduler::MayRetry(const PendingSequence& sequence, const Batch& batch, bool backend_at_fault, Time now) {
-  const bool attempts_left = sequence.attempts < options_.max_attempts;
-  if (backend_at_fault) return attempts_left && retry_budget_.Spend();
-  // For its content: needs no budget, or one bad sequence would use up what keeps the others from failing with it. Who
-  // was alone has told on itself, unless it is the backend that is bad.
-  return batch.members.size() > 1 || (attempts_left && backends_.HasOther(batch.backend, now));
-}
-
-void Scheduler::ReturnMembers(const Batch& batch, const absl::Status& status, Time now, Effects& effects) {
-  const bool backend_at_fault = TellsOnBackend(status);
-  for (const BatchMember& member : batch.members) {
-    PendingRequest* const request = pending_.Find(member.request);
-    assert(request != nullptr);
-    PendingSequence& sequence = request->sequences[member.sequence];
-    if (request->finished || !MayRetry(sequence, batch, backend_at_fault, now)) {
-      pending_.StopRunning(sequence);
-      if (request->finished) {
-        Release(*request);
-        continue;
-      }
-      // It was tried alone and is bad itself: its customer pays for that.
-      const bool convicted = !backend_at_fault && batch.reason == DispatchReason::kRetry;
-      if (convicted && batch.predicted_seconds > 0) Charge(*request->customer, batch.predicted_seconds);
-      Finish(*request, Outcome::kBackendFailed, status, now, effects);
-      continue;
-    }
-    if (!backend_at_fault) {
-      pending_.ReturnToWaiting(sequence, true);
-      lone_retries_.Add(member, batch.backend);
-      continue;
-    }
-    Customer& customer = *request->customer;
-    const bool was_backlogged = customer.waiting_requests > 0;
-    if (request->waiting > 0) strategy_->Remove(*request);
-    pending_.ReturnToWaiting(sequence, false);
-    if (!was_backlogged) customers_.BecameBacklogged(customer);
-    strategy_->Add(*request, true);
   }
 }
 

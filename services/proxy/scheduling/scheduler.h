@@ -19,6 +19,7 @@
 #include "services/proxy/scheduling/backend_pool.h"
 #include "services/proxy/scheduling/batch.h"
 #include "services/proxy/scheduling/batch_bill.h"
+#include "services/proxy/scheduling/batch_end.h"
 #include "services/proxy/scheduling/cost_model.h"
 #include "services/proxy/scheduling/customer_accounts.h"
 #include "services/proxy/scheduling/lone_retries.h"
@@ -101,10 +102,16 @@ class Scheduler {
   // is not the one that asks: so whoever floods the queue is refused, and not whoever comes next. What ended must be
   // taken from `effects` before the new request's slot is used.
   std::variant<RequestId, Rejection> Offer(const Arrival& arrival, Time now, Effects& effects);
-  // The batch ended: with a result for each member (OK), or with the backend's error. `id` must be running.
-  // UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED and CANCELLED tell on the backend, and its members wait
-  // for another attempt, within retry_budget; any other error tells on a member, and each is tried again alone, on
-  // another backend where one can be used; one that was alone only there, within max_attempts.
+  // The batch ended: with a result for each member (OK), or with an error. `id` must be running. What the error says is
+  // Verdict's affair:
+  // - busy: its members wait again as if they had not been sent, and the backend is asked again after a short random
+  //   time; a backend that has said nothing else for a minute counts as one that failed
+  // - the backend failed: its members wait for another attempt, within max_attempts and retry_budget
+  // - the backend fell with the batch: each member is tried again alone, once, on another backend if one can be used,
+  //   and no two of them on one backend at a time
+  // - any other error tells on a member: each is tried again alone, on another backend if one can be used; one that was
+  //   alone only there, within max_attempts
+  // Whoever is tried alone stays alone until it is served.
   void Complete(BatchId id, const absl::Status& status, Time now, Effects& effects);
   // The caller of the request went away. Does nothing where the request has ended.
   void Cancel(RequestId id, Time now, Effects& effects);
@@ -152,12 +159,15 @@ class Scheduler {
   Scheduler(const SchedulerOptions& options, SchedulerObserver* observer);
 
   void StartStrategy(CheckedChoice choice);
+  Step Choose(Time now);
   Batch Dispatch(const Occasion& occasion, BackendId backend);
   void StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch);
   void Charge(Customer& customer, double seconds);
-  // Spends the budget where it allows a retry.
-  bool MayRetry(const PendingSequence& sequence, const Batch& batch, bool backend_at_fault, Time now);
-  void ReturnMembers(const Batch& batch, const absl::Status& status, Time now, Effects& effects);
+  void TellBackend(const Batch& batch, Verdict verdict, Duration took, Time now);
+  // Spends the budget if it allows a retry.
+  bool MayRetry(const PendingSequence& sequence, const Batch& batch, Verdict verdict, Time now);
+  void ReturnMembers(const Batch& batch, Verdict verdict, const absl::Status& status, Time now, Effects& effects);
+  void ReturnToStrategy(PendingSequence& sequence);
   void RetireSequence(PendingSequence& sequence, Time now, Effects& effects);
   void FailWaitingIfUnavailable(Time now, Effects& effects);
   void Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects);

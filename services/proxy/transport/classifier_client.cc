@@ -9,7 +9,9 @@
 #include <spdlog/spdlog.h>
 
 #include "common/program/logging.h"
+#include "services/proxy/scheduling/batch_end.h"
 #include "services/proxy/transport/caller.h"
+#include "services/proxy/transport/lost_connection.h"
 #include "services/proxy/transport/status_mapping.h"
 #include "services/proxy/transport/tag.h"
 #include "services/rpc/status_details.h"
@@ -56,7 +58,8 @@ class ClassifierClient::BatchCall final : public Tag {
     if (!status_.ok()) {
       LogFailure();
       if (status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) client_.ConnectAnew();
-      return std::move(reply_).Fulfil(FromGrpc(status_));
+      return std::move(reply_).Fulfil(LostConnection(status_, context_.peer()) ? scheduling::Fell(FromGrpc(status_))
+                                                                               : FromGrpc(status_));
     }
     runtime::BatchResults results;
     results.reserve(static_cast<std::size_t>(response_.results_size()));
@@ -67,10 +70,11 @@ class ClassifierClient::BatchCall final : public Tag {
   }
 
  private:
-  // Given up by us: nobody waits for it any more.
+  // Given up by us, or refused because it serves others: neither is a failure.
   void LogFailure() const {
-    const bool given_up = status_.error_code() == grpc::StatusCode::CANCELLED;
-    spdlog::log(given_up ? spdlog::level::debug : spdlog::level::warn, "batch={} classifier={} code={} message={}", id_,
+    const bool expected = status_.error_code() == grpc::StatusCode::CANCELLED ||
+                          status_.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+    spdlog::log(expected ? spdlog::level::debug : spdlog::level::warn, "batch={} classifier={} code={} message={}", id_,
                 client_.address_, rpc::CodeName(status_.error_code()), program::Quoted(status_.error_message()));
   }
 

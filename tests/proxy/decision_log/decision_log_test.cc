@@ -29,7 +29,11 @@ std::string Contents(const std::string& path) {
   return text.str();
 }
 
-log::Start Beginning(const std::string& strategy) { return {{}, {strategy, {}}, {{"gold", {3, 0}}}}; }
+log::Start Beginning(const std::string& strategy) {
+  log::Start start{{}, {strategy, {}}, {{"gold", {3, 0}}}};
+  start.options.backends.seed = 7;
+  return start;
+}
 // The lines with which every log begins.
 std::string OneBackend(const std::string& strategy) {
   return log::Line(Beginning(strategy)) + log::Line(log::BackendAdded{0, "backend", 1, {}});
@@ -40,7 +44,7 @@ class Logged {
  public:
   explicit Logged(const std::string& path, const log::Start& start)
       : log(*DecisionLog::Open(path, start, now)),
-        scheduler(*scheduling::Scheduler::Create({}, start.strategy, log.get())) {
+        scheduler(*scheduling::Scheduler::Create(start.options, start.strategy, log.get())) {
     scheduler->AddBackend("backend", 1, {});
     for (const auto& [name, policy] : start.customers) scheduler->ConfigureCustomer(name, policy);
   }
@@ -73,6 +77,14 @@ class Logged {
   scheduling::BatchId ended = 0;
 };
 
+// How the batch of that round ends.
+absl::Status StatusOf(std::uint32_t round) {
+  if (round % 20 == 0) return absl::InternalError("bad");
+  if (round % 20 == 7) return absl::ResourceExhaustedError("busy");
+  if (round % 20 == 13) return scheduling::Fell(absl::UnavailableError("crashed"));
+  return absl::OkStatus();
+}
+
 TEST(TheDecisionLog, HoldsWhatWasToldAndChosenCountedFromItsStart) {
   const std::string path = TemporaryFile();
   {
@@ -83,7 +95,7 @@ TEST(TheDecisionLog, HoldsWhatWasToldAndChosenCountedFromItsStart) {
   std::stringstream lines(Contents(path));
   std::string line;
   std::getline(lines, line);
-  EXPECT_THAT(line, HasSubstr(R"("event":"start","schema_version":2,"strategy":"sjf")"));
+  EXPECT_THAT(line, HasSubstr(R"("event":"start","schema_version":3,"strategy":"sjf")"));
   EXPECT_THAT(line, HasSubstr(R"("max_batch_size":5)"));
   EXPECT_THAT(line, HasSubstr(R"("customers":[{"customer":"gold","weight":3.0,"tier":0}])"));
   std::getline(lines, line);
@@ -121,7 +133,11 @@ TEST(TheDecisionLog, ReplaysThroughCancelsErrorsSwitchesAndReloads) {
         logged.now += std::chrono::milliseconds(1);
         logged.Ask();
       }
-      if (logged.sent > logged.ended) logged.EndBatch(i % 20 == 0 ? absl::InternalError("bad") : absl::OkStatus());
+      if (logged.sent == logged.ended) continue;
+      logged.EndBatch(StatusOf(i));
+      // A backend that rests, or is paused, is asked again at a moment of its own.
+      if (!StatusOf(i).ok()) logged.now += std::chrono::milliseconds(120);
+      logged.Ask();
     }
     // fcfs lingers, and is asked when it wanted to be.
     logged.now += std::chrono::milliseconds(60);

@@ -1,0 +1,154 @@
+// What the end of a batch means for its members and its backend.
+#include <algorithm>
+#include <cassert>
+
+#include <absl/strings/str_cat.h>
+
+#include "services/proxy/scheduling/scheduler.h"
+
+namespace smartbatch::scheduling {
+namespace {
+
+// A batch is overdue after so many times its predicted cost and this time besides.
+constexpr double kOverdueFactor = 3;
+constexpr Duration kOverdueAllowance = std::chrono::milliseconds(250);
+// A sequence is not sent again once so many backends have fallen while they had it.
+constexpr std::uint8_t kMostFalls = 2;
+
+bool IsOverdue(const Batch& batch, Duration took) {
+  return took > kOverdueAllowance + FromSeconds(kOverdueFactor * batch.predicted_seconds);
+}
+
+// What the caller of a sequence is told that is not sent again. UNAVAILABLE would have it try again, with a sequence
+// that may well have crashed the backends.
+absl::Status StatusFor(const PendingSequence& sequence, const absl::Status& status) {
+  if (sequence.falls < kMostFalls) return status;
+  return absl::InternalError(absl::StrCat("the connection was lost ", static_cast<int>(sequence.falls),
+                                          " times while a classifier had this sequence, the last time while it was "
+                                          "alone; it is not sent again: ",
+                                          status.message()));
+}
+
+}  // namespace
+
+void Scheduler::Complete(BatchId id, const absl::Status& status, Time now, Effects& effects) {
+  const Batch batch = running_.Take(id);
+  const Duration took = now - batch.dispatched;
+  Verdict verdict = VerdictOf(status);
+  if (verdict == Verdict::kBusy && backends_.IsBusyForTooLong(batch.backend, now)) verdict = Verdict::kBackend;
+  TellBackend(batch, verdict, took, now);
+  if (observer_ != nullptr) observer_->BatchEnded(batch, took, status);
+  if (verdict != Verdict::kServed) {
+    ReturnMembers(batch, verdict, status, now, effects);
+    FailWaitingIfUnavailable(now, effects);
+    return;
+  }
+  const BatchMember* before = nullptr;
+  for (const BatchMember& member : batch.members) {
+    PendingRequest* const request = pending_.Find(member.request);
+    assert(request != nullptr);
+    const bool first_of_request = before == nullptr || before->request != member.request;
+    if (first_of_request) request->batch_sizes.push_back(static_cast<std::uint32_t>(batch.members.size()));
+    RetireSequence(request->sequences[member.sequence], now, effects);
+    before = &member;
+  }
+}
+
+void Scheduler::TellBackend(const Batch& batch, Verdict verdict, Duration took, Time now) {
+  if (batch.suspect) backends_.SuspectEnded(batch.backend);
+  switch (verdict) {
+    case Verdict::kServed:
+      retry_budget_.Earn(static_cast<std::uint32_t>(batch.members.size()), options_.retry_budget);
+      return backends_.Succeeded(batch.backend, batch, ToSeconds(took), options_.learn_costs, now);
+    case Verdict::kBusy:
+      return backends_.Busy(batch.backend, batch, now);
+    case Verdict::kContent:
+      return backends_.FailedForContent(batch.backend, now);
+    case Verdict::kBackend:
+    case Verdict::kFell:
+      break;
+  }
+  // One that was abandoned in time says nothing. One that all callers gave up because it hung tells on the backend:
+  // else a backend that hangs for longer than callers wait would be sent one batch after the other.
+  if (batch.dead < batch.members.size() || IsOverdue(batch, took)) {
+    backends_.Failed(batch.backend, now);
+  } else {
+    backends_.Ended(batch.backend);
+  }
+}
+
+void Scheduler::RetireSequence(PendingSequence& sequence, Time now, Effects& effects) {
+  PendingRequest& request = *sequence.request;
+  pending_.StopRunning(sequence);
+  if (request.finished) {
+    Release(request);
+    return;
+  }
+  if (request.waiting + request.alone + request.running > 0) return;
+  admission_.Answered(now);
+  Finish(request, Outcome::kAnswered, absl::OkStatus(), now, effects);
+}
+
+bool Scheduler::MayRetry(const PendingSequence& sequence, const Batch& batch, Verdict verdict, Time now) {
+  const bool attempts_left = sequence.attempts < options_.max_attempts;
+  switch (verdict) {
+    case Verdict::kServed:
+    case Verdict::kBusy:
+      return true;
+    case Verdict::kBackend:
+      return attempts_left && retry_budget_.Spend();
+    case Verdict::kFell:
+      // Needs no budget, since it is tried once more at most.
+      return attempts_left && sequence.falls < kMostFalls;
+    case Verdict::kContent:
+      // Needs no budget, or one bad sequence would use up what keeps the others from failing with it. Who was alone has
+      // told on itself, unless it is the backend that is bad.
+      return batch.members.size() > 1 || (attempts_left && backends_.HasOther(batch.backend, now));
+  }
+  return false;
+}
+
+void Scheduler::ReturnMembers(const Batch& batch, Verdict verdict, const absl::Status& status, Time now,
+                              Effects& effects) {
+  const bool was_alone = batch.reason == DispatchReason::kRetry;
+  const bool tells_on_member = verdict == Verdict::kContent || verdict == Verdict::kFell;
+  for (const BatchMember& member : batch.members) {
+    PendingRequest* const request = pending_.Find(member.request);
+    assert(request != nullptr);
+    PendingSequence& sequence = request->sequences[member.sequence];
+    if (verdict == Verdict::kFell) ++sequence.falls;
+    if (request->finished) {
+      pending_.StopRunning(sequence);
+      Release(*request);
+      continue;
+    }
+    if (!MayRetry(sequence, batch, verdict, now)) {
+      pending_.StopRunning(sequence);
+      // It was tried alone and is bad itself: its customer pays for that.
+      const bool convicted = was_alone && tells_on_member;
+      if (convicted && batch.predicted_seconds > 0) Charge(*request->customer, batch.predicted_seconds);
+      Finish(*request, Outcome::kBackendFailed, StatusFor(sequence, status), now, effects);
+      continue;
+    }
+    if (verdict == Verdict::kBusy) --sequence.attempts;
+    // Who is under suspicion stays alone until it is served, whatever else happens to it.
+    if (was_alone || tells_on_member) {
+      pending_.ReturnToWaiting(sequence, true);
+      lone_retries_.Add(member, verdict == Verdict::kBusy ? batch.failed_before : batch.backend);
+    } else {
+      ReturnToStrategy(sequence);
+    }
+  }
+}
+
+void Scheduler::ReturnToStrategy(PendingSequence& sequence) {
+  PendingRequest& request = *sequence.request;
+  Customer& customer = *request.customer;
+  const bool was_backlogged = customer.waiting_requests > 0;
+  if (request.waiting > 0) strategy_->Remove(request);
+  pending_.ReturnToWaiting(sequence, false);
+  if (!was_backlogged) customers_.BecameBacklogged(customer);
+  strategy_->Add(request, true);
+}
+
+}  // namespace smartbatch::scheduling
