@@ -326,8 +326,10 @@ void ConfigFlags::AddLimits(CLI::App& app) {
 }
 
 void ConfigFlags::AddFailures(CLI::App& app) {
-  program::AddFlag(app, "batch-timeout-seconds", batch_timeout_seconds_,
-                   "A batch is given up after so long, or after ten times the time that it is believed to take");
+  program::AddFlag(
+      app, "batch-timeout-seconds", batch_timeout_seconds_,
+      "A batch is given up after so long (1 s, if that is shorter, once the classifier's cost is known), or "
+      "after ten times the time that it is believed to take");
   program::AddFlag(app, "max-attempts", config_.limits.max_attempts,
                    "How often a sequence is sent at most where classifiers cannot be reached, or fail it alone")
       ->check(CLI::Range(1, 100));

@@ -102,6 +102,46 @@ TEST(Faults, OfAllThatATerminatedProxyHasAcceptedUnderFullLoadEachIsAnsweredOrTo
   std::remove(log.c_str());
 }
 
+// The load goes on while one of two classifiers stands still; callers wait for less than the configured timeout.
+void StandStill(ProxyProcess& proxy, ClassifierProcess& classifier, milliseconds callers_wait) {
+  Load load(proxy.address(), {.callers = 12, .timeout = callers_wait});
+  std::this_thread::sleep_for(seconds(2));
+  const std::uint64_t before = load.ended(grpc::StatusCode::OK);
+  ASSERT_GT(before, 200U);
+  classifier.process().Signal(SIGSTOP);
+  std::this_thread::sleep_for(callers_wait + seconds(1));
+  load.Stop();
+  classifier.process().Signal(SIGCONT);
+  EXPECT_GT(load.ended(grpc::StatusCode::OK), before + 100);
+  EXPECT_EQ(load.ended(grpc::StatusCode::OK), load.issued()) << load.Describe();
+}
+
+TEST(Faults, AFrozenClassifierKeepsABatchForASecondOnceItsCostIsKnown) {
+  const Flags cost = {"--cost-fixed", "0.005", "--cost-quadratic", "0"};
+  ClassifierProcess one(cost);
+  ClassifierProcess other(cost);
+  ProxyProcess proxy(one.address(), {"--classifier", other.address(), "--cost-fixed", "0.005", "--cost-quadratic", "0",
+                                     "--batch-timeout-seconds", "60", "--health-check-seconds", "0"});
+  StandStill(proxy, other, seconds(4));
+}
+
+TEST(Faults, AFrozenClassifierKeepsABatchForThreeHealthChecksWhateverTheTimeout) {
+  const Flags cost = {"--cost-fixed", "0.2", "--cost-quadratic", "0"};
+  ClassifierProcess one(cost);
+  ClassifierProcess other(cost);
+  ProxyProcess proxy(one.address(), {"--classifier", other.address(), "--cost-fixed", "0.2", "--cost-quadratic", "0",
+                                     "--batch-timeout-seconds", "60", "--health-check-seconds", "0.3"});
+  ASSERT_TRUE(proxy.Classify({"def warm"}).status.ok());
+  other.process().Signal(SIGSTOP);
+  const auto start = steady_clock::now();
+  Load load(proxy.address(), {.callers = 20, .timeout = seconds(8)});  // enough for both
+  std::this_thread::sleep_for(seconds(4));
+  load.Stop();
+  EXPECT_LT(steady_clock::now() - start, seconds(7));
+  EXPECT_EQ(load.ended(grpc::StatusCode::OK), load.issued()) << load.Describe();
+  other.process().Signal(SIGCONT);
+}
+
 TEST(Faults, WhileItDrainsItSaysThatItIsNotServing) {
   ClassifierProcess classifier({"--cost-fixed", "2"});
   ProxyProcess proxy(classifier.address(), {"--strategy", "sjf"});

@@ -179,7 +179,8 @@ void SchedulerDriver::ToggleBackend() {
   if (kind < 0.4) {
     backend_is_gone_[id] = !backend_is_gone_[id];
   } else if (kind < 0.7) {
-    scheduler_->ReportHealth(id, static_cast<scheduling::HealthReport>(random_.Between(0, 2)), now_);
+    scheduler_->ReportHealth(id, static_cast<scheduling::HealthReport>(random_.Between(0, 2)), now_, effects_);
+    TakeEffects();
   } else if (kind < 0.85 && backends.size() < 6) {
     AddBackend();
   } else if (std::count_if(backends.begin(), backends.end(), [](const auto& b) { return !b.removed; }) > 1) {
@@ -245,7 +246,7 @@ void SchedulerDriver::Drain() {
   std::fill(backend_is_gone_.begin(), backend_is_gone_.end(), false);
   for (scheduling::BackendId id = 0; id < backend_is_gone_.size(); ++id) {
     if (scheduler_->backends().backends()[id].removed) continue;
-    scheduler_->ReportHealth(id, scheduling::HealthReport::kServing, now_);
+    scheduler_->ReportHealth(id, scheduling::HealthReport::kServing, now_, effects_);
   }
   Settle();
   while (checker_->violations().empty()) {

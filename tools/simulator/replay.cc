@@ -125,7 +125,7 @@ class Replayer {
     now_ = health.time;
     if (auto known = CheckBackend(health.backend); !known.ok()) return known;
     const auto report = health.healthy ? scheduling::HealthReport::kServing : scheduling::HealthReport::kNotServing;
-    scheduler_->ReportHealth(health.backend, report, now_);
+    scheduler_->ReportHealth(health.backend, report, now_, effects_);
     return absl::OkStatus();
   }
   absl::Status CheckBackend(scheduling::BackendId backend) const {

@@ -82,8 +82,10 @@ void Dispatcher::ReportHealth(scheduling::BackendId id, scheduling::HealthReport
   {
     const MutexLock lock(mutex_);
     const Time now = clock_.Now();
-    if (!scheduler_->ReportHealth(id, report, now)) return;
-    actions = Settle({}, now);
+    scheduling::Effects effects;
+    const bool changed = scheduler_->ReportHealth(id, report, now, effects);
+    if (!changed && effects.abandoned.empty()) return;
+    actions = Settle(std::move(effects), now);
   }
   CarryOut(std::move(actions));
 }

@@ -85,6 +85,7 @@ void BackendPool::Succeeded(BackendId id, const Batch& batch, double seconds, bo
   Backend& backend = backends_[id];
   backend.errors = 0;
   backend.busy = 0;
+  ++backend.served_since_failure;
   if (backend.shared_until > now) Rest(backend, batch, kFirstRest, now);
   if (WasSlow(backend, batch, seconds) && HasOther(id, now)) {
     ++backend.slow;
@@ -134,6 +135,7 @@ void BackendPool::Busy(BackendId id, const Batch& batch, Time now) {
 
 void BackendPool::Failed(BackendId id, Time now) {
   --backends_[id].in_flight;
+  backends_[id].served_since_failure = 0;
   Pause(backends_[id], now);
 }
 

@@ -50,6 +50,8 @@ struct Backend {
   // What its batches cost: as configured, or as learned.
   CostModel cost;
   CostFit fit;
+  // Batches served since it was added, and since it could not be reached or hung last.
+  std::uint64_t served_since_failure = 0;
   // Failures in a row, the first of them, and the end of the pause they brought.
   std::uint32_t failures = 0;
   Time failing_since{};
@@ -148,6 +150,12 @@ class BackendPool {
   // When Unavailable may become true if nothing succeeds; kNever where a backend works.
   Time UnavailableAt() const;
 
+  // The backend's batches of this length take what its cost model says: it is fitted to a full window of batches, and
+  // as many were served since the backend could not be reached or hung last, so that one that has become slower is not
+  // given up again and again before that is learned.
+  bool KnowsTimeOf(BackendId id, std::uint32_t length) const {
+    return backends_[id].served_since_failure >= CostFit::kSamples && backends_[id].fit.KnowsLength(length);
+  }
   // Every backend's cost at this length is known from its batches, and a sequence by itself would take longer than that
   // on all of them.
   bool TakesLonger(std::uint32_t length, double seconds) const;

@@ -7,12 +7,19 @@
 namespace smartbatch::scheduling {
 namespace {
 
+constexpr double kOverdueFactor = 3;
+constexpr Duration kOverdueAllowance = std::chrono::milliseconds(250);
+
 bool GivesItsSlotBack(const Batch& batch, const BackendPool& backends) {
   const Backend& backend = backends.backends()[batch.backend];
   return !backend.removed && backend.healthy;
 }
 
 }  // namespace
+
+bool IsOverdue(const Batch& batch, Duration took) {
+  return took > kOverdueAllowance + FromSeconds(kOverdueFactor * batch.predicted_seconds);
+}
 
 void RunningBatches::Add(Batch batch) { batches_.push_back(std::move(batch)); }
 
@@ -38,6 +45,12 @@ void RunningBatches::AppendAbandoned(RequestId request, std::vector<BatchId>& ab
     const bool holds_it = std::any_of(batch.members.begin(), batch.members.end(),
                                       [&](const BatchMember& member) { return member.request == request; });
     if (holds_it && !AnybodyWaitsFor(batch)) abandoned.push_back(batch.id);
+  }
+}
+
+void RunningBatches::AppendOverdue(BackendId backend, Time now, std::vector<BatchId>& overdue) const {
+  for (const Batch& batch : batches_) {
+    if (batch.backend == backend && IsOverdue(batch, now - batch.dispatched)) overdue.push_back(batch.id);
   }
 }
 

@@ -13,6 +13,9 @@
 
 namespace smartbatch::scheduling {
 
+// Far beyond its predicted end: after three times the predicted cost, and a quarter of a second besides.
+bool IsOverdue(const Batch& batch, Duration took);
+
 // As few as there are slots, so that every look goes through all of them. `pending` must outlive it. Not thread safe.
 class RunningBatches {
  public:
@@ -23,6 +26,9 @@ class RunningBatches {
   Batch Take(BatchId id);
   // Appends those which the request, which has ended, was in, and which nobody waits for now.
   void AppendAbandoned(RequestId request, std::vector<BatchId>& abandoned) const;
+
+  // Appends those of the backend that are overdue.
+  void AppendOverdue(BackendId backend, Time now, std::vector<BatchId>& overdue) const;
 
   // The time until the first of them is predicted to end; one that is overdue may end at any moment: zero. Those at
   // backends that get no further batch do not count. Nothing where none is left.

@@ -42,10 +42,12 @@ void Scheduler::RemoveBackend(BackendId id) {
   if (observer_ != nullptr) observer_->BackendRemoved(id);
 }
 
-bool Scheduler::ReportHealth(BackendId id, HealthReport report, Time now) {
-  if (!backends_.HealthChecked(id, report, now)) return false;
-  if (observer_ != nullptr) observer_->BackendHealthChanged(id, backends_[id].healthy, now);
-  return true;
+bool Scheduler::ReportHealth(BackendId id, HealthReport report, Time now, Effects& effects) {
+  const bool changed = backends_.HealthChecked(id, report, now);
+  if (changed && observer_ != nullptr) observer_->BackendHealthChanged(id, backends_[id].healthy, now);
+  const bool is_gone = report == HealthReport::kNoAnswer && !backends_[id].healthy;
+  if (is_gone) running_.AppendOverdue(id, now, effects.abandoned);
+  return changed;
 }
 
 // --- Offer ---
@@ -112,6 +114,13 @@ Step Scheduler::Choose(Time now) {
   return Nothing{};
 }
 
+Duration Scheduler::TimeoutOf(const Batch& batch) const {
+  constexpr Duration kShortest = std::chrono::seconds(1);
+  Duration least = options_.batch_timeout_minimum;
+  if (backends_.KnowsTimeOf(batch.backend, batch.longest)) least = std::min(least, kShortest);
+  return std::max(least, FromSeconds(options_.batch_timeout_factor * batch.predicted_seconds));
+}
+
 Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
   const std::vector<PendingSequence*>& members = selection_.members();
   const bool chosen_by_strategy = selection_.reason() != DispatchReason::kRetry;
@@ -121,8 +130,7 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
   batch.backend = backend;
   batch.longest = selection_.longest();
   batch.predicted_seconds = occasion.cost.Seconds(static_cast<std::uint32_t>(members.size()), batch.longest);
-  batch.timeout =
-      std::max(options_.batch_timeout_minimum, FromSeconds(options_.batch_timeout_factor * batch.predicted_seconds));
+  batch.timeout = TimeoutOf(batch);
   batch.reason = selection_.reason();
   batch.strategy = DecidingStrategy();
   batch.dispatched = occasion.now;

@@ -39,7 +39,8 @@ namespace smartbatch::scheduling {
 struct Effects {
   // Requests that ended: each is named once, here, and never again.
   std::vector<Finished> finished;
-  // Batches that nobody waits for any more: they can be cancelled at the backend. Complete must still be called.
+  // Batches that nobody waits for any more, or that a backend which is gone still has: they can be cancelled at the
+  // backend. Complete must still be called. A batch may be named again.
   std::vector<BatchId> abandoned;
 };
 
@@ -91,9 +92,10 @@ class Scheduler {
   BackendId AddBackend(std::string name, std::uint32_t slots, const CostModel& cost);
   // It gets no more batches; what it has is finished, and Complete must still be called for it.
   void RemoveBackend(BackendId id);
-  // What a health check said of the backend: as long as it is not well it gets no batches, and what it has is finished.
-  // True where that has changed something.
-  bool ReportHealth(BackendId id, HealthReport report, Time now);
+  // What a health check said of the backend: as long as it is not well it gets no batches. What it has is finished; but
+  // while its checks get no answer those of its batches that are overdue are given up (Effects::abandoned), so call it
+  // after every check. True if the backend's health is another one now.
+  bool ReportHealth(BackendId id, HealthReport report, Time now, Effects& effects);
 
   // --- Events ---
 
@@ -160,6 +162,7 @@ class Scheduler {
 
   void StartStrategy(CheckedChoice choice);
   Step Choose(Time now);
+  Duration TimeoutOf(const Batch& batch) const;
   Batch Dispatch(const Occasion& occasion, BackendId backend);
   void StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch);
   void Charge(Customer& customer, double seconds);

@@ -9,15 +9,8 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// A batch is overdue after so many times its predicted cost and this time besides.
-constexpr double kOverdueFactor = 3;
-constexpr Duration kOverdueAllowance = std::chrono::milliseconds(250);
 // A sequence is not sent again once so many backends have fallen while they had it.
 constexpr std::uint8_t kMostFalls = 2;
-
-bool IsOverdue(const Batch& batch, Duration took) {
-  return took > kOverdueAllowance + FromSeconds(kOverdueFactor * batch.predicted_seconds);
-}
 
 // What the caller of a sequence is told that is not sent again. UNAVAILABLE would have it try again, with a sequence
 // that may well have crashed the backends.

@@ -27,7 +27,8 @@ struct SchedulerOptions {
   Duration max_queued_cost = std::chrono::hours(1);
   Duration max_queued_cost_per_customer = std::chrono::hours(1);
   std::size_t max_idle_accounts = 10'000;
-  // A batch is given up after max(batch_timeout_minimum, batch_timeout_factor * its predicted cost).
+  // A batch is given up after max(batch_timeout_minimum, batch_timeout_factor * its predicted cost). Once the backend's
+  // cost is known (BackendPool::KnowsTimeOf) a second takes the place of the minimum if that is longer.
   Duration batch_timeout_minimum = std::chrono::seconds(5);
   double batch_timeout_factor = 10;
   // How often a sequence is sent at most where backends cannot be reached, or fail it alone: 1 to 100.

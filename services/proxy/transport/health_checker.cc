@@ -53,9 +53,11 @@ void HealthChecker::Answered(bool /*always true for a client's call*/) {
   reader_.reset();
   context_.reset();
   if (stopped_) return;
-  report_(ReportOf(status_, response_), status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+  const bool timed_out = status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+  report_(ReportOf(status_, response_), timed_out);
   on_queue_ = self;
-  alarm_.Set(&queue_, After(interval_), &due_);
+  // A check that timed out has taken the interval already.
+  alarm_.Set(&queue_, After(timed_out ? Duration::zero() : interval_), &due_);
 }
 
 void HealthChecker::Due(bool /*false where it was cancelled*/) {

@@ -18,7 +18,8 @@
 namespace smartbatch::transport {
 
 // Calls grpc.health.v1.Health/Check at once and then one interval after each answer, waiting for one interval at most,
-// on a completion queue that others use as well. A server without that service counts as serving. Thread safe.
+// after which it asks again at once; on a completion queue that others use as well. A server without that service
+// counts as serving. Thread safe.
 class HealthChecker final : public std::enable_shared_from_this<HealthChecker> {
  public:
   // The connection that is to be asked through.

@@ -166,8 +166,9 @@ TEST(TheDecisionLog, ReplaysBackendsThatComeGoFailAndAreUnhealthy) {
       if (i % 40 == 5 || i % 40 == 25) {
         logged.now += std::chrono::milliseconds(1);
         const bool well = i % 40 == 25;
+        scheduling::Effects none;
         scheduler.ReportHealth(0, well ? scheduling::HealthReport::kServing : scheduling::HealthReport::kNotServing,
-                               logged.now);
+                               logged.now, none);
         logged.Ask();
       }
       if (i == 90) scheduler.RemoveBackend(other);
