@@ -45,6 +45,8 @@ const LABELS = {
   smartbatch_backend_dead_seconds_total: ['backend'],
   smartbatch_backend_inflight_batches: ['backend'],
   smartbatch_backend_up: ['backend'],
+  smartbatch_backend_too_large_batches_total: ['backend'],
+  smartbatch_backend_batch_size_limit: ['backend'],
   smartbatch_cost_model_fixed_seconds: ['backend'],
   smartbatch_cost_model_quadratic_seconds: ['backend'],
   smartbatch_cost_model_per_sequence_seconds: ['backend'],

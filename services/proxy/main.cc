@@ -21,6 +21,7 @@
 #include "services/metrics_endpoint/metrics_endpoint.h"
 #include "services/proxy/access.h"
 #include "services/proxy/adaptive/adaptive_controller.h"
+#include "services/proxy/backend_log.h"
 #include "services/proxy/batch_log.h"
 #include "services/proxy/config.h"
 #include "services/proxy/decision_log/decision_log.h"
@@ -172,6 +173,8 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
     decision_observers.push_back(decision_log->get());
     metrics->WatchDecisionLog([log = decision_log->get()] { return log->dropped(); });
   }
+  BackendLog backend_log(config.limits.max_batch_size);
+  scheduler_observers.push_back(&backend_log);
   BatchLog batch_log;
   if (spdlog::should_log(spdlog::level::debug)) scheduler_observers.push_back(&batch_log);
   scheduling::ObserverList observers(std::move(scheduler_observers));

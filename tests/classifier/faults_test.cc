@@ -46,7 +46,8 @@ TEST(Faults, AreRepeatedByTheSameSeedAndChangedByAnother) {
 }
 
 TEST(Faults, HitEveryBatchThatHoldsThePoisonAndNoOther) {
-  const FaultPlan plan({.poison = "arsenic"});
+  const FaultPlan plan({.poison = "arsenic", .crash = "cyanide"});
+  EXPECT_EQ(plan.Decide(1, {"arsenic", "some cyanide"}), Fault::kCrash);
   EXPECT_EQ(plan.Decide(0, {"harmless", "some arsenic here"}), Fault::kError);
   EXPECT_EQ(plan.Decide(0, {"harmless", "arseni c"}), Fault::kNone);
 }

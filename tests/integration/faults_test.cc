@@ -142,6 +142,22 @@ TEST(Faults, AFrozenClassifierKeepsABatchForThreeHealthChecksWhateverTheTimeout)
   other.process().Signal(SIGCONT);
 }
 
+TEST(Faults, AClassifierThatTakesSmallerBatchesGetsSuchAndThatIsTold) {
+  ClassifierProcess classifier({"--cost-fixed", "0.005", "--cost-quadratic", "0", "--max-batch-size", "3"});
+  ProxyProcess proxy(classifier.address(), {"--cost-fixed", "0.005", "--cost-quadratic", "0", "--max-batch-size", "5"});
+  Load load(proxy.address(), {.callers = 24});
+  std::this_thread::sleep_for(seconds(3));
+  load.Stop();
+  EXPECT_GT(load.ended(grpc::StatusCode::OK), 100U);
+  EXPECT_EQ(load.ended(grpc::StatusCode::OK), load.issued()) << load.Describe();
+  EXPECT_EQ(load.wrong(), 0U);
+  EXPECT_EQ(proxy.Status().backends(0).batch_size_limit(), 3U);
+  const Scrape metrics = proxy.Metrics();
+  EXPECT_EQ(metrics.Sum("smartbatch_backend_batch_size_limit"), 3);
+  EXPECT_GE(metrics.Sum("smartbatch_backend_too_large_batches_total"), 1);
+  EXPECT_LE(metrics.Sum("smartbatch_backend_too_large_batches_total"), 2);
+}
+
 TEST(Faults, WhileItDrainsItSaysThatItIsNotServing) {
   ClassifierProcess classifier({"--cost-fixed", "2"});
   ProxyProcess proxy(classifier.address(), {"--strategy", "sjf"});

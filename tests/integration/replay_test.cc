@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <regex>
 #include <string>
 #include <thread>
@@ -53,6 +54,34 @@ Replayed Replay(const std::string& log, const Flags& flags = {}) {
 void StopProxy(ProxyProcess& proxy) {
   proxy.process().Signal(SIGTERM);
   ASSERT_EQ(proxy.process().Wait(), 0);
+}
+
+TEST(ALiveTraceOfBusyAndSmallClassifiers, ReplaysToTheSameBatches) {
+  const Folder folder;
+  const std::string log = folder / "decisions.jsonl";
+  {
+    const Flags cost = {"--cost-fixed", "0.005", "--cost-quadratic", "0"};
+    Flags small = cost;
+    small.insert(small.end(), {"--max-batch-size", "3", "--max-waiting", "0"});
+    ClassifierProcess classifier(small);
+    Flags logged = cost;
+    logged.insert(logged.end(), {"--decision-log", log});
+    ProxyProcess proxy(classifier.address(), logged);
+    ProxyProcess rival(classifier.address(), cost);
+    Load load(proxy.address(), {.callers = 12});
+    Load others(rival.address(), {.callers = 12});
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    load.Stop();
+    others.Stop();
+    StopProxy(proxy);
+  }
+  std::ifstream file(log);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  EXPECT_THAT(text, HasSubstr("RESOURCE_EXHAUSTED"));
+  EXPECT_THAT(text, HasSubstr("INVALID_ARGUMENT"));
+  const Replayed replayed = Replay(log);
+  EXPECT_EQ(replayed.exit_code, 0) << replayed.output;
+  EXPECT_GT(replayed.same_batches, 20);
 }
 
 class ALiveTrace : public ::testing::TestWithParam<const char*> {};

@@ -108,6 +108,81 @@ TEST_F(FailedBatches, MembersOfOneThatWasSharedAreTriedAloneEvenWhereThereIsOneB
   EXPECT_EQ(Outcomes(), (std::vector{Outcome::kBackendFailed, Outcome::kAnswered}));
 }
 
+// --- A backend that falls with a batch ---
+
+class FallenBackends : public FailedBatches {
+ protected:
+  void SetUp() override {
+    FailedBatches::SetUp();
+    AddBackend("one");
+    scheduler_->AddBackend("two", 3, CostModel{});
+  }
+  void Fall(const Batch& batch) {
+    scheduler_->Complete(batch.id, Fell(absl::UnavailableError("connection reset")), now_, effects_);
+  }
+};
+
+TEST_F(FallenBackends, HaveEachMemberTriedAloneOnceElsewhereAndNoneAfterTwo) {
+  Offer({10});
+  Offer({20});
+  const Batch both = Next();
+  ASSERT_EQ(both.members.size(), 2U);
+  Fall(both);
+  const Batch innocent = Next();
+  ASSERT_EQ(innocent.members.size(), 1U);
+  EXPECT_NE(innocent.backend, both.backend);
+  Succeed(innocent);
+  const Batch culprit = Next();
+  ASSERT_EQ(culprit.members.size(), 1U);
+  EXPECT_NE(culprit.backend, both.backend);
+  Fall(culprit);
+  EXPECT_EQ(Outcomes(), (std::vector{Outcome::kAnswered, Outcome::kBackendFailed}));
+  // UNAVAILABLE would have the client send it again.
+  EXPECT_EQ(effects_.finished.back().backend_status.code(), absl::StatusCode::kInternal);
+  now_ += std::chrono::minutes(1);
+  EXPECT_TRUE(std::holds_alternative<Nothing>(scheduler_->Next(now_)));
+}
+
+TEST_F(FallenBackends, NeverGetTwoSuspectsAtATimeButOtherBatches) {
+  Offer({10});
+  Offer({20});
+  Fall(Next());
+  const Batch first = Next();
+  EXPECT_EQ(first.reason, DispatchReason::kRetry);
+  EXPECT_FALSE(std::holds_alternative<Batch>(scheduler_->Next(now_)));  // two slots are free
+  Offer({30});
+  const Batch ordinary = Next();
+  EXPECT_NE(ordinary.reason, DispatchReason::kRetry);
+  EXPECT_EQ(ordinary.backend, first.backend);
+  Succeed(first);
+  EXPECT_EQ(Next().reason, DispatchReason::kRetry);
+}
+
+TEST_F(FallenBackends, ThatCouldNotBeReachedAtAllSuspectNobody) {
+  Offer({10});
+  Offer({20});
+  scheduler_->Complete(Next().id, absl::UnavailableError("connection refused"), now_, effects_);
+  const Batch again = Next();
+  EXPECT_EQ(again.members.size(), 2U);
+  EXPECT_NE(again.reason, DispatchReason::kRetry);
+}
+
+TEST_F(FallenBackends, LeaveASuspectAloneWhateverElseHappensToIt) {
+  Offer({10});
+  Offer({20});
+  Fall(Next());
+  const Batch first = Next();
+  scheduler_->Complete(first.id, absl::ResourceExhaustedError("busy"), now_, effects_);
+  const Batch second = Next();
+  scheduler_->Complete(second.id, absl::UnavailableError("connection refused"), now_, effects_);
+  for (int i = 0; i < 2; ++i) {
+    const Batch batch = Next();
+    EXPECT_EQ(batch.members.size(), 1U);
+    Succeed(batch);
+  }
+  EXPECT_EQ(Outcomes(), std::vector(2, Outcome::kAnswered));
+}
+
 // --- Who pays ---
 
 TEST_F(FailedBatches, WhoRidesWithABadSequencePaysWhatItPaysBesideAGoodOne) {

@@ -210,6 +210,7 @@ void SchedulerChecker::CheckMembers(const scheduling::Batch& batch, std::set<std
 
 void SchedulerChecker::CheckWholeRequests(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched,
                                           std::uint64_t waiting_before) {
+  if (batch.seats < options_.max_batch_size) return;  // its backend takes fewer than a request may have
   const bool uncontended =
       waiting_before <= options_.max_batch_size && batch.reason != scheduling::DispatchReason::kLane;
   if (!rules_.whole_requests && !(rules_.whole_requests_if_uncontended && uncontended)) return;

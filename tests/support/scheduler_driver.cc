@@ -63,7 +63,10 @@ void SchedulerDriver::AddBackend() {
   const std::uint32_t slots = Small(random_, 3);
   const auto id = scheduler_->AddBackend(absl::StrCat("backend-", random_.Between(0, 4)), slots, cost);
   if (id >= backend_is_gone_.size()) backend_is_gone_.resize(id + 1);
+  if (id >= largest_batch_.size()) largest_batch_.resize(id + 1);
   backend_is_gone_[id] = false;
+  const bool takes_fewer = options_.backend_faults && random_.Chance(0.2);
+  largest_batch_[id] = takes_fewer ? Small(random_, scheduler_options_.max_batch_size) : 1024;
 }
 
 scheduling::BackendId SchedulerDriver::AnyBackend() {
@@ -142,6 +145,8 @@ void SchedulerDriver::EndBatch() {
     ++crashes_;
   } else if (options_.backend_faults && random_.Chance(0.02)) {
     status = random_.Chance(0.5) ? absl::DeadlineExceededError("it hung") : absl::ResourceExhaustedError("it is full");
+  } else if (batch.too_large) {
+    status = absl::InvalidArgumentError("too many sequences");
   } else if (batch.poisoned) {
     status = absl::InternalError("a sequence is bad");
   }
@@ -216,7 +221,8 @@ void SchedulerDriver::Settle() {
         return std::any_of(batch->members.begin(), batch->members.end(),
                            [length](const scheduling::BatchMember& m) { return m.length == length; });
       };
-      running_.push_back({batch->id, batch->backend, holds(kPoison), holds(kCrasher), false});
+      running_.push_back({batch->id, batch->backend, holds(kPoison), holds(kCrasher),
+                          batch->members.size() > largest_batch_[batch->backend], false});
       continue;
     }
     if (const auto* const wait = std::get_if<scheduling::AskAgainAt>(&step)) ask_again_ = wait->time;

@@ -65,6 +65,7 @@ class SchedulerDriver {
     scheduling::BackendId backend = 0;
     bool poisoned = false;
     bool crashes = false;
+    bool too_large = false;
     bool abandoned = false;
   };
   struct Live {
@@ -100,7 +101,8 @@ class SchedulerDriver {
   Time ask_again_ = kNever;
   std::uint32_t customers_ = 1;
   std::uint32_t longest_ = 1000;
-  std::vector<bool> backend_is_gone_;  // by BackendId
+  std::vector<bool> backend_is_gone_;         // by BackendId
+  std::vector<std::uint32_t> largest_batch_;  // that the backend takes, by BackendId
   std::vector<Running> running_;
   std::vector<Live> live_;
   scheduling::Effects effects_;

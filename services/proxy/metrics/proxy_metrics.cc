@@ -86,8 +86,9 @@ void ProxyMetrics::BackendAdded(scheduling::BackendId id, const scheduling::Back
   }
   if (place == all_backends_.size()) {
     const prometheus::Labels labels = {{"backend", name}};
-    all_backends_.push_back(std::make_unique<BackendSeries>(
-        BackendSeries{name, families_.backend_busy.Add(labels), families_.backend_dead.Add(labels)}));
+    all_backends_.push_back(std::make_unique<BackendSeries>(BackendSeries{name, families_.backend_busy.Add(labels),
+                                                                          families_.backend_dead.Add(labels),
+                                                                          families_.backend_too_large.Add(labels)}));
     for (const auto& strategy : strategies_) strategy->batch_duration(place, name);
   }
   if (id >= backends_.size()) backends_.resize(id + 1);
@@ -259,6 +260,10 @@ void ProxyMetrics::BatchEnded(const scheduling::Batch& batch, Duration took, con
   observations_.Observe(series.batch_duration(place, backend.name), ToSeconds(took));
 }
 
+void ProxyMetrics::BatchTooLarge(scheduling::BackendId id, std::uint32_t, std::uint32_t) {
+  all_backends_[backends_[id]]->too_large.Increment();
+}
+
 // --- Strategies ---
 
 void ProxyMetrics::StrategyChanged(std::string_view from, std::string_view to, scheduling::SwitchedBy by) {
@@ -312,14 +317,15 @@ void ProxyMetrics::SetGauges() const {
 ProxyMetrics::BackendGauges ProxyMetrics::MakeBackendGauges(const std::string& name) const {
   const prometheus::Labels labels = {{"backend", name}};
   return {families_.backend_inflight_batches.Add(labels), families_.backend_up.Add(labels),
-          families_.cost_model_fixed.Add(labels),         families_.cost_model_quadratic.Add(labels),
-          families_.cost_model_per_sequence.Add(labels),  families_.cost_model_per_character.Add(labels),
-          families_.cost_model_residual.Add(labels)};
+          families_.backend_size_limit.Add(labels),       families_.cost_model_fixed.Add(labels),
+          families_.cost_model_quadratic.Add(labels),     families_.cost_model_per_sequence.Add(labels),
+          families_.cost_model_per_character.Add(labels), families_.cost_model_residual.Add(labels)};
 }
 
 void ProxyMetrics::RemoveBackendGauges(const BackendGauges& gauges) const {
   families_.backend_inflight_batches.Remove(&gauges.inflight_batches);
   families_.backend_up.Remove(&gauges.up);
+  families_.backend_size_limit.Remove(&gauges.size_limit);
   families_.cost_model_fixed.Remove(&gauges.cost_fixed);
   families_.cost_model_quadratic.Remove(&gauges.cost_quadratic);
   families_.cost_model_per_sequence.Remove(&gauges.cost_per_sequence);
@@ -343,6 +349,7 @@ void ProxyMetrics::SetBackendGauges(const std::vector<runtime::BackendState>& ba
     const BackendGauges& gauges = known->second;
     gauges.inflight_batches.Set(backend.batches_in_flight);
     gauges.up.Set(backend.up ? 1 : 0);
+    gauges.size_limit.Set(backend.batch_size_limit);
     gauges.cost_fixed.Set(backend.cost.fixed);
     gauges.cost_quadratic.Set(backend.cost.quadratic);
     gauges.cost_per_sequence.Set(backend.cost.per_sequence);

@@ -84,6 +84,7 @@ class ProxyMetrics final : public prometheus::Collectable,
   void Dispatched(const scheduling::Batch& batch) override;
   void Charged(const scheduling::Customer& customer, std::string_view strategy, double seconds) override;
   void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override;
+  void BatchTooLarge(scheduling::BackendId id, std::uint32_t sequences, std::uint32_t limit) override;
   void StrategyChanged(std::string_view from, std::string_view to, scheduling::SwitchedBy by) override;
   void Decided(std::string_view strategy, Duration took) override;
   void CallStarted() override { calls_.started().Increment(); }
@@ -94,11 +95,13 @@ class ProxyMetrics final : public prometheus::Collectable,
     std::string name;
     prometheus::Counter& busy;
     prometheus::Counter& dead;
+    prometheus::Counter& too_large;
   };
   // Those of a backend that is there now.
   struct BackendGauges {
     prometheus::Gauge& inflight_batches;
     prometheus::Gauge& up;
+    prometheus::Gauge& size_limit;
     prometheus::Gauge& cost_fixed;
     prometheus::Gauge& cost_quadratic;
     prometheus::Gauge& cost_per_sequence;

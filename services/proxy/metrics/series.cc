@@ -117,6 +117,11 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
           Gauges(registry, "smartbatch_backend_inflight_batches", "Batches that are at the backend.")),
       backend_up(Gauges(registry, "smartbatch_backend_up",
                         "1 unless the backend fails: its last batch, or its health check.")),
+      backend_too_large(Counters(registry, "smartbatch_backend_too_large_batches_total",
+                                 "Batches that the backend refused although it takes their sequences one by one.")),
+      backend_size_limit(Gauges(registry, "smartbatch_backend_batch_size_limit",
+                                "Sequences that the backend takes in a batch, as learned from those batches; 0 if it "
+                                "takes full batches.")),
       cost_model_fixed(
           Gauges(registry, "smartbatch_cost_model_fixed_seconds", "Seconds that any batch is believed to cost.")),
       cost_model_quadratic(Gauges(registry, "smartbatch_cost_model_quadratic_seconds",

@@ -62,6 +62,8 @@ struct Families {
   CounterFamily& backend_dead;
   GaugeFamily& backend_inflight_batches;
   GaugeFamily& backend_up;
+  CounterFamily& backend_too_large;
+  GaugeFamily& backend_size_limit;
   GaugeFamily& cost_model_fixed;
   GaugeFamily& cost_model_quadratic;
   GaugeFamily& cost_model_per_sequence;

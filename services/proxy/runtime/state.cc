@@ -25,6 +25,7 @@ std::vector<BackendState> DescribeBackends(const scheduling::BackendPool& pool) 
                       .up = backend.works(),
                       .batches_in_flight = backend.in_flight,
                       .slots = backend.slots,
+                      .batch_size_limit = backend.size_limit.known(),
                       .cost = backend.cost,
                       .cost_residual_ratio = backend.fit.ResidualRatio()});
   }

@@ -29,6 +29,8 @@ struct BackendState {
   bool up = false;  // its last batch did not fail, and its health checks are well
   std::uint32_t batches_in_flight = 0;
   std::uint32_t slots = 0;
+  // Sequences in a batch that it is held to take; 0 if no limit below the proxy's own is known.
+  std::uint32_t batch_size_limit = 0;
   scheduling::CostModel cost;
   // Mean of |observed - believed| / believed over the last batches.
   double cost_residual_ratio = 0;

@@ -86,6 +86,8 @@ void BackendPool::Succeeded(BackendId id, const Batch& batch, double seconds, bo
   backend.errors = 0;
   backend.busy = 0;
   ++backend.served_since_failure;
+  if (backend.failures > 0) backend.size_limit.Forget();  // it may be another one now
+  backend.size_limit.Served(static_cast<std::uint32_t>(batch.members.size()));
   if (backend.shared_until > now) Rest(backend, batch, kFirstRest, now);
   if (WasSlow(backend, batch, seconds) && HasOther(id, now)) {
     ++backend.slow;
@@ -154,6 +156,7 @@ bool BackendPool::HealthChecked(BackendId id, HealthReport report, Time now) {
   if (report == HealthReport::kServing) healthy = true;
   if (report == HealthReport::kNotServing || backend.checks_without_answer >= kChecksToTakeOut) healthy = false;
   if (healthy == backend.healthy) return false;
+  if (healthy) backend.size_limit.Forget();
   backend.healthy = healthy;
   backend.unhealthy_since = now;
   return true;

@@ -8,6 +8,7 @@
 
 #include "common/time.h"
 #include "services/proxy/scheduling/batch.h"
+#include "services/proxy/scheduling/batch_size_limit.h"
 #include "services/proxy/scheduling/cost_fit.h"
 #include "services/proxy/scheduling/cost_model.h"
 
@@ -50,6 +51,7 @@ struct Backend {
   // What its batches cost: as configured, or as learned.
   CostModel cost;
   CostFit fit;
+  BatchSizeLimit size_limit;
   // Batches served since it was added, and since it could not be reached or hung last.
   std::uint64_t served_since_failure = 0;
   // Failures in a row, the first of them, and the end of the pause they brought.
@@ -130,6 +132,10 @@ class BackendPool {
   void SuspectEnded(BackendId id) { --backends_[id].suspects; }
   // The batch has its results. With `learn` the backend's cost is learned from it.
   void Succeeded(BackendId id, const Batch& batch, double seconds, bool learn, Time now);
+  // Seats of a batch for the backend, if `most` is what every backend should take.
+  std::uint32_t SeatsOf(BackendId id, std::uint32_t most, Time now) const {
+    return backends_[id].size_limit.Seats(most, now);
+  }
   // The backend refused the batch for want of room.
   void Busy(BackendId id, const Batch& batch, Time now);
   // Another such refusal is a failure.

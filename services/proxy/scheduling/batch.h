@@ -41,6 +41,10 @@ struct Batch {
   // With kRetry: the backend that has failed the sequence before, and whether one fell while it had the sequence.
   BackendId failed_before = 0;
   bool suspect = false;
+  // With kRetry: the batch that was refused with the sequence in it, maybe for its size; 0 if it failed otherwise.
+  BatchId refused_batch = 0;
+  // Sequences that it might have had.
+  std::uint32_t seats = 0;
   // Once it has ended: members whose request had ended before it.
   std::uint32_t dead = 0;
 };

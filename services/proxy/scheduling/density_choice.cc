@@ -228,6 +228,8 @@ void DensityChoice::ChooseRequests(std::span<PendingRequest* const> candidates, 
     selection.TakeWaitingOf(*by_length_[i]);
     seats -= by_length_[i]->waiting;
   }
+  // None fits into a batch of this backend: the shortest goes in parts.
+  if (selection.empty()) selection.TakeWaitingOf(*by_length_.front());
 }
 
 }  // namespace smartbatch::scheduling

@@ -23,8 +23,7 @@ std::optional<BackendId> LoneRetries::Select(const BackendPool& backends, Time n
   const std::optional<BackendId> avoided = has_other ? std::optional(failed_at) : std::nullopt;
   const std::optional<BackendId> backend = backends.FreeSlot(now, avoided, sequence->falls > 0);
   if (!backend) return std::nullopt;
-  ++next_;
-  failed_before_ = failed_at;
+  selected_ = retries_[next_++];
   // It is not among those a strategy may choose, and a selection takes only those.
   sequence->alone = false;
   selection.Take(*sequence);

@@ -24,8 +24,11 @@ class LoneRetries {
  public:
   explicit LoneRetries(PendingSet& pending) : pending_(pending) {}
 
-  // The member of a failed batch waits to be tried again (PendingSet::ReturnToWaiting, alone).
-  void Add(const BatchMember& member, BackendId failed_at) { retries_.push_back({member, failed_at}); }
+  // The member of a failed batch waits to be tried again (PendingSet::ReturnToWaiting, alone). `refused_batch`: see
+  // Batch.
+  void Add(const BatchMember& member, BackendId failed_at, BatchId refused_batch = 0) {
+    retries_.push_back({member, failed_at, refused_batch});
+  }
 
   // Nothing waits; may still be false where all that waited has ended.
   bool empty() const { return next_ >= retries_.size(); }
@@ -33,18 +36,20 @@ class LoneRetries {
   PendingSequence* Oldest();
   // Takes the oldest one into the empty selection, where a backend that may have it has a free slot: that backend.
   std::optional<BackendId> Select(const BackendPool& backends, Time now, Selection& selection);
-  // Of the one that was selected last: the backend that has failed it.
-  BackendId failed_before() const { return failed_before_; }
+  // Of the one that was selected last: the backend that has failed it, and the batch if that was refused.
+  BackendId failed_before() const { return selected_.failed_at; }
+  BatchId refused_batch() const { return selected_.refused_batch; }
 
  private:
   struct Retry {
     BatchMember member;
     BackendId failed_at = 0;
+    BatchId refused_batch = 0;
   };
 
   PendingSet& pending_;
   std::vector<Retry> retries_;  // oldest first
-  BackendId failed_before_ = 0;
+  Retry selected_;
   std::size_t next_ = 0;  // those before it have left, or their requests have ended
 };
 

@@ -59,6 +59,9 @@ class SchedulerObserver {
   // Its health checks say something else from now on.
   virtual void BackendHealthChanged(BackendId /*id*/, bool /*healthy*/, Time /*now*/) {}
 
+  // The backend refused a batch of so many sequences and takes them one by one: it gets batches of at most `limit`.
+  virtual void BatchTooLarge(BackendId /*id*/, std::uint32_t /*sequences*/, std::uint32_t /*limit*/) {}
+
   // Another strategy decides from now on; `from` is empty at the start.
   virtual void StrategyChanged(std::string_view /*from*/, std::string_view /*to*/, SwitchedBy /*by*/) {}
 };
@@ -88,6 +91,9 @@ class ObserverList final : public SchedulerObserver {
   }
   void BackendAdded(BackendId id, const Backend& backend) override {
     for (SchedulerObserver* const observer : observers_) observer->BackendAdded(id, backend);
+  }
+  void BatchTooLarge(BackendId id, std::uint32_t sequences, std::uint32_t limit) override {
+    for (SchedulerObserver* const observer : observers_) observer->BatchTooLarge(id, sequences, limit);
   }
   void BackendRemoved(BackendId id) override {
     for (SchedulerObserver* const observer : observers_) observer->BackendRemoved(id);

@@ -98,8 +98,10 @@ Step Scheduler::Choose(Time now) {
     if (resume == kNever) return Nothing{};
     return AskAgainAt{resume};
   }
-  const Occasion occasion{now, options_.max_batch_size, backends_[*backend].cost};
+  const std::uint32_t seats = backends_.SeatsOf(*backend, options_.max_batch_size, now);
+  const Occasion occasion{now, seats, backends_[*backend].cost};
   if (selection_.kind() != Selection::Kind::kBatch) {
+    selection_.Clear(seats);
     if (pending_.waiting_sequences() == 0) return Nothing{};
     strategy_->Select(occasion, selection_);
   }
@@ -128,6 +130,7 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
   Batch batch;
   batch.id = ++batches_;
   batch.backend = backend;
+  batch.seats = occasion.max_batch_size;
   batch.longest = selection_.longest();
   batch.predicted_seconds = occasion.cost.Seconds(static_cast<std::uint32_t>(members.size()), batch.longest);
   batch.timeout = TimeoutOf(batch);
@@ -137,6 +140,7 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
   if (!chosen_by_strategy) {
     batch.failed_before = lone_retries_.failed_before();
     batch.suspect = members.front()->falls > 0;
+    batch.refused_batch = lone_retries_.refused_batch();
   }
   batch.members.reserve(members.size());
   for (const PendingSequence* const sequence : members) {

@@ -167,9 +167,12 @@ class Scheduler {
   void StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch);
   void Charge(Customer& customer, double seconds);
   void TellBackend(const Batch& batch, Verdict verdict, Duration took, Time now);
+  // True if the batch was refused, maybe for its size, which its members will tell.
+  bool LearnSizeLimit(const Batch& batch, const absl::Status& status, Time now);
   // Spends the budget if it allows a retry.
   bool MayRetry(const PendingSequence& sequence, const Batch& batch, Verdict verdict, Time now);
-  void ReturnMembers(const Batch& batch, Verdict verdict, const absl::Status& status, Time now, Effects& effects);
+  void ReturnMembers(const Batch& batch, Verdict verdict, const absl::Status& status, bool maybe_too_large, Time now,
+                     Effects& effects);
   void ReturnToStrategy(PendingSequence& sequence);
   void RetireSequence(PendingSequence& sequence, Time now, Effects& effects);
   void FailWaitingIfUnavailable(Time now, Effects& effects);

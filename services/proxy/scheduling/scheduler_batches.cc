@@ -31,8 +31,9 @@ void Scheduler::Complete(BatchId id, const absl::Status& status, Time now, Effec
   if (verdict == Verdict::kBusy && backends_.IsBusyForTooLong(batch.backend, now)) verdict = Verdict::kBackend;
   TellBackend(batch, verdict, took, now);
   if (observer_ != nullptr) observer_->BatchEnded(batch, took, status);
+  const bool maybe_too_large = LearnSizeLimit(batch, status, now);
   if (verdict != Verdict::kServed) {
-    ReturnMembers(batch, verdict, status, now, effects);
+    ReturnMembers(batch, verdict, status, maybe_too_large, now, effects);
     FailWaitingIfUnavailable(now, effects);
     return;
   }
@@ -70,6 +71,22 @@ void Scheduler::TellBackend(const Batch& batch, Verdict verdict, Duration took, 
   }
 }
 
+bool Scheduler::LearnSizeLimit(const Batch& batch, const absl::Status& status, Time now) {
+  const bool refused = absl::IsInvalidArgument(status) || absl::IsOutOfRange(status);
+  if (refused && batch.members.size() > 1 && batch.dead == 0) {
+    backends_[batch.backend].size_limit.Refused(batch.id, static_cast<std::uint32_t>(batch.members.size()), now);
+    return true;
+  }
+  if (batch.refused_batch == 0) return false;
+  BatchSizeLimit& limit = backends_[batch.failed_before].size_limit;
+  if (!status.ok()) {
+    if (VerdictOf(status) != Verdict::kBusy) limit.FailedAlone(batch.refused_batch);
+  } else if (const auto sequences = limit.ServedAlone(batch.refused_batch, now)) {
+    if (observer_ != nullptr) observer_->BatchTooLarge(batch.failed_before, *sequences, limit.known());
+  }
+  return false;
+}
+
 void Scheduler::RetireSequence(PendingSequence& sequence, Time now, Effects& effects) {
   PendingRequest& request = *sequence.request;
   pending_.StopRunning(sequence);
@@ -101,8 +118,8 @@ bool Scheduler::MayRetry(const PendingSequence& sequence, const Batch& batch, Ve
   return false;
 }
 
-void Scheduler::ReturnMembers(const Batch& batch, Verdict verdict, const absl::Status& status, Time now,
-                              Effects& effects) {
+void Scheduler::ReturnMembers(const Batch& batch, Verdict verdict, const absl::Status& status, bool maybe_too_large,
+                              Time now, Effects& effects) {
   const bool was_alone = batch.reason == DispatchReason::kRetry;
   const bool tells_on_member = verdict == Verdict::kContent || verdict == Verdict::kFell;
   for (const BatchMember& member : batch.members) {
@@ -127,7 +144,9 @@ void Scheduler::ReturnMembers(const Batch& batch, Verdict verdict, const absl::S
     // Who is under suspicion stays alone until it is served, whatever else happens to it.
     if (was_alone || tells_on_member) {
       pending_.ReturnToWaiting(sequence, true);
-      lone_retries_.Add(member, verdict == Verdict::kBusy ? batch.failed_before : batch.backend);
+      const bool busy = verdict == Verdict::kBusy;
+      const BatchId refused = maybe_too_large ? batch.id : busy ? batch.refused_batch : 0;
+      lone_retries_.Add(member, busy ? batch.failed_before : batch.backend, refused);
     } else {
       ReturnToStrategy(sequence);
     }

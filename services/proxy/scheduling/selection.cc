@@ -27,6 +27,7 @@ void Selection::Take(PendingSequence& sequence) {
 
 void Selection::TakeWaitingOf(PendingRequest& request) {
   for (PendingSequence& sequence : request.sequences) {
+    if (free_seats() == 0) return;
     if (sequence.state == SequenceState::kWaiting && !sequence.alone && !sequence.selected) Take(sequence);
   }
 }

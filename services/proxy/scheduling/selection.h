@@ -20,7 +20,10 @@ class Selection {
 
   // Takes one waiting sequence; there must be a free seat and it must not be in the selection.
   void Take(PendingSequence& sequence);
-  // Takes every waiting sequence of the request that is not yet selected; they must fit.
+  // The request's waiting sequences have a seat each; or the batch is empty, so that a request which needs more seats
+  // than this backend's batches have is served in parts.
+  bool HasRoomFor(const PendingRequest& request) const { return empty() || request.waiting <= free_seats(); }
+  // Takes the waiting sequences of the request that are not yet selected, as many as fit.
   void TakeWaitingOf(PendingRequest& request);
 
   // What was taken so far is what the batch is for and pays for it; what is taken later rides free.

@@ -26,7 +26,7 @@ namespace smartbatch::scheduling {
 // What is known at the moment a slot is free.
 struct Occasion {
   Time now{};
-  // Seats in the batch.
+  // Seats in the batch: as many as the backend takes, which may be fewer than a request has sequences.
   std::uint32_t max_batch_size = 5;
   // The cost of batches on the backend whose slot is free.
   CostModel cost;

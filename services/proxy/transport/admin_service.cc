@@ -68,6 +68,7 @@ void Describe(const runtime::BackendState& state, proxy::v1::BackendStatus& stat
   cost.set_per_sequence(state.cost.per_sequence);
   cost.set_per_character(state.cost.per_character);
   status.set_residual_ratio(state.cost_residual_ratio);
+  status.set_batch_size_limit(state.batch_size_limit);
 }
 
 void Describe(const runtime::Decision& decision, Time now, proxy::v1::Decision& out) {

@@ -101,6 +101,20 @@ TEST_F(ProxyMetricsTest, TellsWhatTheBackendDidForRequestsThatHadDied) {
   EXPECT_EQ(Value(kDead), 0.02);
 }
 
+TEST_F(ProxyMetricsTest, TellsThatABackendTakesSmallerBatches) {
+  constexpr char kRefused[] = R"(smartbatch_backend_too_large_batches_total{backend="10.0.0.1:50061"})";
+  constexpr char kLimit[] = R"(smartbatch_backend_batch_size_limit{backend="10.0.0.1:50061"})";
+  EXPECT_EQ(Value(kRefused), 0);
+  EXPECT_EQ(Value(kLimit), 0);
+  Submit("vip", {"x", "y"});
+  backend_.FailNext(absl::InvalidArgumentError("too many"));
+  backend_.AnswerNext();
+  EXPECT_EQ(Value(kRefused), 0);
+  backend_.AnswerNext();
+  EXPECT_EQ(Value(kRefused), 1);
+  EXPECT_EQ(Value(kLimit), 1);
+}
+
 TEST_F(ProxyMetricsTest, ForgetsTheStateOfABackendThatIsRemovedAndKeepsItsCounters) {
   const auto other = dispatcher_->AddBackend("10.0.0.2:50061", 1, {}, backend_);
   EXPECT_EQ(Value(R"(smartbatch_backend_up{backend="10.0.0.2:50061"})"), 1);

@@ -69,6 +69,21 @@ TEST_F(TheBackends, OneThatIsNotWellGetsNothingUntilItIs) {
   other_->AnswerNext();
 }
 
+TEST_F(TheBackends, OneThatAnswersNoHealthCheckIsToldToGiveItsBatchUpWhichGoesToAnother) {
+  auto& held = proxy_.Submit({"held"});
+  AddOther();
+  auto sent = proxy_.backend.TakeNext();
+  for (int check = 1; check <= 3; ++check) {
+    EXPECT_FALSE(proxy_.backend.WasCancelled(sent.id)) << check;
+    proxy_.clock.Advance(std::chrono::seconds(1));
+    proxy_.dispatcher.ReportHealth(kFirst, HealthReport::kNoAnswer);
+  }
+  EXPECT_TRUE(proxy_.backend.WasCancelled(sent.id));
+  std::move(sent.reply).Fulfil(absl::CancelledError("given up"));
+  other_->AnswerNext();
+  EXPECT_EQ(held.only_reply().outcome, Outcome::kAnswered);
+}
+
 TEST_F(TheBackends, WhereNoneIsWellRequestsFailAfterASecond) {
   proxy_.dispatcher.ReportHealth(kFirst, HealthReport::kNotServing);
   auto& waiting = proxy_.Submit({"waits"});

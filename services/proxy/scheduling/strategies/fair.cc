@@ -34,7 +34,7 @@ class Fair final : public Strategy {
     for (auto turn = turns_.begin(); turn != turns_.end() && selection.free_seats() > 0; ++turn) {
       if (++looked_at > kMostCustomersLookedAt) break;
       PendingRequest* request = PendingSet::OldestOf(*turn->second);
-      while (request != nullptr && request->waiting <= selection.free_seats()) {
+      while (request != nullptr && selection.HasRoomFor(*request)) {
         selection.TakeWaitingOf(*request);
         request = PendingSet::YoungerOfCustomer(*request);
       }

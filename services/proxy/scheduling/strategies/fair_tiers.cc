@@ -59,7 +59,7 @@ class FairTiers final : public Strategy {
     chosen_ = next;
     Customer& customer = *next->turns.begin()->second;
     PendingRequest* request = PendingSet::OldestOf(customer);
-    while (request != nullptr && request->waiting <= selection.free_seats()) {
+    while (request != nullptr && selection.HasRoomFor(*request)) {
       selection.TakeWaitingOf(*request);
       request = PendingSet::YoungerOfCustomer(*request);
     }

@@ -23,7 +23,7 @@ class Fcfs final : public Strategy {
 
   void Select(const Occasion& occasion, Selection& selection) override {
     PendingRequest* request = pending_.Oldest();
-    while (request != nullptr && request->waiting <= selection.free_seats()) {
+    while (request != nullptr && selection.HasRoomFor(*request)) {
       selection.TakeWaitingOf(*request);
       request = pending_.Younger(*request);
     }

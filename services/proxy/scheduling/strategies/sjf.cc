@@ -24,7 +24,7 @@ class Sjf final : public Strategy {
 
   void Select(const Occasion&, Selection& selection) override {
     PendingRequest* request = by_length_.Shortest();
-    while (request != nullptr && request->waiting <= selection.free_seats()) {
+    while (request != nullptr && selection.HasRoomFor(*request)) {
       selection.TakeWaitingOf(*request);
       request = by_length_.NextLonger(*request);
     }

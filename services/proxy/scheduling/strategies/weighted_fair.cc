@@ -69,6 +69,7 @@ class WeightedFair final : public Strategy {
   // A rider is seldom the longest of its request, which then keeps its place in its customer's index. The sequences
   // that stay come before their likes: a request that was begun is finished first.
   void BeforeSplit(PendingRequest& request) override {
+    if (!parameters_.choice.split) return Remove(request);
     sequences_.Remove(request);
     loses_longest_ =
         std::none_of(request.sequences.begin(), request.sequences.end(), [&](const PendingSequence& other) {
@@ -78,6 +79,7 @@ class WeightedFair final : public Strategy {
     if (loses_longest_) IndexFor(*request.customer).Remove(request);
   }
   void AfterSplit(PendingRequest& request) override {
+    if (!parameters_.choice.split) return Add(request, true);
     sequences_.Add(request, true);
     if (loses_longest_) IndexFor(*request.customer).Add(request);
   }

@@ -1,0 +1,30 @@
+// What is learned of the classifiers, in the log.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "services/proxy/scheduling/observer.h"
+
+namespace smartbatch::proxy {
+
+// A warning when a classifier turns out to take smaller batches than the proxy is configured for; again only if the
+// limit is another one. Thread safety: that of the scheduler.
+class BackendLog final : public scheduling::SchedulerObserver {
+ public:
+  explicit BackendLog(std::uint32_t max_batch_size) : max_batch_size_(max_batch_size) {}
+
+  void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
+  void BatchTooLarge(scheduling::BackendId id, std::uint32_t sequences, std::uint32_t limit) override;
+
+ private:
+  struct Known {
+    std::string address;
+    std::uint32_t told_limit = 0;
+  };
+  const std::uint32_t max_batch_size_;
+  std::map<scheduling::BackendId, Known> known_;
+};
+
+}  // namespace smartbatch::proxy
