@@ -1,7 +1,5 @@
 #include "common/workload/workload_file.h"
 
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "common/file.h"
 #include "common/one_line.h"
 #include "common/workload/customer_fields.h"
 #include "common/workload/expression.h"
@@ -115,17 +114,11 @@ absl::StatusOr<Workload> ParseWorkload(const std::string& text, const std::strin
 }
 
 absl::StatusOr<Workload> ReadWorkloadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kLargestFileBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.is_open() || file.bad() || file.gcount() == 0) {
-    return absl::NotFoundError(absl::StrCat(path, " cannot be read or is empty; give the path of a workload file"));
-  }
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kLargestFileBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is larger than 16 MB; give fewer customers"));
-  }
-  return ParseWorkload(text, path);
+  const auto text = ReadFile(path, kLargestFileBytes, FileKind::kAnyStream);
+  if (!text.ok()) return text.status();
+  if (text->empty())
+    return absl::InvalidArgumentError(absl::StrCat(path, " is empty; give the path of a workload file"));
+  return ParseWorkload(*text, path);
 }
 
 std::string WorkloadJson(const Workload& workload) {

@@ -12,7 +12,7 @@ namespace smartbatch::workload {
 
 // INVALID_ARGUMENT names the line, the field and what would be right, behind `origin` (the file's name).
 absl::StatusOr<Workload> ParseWorkload(const std::string& text, const std::string& origin);
-// The same; NOT_FOUND where the file cannot be read. Files above 16 MB are refused.
+// The same of a file or a pipe of at most 16 MB; INVALID_ARGUMENT also when it cannot be read.
 absl::StatusOr<Workload> ReadWorkloadFile(const std::string& path);
 
 // As ParseWorkload reads it: the same customers, to the last digit. The workload must not be a recording.

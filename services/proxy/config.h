@@ -72,10 +72,11 @@ struct Config {
 };
 
 enum class ConfigFormat { kText, kJson };
-// Takes what the text says into `config`: what it does not name stays as it is. INVALID_ARGUMENT where it is malformed
-// or holds an unknown field.
+// Takes what the text says into `config`: what it does not name stays as it is. INVALID_ARGUMENT when it is malformed,
+// holds an unknown field or sets nothing at all.
 absl::Status ParseConfig(const std::string& text, ConfigFormat format, Config& config);
-// The same of a file, which is JSON where its name ends with `.json`. INVALID_ARGUMENT too where it cannot be read.
+// The same of a regular file of at most 64 MB, which is JSON when its name ends with `.json`. INVALID_ARGUMENT also when
+// it cannot be read.
 absl::Status ReadConfigFile(const std::string& path, Config& config);
 
 // The program's flags, bound to a config. Both must outlive the parsing.

@@ -1,6 +1,4 @@
 // The configuration file: reading it, and what it means.
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <utility>
 
@@ -9,11 +7,15 @@
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
 
+#include "common/file.h"
 #include "common/one_line.h"
 #include "services/proxy/config.h"
 
 namespace smartbatch::proxy {
 namespace {
+
+// Room for some hundred thousand customers.
+constexpr std::size_t kLargestFileBytes = 64'000'000;
 
 // Keeps the first error: the others often follow from it.
 class FirstError final : public google::protobuf::io::ErrorCollector {
@@ -148,19 +150,21 @@ absl::Status ParseConfig(const std::string& text, ConfigFormat format, Config& c
     return absl::InvalidArgumentError(
         OneLine(absl::StrCat(parsed.message(), "; proto/smartbatch/proxy/v1/config.proto tells what may stand there")));
   }
+  // A writer that empties the file before it writes would otherwise take every setting back to its default.
+  if (file.ByteSizeLong() == 0) {
+    return absl::InvalidArgumentError(
+        "the file sets nothing: it is empty, or was read before it was written; name at least one setting, such as "
+        "`strategy { name: \"density\" }`, or start without --config to run with the defaults");
+  }
   Apply(file, config);
   return absl::OkStatus();
 }
 
 absl::Status ReadConfigFile(const std::string& path, Config& config) {
-  std::ifstream stream(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (!stream.is_open() || stream.bad()) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot read the configuration file '", path,
-                                                   "'; give the path of a file that this program may read"));
-  }
+  const auto text = ReadFile(path, kLargestFileBytes);
+  if (!text.ok()) return absl::InvalidArgumentError(absl::StrCat("configuration: ", text.status().message()));
   const ConfigFormat format = path.ends_with(".json") ? ConfigFormat::kJson : ConfigFormat::kText;
-  absl::Status parsed = ParseConfig(text, format, config);
+  absl::Status parsed = ParseConfig(*text, format, config);
   if (parsed.ok()) return parsed;
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", parsed.message()));
 }

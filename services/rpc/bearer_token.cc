@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 
 #include "absl/status/status.h"
@@ -14,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/file.h"
 
 namespace smartbatch::rpc {
 namespace {
@@ -33,16 +33,14 @@ Digest DigestOf(absl::string_view text) {
 }  // namespace
 
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  // A token and the white space around it; of a file that never ends no more than this is read.
-  std::string text(2 * kLongest, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  const std::string token(absl::StripAsciiWhitespace(text));
+  // A token and the white space around it.
+  const auto text = ReadFile(path, 2 * kLongest);
+  if (!text.ok()) return text.status();
+  const std::string token(absl::StripAsciiWhitespace(*text));
   const bool printable = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (printable && token.size() >= kShortest && token.size() <= kLongest) return token;
   return absl::InvalidArgumentError(
-      absl::StrCat("'", path, "' cannot be read or holds no token; put ", kShortest, " to ", kLongest,
+      absl::StrCat("'", path, "' holds no token; put ", kShortest, " to ", kLongest,
                    " printable characters without spaces there, such as `openssl rand -hex 32` prints"));
 }
 

@@ -159,7 +159,7 @@ TEST(WorkloadFile, NamesTheLineAndTheFieldThatAreWrong) {
   EXPECT_THAT(ErrorOf("{\"name\": \"x\", \"customers\": [{\"name\": \"a\", \"rate\": 1, \"length\": 5},\n"
                       "{\"name\": \"a\", \"rate\": 1, \"length\": 5}]}"),
               StartsWith("office.json:2: customers[1].name: there are two customers 'a'"));
-  EXPECT_EQ(ReadWorkloadFile("/nowhere/office.json").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ReadWorkloadFile("/nowhere/office.json").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(CustomerFlag, IsTheSameAsTheFields) {

@@ -1,8 +1,10 @@
 // The configuration file is read again while the proxy serves.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
@@ -25,6 +27,7 @@ constexpr char kSuccessful[] = "smartbatch_config_last_reload_successful";
 
 class ReloadTest : public ::testing::Test {
  protected:
+  ~ReloadTest() override { std::filesystem::remove_all(file_); }
   void Write(const std::string& text) { std::ofstream(file_) << text; }
   static bool Becomes(const std::function<bool()>& holds) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -88,6 +91,46 @@ TEST_F(ReloadTest, AFileThatIsWrongChangesNothingUntilItIsMended) {
   EXPECT_TRUE(Becomes([&] { return proxy_.Metrics().Value(kSuccessful) == 1; }));
   EXPECT_EQ(Weight("A"), 7);
 }
+
+// What may stand where the configuration file was, and what the answer says of it.
+struct Unreadable {
+  const char* name;
+  std::function<void(const std::string& path)> put;
+  const char* reason;
+};
+
+class ReloadOfWhatIsNoFile : public ReloadTest, public ::testing::WithParamInterface<Unreadable> {};
+
+TEST_P(ReloadOfWhatIsNoFile, IsToldAndChangesNothing) {
+  std::filesystem::remove(file_);
+  GetParam().put(file_);
+  proxy_.process().Signal(SIGHUP);
+  EXPECT_TRUE(Becomes([&] { return proxy_.Metrics().Value(kSuccessful) == 0; }));
+  proxy::v1::ReloadConfigResponse response;
+  EXPECT_THAT(rpc::Describe(Reload(false, response)),
+              AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr(file_), HasSubstr(GetParam().reason)));
+  EXPECT_EQ(Weight("A"), 2);
+  EXPECT_TRUE(proxy_.Classify({"x"}).status.ok());
+  std::filesystem::remove(file_);
+  Write(R"(customers { name: "A" weight: 4 })");
+  EXPECT_TRUE(Reload(false, response).ok());
+  EXPECT_EQ(Weight("A"), 4);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Reload, ReloadOfWhatIsNoFile,
+    ::testing::Values(
+        Unreadable{"AFolder", [](const std::string& path) { std::filesystem::create_directory(path); }, "a folder"},
+        Unreadable{"Nothing", [](const std::string&) {}, "No such file"},
+        Unreadable{"AFileThatCannotBeRead",
+                   [](const std::string& path) { std::filesystem::create_symlink("/proc/self/mem", path); },
+                   "cannot be read"},
+        Unreadable{"ANamedPipe", [](const std::string& path) { mkfifo(path.c_str(), S_IRUSR | S_IWUSR); }, "a pipe"},
+        Unreadable{"AnEmptyFile", [](const std::string& path) { std::ofstream(path) << ""; }, "sets nothing"},
+        Unreadable{"ABlankFile", [](const std::string& path) { std::ofstream(path) << "\n \n"; }, "sets nothing"},
+        Unreadable{"AHalfWrittenFile",
+                   [](const std::string& path) { std::ofstream(path) << R"(customers { name: "A" weig)"; }, "line 1"}),
+    [](const auto& unreadable) { return unreadable.param.name; });
 
 TEST_F(ReloadTest, TheOperatorIsToldWhatChangesAndWhatIsWrong) {
   proxy::v1::ReloadConfigResponse response;

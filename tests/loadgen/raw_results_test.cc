@@ -117,7 +117,7 @@ TEST_F(RawResultsTest, HaveALineForEachRequestWithShortNumbers) {
 }
 
 TEST_F(RawResultsTest, ThatAreNotThereOrDamagedAreNamed) {
-  EXPECT_THAT(Fault(), HasSubstr("S_blocks.json: cannot be read"));
+  EXPECT_THAT(Fault(), HasSubstr("S_blocks.json' cannot be read"));
   Write(AwkwardResults());
   const std::string requests = TextOf("S_requests.csv");
   const auto replace = [&](const std::string& content) { std::ofstream(path_ / "S_requests.csv") << content; };
@@ -133,7 +133,7 @@ TEST_F(RawResultsTest, ThatAreNotThereOrDamagedAreNamed) {
   replace(wrong);
   EXPECT_THAT(Fault(), HasSubstr("a number was expected"));
   fs::remove(path_ / "S_requests.csv");
-  EXPECT_THAT(Fault(), HasSubstr("S_requests.csv: cannot be read"));
+  EXPECT_THAT(Fault(), HasSubstr("S_requests.csv' cannot be read"));
   std::ofstream(path_ / "S_blocks.json") << "{\"format_version\": 7}";
   EXPECT_THAT(Fault(), HasSubstr("format_version 7 is not 1"));
   std::ofstream(path_ / "S_blocks.json") << "{\"format_version\": 1}";

@@ -168,7 +168,7 @@ TEST_F(ProgramTest, ABadObjectiveOrBaselineIsAUsageErrorBeforeAnyLoad) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
       {{"--slo", "A:p95<500"}, "--slo 'A:p95<500' at character 10: expected the unit us, ms or s"},
       {{"--slo", "Z:p95<500ms"}, "no customer or group 'Z'; there are A, A01"},
-      {{"--baseline", "missing.json"}, "missing.json: cannot be read"}};
+      {{"--baseline", "missing.json"}, "'missing.json' cannot be read"}};
   for (const auto& [flags, message] : wrong) {
     const ProcessOutcome outcome = Loadgen(RunFlags(server.address(), flags));
     EXPECT_EQ(outcome.exit_code, 2) << outcome.output;
@@ -176,6 +176,29 @@ TEST_F(ProgramTest, ABadObjectiveOrBaselineIsAUsageErrorBeforeAnyLoad) {
     EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 1) << outcome.output;
   }
   EXPECT_TRUE(FilesEndingIn("").empty());
+}
+
+TEST_F(ProgramTest, AFolderGivenForAFileIsOneLineAndNoCrash) {
+  const std::string target = "127.0.0.1:1";
+  const std::vector<std::vector<std::string>> calls = {{"verify", "."},
+                                                       {"diff", ".", "."},
+                                                       {"report", "."},
+                                                       {"classify", "--target", target, "."},
+                                                       {"classify", "--target", target, "/proc/self/mem"},
+                                                       {"run", "--target", target, "--workload", "."},
+                                                       {"run", "--target", target, "--baseline", "."},
+                                                       {"run", "--target", target, "--tls", "--ca", "."},
+                                                       {"run", "--target", target, "--token-file", "."},
+                                                       {"simulate", "--trace-in", "."},
+                                                       {"replay", "--target", target, "."}};
+  std::filesystem::create_directory(folder_ / "folder_blocks.json");
+  for (const std::vector<std::string>& call : calls) {
+    const ProcessOutcome outcome = Loadgen(call);
+    const std::string shown = call.front() + " " + call.back() + ": " + outcome.output;
+    EXPECT_EQ(outcome.exit_code, 2) << shown;
+    EXPECT_THAT(outcome.output, HasSubstr("cannot be read")) << shown;
+    EXPECT_EQ(Lines(outcome.output), 1U) << shown;
+  }
 }
 
 TEST_F(ProgramTest, AStrategyMayBeComparedWithItselfAndWithOtherParameters) {

@@ -1,13 +1,14 @@
 #include "tools/simulator/trace.h"
 
-#include <fstream>
 #include <memory>
 #include <optional>
+#include <sstream>
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/strings/str_cat.h>
 #include <nlohmann/json.hpp>
 
+#include "common/file.h"
 #include "common/workload/customer_fields.h"
 
 namespace smartbatch::simulator {
@@ -93,8 +94,9 @@ absl::StatusOr<Trace> ReadTrace(std::istream& in, const TraceLimits& limits) {
 }
 
 absl::StatusOr<Trace> ReadTraceFile(const std::string& path, const TraceLimits& limits) {
-  std::ifstream file(path);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": the file cannot be opened"));
+  auto text = ReadFile(path, kLargestRecordingBytes, FileKind::kAnyStream);
+  if (!text.ok()) return text.status();
+  std::istringstream file(*std::move(text));
   absl::StatusOr<Trace> trace = ReadTrace(file, limits);
   if (trace.ok()) return trace;
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", trace.status().message()));

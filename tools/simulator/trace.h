@@ -44,9 +44,12 @@ struct TraceLimits {
   std::uint32_t max_sequence_length = 20'000;
 };
 
+// Traces and decision logs above this are refused: a file is read as a whole.
+inline constexpr std::size_t kLargestRecordingBytes = 4'000'000'000;
+
 // Empty lines are skipped. INVALID_ARGUMENT names the first line that is wrong, and what would be right.
 absl::StatusOr<Trace> ReadTrace(std::istream& in, const TraceLimits& limits);
-// The same, NOT_FOUND where the file cannot be opened; every message begins with the path.
+// The same of a file or a pipe; INVALID_ARGUMENT also when it cannot be read. Every message names the path.
 absl::StatusOr<Trace> ReadTraceFile(const std::string& path, const TraceLimits& limits);
 
 void WriteTrace(const Trace& trace, std::ostream& out);

@@ -1,5 +1,8 @@
 #include "services/proxy/config.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -181,6 +184,28 @@ TEST(Config, AnErrorIsOneLineWhateverItQuotes) {
 
 TEST(Config, AFileThatIsNotThereIsNamed) {
   EXPECT_THAT(MessageOf(Read({"--config", "/nowhere/proxy.textproto"})), HasSubstr("'/nowhere/proxy.textproto'"));
+}
+
+TEST(Config, AFileThatSetsNothingIsRefusedBecauseItMayBeHalfWritten) {
+  const std::pair<const char*, const char*> files[] = {{"empty.textproto", ""},
+                                                       {"blank.textproto", " \n\t\n"},
+                                                       {"comment.textproto", "# to be written\n"},
+                                                       {"empty.json", "{}"}};
+  for (const auto& [name, text] : files) {
+    EXPECT_THAT(MessageOf(Read({"--config", WriteFile(name, text)})),
+                AllOf(HasSubstr(name), HasSubstr("sets nothing"), HasSubstr("without --config")))
+        << name;
+  }
+  EXPECT_FALSE(Read({"--config", WriteFile("nothing.json", "")}).ok());
+}
+
+TEST(Config, WhatIsNoFileIsRefusedAndNotWaitedFor) {
+  EXPECT_THAT(MessageOf(Read({"--config", ::testing::TempDir()})), HasSubstr("it is a folder"));
+  const std::string fifo = ::testing::TempDir() + "config-" + std::to_string(getpid()) + ".fifo";
+  ASSERT_EQ(mkfifo(fifo.c_str(), S_IRUSR | S_IWUSR), 0);
+  EXPECT_THAT(MessageOf(Read({"--config", fifo})), HasSubstr("a pipe or a device"));
+  unlink(fifo.c_str());
+  EXPECT_THAT(MessageOf(Read({"--config", "/proc/self/mem"})), HasSubstr("cannot be read"));
 }
 
 TEST(Config, TheStrategyMayComeFromEitherVariableAndTheFlagWins) {

@@ -1,23 +1,31 @@
 #include "tools/loadgen/engine/channel.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <string_view>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "common/file.h"
 
 namespace smartbatch::loadgen {
 namespace {
 
+constexpr std::size_t kLargestSecretBytes = 4'000'000;
+
+absl::StatusOr<std::string> ReadFileOf(const char* flag, const std::string& path) {
+  auto text = ReadFile(path, kLargestSecretBytes, FileKind::kAnyStream);
+  if (text.ok()) return text;
+  return absl::InvalidArgumentError(absl::StrCat(flag, ": ", text.status().message()));
+}
+
 absl::Status ReadPem(const char* flag, const std::string& path, std::string& text) {
   if (path.empty()) return absl::OkStatus();
-  std::ifstream file(path, std::ios::binary);
-  text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  if (file.is_open() && text.find("-----BEGIN") != std::string::npos) return absl::OkStatus();
+  auto read = ReadFileOf(flag, path);
+  if (!read.ok()) return read.status();
+  text = *std::move(read);
+  if (text.find("-----BEGIN") != std::string::npos) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(flag, " '", path, "' cannot be read or is not in PEM format: name a file that begins -----BEGIN"));
+      absl::StrCat(flag, " '", path, "' is not in PEM format: name a file that begins -----BEGIN"));
 }
 
 }  // namespace
@@ -67,13 +75,13 @@ absl::StatusOr<std::pair<std::string, std::string>> ParseMetadata(const std::str
 }
 
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  const std::string token(absl::StripAsciiWhitespace(text));
+  const auto text = ReadFileOf("--token-file", path);
+  if (!text.ok()) return text.status();
+  const std::string token(absl::StripAsciiWhitespace(*text));
   const bool printable = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });
-  if (file.is_open() && !token.empty() && printable) return token;
+  if (!token.empty() && printable) return token;
   return absl::InvalidArgumentError(
-      absl::StrCat("--token-file '", path, "' cannot be read or holds no token: name a file with the proxy's token"));
+      absl::StrCat("--token-file '", path, "' holds no token: name a file with the proxy's token"));
 }
 
 std::shared_ptr<grpc::Channel> MakeChannel(const Server& server) {

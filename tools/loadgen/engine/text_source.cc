@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <iterator>
 #include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/file.h"
 #include "common/utf8.h"
 #include "tools/loadgen/engine/builtin_text.h"
 #include "tools/loadgen/engine/text_pieces.h"
@@ -44,12 +43,12 @@ std::vector<fs::path> ListFiles(const fs::path& directory, std::error_code& erro
   return files;
 }
 
-// Empty where the file cannot be read or is not text.
+// Empty when the file cannot be read, which one of many in a folder may be, or is not text.
 std::string ReadText(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  const bool is_text = text.find('\0') == std::string::npos && CountCodePoints(text).has_value();
-  return is_text ? text : std::string();
+  auto text = ReadFile(path.string(), kLargestFileBytes);
+  if (!text.ok()) return {};
+  const bool is_text = text->find('\0') == std::string::npos && CountCodePoints(*text).has_value();
+  return is_text ? *std::move(text) : std::string();
 }
 
 }  // namespace

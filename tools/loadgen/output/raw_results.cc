@@ -1,8 +1,8 @@
 #include "tools/loadgen/output/raw_results.h"
 
 #include <cmath>
-#include <fstream>
 #include <map>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
+#include "common/file.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -23,6 +24,7 @@ constexpr char kCsvHeader[] =
     "block,workload,strategy,repeat,customer,measured,scheduled_ms,sent_ms,done_ms,latency_ms,code,sequences,"
     "longest_characters,proxy_latency_ms,queue_ms,service_ms,batches,batch_share,dispatched_by";
 constexpr std::size_t kCsvColumns = 19;
+constexpr std::size_t kLargestFileBytes = 4'000'000'000;
 
 // --- CSV cells (RFC 4180) ---
 
@@ -191,10 +193,10 @@ absl::Status Fault(const fs::path& file, const std::string& what) {
 }
 
 absl::StatusOr<RawBlocks> ReadBlocks(const fs::path& path) {
-  std::ifstream file(path);
-  if (!file) return Fault(path, std::string("cannot be read; name a folder of results or a file *") + kBlocksSuffix);
+  const auto text = ReadFile(path.string(), kLargestFileBytes);
+  if (!text.ok()) return text.status();
   try {
-    const Json json = Json::parse(file);
+    const Json json = Json::parse(*text);
     if (json.at("format_version") != kFormatVersion) {
       return Fault(path, fmt::format("format_version {} is not {}, the one this loadgen reads",
                                      json.at("format_version").dump(), kFormatVersion));
@@ -206,8 +208,9 @@ absl::StatusOr<RawBlocks> ReadBlocks(const fs::path& path) {
 }
 
 absl::Status ReadRequests(const fs::path& path, const std::vector<std::size_t>& requests, ResultSet& results) {
-  std::ifstream file(path);
-  if (!file) return Fault(path, "cannot be read; it belongs beside the file of the blocks");
+  auto text = ReadFile(path.string(), kLargestFileBytes);
+  if (!text.ok()) return text.status();
+  std::istringstream file(*std::move(text));
   std::vector<std::string> cells;
   std::size_t line = 0;
   if (!ReadCells(file, cells, line) || fmt::format("{}", fmt::join(cells, ",")) != kCsvHeader) {

@@ -1,10 +1,8 @@
 #include "tools/loadgen/output/result_files.h"
 
-#include <fstream>
-#include <iterator>
-
 #include <fmt/format.h>
 
+#include "common/file.h"
 #include "tools/loadgen/output/html_report.h"
 #include "tools/loadgen/output/json_report.h"
 #include "tools/loadgen/output/plot.h"
@@ -12,6 +10,11 @@
 #include "tools/loadgen/output/text_report.h"
 
 namespace smartbatch::loadgen {
+namespace {
+
+constexpr std::size_t kLargestPictureBytes = 256'000'000;
+
+}  // namespace
 
 absl::Status WriteRawResults(const ResultSet& results, const ResultFolder& folder) {
   const std::string& stamp = results.provenance.stamp;
@@ -29,8 +32,9 @@ absl::StatusOr<WrittenFiles> WriteReports(const ResultSet& results, const Analys
   written.picture = DrawPlot(results, analysis, picture, folder);
   std::string svg;
   if (written.picture.ok()) {
-    std::ifstream file(folder.path() / (picture + ".svg"));
-    svg.assign(std::istreambuf_iterator<char>(file), {});
+    auto read = ReadFile(folder.path() / (picture + ".svg"), kLargestPictureBytes);
+    if (!read.ok()) return read.status();
+    svg = *std::move(read);
     for (const char* const end : {".png", ".svg", ".gp", ".dat"}) written.names.push_back(picture + end);
   }
   const std::vector<std::pair<std::string, std::string>> files = {

@@ -1,19 +1,20 @@
 #include "tools/loadgen/output/summary_reader.h"
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "absl/status/status.h"
+#include "common/file.h"
 #include "tools/loadgen/output/json_report.h"
 
 namespace smartbatch::loadgen {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t kLargestSummaryBytes = 1'000'000'000;
 
 // Where a figure is in a slice, over all repeats or in one.
 using Path = json::json_pointer;
@@ -77,9 +78,8 @@ absl::StatusOr<Summary> ParseSummary(const std::string& text, const std::string&
 }
 
 absl::StatusOr<Summary> ReadSummary(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path)) return Fault(path.string(), "cannot be read: name a summary.json");
-  return ParseSummary({std::istreambuf_iterator<char>(file), {}}, path.string());
+  const auto text = ReadFile(path.string(), kLargestSummaryBytes, FileKind::kAnyStream);
+  return text.ok() ? ParseSummary(*text, path.string()) : text.status();
 }
 
 }  // namespace smartbatch::loadgen

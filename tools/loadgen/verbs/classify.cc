@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -8,6 +7,7 @@
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
 
+#include "common/file.h"
 #include "common/utf8.h"
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 #include "tools/loadgen/engine/clock.h"
@@ -21,6 +21,7 @@ namespace smartbatch::loadgen {
 namespace {
 
 constexpr std::size_t kShownCharacters = 48;
+constexpr std::size_t kLargestTextBytes = 256'000'000;
 
 struct ClassifyFlags {
   ConnectionFlags connection;
@@ -32,17 +33,9 @@ struct ClassifyFlags {
 };
 
 absl::StatusOr<std::string> Read(const std::string& name) {
+  // Standard input may be a socket, which has no path to open it by.
   if (name == "-") return std::string{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
-  std::ifstream file(name, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  // Opening a folder succeeds; reading it does not.
-  if (!file.is_open() || file.bad() || (text.empty() && file.peek() != std::ifstream::traits_type::eof())) {
-    return absl::InvalidArgumentError(
-        fmt::format("cannot read '{}': give the names of text files, or - for standard "
-                    "input",
-                    name));
-  }
-  return text;
+  return ReadFile(name, kLargestTextBytes, FileKind::kAnyStream);
 }
 
 // The beginning of the piece on one line.

@@ -1,14 +1,16 @@
-#include <fstream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 
 #include <fmt/format.h>
 
+#include "common/file.h"
 #include "services/proxy/scheduling/strategy_registry.h"
 #include "tools/loadgen/verbs/exit_codes.h"
 #include "tools/loadgen/verbs/verbs.h"
 #include "tools/simulator/replay.h"
+#include "tools/simulator/trace.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -24,8 +26,9 @@ int Verify(const VerifyFlags& flags) {
     instead = {flags.strategy, {}};
     if (const auto checked = scheduling::CheckChoice(*instead); !checked.ok()) return ReportError(checked.status());
   }
-  std::ifstream file(flags.path);
-  if (!file) return ReportError(absl::InvalidArgumentError(fmt::format("{}: the file cannot be opened", flags.path)));
+  auto text = ReadFile(flags.path, simulator::kLargestRecordingBytes, FileKind::kAnyStream);
+  if (!text.ok()) return ReportError(text.status());
+  std::istringstream file(*std::move(text));
   const auto result = simulator::Replay(file, instead);
   if (!result.ok()) {
     const std::string message(result.status().message());
