@@ -14,7 +14,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/mutex.h"
 #include "services/net/tcp_listener.h"
+#include "services/tls/certificate_watch.h"
 
 namespace smartbatch::metrics {
 namespace {
@@ -114,19 +116,17 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   Response response_;
 };
 
-// None where the files cannot be used.
-std::shared_ptr<ssl::context> ReadContext(const tls::TlsFiles& files) {
+// Null where OpenSSL refuses what was checked, which it should not.
+std::shared_ptr<ssl::context> MakeContext(const tls::Material& material) {
   auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
   error_code error;
-  // A server has nobody to ask for the password of a key.
-  SSL_CTX_set_default_passwd_cb(context->native_handle(), [](char*, int, int, void*) { return -1; });
   context->set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1 |
                        SSL_OP_NO_TICKET);
   SSL_CTX_set_session_cache_mode(context->native_handle(), SSL_SESS_CACHE_OFF);
-  context->use_certificate_chain_file(files.certificate, error);
-  if (!error) context->use_private_key_file(files.key, ssl::context::pem, error);
-  if (!error && !files.authorities.empty()) {
-    context->load_verify_file(files.authorities, error);
+  context->use_certificate_chain(asio::buffer(material.certificate), error);
+  if (!error) context->use_private_key(asio::buffer(material.key), ssl::context::pem, error);
+  if (!error && !material.authorities.empty()) {
+    context->add_certificate_authority(asio::buffer(material.authorities), error);
     if (!error) context->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
   }
   return error ? nullptr : context;
@@ -136,8 +136,19 @@ std::shared_ptr<ssl::context> ReadContext(const tls::TlsFiles& files) {
 
 class HttpServer::Impl {
  public:
-  Impl(tls::TlsFiles files, Document document) : files_(std::move(files)), document_(std::move(document)) {}
+  explicit Impl(Document document) : document_(std::move(document)) {}
 
+  // Before Run.
+  absl::Status SpeakTls(const tls::TlsFiles& files) {
+    auto watch = tls::CertificateWatch::Start(files, [this](const tls::Material& material) {
+      auto context = MakeContext(material);
+      const MutexLock lock(mutex_);
+      if (context) context_ = std::move(context);
+    });
+    if (!watch.ok()) return watch.status();
+    watch_ = *std::move(watch);
+    return absl::OkStatus();
+  }
   absl::Status Listen(const std::string& host_port) { return listener_.Listen(host_port); }
   std::uint16_t port() const { return listener_.port(); }
 
@@ -152,30 +163,40 @@ class HttpServer::Impl {
     if (connections_ >= kMaxConnections) return;
     ++connections_;
     std::shared_ptr<void> open(nullptr, [this](void*) { --connections_; });
-    if (files_.certificate.empty()) {
+    if (!watch_) {
       std::make_shared<Session<beast::tcp_stream>>(beast::tcp_stream(std::move(socket)), document_, std::move(open))
           ->Start();
       return;
     }
-    if (auto context = ReadContext(files_)) context_ = std::move(context);
-    if (!context_) return;
+    watch_->Refresh();
+    const std::shared_ptr<ssl::context> context = Context();
+    if (!context) return;
     using Secure = beast::ssl_stream<beast::tcp_stream>;
-    std::make_shared<Session<Secure>>(Secure(std::move(socket), *context_), document_, std::move(open))->Start();
+    std::make_shared<Session<Secure>>(Secure(std::move(socket), *context), document_, std::move(open))->Start();
+  }
+  std::shared_ptr<ssl::context> Context() {
+    const MutexLock lock(mutex_);
+    return context_;
   }
 
-  const tls::TlsFiles files_;
   const Document document_;
   int connections_ = 0;
   asio::io_context io_{1};
   net::TcpListener listener_{io_};
+  Mutex mutex_;
   // OpenSSL keeps what a connection has of it.
-  std::shared_ptr<ssl::context> context_;
+  std::shared_ptr<ssl::context> context_ SMARTBATCH_GUARDED_BY(mutex_);
+  // Null without TLS. It ends before what its thread uses.
+  std::unique_ptr<tls::CertificateWatch> watch_;
 };
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, tls::TlsFiles files,
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, const tls::TlsFiles& files,
                                                               Document document) {
   if (auto status = tls::CheckServerFiles(files); !status.ok()) return status;
-  auto impl = std::make_unique<Impl>(std::move(files), std::move(document));
+  auto impl = std::make_unique<Impl>(std::move(document));
+  if (!files.certificate.empty()) {
+    if (auto status = impl->SpeakTls(files); !status.ok()) return status;
+  }
   if (auto status = impl->Listen(address); !status.ok()) return status;
   std::string bound = absl::StrCat(address.substr(0, address.rfind(':')), ":", impl->port());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl), std::move(bound)));

@@ -14,7 +14,7 @@ namespace smartbatch::metrics {
 // Answers GET and HEAD of one path until it is destroyed; one thread serves all connections. At most 64 connections, 8
 // KiB of a request's header, 10 s for a handshake or a request, 2 minutes between requests. With a certificate it
 // speaks TLS 1.2 or later, with authorities only to those who show a certificate of theirs; the files are read again
-// for every connection, and where they cannot be used those that could be used last go on.
+// for every connection, and as long as they cannot be used those that could be used last go on.
 class HttpServer {
  public:
   struct Document {
@@ -26,7 +26,7 @@ class HttpServer {
 
   // `address` is host:port; port 0 takes a free one. UNAVAILABLE where it cannot be bound, INVALID_ARGUMENT as
   // tls::CheckServerFiles.
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, tls::TlsFiles files,
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, const tls::TlsFiles& files,
                                                            Document document);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;

@@ -1,12 +1,12 @@
 #include "services/metrics_endpoint/metrics_endpoint.h"
 
-#include <iterator>
 #include <utility>
 
 #include <prometheus/text_serializer.h>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "services/metrics_endpoint/certificate_metrics.h"
 #include "services/metrics_endpoint/process_metrics.h"
 
 namespace smartbatch::metrics {
@@ -14,10 +14,12 @@ namespace smartbatch::metrics {
 absl::StatusOr<MetricsEndpoint> MetricsEndpoint::Start(const std::string& address,
                                                        std::shared_ptr<prometheus::Collectable> collectable,
                                                        tls::TlsFiles files) {
-  auto scrape = [collectable = std::move(collectable), process = MakeProcessMetrics()] {
+  auto scrape = [collectable = std::move(collectable), process = MakeProcessMetrics(),
+                 certificates = MakeCertificateMetrics()] {
     auto families = collectable->Collect();
-    auto of_the_process = process->Collect();
-    std::move(of_the_process.begin(), of_the_process.end(), std::back_inserter(families));
+    for (const auto& more : {process->Collect(), certificates->Collect()}) {
+      families.insert(families.end(), more.begin(), more.end());
+    }
     return prometheus::TextSerializer().Serialize(families);
   };
   auto server = HttpServer::Start(address, std::move(files),

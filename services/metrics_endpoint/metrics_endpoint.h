@@ -13,7 +13,8 @@
 
 namespace smartbatch::metrics {
 
-// Serves /metrics for as long as it lives: the collectable's series and those of the process (process_metrics.h).
+// Serves /metrics for as long as it lives: the collectable's series, those of the process
+// (process_metrics.h) and those of its certificates (certificate_metrics.h).
 // Movable; the collectable is asked from a thread of the endpoint.
 class MetricsEndpoint {
  public:

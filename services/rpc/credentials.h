@@ -15,17 +15,18 @@
 
 namespace smartbatch::rpc {
 
-// How often the files are read again. New connections use what was read last, open ones keep what they began with. A
-// certificate and a key that do not belong together end every handshake until the next look: replace both at once,
-// such as by a link to a folder.
+// After how long files that were replaced are in use. New connections use what was last found right (tls::Check), open
+// ones keep what they began with: as long as the files are empty, half written, expired or do not belong together,
+// those before hold.
 inline constexpr std::chrono::seconds kCertificateRefresh{2};
 
 // TLS with the certificate; with `authorities` every client must show a certificate of theirs. Without a certificate
-// no TLS. INVALID_ARGUMENT as tls::CheckServerFiles.
+// no TLS. INVALID_ARGUMENT as tls::CheckServerFiles. The files are watched for as long as the result lives.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(const tls::TlsFiles& files);
 
 // TLS to a server that must show a certificate of the authorities for the name it is called by; shows the own
-// certificate where there is one. Without authorities no TLS. INVALID_ARGUMENT as tls::CheckFiles.
+// certificate where there is one. Without authorities no TLS. INVALID_ARGUMENT as tls::CheckFiles. The files are
+// watched for as long as the result lives, whatever channels are made of it.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials(const tls::TlsFiles& files);
 
 // The names in the certificate that the caller has shown and that was verified: its subject alternative names (DNS,

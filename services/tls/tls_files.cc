@@ -1,61 +1,138 @@
 #include "services/tls/tls_files.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <ctime>
 #include <memory>
+#include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "common/file.h"
 
 namespace smartbatch::tls {
 namespace {
 
+using std::chrono::system_clock;
+
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+using Context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+
+constexpr std::size_t kLargestFileBytes = 4'000'000;
 
 // A server has nobody to ask: without this OpenSSL would ask on the terminal.
 int NoPassword(char*, int, int, void*) { return -1; }
 
-absl::Status Unusable(const std::string& path, const char* what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", path, "' cannot be read or holds no ", what, "; name a file in PEM format"));
+absl::Status HoldsNo(const std::string& path, const char* what) {
+  return absl::InvalidArgumentError(absl::StrCat("'", path, "' holds no ", what, "; name a file in PEM format"));
 }
 
-absl::StatusOr<Certificate> ReadCertificate(const std::string& path) {
-  const Bio file(BIO_new_file(path.c_str(), "r"), BIO_free);
-  Certificate certificate(file ? PEM_read_bio_X509(file.get(), nullptr, NoPassword, nullptr) : nullptr, X509_free);
-  if (!certificate) return Unusable(path, "certificate");
-  return certificate;
+// With OpenSSL's last reason.
+absl::Status Unusable(const std::string& path) {
+  const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
+  ERR_clear_error();
+  return absl::InvalidArgumentError(absl::StrCat("'", path, "' cannot be used (",
+                                                 reason == nullptr ? "OpenSSL" : reason,
+                                                 "); name a whole file in PEM format with keys that are long enough"));
 }
 
-absl::Status CheckPair(const TlsFiles& files) {
-  if (files.certificate.empty() && files.key.empty()) return absl::OkStatus();
-  if (files.certificate.empty() || files.key.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", files.certificate, files.key, "' is alone; a certificate and its key go together"));
+Bio BioOf(const std::string& text) { return {BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free}; }
+
+// At least one.
+absl::StatusOr<std::vector<Certificate>> Certificates(const std::string& path, const std::string& text) {
+  ERR_clear_error();
+  const Bio bio = BioOf(text);
+  std::vector<Certificate> certificates;
+  while (X509* const certificate = PEM_read_bio_X509(bio.get(), nullptr, NoPassword, nullptr)) {
+    certificates.emplace_back(certificate, X509_free);
   }
-  const auto certificate = ReadCertificate(files.certificate);
-  if (!certificate.ok()) return certificate.status();
-  if (X509_cmp_current_time(X509_get0_notAfter(certificate->get())) < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the certificate in '", files.certificate, "' has expired; put a new one there"));
+  const unsigned long end = ERR_peek_last_error();
+  const bool at_the_end = ERR_GET_LIB(end) == ERR_LIB_PEM && ERR_GET_REASON(end) == PEM_R_NO_START_LINE;
+  if (!at_the_end) return Unusable(path);
+  ERR_clear_error();
+  if (certificates.empty()) return HoldsNo(path, "certificate");
+  return certificates;
+}
+
+system_clock::time_point TimeOf(const ASN1_TIME* time) {
+  std::tm fields{};
+  ASN1_TIME_to_tm(time, &fields);
+  return system_clock::from_time_t(timegm(&fields));
+}
+
+absl::Status CheckTimes(const std::string& path, const Material& material) {
+  const system_clock::time_point now = system_clock::now();
+  if (material.expires < now) {
+    return absl::InvalidArgumentError(absl::StrCat("the certificate in '", path, "' has expired; put a new one there"));
   }
-  const Bio file(BIO_new_file(files.key.c_str(), "r"), BIO_free);
-  const Key key(file ? PEM_read_bio_PrivateKey(file.get(), nullptr, NoPassword, nullptr) : nullptr, EVP_PKEY_free);
-  if (!key) return Unusable(files.key, "private key without a password");
-  if (X509_check_private_key(certificate->get(), key.get()) == 1) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("the key in '", files.key, "' is not that of the certificate in '",
-                                                 files.certificate, "'; give the two that belong together"));
+  if (material.valid_from > now) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the certificate in '", path, "' is not valid yet; put a valid one there, or set the clock"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPair(const TlsFiles& files, Material& material) {
+  auto chain = Certificates(files.certificate, material.certificate);
+  if (!chain.ok()) return chain.status();
+  X509* const own = chain->front().get();
+  material.valid_from = TimeOf(X509_get0_notBefore(own));
+  material.expires = TimeOf(X509_get0_notAfter(own));
+  if (auto status = CheckTimes(files.certificate, material); !status.ok()) return status;
+  const Key key(PEM_read_bio_PrivateKey(BioOf(material.key).get(), nullptr, NoPassword, nullptr), EVP_PKEY_free);
+  ERR_clear_error();
+  if (!key) return HoldsNo(files.key, "private key without a password");
+  if (X509_check_private_key(own, key.get()) != 1) {
+    ERR_clear_error();
+    return absl::InvalidArgumentError(absl::StrCat("the key in '", files.key, "' is not that of the certificate in '",
+                                                   files.certificate, "'; give the two that belong together"));
+  }
+  // OpenSSL refuses some keys only where they are to be used, such as those that are too short.
+  const Context context(SSL_CTX_new(TLS_method()), SSL_CTX_free);
+  if (!context || SSL_CTX_use_certificate(context.get(), own) != 1) return Unusable(files.certificate);
+  for (std::size_t i = 1; i < chain->size(); ++i) {
+    if (SSL_CTX_add1_chain_cert(context.get(), (*chain)[i].get()) != 1) return Unusable(files.certificate);
+  }
+  return SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1 ? absl::OkStatus() : Unusable(files.key);
+}
+
+absl::Status ReadInto(const std::string& path, std::string& text) {
+  if (path.empty()) return absl::OkStatus();
+  auto read = ReadFile(path, kLargestFileBytes);
+  if (!read.ok()) return read.status();
+  text = *std::move(read);
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status CheckFiles(const TlsFiles& files) {
-  if (auto status = CheckPair(files); !status.ok()) return status;
+absl::StatusOr<Material> ReadFiles(const TlsFiles& files) {
+  if (files.certificate.empty() != files.key.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", files.certificate, files.key, "' is alone; a certificate and its key go together"));
+  }
+  Material material;
+  if (auto status = ReadInto(files.certificate, material.certificate); !status.ok()) return status;
+  if (auto status = ReadInto(files.key, material.key); !status.ok()) return status;
+  if (auto status = ReadInto(files.authorities, material.authorities); !status.ok()) return status;
+  return material;
+}
+
+absl::Status Check(const TlsFiles& files, Material& material) {
+  if (!files.certificate.empty()) {
+    if (auto status = CheckPair(files, material); !status.ok()) return status;
+  }
   if (files.authorities.empty()) return absl::OkStatus();
-  return ReadCertificate(files.authorities).status();
+  return Certificates(files.authorities, material.authorities).status();
+}
+
+absl::Status CheckFiles(const TlsFiles& files) {
+  auto material = ReadFiles(files);
+  return material.ok() ? Check(files, *material) : material.status();
 }
 
 absl::Status CheckServerFiles(const TlsFiles& files) {

@@ -133,5 +133,50 @@ TEST_F(CredentialsTest, CertificatesThatAreReplacedHoldForNewConnectionsAndOpenO
   EXPECT_TRUE(Ask(open).ok());
 }
 
+// gRPC's own watcher ends the program over the empty file and every handshake over the pair.
+TEST_F(CredentialsTest, AServerGoesOnWithItsCertificateWhileTheFilesAreEmptyOrDoNotBelongTogether) {
+  const TlsFiles files = Files("server", server_);
+  const AskedServer server = Serve(files);
+  const TlsFiles trusting{{}, {}, Write("authority.pem", server_.certificate)};
+  for (const auto& [certificate, key] :
+       {std::pair(std::string(), std::string()), std::pair(std::string(), server_.key),
+        std::pair(server_.certificate, std::string()), std::pair(client_.certificate, server_.key)}) {
+    Write("server.pem", certificate);
+    Write("server.key", key);
+    const auto until = std::chrono::steady_clock::now() + kCertificateRefresh + std::chrono::seconds(1);
+    while (std::chrono::steady_clock::now() < until) {
+      ASSERT_TRUE(Ask(Connect(server, trusting)).ok());
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+}
+
+TEST_F(CredentialsTest, AClientTakesOverNewAuthoritiesAndCertificatesAndKeepsThoseBeforeEmptyFiles) {
+  const Certificate next = MakeCertificate(kServerName);
+  TlsFiles files = Files("next", next);
+  const Certificate next_client = MakeCertificate("next-client");
+  files.authorities = Write("clients.pem", next_client.certificate);
+  const AskedServer server = Serve(files);
+  TlsFiles own = Files("client", client_);
+  own.authorities = Write("servers.pem", server_.certificate);
+  const auto credentials = *MakeChannelCredentials(own);
+  const auto ask = [&] { return Ask(ChannelTo(server.address(), credentials, kServerName)).ok(); };
+  EXPECT_FALSE(ask());
+  Write("servers.pem", next.certificate);
+  Files("client", next_client);
+  const auto deadline = std::chrono::steady_clock::now() + 5 * kCertificateRefresh;
+  while (!ask()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_THAT(names(), ElementsAre("next-client"));
+  for (const char* const name : {"servers.pem", "client.pem", "client.key"}) Write(name, "");
+  const auto until = std::chrono::steady_clock::now() + kCertificateRefresh + std::chrono::seconds(1);
+  while (std::chrono::steady_clock::now() < until) {
+    ASSERT_TRUE(ask());
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
 }  // namespace
 }  // namespace smartbatch::rpc

@@ -1,0 +1,14 @@
+// The certificates that this process watches (tls::CertificateStates), read at every scrape.
+#pragma once
+
+#include <memory>
+
+#include <prometheus/collectable.h>
+
+namespace smartbatch::metrics {
+
+// smartbatch_certificate_expiry_timestamp_seconds and smartbatch_certificate_last_reload_successful, each with the path
+// of a file as the label `file`; no series in a process without TLS. Thread safe.
+std::shared_ptr<prometheus::Collectable> MakeCertificateMetrics();
+
+}  // namespace smartbatch::metrics
