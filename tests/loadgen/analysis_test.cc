@@ -7,12 +7,14 @@
 #include <gtest/gtest.h>
 
 #include "tools/loadgen/analysis/fairness.h"
+#include "tools/loadgen/analysis/validity.h"
 
 namespace smartbatch::loadgen {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 RequestRecord Answered(std::uint32_t customer, int scheduled_ms, int latency_ms) {
@@ -237,6 +239,16 @@ TEST(Validity, FailsWhereRequestsWereNotSent) {
   results.blocks.push_back(MakeBlock("fcfs", 1, 40, 0));
   results.blocks[0].records[5].status_code = kStatusNotSent;
   EXPECT_THAT(Analyze(results).defects, ::testing::ElementsAre(HasSubstr("1 of 120 requests")));
+}
+
+TEST(Validity, FailsWhenTheServerWasGoneForMoreThanAHundredthOfTheRequests) {
+  Block block = MakeBlock("fcfs", 1, 40, 0);
+  block.records[5].disconnected = true;
+  EXPECT_EQ(ServerGone(block), "") << "1 of 120";
+  block.records[6].disconnected = true;
+  EXPECT_THAT(ServerGone(block), AllOf(HasSubstr("the server was gone"), HasSubstr("2 of 120"), HasSubstr("fcfs")));
+  block.records[6].scheduled = milliseconds(500);
+  EXPECT_EQ(ServerGone(block), "") << "in the warm-up";
 }
 
 TEST(Validity, FailsWhereAnotherStrategyDispatched) {

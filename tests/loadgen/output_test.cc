@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -184,6 +185,26 @@ TEST_F(OutputTest, ThePictureIsDrawnWithItsScriptAndDataBeside) {
   std::string magic(8, ' ');
   std::ifstream(path_ / "x_latency_comparison.png", std::ios::binary).read(magic.data(), 8);
   EXPECT_EQ(magic, "\x89PNG\r\n\x1A\n");
+}
+
+// On a full disk gnuplot leaves an empty or a cut file and says that all went well.
+TEST_F(OutputTest, APictureThatIsNotWholeIsNoPicture) {
+  const std::string path_before = std::getenv("PATH");
+  const ResultSet results = MakeResults();
+  const auto folder = ResultFolder::Open(path_ / "results");
+  ASSERT_TRUE(folder.ok());
+  for (const char* const writes : {": >", "printf cut >"}) {
+    std::ofstream(path_ / "gnuplot") << "#!/bin/sh\nfor kind in png svg; do " << writes << " .x.$kind.partial; done\n";
+    fs::permissions(path_ / "gnuplot", fs::perms::owner_all);
+    setenv("PATH", (path_.string() + ":" + path_before).c_str(), 1);
+    const absl::Status drawn = DrawPlot(results, Analyze(results), "x", *folder);
+    setenv("PATH", path_before.c_str(), 1);
+    EXPECT_EQ(drawn.code(), absl::StatusCode::kInternal) << drawn;
+    EXPECT_THAT(std::string(drawn.message()), HasSubstr("is the disk full?"));
+    for (const char* const name : {"x.png", "x.svg", ".x.png.partial", ".x.svg.partial"}) {
+      EXPECT_FALSE(fs::exists(path_ / "results" / name)) << name;
+    }
+  }
 }
 
 TEST_F(OutputTest, TheHtmlReportIsOneFileThatNeedsNoNetwork) {

@@ -1,5 +1,6 @@
 // The program as people call it: exit codes, messages, files.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -106,6 +107,36 @@ TEST_F(ProgramTest, AServerThatFailsEverythingIsAnError) {
                                           "--seconds", "0.3", "--warm-up-seconds", "0", "--progress", "none"});
   EXPECT_EQ(outcome.exit_code, 1) << outcome.output;
   EXPECT_THAT(outcome.output, HasSubstr("no request was answered; UNAVAILABLE: no classifier"));
+}
+
+TEST_F(ProgramTest, AServerThatGoesAwayMakesTheResultInvalid) {
+  auto server = std::make_unique<ScriptedProxy>();
+  const std::string address = server->address();
+  std::jthread killer([&server] {
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    server.reset();
+  });
+  const ProcessOutcome outcome =
+      Loadgen({"run", "--target", address, "--admin-target", address, "--workload", "seedopen", "--rho", "2",
+               "--seconds", "4", "--warm-up-seconds", "0", "--max-dispatch-delay-ms", "1000", "--progress", "none"});
+  EXPECT_EQ(outcome.exit_code, 3) << outcome.output;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("INVALID"), HasSubstr("the server was gone")));
+  EXPECT_EQ(Summary()["valid"], false);
+  const ProcessOutcome again = Loadgen({"report"});
+  EXPECT_EQ(again.exit_code, 3) << "what is read again is as invalid: " << again.output;
+}
+
+TEST_F(ProgramTest, AServerThatRefusesIsMeasured) {
+  // The reason is the server's own, so the connection was there.
+  std::atomic<int> calls = 0;
+  const ScriptedProxy server([&calls](const ReceivedCall&) {
+    if (calls++ % 2 == 0) return grpc::Status::OK;
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "no classifier", "details");
+  });
+  const ProcessOutcome outcome =
+      Loadgen({"run", "--target", server.address(), "--admin-target", server.address(), "--workload", "seedopen",
+               "--rho", "2", "--seconds", "2", "--warm-up-seconds", "0", "--max-dispatch-delay-ms", "1000"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
 }
 
 TEST_F(ProgramTest, CtrlCEndsTheBlockWritesWhatThereIsAndRestores) {

@@ -62,6 +62,21 @@ void CheckObjectives(const Analysis& analysis, std::vector<std::string>& defects
 
 }  // namespace
 
+std::string ServerGone(const Block& block) {
+  std::uint64_t due = 0;
+  std::uint64_t disconnected = 0;
+  for (const RequestRecord& record : block.records) {
+    if (!block.Measures(record)) continue;
+    ++due;
+    if (record.disconnected) ++disconnected;
+  }
+  if (static_cast<double>(disconnected) <= kMostDisconnected * static_cast<double>(due)) return {};
+  return fmt::format(
+      "the server was gone: {} of {} requests of a block for {} had no connection (at most {:.0f} % may); see why it "
+      "stopped, and measure again",
+      disconnected, due, block.strategy.name, 100 * kMostDisconnected);
+}
+
 std::vector<std::string> FindDefects(const ResultSet& results, const Analysis& analysis) {
   std::vector<std::string> defects;
   CheckSchedule(results, analysis.generator, defects);

@@ -11,6 +11,12 @@ namespace smartbatch::loadgen {
 // A strategy with fewer answers than this has not even a median.
 inline constexpr std::uint64_t kFewestAnswers = 20;
 
+// Of the requests of a block, the share that may end because there is no connection to the server.
+inline constexpr double kMostDisconnected = 0.01;
+
+// Why a block that was just played measures no server, in a sentence: it went away. Empty when it was there.
+std::string ServerGone(const Block& block);
+
 // Every reason not to trust the figures, a sentence each with what to do; empty where the result is valid.
 std::vector<std::string> FindDefects(const ResultSet& results, const Analysis& analysis);
 

@@ -80,6 +80,7 @@ class BlockPlayer {
   void Finish(RequestRecord record, std::optional<Duration> think_time, const Answer& answer) {
     record.done = answer.done - start_;
     record.status_code = answer.status.error_code();
+    record.disconnected = answer.disconnected;
     if (cancelling_ && record.status_code == grpc::StatusCode::CANCELLED) record.status_code = kStatusUnfinished;
     if (record.answered()) TakeTimings(answer.response, record);
     if (think_time) pacer_.At(answer.done + *think_time, record.customer);

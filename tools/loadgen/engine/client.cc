@@ -25,6 +25,12 @@ struct Client::Call {
   OnDone on_done;
 };
 
+// What gRPC makes up when it has no connection bears nothing that a server sends along.
+bool Client::Disconnected(const Call& call) {
+  return call.status.error_code() == grpc::StatusCode::UNAVAILABLE && call.status.error_details().empty() &&
+         call.context.GetServerInitialMetadata().empty() && call.context.GetServerTrailingMetadata().empty();
+}
+
 Client::Client(const ClientOptions& options) : options_(options) {
   for (int i = 0; i < options_.connections; ++i) {
     channels_.push_back(MakeChannel(options_.server));
@@ -82,7 +88,7 @@ void Client::TakeAnswers(grpc::CompletionQueue& queue) {
   while (queue.Next(&tag, &ok)) {
     const Time done = Now();
     const std::unique_ptr<Call> call(static_cast<Call*>(tag));
-    call->on_done({call->status, call->response, done});
+    call->on_done({call->status, call->response, done, Disconnected(*call)});
     const std::scoped_lock lock(mutex_);
     calls_.erase(call.get());
     if (calls_.empty()) idle_.notify_all();

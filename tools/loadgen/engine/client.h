@@ -36,6 +36,8 @@ struct Answer {
   const proxy::v1::ProxyClassifyResponse& response;
   // When the client's thread saw it.
   Time done;
+  // UNAVAILABLE, and not a word of it is the server's.
+  bool disconnected;
 };
 
 // Retries are off: every call is one attempt. All members are thread safe.
@@ -61,6 +63,7 @@ class Client {
 
  private:
   struct Call;
+  static bool Disconnected(const Call& call);
   struct Worker {
     grpc::CompletionQueue queue;
     std::jthread thread;

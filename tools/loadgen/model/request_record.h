@@ -30,6 +30,10 @@ struct RequestRecord {
   // gRPC's code, or one of those above.
   int status_code = kStatusOk;
 
+  // It ended without a word of the server: nobody accepts connections, or the connection broke. It is not in the files;
+  // a block of which too many requests ended so has a defect.
+  bool disconnected = false;
+
   // What the server says of the request; zero and empty where it says nothing.
   double proxy_latency_ms = 0;
   double queue_ms = 0;

@@ -10,7 +10,8 @@
 namespace smartbatch::loadgen {
 
 // Writes STEM.dat and STEM.gp and has gnuplot make STEM.png and STEM.svg of them. NOT_FOUND where gnuplot is not
-// installed (data and script are there then) or where no request was answered.
+// installed (data and script are there then) or where no request was answered; INTERNAL when gnuplot
+// fails or its pictures are not whole, and then no picture is new.
 absl::Status DrawPlot(const ResultSet& results, const Analysis& analysis, const std::string& stem,
                       const ResultFolder& folder);
 

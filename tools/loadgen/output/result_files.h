@@ -16,13 +16,15 @@ struct WrittenFiles {
   std::vector<std::string> names;
   // Why there is no picture; OK where there is one.
   absl::Status picture;
+  // Something went wrong with it, beyond that it cannot be drawn here (NOT_FOUND).
+  bool picture_failed() const { return !picture.ok() && !absl::IsNotFound(picture); }
 };
 
 // STAMP_requests.csv and STAMP_blocks.json: what cannot be made again.
 absl::Status WriteRawResults(const ResultSet& results, const ResultFolder& folder);
 
 // Everything that is made of the raw results: picture, summary.txt, report.html and, as the last, summary.json. A
-// picture that could not be drawn is no error: the figures are there. Files of the same name are replaced.
+// picture that could not be drawn does not stop the rest: the figures are there. Files of the same name are replaced.
 absl::StatusOr<WrittenFiles> WriteReports(const ResultSet& results, const Analysis& analysis,
                                           const ReportDocument& report, const ResultFolder& folder);
 

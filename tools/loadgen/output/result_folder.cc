@@ -1,5 +1,6 @@
 #include "tools/loadgen/output/result_folder.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,10 +29,25 @@ absl::StatusOr<ResultFolder> ResultFolder::Open(const fs::path& path) {
                                                  "): name a writable folder with --results"));
 }
 
+namespace {
+
+// What the system has taken may still find no room on the disk.
+absl::Status Sync(const fs::path& path, const std::string& name) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = descriptor >= 0 && fsync(descriptor) == 0;
+  const int error = errno;
+  if (descriptor >= 0) close(descriptor);
+  if (synced) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("cannot write ", name, ": ", std::generic_category().message(error)));
+}
+
+}  // namespace
+
 absl::Status ResultFolder::Produce(const std::string& name,
                                    const std::function<absl::Status(const fs::path&)>& produce) const {
   const fs::path temporary = path_ / absl::StrCat(".", name, ".partial");
   absl::Status status = produce(temporary);
+  if (status.ok()) status = Sync(temporary, name);
   std::error_code error;
   if (status.ok()) {
     fs::rename(temporary, path_ / name, error);

@@ -1,4 +1,4 @@
-// The folder of the result files: a file is there whole or not at all.
+// The folder of the result files: a file is there whole, and on the disk, or not at all.
 #pragma once
 
 #include <filesystem>
@@ -17,7 +17,8 @@ class ResultFolder {
 
   const std::filesystem::path& path() const { return path_; }
 
-  // Writes the file `name` under a temporary name and renames it once it is complete.
+  // Writes the file `name` under a temporary name and renames it once it is complete and on the disk. INTERNAL, and no
+  // file of that name is new, when the disk is full or fails.
   absl::Status Write(const std::string& name, const std::string& content) const;
   absl::Status Write(const std::string& name, const std::function<void(std::ostream&)>& write) const;
   // The same where another program writes: `produce` gets the temporary path.

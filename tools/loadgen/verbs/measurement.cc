@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "tools/loadgen/analysis/analysis.h"
+#include "tools/loadgen/analysis/validity.h"
 #include "tools/loadgen/engine/arrival_plan.h"
 #include "tools/loadgen/engine/block.h"
 #include "tools/loadgen/engine/clock.h"
@@ -161,6 +162,7 @@ void Measurement::Play(const BlockTask& task, std::size_t number, std::size_t co
       block.interrupted ? std::clamp(Now() - start - warm_up, Duration(), length - warm_up) : length - warm_up;
   block.records = recorder.TakeRecords();
   block.messages = recorder.TakeMessages();
+  if (std::string gone = ServerGone(block); !gone.empty()) block.defects.push_back(std::move(gone));
   block.generator_cpu_seconds = ProcessCpuSeconds() - cpu_before;
   results_.provenance.workloads[block.workload] = task.workload->description;
   results_.blocks.push_back(std::move(block));
@@ -183,7 +185,8 @@ int Measurement::WriteResults() const {
     return ReportError(absl::UnavailableError("no request was answered; " + FirstFailure(results_)));
   }
   const absl::StatusOr<int> code = expectations_.Judge(results_, analysis);
-  return code.ok() ? *code : ReportError(code.status());
+  if (!code.ok()) return ReportError(code.status());
+  return *code == program::kExitOk && written->picture_failed() ? ReportError(written->picture) : *code;
 }
 
 int Measurement::Finish(const Interruption& interruption) {

@@ -49,7 +49,8 @@ int Report(const ReportFlags& flags) {
   const absl::StatusOr<WrittenFiles> written = WriteReports(*results, analysis, report, *folder);
   if (!written.ok()) return ReportError(written.status());
   PrintWritten(*written, *folder);
-  return analysis.valid() ? program::kExitOk : kExitInvalid;
+  if (!analysis.valid()) return kExitInvalid;
+  return written->picture_failed() ? ReportError(written->picture) : program::kExitOk;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "tools/loadgen/admin/admin_client.h"
 #include "tools/loadgen/admin/strategy_restorer.h"
+#include "tools/loadgen/analysis/validity.h"
 #include "tools/loadgen/engine/arrival_plan.h"
 #include "tools/loadgen/engine/block.h"
 #include "tools/loadgen/engine/clock.h"
@@ -88,6 +89,7 @@ class ServerTrials {
     for (std::uint32_t i = 0; i < plan.customer_count(); ++i) block.customers.push_back(plan.name(i));
     block.records = recorder.TakeRecords();
     block.messages = recorder.TakeMessages();
+    if (std::string gone = ServerGone(block); !gone.empty()) block.defects.push_back(std::move(gone));
     return block;
   }
 
