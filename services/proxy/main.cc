@@ -9,6 +9,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -30,6 +31,7 @@
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/runtime/recent_decisions.h"
+#include "services/proxy/runtime/sharing_advice.h"
 #include "services/proxy/transport/admin_server.h"
 #include "services/proxy/transport/classifier_client.h"
 #include "services/proxy/transport/classifier_set.h"
@@ -70,6 +72,14 @@ std::shared_ptr<metrics::ProxyMetrics> MakeMetrics(const Config& config) {
                                   .cost = config.cost,
                                   .objectives = ObjectivesOf(config)};
   return std::make_shared<metrics::ProxyMetrics>(options);
+}
+
+void WarnOfSharing(std::string_view strategy) {
+  spdlog::warn(
+      "more than one customer calls, and the strategy {} does not share between them: one that sends without end "
+      "delays "
+      "the others; weighted_fair gives each its share (SetStrategy, or --strategy at the start)",
+      strategy);
 }
 
 std::vector<transport::ClassifierTarget> TargetsOf(const Config& config) {
@@ -164,7 +174,8 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
   const auto policies = PoliciesOf(config);
   runtime::RecentDecisions decisions;
   adaptive::AdaptiveController adaptive(config.limits, policies, clock);
-  std::vector<scheduling::SchedulerObserver*> scheduler_observers = {metrics.get(), &adaptive, &decisions};
+  runtime::SharingAdvice sharing(WarnOfSharing);
+  std::vector<scheduling::SchedulerObserver*> scheduler_observers = {metrics.get(), &adaptive, &decisions, &sharing};
   std::vector<runtime::DecisionObserver*> decision_observers = {metrics.get()};
   auto decision_log = OpenDecisionLog(config, policies, clock);
   if (!decision_log.ok()) return Fail(decision_log.status(), program::kExitUsage);

@@ -121,6 +121,8 @@ struct StrategySpecification {
   std::string description;
   std::vector<ParameterSpecification> parameters;
   std::function<std::unique_ptr<Strategy>(const StrategyEnvironment&, const Parameters&)> make;
+  // Customers take turns or have shares: one that sends without end delays the others by a bounded time.
+  bool shares_between_customers = false;
 };
 
 // The name of a strategy and the parameters as somebody wrote them.

@@ -69,6 +69,7 @@ StrategySpecification FairSpecification() {
       [](const StrategyEnvironment&, const Parameters&) -> std::unique_ptr<Strategy> {
         return std::make_unique<Fair>();
       },
+      true,
   };
 }
 

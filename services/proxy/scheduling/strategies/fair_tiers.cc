@@ -117,6 +117,7 @@ StrategySpecification FairTiersSpecification() {
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
         return std::make_unique<FairTiers>(environment, parameters["tier_ratio"], parameters["floor"]);
       },
+      true,
   };
 }
 

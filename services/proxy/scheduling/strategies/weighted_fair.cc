@@ -250,6 +250,7 @@ StrategySpecification WeightedFairSpecification() {
         read.hold = parameters["hold"];
         return std::make_unique<WeightedFair>(environment, read);
       },
+      true,
   };
 }
 
