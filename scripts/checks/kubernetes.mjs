@@ -4,7 +4,7 @@
 //     the TypeScript compiler on the same package's types;
 //   - what refers to something finds it: selectors, ports, ConfigMaps, scale targets, disruption budgets, the scaler's
 //     metrics; Secrets must be among those that --secret names;
-//   - every container is hardened, bounded, probed by gRPC and of a pinned image; a pod's grace period fits its drain;
+//   - every container is hardened, bounded, probed (by gRPC, but for Envoy) and of a pinned image; a pod's grace period fits its drain;
 //   - an object fits into kubectl's annotation of the last applied configuration.
 // Usage: node scripts/checks/kubernetes.mjs [--secret NAME]... FILE   Exit code 1 and one line for each fault.
 import { readFileSync } from 'node:fs';
@@ -113,6 +113,21 @@ function checkPolicies() {
   }
 }
 
+// Where there is an edge, nobody reaches a proxy past it.
+function checkEdge() {
+  const edge = podOwners.find(({ spec }) => isEnvoy(spec.template.spec.containers[0]));
+  if (!edge) return;
+  for (const proxy of podOwners.filter(({ metadata }) => metadata.name === 'proxy')) {
+    const { env = [] } = proxy.spec.template.spec.containers[0];
+    if (!env.some(({ name }) => name === 'SMARTBATCH_TLS_CLIENT_CA')) fault(proxy, 'asks for no certificate, although there is an edge');
+    for (const policy of ofKind('NetworkPolicy').filter(({ spec }) => includes(proxy.spec.template.metadata.labels, spec.podSelector.matchLabels))) {
+      const sources = (policy.spec.ingress ?? []).filter(({ ports }) => ports.some(({ port }) => port === 'grpc')).flatMap(({ from = [{}] }) => from);
+      const of_edge = ({ podSelector, namespaceSelector }) => podSelector && !namespaceSelector && podsWith(podSelector.matchLabels).every((pods) => pods === edge);
+      if (!sources.every(of_edge)) fault(policy, 'lets others than the edge in');
+    }
+  }
+}
+
 function checkScalers() {
   for (const scaler of ofKind('HorizontalPodAutoscaler')) {
     const { kind, name } = scaler.spec.scaleTargetRef;
@@ -128,9 +143,12 @@ function checkScalers() {
 
 function checkVolumes(owner) {
   const { volumes = [], containers } = owner.spec.template.spec;
-  for (const { name, configMap, secret } of volumes) {
+  for (const { name, configMap, secret, projected } of volumes) {
     if (configMap && !ofKind('ConfigMap').some(({ metadata }) => metadata.name === configMap.name)) fault(owner, `there is no ConfigMap ${configMap.name}`);
     if (secret && !SECRETS.includes(secret.secretName)) fault(owner, `nobody was told of the Secret ${secret.secretName}`);
+    for (const source of projected?.sources ?? []) {
+      if (source.secret && !SECRETS.includes(source.secret.name)) fault(owner, `nobody was told of the Secret ${source.secret.name}`);
+    }
     if (!containers.some(({ volumeMounts = [] }) => volumeMounts.some((mount) => mount.name === name))) fault(owner, `nothing mounts ${name}`);
   }
   for (const { volumeMounts = [] } of containers) {
@@ -139,9 +157,11 @@ function checkVolumes(owner) {
 }
 
 // --- Pods ---
-// Seconds that a program may take from SIGTERM on: its drain, and 10 until its watchdog ends it.
+const isEnvoy = ({ command }) => command[0] === 'envoy';
+// Seconds that a program may take from SIGTERM on: its drain, and 10 until its watchdog ends it. Envoy ends at once.
 function drainSeconds(owner) {
   const { containers, volumes = [] } = owner.spec.template.spec;
+  if (isEnvoy(containers[0])) return 0;
   const flag = containers[0].command.map((word) => word.match(/^--drain-seconds=(\d+)$/)?.[1]).find(Boolean);
   const file = ofKind('ConfigMap').find(({ metadata }) => volumes.some(({ configMap }) => configMap?.name === metadata.name));
   return Number(flag ?? file?.data['proxy.textproto'].match(/^drain_seconds: (\d+)$/m)?.[1]) + 10;
@@ -168,9 +188,9 @@ function checkContainer(owner, container, grace) {
   if (!resources?.requests?.cpu || !resources.requests.memory || !resources.limits?.memory) fault(owner, 'has no requests or no limit of memory');
   if (!/[@:]/.test(image.split('/').at(-1)) || image.endsWith(':latest')) fault(owner, `image ${image} is not pinned`);
   for (const probe of [ready, live]) {
-    const port = probe?.grpc?.port;
+    const port = isEnvoy(container) ? (probe?.httpGet ?? probe?.tcpSocket)?.port : probe?.grpc?.port;
     const probes_by_loadgen = probe?.exec?.command?.slice(0, 2).join(' ') === 'loadgen probe';
-    if (!portNames(owner).includes(port) && !probes_by_loadgen) fault(owner, 'is not probed by gRPC');
+    if (!portNames(owner).includes(port) && !probes_by_loadgen) fault(owner, isEnvoy(container) ? 'is not probed at one of its ports' : 'is not probed by gRPC');
   }
   if (live && (live.periodSeconds ?? 10) * (live.failureThreshold ?? 3) <= grace) fault(owner, 'counts as dead before it has drained');
 }
@@ -184,6 +204,7 @@ for (const object of objects) {
 checkForUnknownFields();
 checkSelectors();
 checkPolicies();
+checkEdge();
 checkScalers();
 podOwners.forEach(checkPods);
 faults.forEach((text) => console.error(`${FILE}: ${text}`));

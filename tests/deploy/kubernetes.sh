@@ -15,11 +15,13 @@ cd "$ROOT/deploy/kubernetes"
 components/monitoring/generate --check
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-check() { node "$ROOT/scripts/checks/kubernetes.mjs" --secret smartbatch-proxy-tls --secret smartbatch-classifier-tls "$1"; }
-for overlay in development production; do
-  kustomize build "overlays/$overlay" >"$work/$overlay.yaml"
-  check "$work/$overlay.yaml"
-done
+secrets=(--secret smartbatch-proxy-tls --secret smartbatch-classifier-tls)
+edge_secrets=(--secret smartbatch-edge-tls --secret smartbatch-customers-ca)
+check() { node "$ROOT/scripts/checks/kubernetes.mjs" "${secrets[@]}" "$@"; }
+for overlay in development production production-edge; do kustomize build "overlays/$overlay" >"$work/$overlay.yaml"; done
+check "$work/development.yaml"
+check "$work/production.yaml"
+check "${edge_secrets[@]}" "$work/production-edge.yaml"
 
 # Pairs of a fault (a sed expression) and how it is told.
 planted=(
@@ -35,14 +37,32 @@ planted=(
   's/port: grpc$/port: rpc/' 'NetworkPolicy proxy: no container has the port rpc'
   's/^( {6,}name: proxy-config)-.*/\1/' 'there is no ConfigMap proxy-config$'
 )
-cp "$work/production.yaml" "$work/planted.yaml"
-for ((i = 0; i < ${#planted[@]}; i += 2)); do
-  cp "$work/planted.yaml" "$work/before.yaml"
-  sed -i -E "${planted[i]}" "$work/planted.yaml"
-  ! cmp --quiet "$work/before.yaml" "$work/planted.yaml" || fail "the fault ${planted[i]} changes nothing"
-done
-! said=$(check "$work/planted.yaml" 2>&1) || fail "planted faults are not found"
-for ((i = 1; i < ${#planted[@]}; i += 2)); do
-  grep -q -- "${planted[i]}" <<<"$said" || fail "not found: ${planted[i]}; told was"$'\n'"$said"
-done
-printf 'ok   %d planted faults are found\n' $((${#planted[@]} / 2))
+# Those of the overlay with an edge.
+planted_edge=(
+  's/name: SMARTBATCH_TLS_CLIENT_CA/name: SMARTBATCH_TLS_CA/' 'Deployment proxy: asks for no certificate'
+  's/(- podSelector:)$/- namespaceSelector: {}\n      podSelector:/' 'NetworkPolicy proxy: lets others than the edge in'
+  's/port: state$/port: statistics/' 'Deployment edge: is not probed at one of its ports'
+  's/name: smartbatch-customers-ca/name: smartbatch-customers/' 'nobody was told of the Secret smartbatch-customers$'
+  's#image: envoyproxy/envoy:.*#image: envoyproxy/envoy#' 'image envoyproxy/envoy is not pinned'
+  's/^( *)- "25"$/\1- "45"/' 'a grace period of 40 s is not above 45 s of preStop'
+)
+
+# find_planted OVERLAY [FAULT TOLD]...: plants all of them at once.
+find_planted() {
+  local overlay=$1 i said faults
+  shift
+  faults=("$@")
+  cp "$work/$overlay.yaml" "$work/planted.yaml"
+  for ((i = 0; i < ${#faults[@]}; i += 2)); do
+    cp "$work/planted.yaml" "$work/before.yaml"
+    sed -i -E "${faults[i]}" "$work/planted.yaml"
+    ! cmp --quiet "$work/before.yaml" "$work/planted.yaml" || fail "the fault ${faults[i]} changes nothing"
+  done
+  ! said=$(check "${edge_secrets[@]}" "$work/planted.yaml" 2>&1) || fail "planted faults are not found"
+  for ((i = 1; i < ${#faults[@]}; i += 2)); do
+    grep -q -- "${faults[i]}" <<<"$said" || fail "not found: ${faults[i]}; told was"$'\n'"$said"
+  done
+  printf 'ok   %s: %d planted faults are found\n' "$overlay" $((${#faults[@]} / 2))
+}
+find_planted production "${planted[@]}"
+find_planted production-edge "${planted_edge[@]}"
