@@ -1,4 +1,5 @@
-// How a request can end. Every accepted request ends in exactly one of these.
+// How a request can end. Every request that is offered ends in exactly one of these: kRejected is for those that Offer
+// refuses, the others are for those that it accepts.
 #pragma once
 
 #include <cstdint>
