@@ -14,7 +14,7 @@ source "$ROOT/tests/deploy/certificates.sh"
 [[ $# == 1 || ($# == 2 && $2 == --without-edge) ]] || fail "usage: edge.sh BIN [--without-edge]"
 for tool in envoy grpcurl openssl curl python3 ss; do skip_unless "$tool"; done
 bin=$(realpath "$1")
-without_edge=${2-}
+without_edge=${2-} EDGE=
 
 # The neighbour: requests of one text of 50 characters, 100 a second for 5 s.
 SECONDS_EACH=5
