@@ -30,6 +30,16 @@ jq -e '(.proxyLatencyMs // .proxy_latency_ms) > 0 and .timings.strategy == "dens
   fail "no timings: $answer"
 printf 'ok   a request is classified and told what happened to it\n'
 
+warned() { grep -c 'more than one customer calls, and the strategy density does not share between them' "$logs/proxy.log" || true; }
+[[ $(warned) == 0 ]] || fail "one customer is more than one"
+for customer in B C; do call -H "x-customer-id: $customer" -d '{"sequences":["x"]}' "$DATA" "${classify[@]}" >/dev/null; done
+for _ in {1..50}; do
+  [[ $(warned) == 0 ]] || break
+  sleep 0.1
+done
+[[ $(warned) == 1 ]] || fail "the log does not say once that several customers share the default strategy: $(<"$logs/proxy.log")"
+printf 'ok   the log says once that the default does not share between customers\n'
+
 set_strategy=(smartbatch.proxy.v1.AdminService/SetStrategy)
 for strategy in fcfs sjf fair sjf_aging fair_tiers weighted_fair adaptive density; do
   expect "the strategy is set to $strategy" "\"name\": \"$strategy\"" call -d "{\"strategy\":\"$strategy\"}" "$ADMIN" "${set_strategy[@]}"
