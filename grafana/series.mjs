@@ -43,6 +43,7 @@ const LABELS = {
   smartbatch_batch_padding_cost_seconds_total: ['strategy'],
   smartbatch_backend_busy_seconds_total: ['backend'],
   smartbatch_backend_dead_seconds_total: ['backend'],
+  smartbatch_backend_failed_batches_total: ['backend', 'code'],
   smartbatch_backend_inflight_batches: ['backend'],
   smartbatch_backend_up: ['backend'],
   smartbatch_backend_too_large_batches_total: ['backend'],

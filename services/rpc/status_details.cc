@@ -15,15 +15,6 @@ namespace {
 
 constexpr std::size_t kMaxViolations = 10;
 constexpr std::size_t kMaxDescriptionBytes = 240;
-constexpr std::size_t kMaxMessageBytes = 1024;
-
-// At most `limit` bytes of the text, cut between two characters.
-std::string Shortened(const std::string& text, std::size_t limit) {
-  if (text.size() <= limit) return text;
-  std::size_t end = limit;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  return text.substr(0, end) + "...";
-}
 
 // A classifier may fail with any bytes, and protobuf parses no message with a text that is not UTF-8.
 std::string ValidText(std::string text) {
@@ -62,6 +53,13 @@ std::optional<Detail> Find(const google::rpc::Status& envelope) {
 }
 
 }  // namespace
+
+std::string Shortened(const std::string& text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  std::size_t end = limit;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return text.substr(0, end) + "...";
+}
 
 grpc::Status InvalidArgument(const std::vector<FieldViolation>& violations) {
   google::rpc::BadRequest bad_request;

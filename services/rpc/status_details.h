@@ -2,6 +2,7 @@
 // https://google.aip.dev/193 describes them. Everything here is a pure function and thread safe.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,7 +32,11 @@ grpc::Status InvalidArgument(std::string field, std::string description);
 // RESOURCE_EXHAUSTED with google.rpc.QuotaFailure and google.rpc.RetryInfo. `subject` names the limit.
 grpc::Status ResourceExhausted(const std::string& subject, const std::string& description, Duration retry_after);
 
-// In what follows a message that is no UTF-8 has `?` for what is not ASCII, and is cut after 1024 bytes.
+// At most `limit` bytes of the text, cut between two characters, with an ellipsis if something was cut off.
+std::string Shortened(const std::string& text, std::size_t limit);
+
+// In what follows a message that is no UTF-8 has `?` for what is not ASCII, and is cut after kMaxMessageBytes.
+inline constexpr std::size_t kMaxMessageBytes = 1024;
 
 // UNAVAILABLE with google.rpc.RetryInfo.
 grpc::Status Unavailable(const std::string& message, Duration retry_after);

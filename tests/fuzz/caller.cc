@@ -9,6 +9,7 @@
 
 #include "common/workload/customer_fields.h"
 #include "services/proxy/transport/caller.h"
+#include "services/proxy/transport/classifier_answer.h"
 #include "services/proxy/transport/status_mapping.h"
 #include "services/rpc/status_details.h"
 #include "tests/fuzz/fuzz.h"
@@ -54,8 +55,10 @@ void PlayStatus(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return;
   Choices choices(data, 2);
   const auto code = static_cast<absl::StatusCode>(1 + choices.Below(16));
-  const absl::Status backend(code, TextOf(data + 2, size - 2));
-  Require(transport::FromGrpc(transport::FromAbsl(backend)) == backend, "a status is the same both ways");
+  const absl::Status failed(code, TextOf(data + 2, size - 2));
+  const absl::Status backend = transport::FailureOf(transport::FromAbsl(failed));
+  Require(backend.code() == code || backend.code() == absl::StatusCode::kInternal, "a failure keeps its code");
+  Require(backend.message().size() < 1200, "a failure's text is bounded");
 
   runtime::Ending ending;
   ending.outcome = static_cast<scheduling::Outcome>(choices.Below(scheduling::kOutcomes));

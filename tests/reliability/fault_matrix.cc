@@ -39,8 +39,8 @@ std::unique_ptr<Scene> MakeScene(const Fault& fault) {
     scene->NameClassifiers(scene->classifiers.size());
     address.clear();
   }
-  if (fault.liar) {
-    scene->liar = std::make_unique<LyingClassifier>();
+  if (fault.lie) {
+    scene->liar = std::make_unique<RawClassifier>(fault.lie);
     proxy_flags.insert(proxy_flags.end(), {"--classifier", scene->liar->address()});
   }
   if (fault.by_name) address = "dns:///localhost" + address.substr(address.rfind(':'));

@@ -11,7 +11,7 @@
 #include "tests/integration/load.h"
 #include "tests/integration/stack.h"
 #include "tests/reliability/faulty_link.h"
-#include "tests/reliability/lying_classifier.h"
+#include "tests/support/raw_classifier.h"
 
 namespace smartbatch::testing {
 
@@ -24,8 +24,8 @@ struct Scene {
   std::unique_ptr<ProxyProcess> proxy;
   std::string config_file;
 
-  // One more, that answers one result too few, where the fault asks for it.
-  std::unique_ptr<LyingClassifier> liar;
+  // One more that lies, if the fault has a lie.
+  std::unique_ptr<RawClassifier> liar;
 
   // The classifier is there again, at the address where it was.
   void Restart(std::size_t classifier);
@@ -54,7 +54,8 @@ struct Fault {
   std::function<void(Scene& scene, std::chrono::milliseconds time)> happen = {};
   int classifiers = 1;
   bool link = false;
-  bool liar = false;
+  // What one classifier more answers.
+  RawClassifier::Answer lie = {};
   // The classifiers stand in the configuration file and not in flags, so that a reload can change them.
   bool classifiers_in_file = false;
   // The one classifier is named by a name that is looked up.

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/reliability/fault_matrix.h"
+#include "tests/reliability/lies.h"
 
 namespace smartbatch::testing {
 namespace {
@@ -130,7 +131,18 @@ std::vector<Fault> ClassifierFaults() {
       {.name = "one-of-three-lies",
        .what = "one of three classifiers answers one result too few, always",
        .classifiers = 2,
-       .liar = true,
+       .lie = OneResultTooFew(),
+       .may_fail = false},
+      {.name = "one-of-three-damages-replies",
+       .what =
+           "one of three classifiers sends replies that are cut, garbage, not UTF-8 or without a sensible confidence",
+       .classifiers = 2,
+       .lie = DamagedReplies(),
+       .may_fail = false},
+      {.name = "one-of-three-sends-too-much",
+       .what = "one of three classifiers sends replies of 5 MB, or error texts and metadata of 20 kB",
+       .classifiers = 2,
+       .lie = OversizedReplies(),
        .may_fail = false},
       {.name = "classifiers-come-and-go",
        .what = "two of three classifiers are taken out of the configuration and put back, in a loop",

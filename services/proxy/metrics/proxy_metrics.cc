@@ -251,11 +251,15 @@ void ProxyMetrics::Charged(const scheduling::Customer& customer, std::string_vie
   Of(customer.name, strategy).charged().Increment(seconds);
 }
 
-void ProxyMetrics::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status&) {
+void ProxyMetrics::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) {
   const std::size_t place = backends_[batch.backend];
   BackendSeries& backend = *all_backends_[place];
   backend.busy.Increment(ToSeconds(took));
   backend.dead.Increment(ToSeconds(took) * batch.dead / static_cast<double>(batch.members.size()));
+  if (!status.ok()) {
+    families_.backend_failed_batches.Add({{"backend", backend.name}, {"code", absl::StatusCodeToString(status.code())}})
+        .Increment();
+  }
   StrategySeries& series = *strategies_[IndexOf(batch.strategy)];
   observations_.Observe(series.batch_duration(place, backend.name), ToSeconds(took));
 }

@@ -113,6 +113,10 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
       backend_dead(Counters(registry, "smartbatch_backend_dead_seconds_total",
                             "The part of that time that went to sequences whose caller had left, or whose deadline had "
                             "passed, before the batch ended: what was running already, since nothing else is sent.")),
+      backend_failed_batches(Counters(registry, "smartbatch_backend_failed_batches_total",
+                                      "Batches that ended without an answer, by the status code that they ended "
+                                      "with; INTERNAL also if the backend's answer was damaged or broke the "
+                                      "contract.")),
       backend_inflight_batches(
           Gauges(registry, "smartbatch_backend_inflight_batches", "Batches that are at the backend.")),
       backend_up(Gauges(registry, "smartbatch_backend_up",

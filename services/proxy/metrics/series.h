@@ -60,6 +60,7 @@ struct Families {
 
   CounterFamily& backend_busy;
   CounterFamily& backend_dead;
+  CounterFamily& backend_failed_batches;
   GaugeFamily& backend_inflight_batches;
   GaugeFamily& backend_up;
   CounterFamily& backend_too_large;

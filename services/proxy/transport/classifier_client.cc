@@ -11,8 +11,8 @@
 #include "common/program/logging.h"
 #include "services/proxy/scheduling/batch_end.h"
 #include "services/proxy/transport/caller.h"
+#include "services/proxy/transport/classifier_answer.h"
 #include "services/proxy/transport/lost_connection.h"
-#include "services/proxy/transport/status_mapping.h"
 #include "services/proxy/transport/tag.h"
 #include "services/rpc/status_details.h"
 
@@ -27,6 +27,8 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address, const Classif
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetMaxReceiveMessageSize(MaxReplyBytes(options.max_batch_size));
+  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxReplyMetadataBytes);
   if (!options.server_name.empty()) arguments.SetSslTargetNameOverride(options.server_name);
   return grpc::CreateCustomChannel(address, options.credentials, arguments);
 }
@@ -40,6 +42,7 @@ class ClassifierClient::BatchCall final : public Tag {
       : client_(client), id_(id), reply_(std::move(reply)) {}
 
   void Start(const runtime::OutgoingBatch& batch, Stub& stub) {
+    sequences_ = batch.texts.size();
     classifier::v1::ClassifyRequest request;
     for (const runtime::Text& text : batch.texts) request.add_sequences(*text);
     for (const runtime::CallContext& caller : batch.contexts) {
@@ -53,34 +56,36 @@ class ClassifierClient::BatchCall final : public Tag {
 
   void Cancel() { context_.TryCancel(); }
 
-  void Run(bool /*always true for a client's call*/) override {
+  // `parsed` is false if the classifier says OK and its message cannot be parsed; gRPC hands on a part of it then.
+  void Run(bool parsed) override {
     const auto self = client_.Take(id_);
-    if (!status_.ok()) {
-      LogFailure();
-      if (status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) client_.ConnectAnew();
-      return std::move(reply_).Fulfil(LostConnection(status_, context_.peer()) ? scheduling::Fell(FromGrpc(status_))
-                                                                               : FromGrpc(status_));
-    }
-    runtime::BatchResults results;
-    results.reserve(static_cast<std::size_t>(response_.results_size()));
-    for (auto& result : *response_.mutable_results()) {
-      results.push_back({std::move(*result.mutable_label()), result.confidence()});
-    }
+    absl::StatusOr<runtime::BatchResults> results = Outcome(parsed);
+    if (!results.ok()) LogFailure(results.status());
+    if (status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) client_.ConnectAnew();
     std::move(reply_).Fulfil(std::move(results));
   }
 
  private:
+  absl::StatusOr<runtime::BatchResults> Outcome(bool parsed) {
+    if (!status_.ok()) {
+      const absl::Status failure = FailureOf(status_);
+      return LostConnection(status_, context_.peer()) ? scheduling::Fell(failure) : failure;
+    }
+    if (!parsed) return absl::InternalError("the classifier's reply is damaged: it is no ClassifyResponse");
+    return ResultsOf(response_, sequences_);
+  }
+
   // Given up by us, or refused because it serves others: neither is a failure.
-  void LogFailure() const {
-    const bool expected = status_.error_code() == grpc::StatusCode::CANCELLED ||
-                          status_.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+  void LogFailure(const absl::Status& failure) const {
+    const bool expected = absl::IsCancelled(failure) || absl::IsResourceExhausted(failure);
     spdlog::log(expected ? spdlog::level::debug : spdlog::level::warn, "batch={} classifier={} code={} message={}", id_,
-                client_.address_, rpc::CodeName(status_.error_code()), program::Quoted(status_.error_message()));
+                client_.address_, rpc::CodeName(failure.raw_code()), program::Quoted(std::string(failure.message())));
   }
 
   ClassifierClient& client_;
   const scheduling::BatchId id_;
   runtime::BatchReply reply_;
+  std::size_t sequences_ = 0;
   grpc::ClientContext context_;
   classifier::v1::ClassifyResponse response_;
   grpc::Status status_;

@@ -1,6 +1,7 @@
 // The way to one classifier.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,6 +22,8 @@ struct ClassifierClientOptions {
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
   // The name that a certificate must bear; empty: that of the address.
   std::string server_name = {};
+  // Sequences in the largest batch that is sent: it bounds the size of a reply (MaxReplyBytes).
+  std::uint32_t max_batch_size = 5;
 };
 
 // Sends batches as calls of ClassifierService.Classify. The calls end on the completion queue it is given, the one that
@@ -35,7 +38,8 @@ class ClassifierClient final : public runtime::Backend {
   ClassifierClient(const std::string& address, grpc::CompletionQueue& queue, ClassifierClientOptions options = {});
   ~ClassifierClient() override;
 
-  // The call carries `x-request-id` and `traceparent` once for each context of the batch.
+  // The call carries `x-request-id` and `traceparent` once for each context of the batch. A reply that cannot be
+  // parsed, breaks the contract in classifier.proto or is too large ends the batch with INTERNAL.
   void Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) override;
   void Cancel(scheduling::BatchId id) override;
 

@@ -9,9 +9,9 @@ namespace {
 using grpc::health::v1::HealthCheckResponse;
 using scheduling::HealthReport;
 
-HealthReport ReportOf(const grpc::Status& status, const HealthCheckResponse& response) {
+HealthReport ReportOf(const grpc::Status& status, bool parsed, const HealthCheckResponse& response) {
   if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) return HealthReport::kServing;
-  if (!status.ok()) return HealthReport::kNoAnswer;
+  if (!status.ok() || !parsed) return HealthReport::kNoAnswer;
   return response.status() == HealthCheckResponse::SERVING ? HealthReport::kServing : HealthReport::kNotServing;
 }
 
@@ -46,7 +46,8 @@ void HealthChecker::Ask() {
   reader_->Finish(&response_, &status_, &answered_);
 }
 
-void HealthChecker::Answered(bool /*always true for a client's call*/) {
+// `parsed` is false if the status is OK and the message cannot be parsed.
+void HealthChecker::Answered(bool parsed) {
   std::shared_ptr<HealthChecker> self;  // let go outside of the lock
   const MutexLock lock(mutex_);
   self = std::move(on_queue_);
@@ -54,7 +55,7 @@ void HealthChecker::Answered(bool /*always true for a client's call*/) {
   context_.reset();
   if (stopped_) return;
   const bool timed_out = status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
-  report_(ReportOf(status_, response_), timed_out);
+  report_(ReportOf(status_, parsed, response_), timed_out);
   on_queue_ = self;
   // A check that timed out has taken the interval already.
   alarm_.Set(&queue_, After(timed_out ? Duration::zero() : interval_), &due_);

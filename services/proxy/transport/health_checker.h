@@ -42,7 +42,7 @@ class HealthChecker final : public std::enable_shared_from_this<HealthChecker> {
       : queue_(queue), interval_(interval), connection_(std::move(connection)), report_(std::move(report)) {}
 
   void Ask() SMARTBATCH_REQUIRES(mutex_);
-  void Answered(bool ok);
+  void Answered(bool parsed);
   void Due(bool ok);
 
   grpc::CompletionQueue& queue_;

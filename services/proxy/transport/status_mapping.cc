@@ -80,10 +80,6 @@ grpc::Status StatusOfBackendFailure(const absl::Status& backend) {
 
 }  // namespace
 
-absl::Status FromGrpc(const grpc::Status& status) {
-  return {static_cast<absl::StatusCode>(status.error_code()), status.error_message()};
-}
-
 grpc::Status FromAbsl(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.raw_code()), std::string(status.message())};
 }

@@ -10,7 +10,6 @@
 namespace smartbatch::transport {
 
 // The two sets of codes are the same by number; details are dropped.
-absl::Status FromGrpc(const grpc::Status& status);
 grpc::Status FromAbsl(const absl::Status& status);
 
 // What the caller of a request that ended in this way is answered; OK where it was answered.

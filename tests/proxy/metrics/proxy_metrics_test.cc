@@ -115,6 +115,16 @@ TEST_F(ProxyMetricsTest, TellsThatABackendTakesSmallerBatches) {
   EXPECT_EQ(Value(kLimit), 1);
 }
 
+TEST_F(ProxyMetricsTest, CountsTheBatchesThatABackendFailedByTheirCode) {
+  constexpr char kInternal[] = R"(smartbatch_backend_failed_batches_total{backend="10.0.0.1:50061",code="INTERNAL"})";
+  Submit("vip", {"x"});
+  backend_.AnswerNext();
+  EXPECT_EQ(Value(kInternal), std::nullopt);
+  Submit("vip", {"x"});
+  backend_.FailNext(absl::InternalError("damaged"));
+  EXPECT_EQ(Value(kInternal), 1);
+}
+
 TEST_F(ProxyMetricsTest, ForgetsTheStateOfABackendThatIsRemovedAndKeepsItsCounters) {
   const auto other = dispatcher_->AddBackend("10.0.0.2:50061", 1, {}, backend_);
   EXPECT_EQ(Value(R"(smartbatch_backend_up{backend="10.0.0.2:50061"})"), 1);
