@@ -91,7 +91,7 @@ class Life {
     if (kind < 232) return Follow();
     if (kind < 240) return ConfigureCustomers();
     if (kind < 248) return Reconfigure();
-    if (kind < 253) return RemoveBackend();
+    if (kind < 253) return ChangeBackend();
     if (kind < 254) return scheduler_->StopAccepting();
     Close();
   }
@@ -193,12 +193,17 @@ class Life {
     Require(status.ok(), "valid options are taken", status.ToString());
   }
 
-  // Its batches end as they would have.
-  void RemoveBackend() {
+  // A removed one's batches end as they would have.
+  void ChangeBackend() {
     const auto& backends = scheduler_->backends().backends();
     if (backends.size() < 2) return;
     const scheduling::BackendId id = 1 + choices_.Below(backends.size() - 1);  // the first one stays
-    if (!backends[id].removed) scheduler_->RemoveBackend(id);
+    if (backends[id].removed) return;
+    if (choices_.Byte() < 128) {
+      scheduler_->RemoveBackend(id);
+    } else {
+      scheduler_->SetSlots(id, 1 + static_cast<std::uint32_t>(choices_.Below(4)));
+    }
   }
 
   void Close() {

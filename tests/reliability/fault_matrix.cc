@@ -66,9 +66,9 @@ void Scene::Restart(std::size_t classifier) {
   classifiers[classifier] = std::make_unique<ClassifierProcess>(classifier_flags, address);
 }
 
-void Scene::NameClassifiers(std::size_t count) const {
+void Scene::NameClassifiers(std::size_t end, std::size_t first) const {
   std::ofstream file(config_file);
-  for (std::size_t i = 0; i < count; ++i) file << "backends { address: \"" << classifiers[i]->address() << "\" }\n";
+  for (std::size_t i = first; i < end; ++i) file << "backends { address: \"" << classifiers[i]->address() << "\" }\n";
   file.close();
   if (proxy) proxy->process().Signal(SIGHUP);
 }

@@ -29,8 +29,8 @@ struct Scene {
 
   // The classifier is there again, at the address where it was.
   void Restart(std::size_t classifier);
-  // The configuration file names the first so many of the classifiers, and the proxy is told to read it again.
-  void NameClassifiers(std::size_t count) const;
+  // The configuration file names the classifiers from `first` to before `end`, and the proxy is told to read it again.
+  void NameClassifiers(std::size_t end, std::size_t first = 0) const;
 };
 
 // How the calls of one row ended.

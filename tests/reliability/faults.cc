@@ -151,6 +151,16 @@ std::vector<Fault> ClassifierFaults() {
        .classifiers = 3,
        .classifiers_in_file = true,
        .may_fail = false},
+      {.name = "all-classifiers-exchanged",
+       .what = "all classifiers are exchanged at once for others, in a loop",
+       .happen = Repeatedly(milliseconds(100),
+                            [](Scene& scene, int round) {
+                              const std::size_t first = round % 2 == 0 ? 1 : 0;
+                              scene.NameClassifiers(first + 1, first);
+                            }),
+       .classifiers = 2,
+       .classifiers_in_file = true,
+       .may_fail = false},
       {.name = "name",
        .what = "the classifier is known by a name, and is killed and comes back 200 ms later, in a loop",
        .happen = Repeatedly(milliseconds(600), [](Scene& scene, int) { KillAndRestart(scene, 0, milliseconds(200)); }),

@@ -183,7 +183,38 @@ TEST_F(ThePool, KnowsNoDeadlineThatCannotBeMetWhereThereIsNoBackend) {
   pool_.Remove(first_);
   pool_.Remove(other_);
   EXPECT_FALSE(pool_.TakesLonger(kLength, 0));
-  EXPECT_TRUE(pool_.Unavailable(now_));
+}
+
+TEST_F(ThePool, IsUnavailableOnceThereHasBeenNoneForASecond) {
+  pool_.Remove(first_);
+  pool_.CountTimeWithout(now_);
+  EXPECT_EQ(pool_.UnavailableAt(), kNever);
+  pool_.Remove(other_);
+  pool_.CountTimeWithout(now_);
+  now_ += milliseconds(10);
+  pool_.CountTimeWithout(now_);
+  EXPECT_EQ(pool_.UnavailableAt(), now_ + milliseconds(990));
+  EXPECT_FALSE(pool_.Unavailable(now_ + milliseconds(989)));
+  EXPECT_TRUE(pool_.Unavailable(now_ + milliseconds(990)));
+  const BackendId third = pool_.Add("third", 1, kCost);
+  EXPECT_FALSE(pool_.Unavailable(now_ + seconds(1000)));
+  pool_.Remove(third);
+  now_ += seconds(1000);
+  pool_.CountTimeWithout(now_);
+  EXPECT_FALSE(pool_.Unavailable(now_)) << "the second before does not count";
+}
+
+TEST_F(ThePool, MayHaveMoreBatchesRunningThanSlots) {
+  pool_.SetSlots(first_, 3);
+  for (int i = 0; i < 3; ++i) pool_.Started(first_);
+  pool_.Started(other_);
+  pool_.SetSlots(first_, 1);
+  EXPECT_FALSE(pool_.FreeSlot(now_));
+  pool_.Ended(first_);
+  pool_.Ended(first_);
+  EXPECT_FALSE(pool_.FreeSlot(now_));
+  pool_.Ended(first_);
+  EXPECT_EQ(pool_.FreeSlot(now_), first_);
 }
 
 TEST(ARetryBudget, IsAShareOfWhatIsServedAndABurst) {

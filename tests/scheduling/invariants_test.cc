@@ -152,6 +152,9 @@ class Liar final : public scheduling::SchedulerObserver {
     checker_->BackendAdded(id, backend);
   }
   void BackendRemoved(scheduling::BackendId id) override { checker_->BackendRemoved(id); }
+  void BackendSlotsChanged(scheduling::BackendId id, std::uint32_t slots) override {
+    checker_->BackendSlotsChanged(id, slots);
+  }
   void BackendHealthChanged(scheduling::BackendId id, bool healthy, Time now) override {
     checker_->BackendHealthChanged(id, healthy, now);
   }

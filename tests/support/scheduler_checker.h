@@ -50,6 +50,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
   void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
   void BackendRemoved(scheduling::BackendId id) override { backends_.at(id).removed = true; }
+  void BackendSlotsChanged(scheduling::BackendId id, std::uint32_t slots) override { backends_.at(id).slots = slots; }
   void BackendHealthChanged(scheduling::BackendId id, bool healthy, Time) override {
     backends_.at(id).healthy = healthy;
   }

@@ -177,18 +177,22 @@ void SchedulerDriver::SwitchStrategy() {
 
 void SchedulerDriver::ToggleBackend() {
   if (!options_.backend_faults) return;
-  const scheduling::BackendId id = AnyBackend();
   const auto& backends = scheduler_->backends().backends();
+  const auto there = std::count_if(backends.begin(), backends.end(), [](const auto& b) { return !b.removed; });
+  if (there == 0) return AddBackend();
+  const scheduling::BackendId id = AnyBackend();
   if (backends[id].removed) return;
   const double kind = random_.Uniform();
-  if (kind < 0.4) {
+  if (kind < 0.1) {
+    scheduler_->SetSlots(id, Small(random_, 3));
+  } else if (kind < 0.4) {
     backend_is_gone_[id] = !backend_is_gone_[id];
   } else if (kind < 0.7) {
     scheduler_->ReportHealth(id, static_cast<scheduling::HealthReport>(random_.Between(0, 2)), now_, effects_);
     TakeEffects();
   } else if (kind < 0.85 && backends.size() < 6) {
     AddBackend();
-  } else if (std::count_if(backends.begin(), backends.end(), [](const auto& b) { return !b.removed; }) > 1) {
+  } else if (there > 1 || random_.Chance(0.3)) {
     scheduler_->RemoveBackend(id);
   }
 }

@@ -210,6 +210,9 @@ Event ParseEvent(const Json& json) {
   if (event == "start") return ParseStart(json);
   if (event == "backend_added") return ParseBackendAdded(json);
   if (event == "backend_removed") return BackendRemoved{Whole<scheduling::BackendId>(json.at("backend"))};
+  if (event == "backend_slots") {
+    return BackendSlots{Whole<scheduling::BackendId>(json.at("backend")), Whole<std::uint32_t>(json.at("slots"), 1)};
+  }
   if (event == "backend_health")
     return BackendHealth{TimeOf(json), Whole<scheduling::BackendId>(json.at("backend")), json.at("healthy")};
   if (event == "request") return ParseRequest(json);
@@ -259,6 +262,9 @@ std::string Line(const Event& event) {
           },
           [](const BackendRemoved& removed) -> Json {
             return {{"event", "backend_removed"}, {"backend", removed.backend}};
+          },
+          [](const BackendSlots& changed) -> Json {
+            return {{"event", "backend_slots"}, {"backend", changed.backend}, {"slots", changed.slots}};
           },
           [](const BackendHealth& health) -> Json {
             return {{"event", "backend_health"},

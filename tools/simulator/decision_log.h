@@ -14,6 +14,7 @@
 //   {"event": "follows", "strategy": "sjf"}                                       adaptive took advice
 //   {"event": "reconfigured", "max_batch_size": 5, ..., "customers": [...]}       a reload of the configuration
 //   {"event": "backend_health", "time_ms": 1305.2, "backend": 0, "healthy": false}
+//   {"event": "backend_slots", "backend": 0, "slots": 2}
 //   {"event": "backend_removed", "backend": 0}
 //   {"event": "asked", "time_ms": 1310.0}                    asked for a batch at a moment when nothing else happened
 //   {"event": "dropped", "lines": 12}                        so many lines are missing here
@@ -60,6 +61,10 @@ struct BackendAdded {
 };
 struct BackendRemoved {
   scheduling::BackendId backend = 0;
+};
+struct BackendSlots {
+  scheduling::BackendId backend = 0;
+  std::uint32_t slots = 1;
 };
 struct BackendHealth {
   Time time{};
@@ -111,8 +116,8 @@ struct Asked {
 struct Dropped {
   std::uint64_t lines = 0;
 };
-using Event = std::variant<Start, BackendAdded, BackendRemoved, BackendHealth, RequestAccepted, BatchSent, BatchEnded,
-                           RequestEnded, StrategySet, Follows, Reconfigured, Asked, Dropped>;
+using Event = std::variant<Start, BackendAdded, BackendRemoved, BackendSlots, BackendHealth, RequestAccepted, BatchSent,
+                           BatchEnded, RequestEnded, StrategySet, Follows, Reconfigured, Asked, Dropped>;
 
 // The batch as it is logged, its time counted from `origin`.
 BatchSent Sent(const scheduling::Batch& batch, Time origin);

@@ -18,6 +18,7 @@ using decision_log::Asked;
 using decision_log::BackendAdded;
 using decision_log::BackendHealth;
 using decision_log::BackendRemoved;
+using decision_log::BackendSlots;
 using decision_log::BatchEnded;
 using decision_log::BatchSent;
 using decision_log::Dropped;
@@ -81,7 +82,7 @@ class Replayer {
     // After a new strategy, configuration or backend the scheduler is asked at a moment that is told next.
     ask_is_due_ = !std::holds_alternative<StrategySet>(event) && !std::holds_alternative<Follows>(event) &&
                   !std::holds_alternative<Reconfigured>(event) && !std::holds_alternative<BackendAdded>(event) &&
-                  !std::holds_alternative<BackendRemoved>(event);
+                  !std::holds_alternative<BackendRemoved>(event) && !std::holds_alternative<BackendSlots>(event);
     // What is shed makes room for the request that is told next.
     if (ended != nullptr && ended->outcome == Outcome::kShed) ask_is_due_ = false;
     if (absl::Status status = std::visit([this](const auto& told) { return Tell(told); }, event); !status.ok()) {
@@ -119,6 +120,11 @@ class Replayer {
   absl::Status Tell(const BackendRemoved& removed) {
     if (auto known = CheckBackend(removed.backend); !known.ok()) return known;
     scheduler_->RemoveBackend(removed.backend);
+    return absl::OkStatus();
+  }
+  absl::Status Tell(const BackendSlots& changed) {
+    if (auto known = CheckBackend(changed.backend); !known.ok()) return known;
+    scheduler_->SetSlots(changed.backend, changed.slots);
     return absl::OkStatus();
   }
   absl::Status Tell(const BackendHealth& health) {

@@ -68,6 +68,11 @@ void DecisionLog::BackendRemoved(scheduling::BackendId id) {
   Push(log::BackendRemoved{id});
 }
 
+void DecisionLog::BackendSlotsChanged(scheduling::BackendId id, std::uint32_t slots) {
+  last_event_.reset();
+  Push(log::BackendSlots{id, slots});
+}
+
 void DecisionLog::BackendHealthChanged(scheduling::BackendId id, bool healthy, Time now) {
   last_event_ = now;
   Push(log::BackendHealth{FromOrigin(now), id, healthy});

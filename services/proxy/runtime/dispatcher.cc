@@ -48,7 +48,11 @@ Dispatcher::Dispatcher(std::unique_ptr<scheduling::Scheduler> scheduler, const C
       observer_(observer),
       started_(clock.Now()),
       scheduler_(std::move(scheduler)),
-      strategy_(scheduler_->DecidingStrategy()) {}
+      strategy_(scheduler_->DecidingStrategy()) {
+  // The time without a backend counts from here.
+  scheduling::Effects nothing;
+  scheduler_->Tick(started_, nothing);
+}
 
 scheduling::BackendId Dispatcher::AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
                                              std::shared_ptr<Backend> backend) {
@@ -72,6 +76,16 @@ void Dispatcher::RemoveBackend(scheduling::BackendId id) {
     const MutexLock lock(mutex_);
     scheduler_->RemoveBackend(id);
     removed = std::move(backends_[id]);
+    actions = Settle({}, clock_.Now());
+  }
+  CarryOut(std::move(actions));
+}
+
+void Dispatcher::SetSlots(scheduling::BackendId id, std::uint32_t slots) {
+  Actions actions;
+  {
+    const MutexLock lock(mutex_);
+    scheduler_->SetSlots(id, slots);
     actions = Settle({}, clock_.Now());
   }
   CarryOut(std::move(actions));

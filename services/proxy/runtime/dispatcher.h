@@ -95,6 +95,9 @@ class Dispatcher {
   }
   // The backend gets no more batches; those that it has are finished, and then it is let go.
   void RemoveBackend(scheduling::BackendId id);
+  // The backend takes that many batches at once from now on, at least 1; those that it has go on. It must not have been
+  // removed.
+  void SetSlots(scheduling::BackendId id, std::uint32_t slots);
   // As Scheduler::ReportHealth says. The backend must not have been removed.
   void ReportHealth(scheduling::BackendId id, scheduling::HealthReport report);
 

@@ -27,6 +27,8 @@ BackendId BackendPool::Add(std::string name, std::uint32_t slots, const CostMode
   }
   backend.name = std::move(name);
   backend.slots = slots;
+  ++count_;
+  without_since_.reset();
   if (place != backends_.end()) {
     *place = std::move(backend);
     return static_cast<BackendId>(place - backends_.begin());
@@ -35,7 +37,11 @@ BackendId BackendPool::Add(std::string name, std::uint32_t slots, const CostMode
   return static_cast<BackendId>(backends_.size() - 1);
 }
 
-void BackendPool::Remove(BackendId id) { backends_[id].removed = true; }
+void BackendPool::Remove(BackendId id) {
+  if (backends_[id].removed) return;
+  backends_[id].removed = true;
+  --count_;
+}
 
 std::optional<BackendId> BackendPool::FreeSlot(Time now, std::optional<BackendId> avoided, bool for_suspect) const {
   std::optional<BackendId> best;
@@ -165,6 +171,7 @@ bool BackendPool::HealthChecked(BackendId id, HealthReport report, Time now) {
 // --- All of them ---
 
 Time BackendPool::UnavailableAt() const {
+  if (count_ == 0) return without_since_ ? Later(*without_since_, options_.unavailable_after) : kNever;
   Time at = Time{};
   for (const Backend& backend : backends_) {
     if (backend.removed) continue;
@@ -197,7 +204,7 @@ CostModel BackendPool::TypicalCost() const {
   for (const Backend& backend : backends_) {
     if (!backend.removed) return backend.cost;
   }
-  return CostModel{};
+  return backends_.empty() ? CostModel{} : backends_.front().cost;
 }
 
 }  // namespace smartbatch::scheduling

@@ -1,6 +1,7 @@
 // The backends, their slots, and which of them can be trusted with a batch.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -114,6 +115,12 @@ class BackendPool {
   BackendId Add(std::string name, std::uint32_t slots, const CostModel& cost);
   // The backend gets no more batches; what it has is finished.
   void Remove(BackendId id);
+  // That many batches at once from now on, at least 1. If more are running, they go on.
+  void SetSlots(BackendId id, std::uint32_t slots) { backends_[id].slots = slots; }
+  // If there is no backend, the time without one begins to count, unless it counts already. Call it at every event.
+  void CountTimeWithout(Time now) {
+    if (count_ == 0 && !without_since_) without_since_ = now;
+  }
 
   // A backend with a free slot that is neither paused nor taken out and does not rest, `avoided` excepted: the one with
   // the smallest share of its slots in use. For a suspect: without another suspect.
@@ -151,9 +158,10 @@ class BackendPool {
   // True where the backend's health is another one now.
   bool HealthChecked(BackendId id, HealthReport report, Time now);
 
-  // Every backend has been failing for unavailable_after and none is due to be tried again.
+  // Every backend has been failing for unavailable_after and none is due to be tried again; or there has been none for
+  // as long. So a backend that is exchanged for another one costs nobody an answer, whichever comes first.
   bool Unavailable(Time now) const;
-  // When Unavailable may become true if nothing succeeds; kNever where a backend works.
+  // When Unavailable may become true if nothing succeeds; kNever if a backend works.
   Time UnavailableAt() const;
 
   // The backend's batches of this length take what its cost model says: it is fitted to a full window of batches, and
@@ -166,7 +174,8 @@ class BackendPool {
   // on all of them.
   bool TakesLonger(std::uint32_t length, double seconds) const;
 
-  // The cost of batches where no backend is chosen yet: that of the first one.
+  // The cost of batches if no backend is chosen yet: that of the first one; if there is none, that of one that was
+  // there.
   CostModel TypicalCost() const;
 
   // By BackendId, removed ones included.
@@ -184,6 +193,8 @@ class BackendPool {
 
   BackendOptions options_;
   std::deque<Backend> backends_;
+  std::size_t count_ = 0;              // without the removed ones
+  std::optional<Time> without_since_;  // none of them has been there since then
 };
 
 }  // namespace smartbatch::scheduling

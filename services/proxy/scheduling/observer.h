@@ -56,6 +56,8 @@ class SchedulerObserver {
   virtual void BackendAdded(BackendId /*id*/, const Backend& /*backend*/) {}
   // It gets no more batches; those that it has end as others do.
   virtual void BackendRemoved(BackendId /*id*/) {}
+  // It takes that many batches at once from now on; more may be running.
+  virtual void BackendSlotsChanged(BackendId /*id*/, std::uint32_t /*slots*/) {}
   // Its health checks say something else from now on.
   virtual void BackendHealthChanged(BackendId /*id*/, bool /*healthy*/, Time /*now*/) {}
 
@@ -97,6 +99,9 @@ class ObserverList final : public SchedulerObserver {
   }
   void BackendRemoved(BackendId id) override {
     for (SchedulerObserver* const observer : observers_) observer->BackendRemoved(id);
+  }
+  void BackendSlotsChanged(BackendId id, std::uint32_t slots) override {
+    for (SchedulerObserver* const observer : observers_) observer->BackendSlotsChanged(id, slots);
   }
   void BackendHealthChanged(BackendId id, bool healthy, Time now) override {
     for (SchedulerObserver* const observer : observers_) observer->BackendHealthChanged(id, healthy, now);

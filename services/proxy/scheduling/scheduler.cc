@@ -31,7 +31,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, SchedulerObserver* observe
 Scheduler::~Scheduler() = default;
 
 BackendId Scheduler::AddBackend(std::string name, std::uint32_t slots, const CostModel& cost) {
-  if (backends_.backends().empty()) pending_.MeasureWorkBy(cost);
+  if (backends_.backends().empty() && pending_.unfinished_requests() == 0) pending_.MeasureWorkBy(cost);
   const BackendId id = backends_.Add(std::move(name), slots, cost);
   if (observer_ != nullptr) observer_->BackendAdded(id, backends_[id]);
   return id;
@@ -40,6 +40,11 @@ BackendId Scheduler::AddBackend(std::string name, std::uint32_t slots, const Cos
 void Scheduler::RemoveBackend(BackendId id) {
   backends_.Remove(id);
   if (observer_ != nullptr) observer_->BackendRemoved(id);
+}
+
+void Scheduler::SetSlots(BackendId id, std::uint32_t slots) {
+  backends_.SetSlots(id, slots);
+  if (observer_ != nullptr) observer_->BackendSlotsChanged(id, slots);
 }
 
 bool Scheduler::ReportHealth(BackendId id, HealthReport report, Time now, Effects& effects) {
@@ -55,6 +60,7 @@ bool Scheduler::ReportHealth(BackendId id, HealthReport report, Time now, Effect
 std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time now, Effects& effects) {
   assert(!arrival.lengths.empty() && arrival.lengths.size() <= options_.max_batch_size);
   ++outcomes_.offered;
+  backends_.CountTimeWithout(now);
   Customer* customer = customers_.Find(arrival.customer);
   std::optional<RejectReason> reason = admission_.ReasonToReject(arrival, customer, now);
   const auto shed = [&](PendingRequest& request) { Finish(request, Outcome::kShed, absl::OkStatus(), now, effects); };
@@ -231,6 +237,7 @@ void Scheduler::Cancel(RequestId id, Time now, Effects& effects) {
 }
 
 void Scheduler::Tick(Time now, Effects& effects) {
+  backends_.CountTimeWithout(now);
   while (PendingRequest* const request = pending_.AnyExpired(now)) {
     Finish(*request, Outcome::kExpired, absl::OkStatus(), now, effects);
   }

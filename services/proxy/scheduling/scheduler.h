@@ -90,8 +90,11 @@ class Scheduler {
   // `slots` batches at once, at least 1. `cost` is what its batches are believed to cost; what was learned of a removed
   // backend of that name counts more.
   BackendId AddBackend(std::string name, std::uint32_t slots, const CostModel& cost);
-  // It gets no more batches; what it has is finished, and Complete must still be called for it.
+  // It gets no more batches; what it has is finished, and Complete must still be called for it. A scheduler without a
+  // backend is one whose backend has just failed: what waits and what comes waits for up to unavailable_after.
   void RemoveBackend(BackendId id);
+  // That many batches at once from now on, at least 1. If more are running, they go on.
+  void SetSlots(BackendId id, std::uint32_t slots);
   // What a health check said of the backend: as long as it is not well it gets no batches. What it has is finished; but
   // while its checks get no answer those of its batches that are overdue are given up (Effects::abandoned), so call it
   // after every check. True if the backend's health is another one now.

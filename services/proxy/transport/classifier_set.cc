@@ -95,10 +95,16 @@ void ClassifierSet::Update() {
     }
     for (const std::string& address : found_[NameOf(target)]) wanted.emplace(address, target.slots);
   }
+  for (const auto& [address, slots] : wanted) {
+    const auto known = members_.find(address);
+    if (known == members_.end()) {
+      Add(address, slots);
+    } else {
+      ChangeSlots(address, known->second, slots);
+    }
+  }
   for (auto known = members_.begin(); known != members_.end();) {
-    const auto stays = wanted.find(known->first);
-    if (stays != wanted.end() && stays->second == known->second.slots) {
-      wanted.erase(stays);
+    if (wanted.contains(known->first)) {
       ++known;
       continue;
     }
@@ -107,7 +113,13 @@ void ClassifierSet::Update() {
     dispatcher_.RemoveBackend(known->second.id);
     known = members_.erase(known);
   }
-  for (const auto& [address, slots] : wanted) Add(address, slots);
+}
+
+void ClassifierSet::ChangeSlots(const std::string& address, Member& member, std::uint32_t slots) {
+  if (member.slots == slots) return;
+  spdlog::info("classifier {} has {} slots from now on, {} before", address, slots, member.slots);
+  member.slots = slots;
+  dispatcher_.SetSlots(member.id, slots);
 }
 
 void ClassifierSet::Add(const std::string& address, std::uint32_t slots) {

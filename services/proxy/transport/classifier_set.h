@@ -35,7 +35,8 @@ struct ClassifierSetOptions {
 };
 
 // Makes a backend of the dispatcher from every address, and takes it away again when nothing names it any more; what it
-// has then is finished. Thread safe.
+// has then is finished. What is new is added before anything is removed, and slots change in place, so that the
+// dispatcher is never without a backend while there is one. Thread safe.
 class ClassifierSet {
  public:
   // The way to the classifier at an address.
@@ -69,6 +70,7 @@ class ClassifierSet {
 
   void Update() SMARTBATCH_REQUIRES(mutex_);
   void Add(const std::string& address, std::uint32_t slots) SMARTBATCH_REQUIRES(mutex_);
+  void ChangeSlots(const std::string& address, Member& member, std::uint32_t slots) SMARTBATCH_REQUIRES(mutex_);
 
   runtime::Dispatcher& dispatcher_;
   const MakeClient make_client_;

@@ -171,14 +171,17 @@ TEST(TheDecisionLog, ReplaysBackendsThatComeGoFailAndAreUnhealthy) {
                                logged.now, none);
         logged.Ask();
       }
+      if (i == 60) scheduler.SetSlots(other, 1);
       if (i == 90) scheduler.RemoveBackend(other);
       if (i == 120) scheduler.AddBackend("third", 1, {});
-      if (i == 90 || i == 120) logged.now += std::chrono::milliseconds(1);
-      if (i == 90 || i == 120) logged.Ask();
+      const bool changed = i == 60 || i == 90 || i == 120;
+      if (changed) logged.now += std::chrono::milliseconds(1);
+      if (changed) logged.Ask();
       if (logged.sent > logged.ended) logged.EndBatch(i % 20 == 0 ? absl::UnavailableError("gone") : absl::OkStatus());
     }
     sent = logged.sent;
   }
+  EXPECT_THAT(Contents(path), HasSubstr(R"({"event":"backend_slots","backend":1,"slots":1})"));
   EXPECT_THAT(Contents(path), HasSubstr(R"({"event":"backend_removed","backend":1})"));
   EXPECT_THAT(Contents(path), HasSubstr(R"("backend":0,"healthy":false})"));
   std::ifstream file(path);

@@ -75,6 +75,7 @@ class TheClassifiers : public ::testing::Test {
   }
 
   std::vector<std::unique_ptr<Asked>> asked_;
+  std::size_t clients_made_ = 0;
   runtime::SteadyClock clock_;
   grpc::CompletionQueue queue_;
   std::jthread poller_{[this] { RunTags(queue_); }};
@@ -82,7 +83,11 @@ class TheClassifiers : public ::testing::Test {
   Mutex mutex_;
   std::map<std::string, std::vector<std::string>> names_ SMARTBATCH_GUARDED_BY(mutex_);
   std::unique_ptr<ClassifierSet> set_ = std::make_unique<ClassifierSet>(
-      dispatcher_, [this](const std::string& address) { return std::make_shared<ClassifierClient>(address, queue_); },
+      dispatcher_,
+      [this](const std::string& address) {
+        ++clients_made_;
+        return std::make_shared<ClassifierClient>(address, queue_);
+      },
       ClassifierSetOptions{.cost = {}, .health_check_interval = milliseconds(100), .lookup_interval = milliseconds(50)},
       [this](const std::string& name) -> absl::StatusOr<std::vector<std::string>> {
         const MutexLock lock(mutex_);
@@ -109,6 +114,60 @@ TEST_F(TheClassifiers, AreThoseOfTheListAndChangeWithIt) {
   std::vector<std::string> names;
   for (const auto& backend : dispatcher_.Look(0).backends) names.push_back(backend.name);
   EXPECT_THAT(names, UnorderedElementsAre("127.0.0.1:2", "127.0.0.1:3"));
+}
+
+TEST_F(TheClassifiers, ChangeAllAtOnceWithoutARequestThatFails) {
+  ScriptedClassifier one("127.0.0.1:0");
+  ScriptedClassifier other("127.0.0.2:0");
+  NameIs("classifiers:5", {one.address()});
+  set_->SetTargets({{"dns:///classifiers:5", 1}});
+  set_->Refresh();
+  auto& running = Ask("hang");
+  EXPECT_TRUE(Becomes([&] { return one.calls() == 1; }));
+  auto& waiting = Ask("waits");
+  set_->SetTargets({{"dns:///classifiers:5", 2}});  // the slots of the only one
+  EXPECT_TRUE(IsAnswered(waiting));
+  set_->SetTargets({{"dns:///classifiers:5", 1}});  // fewer than run
+  auto& moves = Ask("moves");
+  NameIs("classifiers:5", {other.address()});
+  set_->Refresh();
+  EXPECT_TRUE(IsAnswered(moves));
+  set_->SetTargets({{one.address(), 1}});  // one list for another
+  auto& back = Ask("goes back");
+  one.LetGo();
+  EXPECT_TRUE(IsAnswered(back));
+  EXPECT_TRUE(IsAnswered(running));
+}
+
+TEST_F(TheClassifiers, KeepTheirConnectionAndTheirBatchesWhenTheirSlotsChange) {
+  ScriptedClassifier one("127.0.0.1:0");
+  set_->SetTargets({{one.address(), 2}});
+  auto& first = Ask("hang");
+  auto& second = Ask("hang");
+  EXPECT_TRUE(Becomes([&] { return one.calls() == 2; }));
+  const std::size_t clients = clients_made_;
+  set_->SetTargets({{one.address(), 1}});
+  EXPECT_THAT(Backends(), ElementsAre(one.address() + " 1 +"));
+  auto& third = Ask("x");
+  set_->SetTargets({{one.address(), 3}});
+  EXPECT_TRUE(IsAnswered(third));
+  one.LetGo();
+  EXPECT_TRUE(IsAnswered(first));
+  EXPECT_TRUE(IsAnswered(second));
+  EXPECT_EQ(clients_made_, clients);
+}
+
+TEST_F(TheClassifiers, AreWaitedForIfThereAreNoneYet) {
+  ScriptedClassifier one("127.0.0.1:0");
+  auto& early = Ask("early");
+  EXPECT_FALSE(early.is_done);
+  set_->SetTargets({{one.address(), 1}});
+  EXPECT_TRUE(IsAnswered(early));
+  set_->SetTargets({});
+  auto& between = Ask("between");
+  EXPECT_FALSE(between.is_done);
+  set_->SetTargets({{one.address(), 1}});
+  EXPECT_TRUE(IsAnswered(between));
 }
 
 TEST_F(TheClassifiers, AreAllThatANameStandsForEachWithSlotsOfItsOwn) {
