@@ -36,6 +36,7 @@
 #include "services/proxy/transport/classifier_client.h"
 #include "services/proxy/transport/classifier_set.h"
 #include "services/proxy/transport/proxy_server.h"
+#include "services/proxy/transport/reachability.h"
 #include "services/rpc/library_logs.h"
 
 namespace smartbatch::proxy {
@@ -232,6 +233,10 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
   }
   const std::jthread timer([&dispatcher](const std::stop_token& stop) { dispatcher.RunTimer(stop); });
   const std::jthread lookups([&classifiers](const std::stop_token& stop) { classifiers.Run(stop); });
+  transport::Reachability reachability(
+      dispatcher, [&classifiers] { return classifiers.Troubles(); },
+      [&server](bool reachable) { server.SetReachable(reachable); });
+  const std::jthread watcher([&](const std::stop_token& stop) { reachability.Run(clock, stop); });
   const std::jthread adviser([&](const std::stop_token& stop) { adaptive.Run(dispatcher, stop); });
 
   spdlog::info("serving on {}, admin on {}, metrics on {}: strategy {}, up to {} sequences a batch, {} classifiers",

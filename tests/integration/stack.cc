@@ -118,11 +118,11 @@ proxy::v1::GetStatusResponse ProxyProcess::Status() {
   return response;
 }
 
-grpc::health::v1::HealthCheckResponse::ServingStatus ProxyProcess::Health() {
+grpc::health::v1::HealthCheckResponse::ServingStatus ProxyProcess::Health(const std::string& service) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kPatience);
   grpc::health::v1::HealthCheckRequest request;
-  request.set_service("smartbatch.proxy.v1.ProxyService");
+  request.set_service(service);
   grpc::health::v1::HealthCheckResponse response;
   const grpc::Status status = grpc::health::v1::Health::NewStub(channel_)->Check(&context, request, &response);
   return status.ok() ? response.status() : grpc::health::v1::HealthCheckResponse::UNKNOWN;

@@ -68,8 +68,9 @@ class ProxyProcess {
                 std::chrono::milliseconds timeout = std::chrono::seconds(30));
   grpc::Status SetStrategy(const std::string& strategy, const std::map<std::string, std::string>& parameters = {});
   proxy::v1::GetStatusResponse Status();
-  // The health of the customers' port.
-  grpc::health::v1::HealthCheckResponse::ServingStatus Health();
+  // The health of that service on the customers' port; of the server as a whole if the name is empty.
+  grpc::health::v1::HealthCheckResponse::ServingStatus Health(
+      const std::string& service = "smartbatch.proxy.v1.ProxyService");
   Scrape Metrics() const;
   // Waits until so many requests are queued or at the classifier; false after a minute.
   bool WaitForUnfinished(std::uint64_t count);

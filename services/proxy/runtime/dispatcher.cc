@@ -104,6 +104,11 @@ void Dispatcher::ReportHealth(scheduling::BackendId id, scheduling::HealthReport
   CarryOut(std::move(actions));
 }
 
+bool Dispatcher::IsUnavailable() const {
+  const MutexLock lock(mutex_);
+  return scheduler_->backends().Unavailable(clock_.Now());
+}
+
 void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
   const std::size_t bytes = BytesOf(request.texts);
   Actions actions;

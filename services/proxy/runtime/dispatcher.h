@@ -101,6 +101,9 @@ class Dispatcher {
   // As Scheduler::ReportHealth says. The backend must not have been removed.
   void ReportHealth(scheduling::BackendId id, scheduling::HealthReport report);
 
+  // Whether requests are failed and refused at this moment because no backend can be reached.
+  bool IsUnavailable() const;
+
   // Queues the request or refuses it; either way the reply is fulfilled once, maybe before this returns. The ticket
   // must be new; once the reply was fulfilled it may be gone.
   void Submit(Request request, Ticket& ticket, Reply reply);

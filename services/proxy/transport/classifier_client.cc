@@ -61,6 +61,7 @@ class ClassifierClient::BatchCall final : public Tag {
     const auto self = client_.Take(id_);
     absl::StatusOr<runtime::BatchResults> results = Outcome(parsed);
     if (!results.ok()) LogFailure(results.status());
+    client_.Remember(results.status());
     if (status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) client_.ConnectAnew();
     std::move(reply_).Fulfil(std::move(results));
   }
@@ -122,13 +123,32 @@ void ClassifierClient::ConnectAnew() {
   stub_.swap(stub);
 }
 
+void ClassifierClient::Remember(const absl::Status& status) {
+  if (absl::IsCancelled(status)) return;  // given up by us
+  constexpr std::size_t kMostBytes = 200;
+  std::string trouble;
+  if (!status.ok()) {
+    trouble = rpc::CodeName(status.raw_code()) + ": " + rpc::Shortened(std::string(status.message()), kMostBytes);
+  }
+  const MutexLock lock(mutex_);
+  trouble_.swap(trouble);
+}
+
+std::string ClassifierClient::trouble() const {
+  const MutexLock lock(mutex_);
+  return trouble_;
+}
+
 void ClassifierClient::StartHealthChecks(Duration interval, std::function<void(scheduling::HealthReport)> report) {
   const auto connection = [this] {
     const MutexLock lock(mutex_);
     return channel_;
   };
-  const auto pass_on = [this, report = std::move(report)](scheduling::HealthReport said, bool timed_out) {
-    if (timed_out) ConnectAnew();
+  const auto pass_on = [this, report = std::move(report)](scheduling::HealthReport said, const absl::Status& reason) {
+    if (absl::IsDeadlineExceeded(reason)) ConnectAnew();
+    Remember(said == scheduling::HealthReport::kNotServing
+                 ? absl::UnavailableError("its health check says that it does not serve")
+                 : reason);
     report(said);
   };
   health_ = HealthChecker::Start(queue_, interval, connection, pass_on);

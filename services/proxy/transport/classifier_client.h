@@ -7,6 +7,7 @@
 #include <string>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/security/credentials.h>
@@ -48,6 +49,9 @@ class ClassifierClient final : public runtime::Backend {
   void StartHealthChecks(Duration interval, std::function<void(scheduling::HealthReport)> report);
   void StopHealthChecks();
 
+  // What was wrong when it was last asked something, batch or health check: in a line, shortened; empty if nothing was.
+  std::string trouble() const;
+
  private:
   class BatchCall;
 
@@ -55,12 +59,14 @@ class ClassifierClient final : public runtime::Backend {
 
   std::unique_ptr<BatchCall> Take(scheduling::BatchId id);
   void ConnectAnew();
+  void Remember(const absl::Status& status);
 
   const std::string address_;
   const ClassifierClientOptions options_;
   grpc::CompletionQueue& queue_;
   std::shared_ptr<HealthChecker> health_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  std::string trouble_ SMARTBATCH_GUARDED_BY(mutex_);
   std::shared_ptr<grpc::Channel> channel_ SMARTBATCH_GUARDED_BY(mutex_);
   std::shared_ptr<Stub> stub_ SMARTBATCH_GUARDED_BY(mutex_);
   absl::flat_hash_map<scheduling::BatchId, std::unique_ptr<BatchCall>> calls_ SMARTBATCH_GUARDED_BY(mutex_);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/strip.h>
 #include <spdlog/spdlog.h>
@@ -139,6 +140,22 @@ std::vector<std::string> ClassifierSet::addresses() const {
   std::vector<std::string> addresses;
   for (const auto& [address, member] : members_) addresses.push_back(address);
   return addresses;
+}
+
+std::string ClassifierSet::Troubles() const {
+  constexpr std::size_t kMost = 10;
+  const MutexLock lock(mutex_);
+  if (members_.empty()) return "there is none";
+  std::vector<std::string> troubles;
+  for (const auto& [address, member] : members_) {
+    if (troubles.size() == kMost) {
+      troubles.push_back(absl::StrCat(members_.size() - kMost, " more"));
+      break;
+    }
+    const std::string trouble = member.client->trouble();
+    troubles.push_back(absl::StrCat(address, " (", trouble.empty() ? "no error" : program::Quoted(trouble), ")"));
+  }
+  return absl::StrJoin(troubles, ", ");
 }
 
 }  // namespace smartbatch::transport

@@ -60,6 +60,8 @@ class ClassifierSet {
 
   // The addresses of the backends, sorted.
   std::vector<std::string> addresses() const;
+  // What is wrong with them, for a line in the log: the addresses with their last errors, the first ten.
+  std::string Troubles() const;
 
  private:
   struct Member {

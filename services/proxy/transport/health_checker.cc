@@ -3,15 +3,24 @@
 #include <chrono>
 #include <utility>
 
+#include "services/proxy/transport/classifier_answer.h"
+
 namespace smartbatch::transport {
 namespace {
 
 using grpc::health::v1::HealthCheckResponse;
 using scheduling::HealthReport;
 
-HealthReport ReportOf(const grpc::Status& status, bool parsed, const HealthCheckResponse& response) {
-  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) return HealthReport::kServing;
-  if (!status.ok() || !parsed) return HealthReport::kNoAnswer;
+// Why there was no answer; OK if there was one.
+absl::Status ReasonOf(const grpc::Status& status, bool parsed) {
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) return absl::OkStatus();
+  if (!status.ok()) return FailureOf(status);
+  return parsed ? absl::OkStatus() : absl::InternalError("the answer to the health check is damaged");
+}
+
+HealthReport ReportOf(const grpc::Status& status, const absl::Status& reason, const HealthCheckResponse& response) {
+  if (!reason.ok()) return HealthReport::kNoAnswer;
+  if (!status.ok()) return HealthReport::kServing;  // it has no health service
   return response.status() == HealthCheckResponse::SERVING ? HealthReport::kServing : HealthReport::kNotServing;
 }
 
@@ -54,11 +63,11 @@ void HealthChecker::Answered(bool parsed) {
   reader_.reset();
   context_.reset();
   if (stopped_) return;
-  const bool timed_out = status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
-  report_(ReportOf(status_, parsed, response_), timed_out);
+  const absl::Status reason = ReasonOf(status_, parsed);
+  report_(ReportOf(status_, reason, response_), reason);
   on_queue_ = self;
   // A check that timed out has taken the interval already.
-  alarm_.Set(&queue_, After(timed_out ? Duration::zero() : interval_), &due_);
+  alarm_.Set(&queue_, After(absl::IsDeadlineExceeded(reason) ? Duration::zero() : interval_), &due_);
 }
 
 void HealthChecker::Due(bool /*false where it was cancelled*/) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include <absl/status/status.h>
 #include <grpcpp/alarm.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
@@ -24,9 +25,9 @@ class HealthChecker final : public std::enable_shared_from_this<HealthChecker> {
  public:
   // The connection that is to be asked through.
   using Connection = std::function<std::shared_ptr<grpc::Channel>()>;
-  // Told of every answer, and of every one that has not come (`timed_out`: within the interval); must not call the
-  // checker.
-  using Report = std::function<void(scheduling::HealthReport report, bool timed_out)>;
+  // Told of every answer, and of every one that has not come, with the reason (else OK; DEADLINE_EXCEEDED: it has not
+  // come within the interval). Must not call the checker.
+  using Report = std::function<void(scheduling::HealthReport report, const absl::Status& reason)>;
 
   // The queue must outlive it, and Stop must be called before the queue is shut down.
   static std::shared_ptr<HealthChecker> Start(grpc::CompletionQueue& queue, Duration interval, Connection connection,

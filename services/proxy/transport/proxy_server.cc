@@ -41,7 +41,7 @@ absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::
   auto server = listener_.Start();
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
-  server_->GetHealthCheckService()->SetServingStatus(proxy::v1::ProxyService::service_full_name(), true);
+  SetReachable(true);
   // NOLINTNEXTLINE(modernize-make-unique): clang 14 makes no aggregate so, and this one cannot be moved
   serving_.reset(new Serving{service_, *queue_, dispatcher, clock, observer, limits_, customer_rights_, {}});
   ProxyCall::Await(*serving_);
@@ -49,6 +49,10 @@ absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::
     threads_.emplace_back([this] { RunTags(*queue_); });
   }
   return absl::OkStatus();
+}
+
+void ProxyServer::SetReachable(bool reachable) {
+  server_->GetHealthCheckService()->SetServingStatus(proxy::v1::ProxyService::service_full_name(), reachable);
 }
 
 void ProxyServer::StopServing() { server_->GetHealthCheckService()->Shutdown(); }

@@ -47,6 +47,9 @@ class ProxyServer {
   // host:port, after Start with the port that was bound.
   const std::string& address() const { return listener_.address(); }
 
+  // Health checks of ProxyService say NOT_SERVING as long as no classifier can be reached; those of the server as a
+  // whole do not, so that nobody restarts the proxy for it. After Start; thread safe; does nothing after StopServing.
+  void SetReachable(bool reachable);
   void StopServing();
   // Waits until every answer has been handed to the system, for a second at most.
   void WaitForAnswers();

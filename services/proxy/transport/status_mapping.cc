@@ -74,8 +74,11 @@ grpc::Status StatusOfBackendFailure(const absl::Status& backend) {
     return rpc::Unavailable("no classifier can be reached: " + message, kRetryElsewhere);
   }
   const auto code = static_cast<grpc::StatusCode>(backend.raw_code());
-  return rpc::WithReason(code, "the classifier failed: " + message, "BACKEND_FAILED",
-                         {{"backend_code", rpc::CodeName(code)}});
+  // The classifier does not know the proxy or does not let it in. To the caller that would read as if its own
+  // credentials were at fault; it can do nothing about it, and a retry would not help.
+  const bool is_about_the_proxy = absl::IsUnauthenticated(backend) || absl::IsPermissionDenied(backend);
+  return rpc::WithReason(is_about_the_proxy ? grpc::StatusCode::INTERNAL : code, "the classifier failed: " + message,
+                         "BACKEND_FAILED", {{"backend_code", rpc::CodeName(code)}});
 }
 
 }  // namespace

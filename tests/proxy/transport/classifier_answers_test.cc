@@ -255,7 +255,7 @@ TEST_F(ClassifierAnswers, ToAHealthCheckThatAreDamagedAreNoAnswers) {
   std::atomic<bool> has_said = false;
   const auto checker = HealthChecker::Start(
       queue_, std::chrono::seconds(5), [&] { return channel; },
-      [&](scheduling::HealthReport report, bool) {
+      [&](scheduling::HealthReport report, const absl::Status&) {
         if (!has_said.exchange(true)) said.set_value(report);
       });
   EXPECT_EQ(said.get_future().get(), scheduling::HealthReport::kNoAnswer);

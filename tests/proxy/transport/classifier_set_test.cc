@@ -270,7 +270,7 @@ TEST(AHealthCheck, OfAServerThatHasNoneSaysThatItServes) {
   std::atomic<bool> all_serving = true;
   const auto checker = HealthChecker::Start(
       queue, milliseconds(20), [&] { return channel; },
-      [&](scheduling::HealthReport report, bool) {
+      [&](scheduling::HealthReport report, const absl::Status&) {
         all_serving = all_serving && report == scheduling::HealthReport::kServing;
         ++reports;
       });

@@ -10,6 +10,7 @@
 #include <grpcpp/generic/generic_stub.h>
 
 #include "google/rpc/error_details.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "services/rpc/status_details.h"
 #include "tests/proxy/transport/loopback.h"
 
@@ -227,6 +228,44 @@ TEST(ProxyServer, PassesOnTheBackendsCodeWithAReason) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
   EXPECT_THAT(status.error_message(), HasSubstr("cosmic rays"));
   EXPECT_EQ(DetailOf<google::rpc::ErrorInfo>(status).reason(), "BACKEND_FAILED");
+}
+
+TEST(ProxyServer, SaysInternalIfTheClassifierDoesNotLetTheProxyIn) {
+  for (const absl::Status& refusal : {absl::UnauthenticatedError("who?"), absl::PermissionDeniedError("no")}) {
+    Loopback proxy;
+    auto call = std::async(std::launch::async, [&] { return proxy.Call({"x"}); });
+    ASSERT_TRUE(proxy.WaitUntilOffered(1));
+    proxy.backend.FailNext(refusal);
+    const grpc::Status status = call.get().status;
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+    const auto info = DetailOf<google::rpc::ErrorInfo>(status);
+    EXPECT_EQ(info.reason(), "BACKEND_FAILED");
+    EXPECT_EQ(info.metadata().at("backend_code"), rpc::CodeName(refusal.raw_code()));
+  }
+}
+
+TEST(ProxyServer, SaysThatItDoesNotServeWhileNoClassifierCanBeReachedAndNeverServesAgainOnceItStops) {
+  Loopback proxy;
+  const auto stub = grpc::health::v1::Health::NewStub(testing::ChannelTo(proxy.server.address()));
+  const auto health = [&](const std::string& service) {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    grpc::health::v1::HealthCheckResponse response;
+    EXPECT_TRUE(stub->Check(&context, request, &response).ok());
+    return response.status();
+  };
+  constexpr char kService[] = "smartbatch.proxy.v1.ProxyService";
+  using grpc::health::v1::HealthCheckResponse;
+  EXPECT_EQ(health(kService), HealthCheckResponse::SERVING);
+  proxy.server.SetReachable(false);
+  EXPECT_EQ(health(kService), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(health(""), HealthCheckResponse::SERVING);
+  proxy.server.SetReachable(true);
+  EXPECT_EQ(health(kService), HealthCheckResponse::SERVING);
+  proxy.server.StopServing();
+  proxy.server.SetReachable(true);
+  EXPECT_EQ(health(kService), HealthCheckResponse::NOT_SERVING);
 }
 
 TEST(ProxyServer, RefusesNewCallsWhileItDrains) {

@@ -1,0 +1,38 @@
+// Whether any classifier can be reached, for the log and for whoever asks for the proxy's health.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "common/time.h"
+#include "services/proxy/runtime/clock.h"
+#include "services/proxy/runtime/dispatcher.h"
+
+namespace smartbatch::transport {
+
+// Tells once when the dispatcher has become unavailable (every backend has been failing for unavailable_after, or there
+// has been none), and once when it is back: that is when it has not been unavailable for a second, so that a classifier
+// that is tried again and fails again does not count. Both are a warning in the log. Not thread safe.
+class Reachability {
+ public:
+  using Tell = std::function<void(bool reachable)>;
+
+  // The dispatcher must outlive it. `troubles` is what the warning says of the classifiers and their last errors.
+  Reachability(const runtime::Dispatcher& dispatcher, std::function<std::string()> troubles, Tell tell);
+
+  // Looks at this moment.
+  void Look(Time now);
+  // Looks ten times a second until it is asked to stop: the work of a thread of its own.
+  void Run(const runtime::Clock& clock, const std::stop_token& stop);
+
+ private:
+  const runtime::Dispatcher& dispatcher_;
+  const std::function<std::string()> troubles_;
+  const Tell tell_;
+  std::optional<Time> unreachable_since_;  // as it was told
+  Time last_unavailable_{};
+};
+
+}  // namespace smartbatch::transport
