@@ -1,5 +1,5 @@
-// Everything at once, for long: callers that leave, classifiers that die, freeze and are taken away, strategies and
-// configurations that change; and nothing grows.
+// Everything at once, for long: callers that leave, classifiers that die, freeze, send damaged replies and are
+// exchanged, strategies and configurations that change; and nothing grows.
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -16,6 +16,7 @@
 #include "common/random.h"
 #include "tests/integration/load.h"
 #include "tests/integration/stack.h"
+#include "tests/reliability/lies.h"
 #include "tests/reliability/raw_connection.h"
 #include "tests/reliability/scale.h"
 
@@ -30,7 +31,7 @@ class Soak {
  public:
   Soak() {
     for (int i = 0; i < 3; ++i) classifiers_.push_back(std::make_unique<ClassifierProcess>(kClassifier));
-    WriteConfiguration(3, 1);
+    WriteConfiguration(0, 3, 1);
     proxy_ =
         std::make_unique<ProxyProcess>("", Flags{"--config", file_, "--cost-fixed", "0.002", "--max-queued-requests",
                                                  "200", "--batch-timeout-seconds", "0.5"});
@@ -63,7 +64,8 @@ class Soak {
         break;
       }
       case 3:
-        WriteConfiguration(static_cast<std::size_t>(random_.Between(1, 3)), static_cast<int>(random_.Between(1, 5)));
+        WriteConfiguration(one, one + 1 + static_cast<std::size_t>(random_.Between(0, 2)),
+                           static_cast<int>(random_.Between(1, 5)));
         proxy_->process().Signal(SIGHUP);
         break;
       case 4: {
@@ -88,10 +90,14 @@ class Soak {
   }
 
  private:
-  void WriteConfiguration(std::size_t backends, int weight) {
+  // Names the classifiers from `first` to before `end`, and now and then one more that sends damaged replies.
+  void WriteConfiguration(std::size_t first, std::size_t end, int weight) {
     std::ofstream file(file_);
-    for (std::size_t i = 0; i < backends; ++i)
-      file << "backends { address: \"" << classifiers_[i]->address() << "\" }\n";
+    const auto name = [&](const std::string& address) {
+      file << "backends { address: \"" << address << "\" slots: " << random_.Between(1, 3) << " }\n";
+    };
+    for (std::size_t i = first; i < end; ++i) name(classifiers_[i % classifiers_.size()]->address());
+    if (random_.Chance(0.5)) name(liar_.address());
     file << "customers { name: \"customer-1\" weight: " << weight << " }\n";
   }
 
@@ -99,6 +105,7 @@ class Soak {
   const std::string file_ = ::testing::TempDir() + "soak-" + std::to_string(getpid()) + ".textproto";
   Random random_{1};
   std::vector<std::unique_ptr<ClassifierProcess>> classifiers_;
+  RawClassifier liar_{DamagedReplies()};
   std::unique_ptr<ProxyProcess> proxy_;
 };
 
