@@ -1,14 +1,18 @@
 #include "common/program/logging.h"
 
+#include <chrono>
 #include <memory>
+#include <utility>
 
+#include <spdlog/async_logger.h>
+#include <spdlog/details/thread_pool.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 #include <nlohmann/json.hpp>
 
 #include "common/program/flags.h"
+#include "common/program/log_sink.h"
 
 namespace smartbatch::program {
 namespace {
@@ -22,6 +26,22 @@ class JsonMessage final : public spdlog::custom_flag_formatter {
   }
   std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonMessage>(); }
 };
+
+constexpr std::size_t kMaxWaitingLines = 4096;
+constexpr std::chrono::milliseconds kFlushTime{500};
+
+// The thread that writes, and what it writes to. Never destroyed: its end would wait for a reader that stands still.
+struct Writer {
+  std::shared_ptr<spdlog::details::thread_pool> pool =
+      std::make_shared<spdlog::details::thread_pool>(kMaxWaitingLines, 1);
+  std::shared_ptr<LogSink> sink =
+      std::make_shared<LogSink>(STDERR_FILENO, [pool = pool.get()] { return pool->overrun_counter(); });
+};
+
+Writer*& TheWriter() {
+  static Writer* writer = nullptr;  // until StartLogging
+  return writer;
+}
 
 }  // namespace
 
@@ -37,7 +57,11 @@ void AddLogFlags(CLI::App& app, LogOptions& options) {
 }
 
 void StartLogging(const std::string& program, const LogOptions& options) {
-  auto logger = spdlog::stderr_color_mt(program);
+  TheWriter() = new Writer();  // NOLINT(cppcoreguidelines-owning-memory): see there
+  auto logger = std::make_shared<spdlog::async_logger>(program, TheWriter()->sink, TheWriter()->pool,
+                                                       spdlog::async_overflow_policy::overrun_oldest);
+  // spdlog's own writes to standard error, and waits.
+  logger->set_error_handler([](const std::string&) {});
   if (options.format == "json") {
     auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
     formatter->add_flag<JsonMessage>('*').set_pattern(
@@ -48,6 +72,19 @@ void StartLogging(const std::string& program, const LogOptions& options) {
   }
   logger->set_level(spdlog::level::from_str(options.level));
   spdlog::set_default_logger(std::move(logger));
+}
+
+std::uint64_t LostLogLines() {
+  const Writer* const writer = TheWriter();
+  return writer == nullptr ? 0 : writer->pool->overrun_counter() + writer->sink->unwritten();
+}
+
+void FlushLog() {
+  const Writer* const writer = TheWriter();
+  if (writer == nullptr) return;
+  const std::uint64_t flushes = writer->sink->flushes();
+  spdlog::default_logger_raw()->flush();
+  writer->sink->WaitForFlush(flushes, kFlushTime);
 }
 
 }  // namespace smartbatch::program

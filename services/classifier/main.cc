@@ -2,18 +2,22 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <iostream>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
+#include <fmt/format.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "common/program/descriptors.h"
 #include "common/program/flags.h"
 #include "common/program/logging.h"
+#include "common/program/output.h"
 #include "common/program/signals.h"
+#include "common/program/watchdog.h"
 #include "services/classifier/metrics.h"
 #include "services/classifier/options.h"
 #include "services/classifier/service.h"
@@ -29,9 +33,11 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr char kProgram[] = "smartbatch-classifier";
+// What stopping may take beyond the time for draining.
+constexpr std::chrono::seconds kStopTime{10};
 
 int Fail(const absl::Status& status, int exit_code) {
-  std::cerr << kProgram << ": " << status.message() << "\n";
+  program::WritePatiently(STDERR_FILENO, fmt::format("{}: {}\n", kProgram, std::string(status.message())));
   return exit_code;
 }
 
@@ -81,9 +87,11 @@ int Run(const Options& options, const program::SignalWaiter& signals) {
       "serving on {}, metrics on {}: {} slots, up to {} sequences of {} characters a batch, --cost-quadratic {}",
       listener.address(), endpoint->address(), options.slots, options.limits.max_sequences,
       options.limits.max_characters, options.cost.quadratic);
-  std::cout << kProgram << " ready listen=" << listener.address() << " metrics=" << endpoint->address() << std::endl;
+  program::WritePatiently(
+      STDOUT_FILENO, fmt::format("{} ready listen={} metrics={}\n", kProgram, listener.address(), endpoint->address()));
 
   const int signal = signals.Wait();
+  const program::Watchdog watchdog(FromSeconds(options.drain_seconds) + kStopTime);
   spdlog::info("signal {}: stopping", signal);
   service.RefuseCalls();
   health.Shutdown();  // NOT_SERVING, for good; whoever reads it gets no new call accepted
@@ -91,10 +99,12 @@ int Run(const Options& options, const program::SignalWaiter& signals) {
   listener.StopAccepting();
   (*server)->Shutdown(std::chrono::system_clock::now());
   spdlog::info("stopped");
+  program::FlushLog();
   return program::kExitOk;
 }
 
 int Main(int argc, char** argv) {
+  program::IgnoreBrokenPipes();
   const program::SignalWaiter signals({SIGTERM, SIGINT});
   rpc::TakeOverLibraryLogs();
   Options options;

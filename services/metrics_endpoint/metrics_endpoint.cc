@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "services/metrics_endpoint/certificate_metrics.h"
+#include "services/metrics_endpoint/log_metrics.h"
 #include "services/metrics_endpoint/process_metrics.h"
 
 namespace smartbatch::metrics {
@@ -15,10 +16,11 @@ absl::StatusOr<MetricsEndpoint> MetricsEndpoint::Start(const std::string& addres
                                                        std::shared_ptr<prometheus::Collectable> collectable,
                                                        tls::TlsFiles files) {
   auto scrape = [collectable = std::move(collectable), process = MakeProcessMetrics(),
-                 certificates = MakeCertificateMetrics()] {
+                 certificates = MakeCertificateMetrics(), log = MakeLogMetrics()] {
     auto families = collectable->Collect();
-    for (const auto& more : {process->Collect(), certificates->Collect()}) {
-      families.insert(families.end(), more.begin(), more.end());
+    for (const auto& more : {process, certificates, log}) {
+      auto added = more->Collect();
+      std::move(added.begin(), added.end(), std::back_inserter(families));
     }
     return prometheus::TextSerializer().Serialize(families);
   };

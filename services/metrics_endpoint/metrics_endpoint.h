@@ -14,7 +14,7 @@
 namespace smartbatch::metrics {
 
 // Serves /metrics for as long as it lives: the collectable's series, those of the process
-// (process_metrics.h) and those of its certificates (certificate_metrics.h).
+// (process_metrics.h), of its certificates (certificate_metrics.h) and of its log (log_metrics.h).
 // Movable; the collectable is asked from a thread of the endpoint.
 class MetricsEndpoint {
  public:

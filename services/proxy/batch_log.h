@@ -11,8 +11,7 @@ namespace smartbatch::proxy {
 // What was chosen, why, and how long it took: `batch=7 classifier=host:port strategy=density reason=full sequences=5
 // requests=3 longest=558 predicted_ms=311.364 took_ms=312.020 dead=0 code=OK`. Never a text, never a customer's name.
 //
-// Called by the scheduler, whose work waits for the line to be written: not for a proxy under load. Thread safety: that
-// of the scheduler.
+// Called by the scheduler, whose work waits for the line to be put together. Thread safety: that of the scheduler.
 class BatchLog final : public scheduling::SchedulerObserver {
  public:
   void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override;

@@ -4,7 +4,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <functional>
-#include <iostream>
 #include <map>
 #include <memory>
 #include <random>
@@ -13,12 +12,16 @@
 #include <thread>
 #include <vector>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "common/program/descriptors.h"
 #include "common/program/flags.h"
 #include "common/program/logging.h"
+#include "common/program/output.h"
 #include "common/program/signals.h"
+#include "common/program/watchdog.h"
 #include "services/metrics_endpoint/metrics_endpoint.h"
 #include "services/proxy/access.h"
 #include "services/proxy/adaptive/adaptive_controller.h"
@@ -46,9 +49,11 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr char kProgram[] = "smartbatch-proxy";
+// What stopping may take beyond the time for draining.
+constexpr std::chrono::seconds kStopTime{10};
 
 int Fail(const absl::Status& status, int exit_code) {
-  std::cerr << kProgram << ": " << status.message() << "\n";
+  program::WritePatiently(STDERR_FILENO, fmt::format("{}: {}\n", kProgram, std::string(status.message())));
   return exit_code;
 }
 
@@ -144,20 +149,6 @@ int WaitForStop(const program::SignalWaiter& signals, Reloader& reloader, bool h
   }
 }
 
-// Ends the program where stopping it takes far longer than it may.
-std::jthread StartWatchdog(double drain_seconds) {
-  return std::jthread([drain_seconds](const std::stop_token& stop) {
-    constexpr std::chrono::seconds kGrace{10};
-    const auto deadline = steady_clock::now() + std::chrono::duration<double>(drain_seconds) + kGrace;
-    while (steady_clock::now() < deadline) {
-      if (stop.stop_requested()) return;
-      std::this_thread::sleep_for(milliseconds(20));
-    }
-    std::cerr << kProgram << ": it did not stop in time and is ended\n";
-    std::_Exit(program::kExitError);
-  });
-}
-
 // None where the configuration names no file.
 absl::StatusOr<std::unique_ptr<decision_log::DecisionLog>> OpenDecisionLog(
     const Config& config, const std::map<std::string, scheduling::CustomerPolicy>& policies,
@@ -242,13 +233,14 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
   spdlog::info("serving on {}, admin on {}, metrics on {}: strategy {}, up to {} sequences a batch, {} classifiers",
                server.address(), (*admin)->address(), endpoint->address(), config.strategy.name,
                config.limits.max_batch_size, classifiers.addresses().size());
-  std::cout << kProgram << " ready listen=" << server.address() << " admin=" << (*admin)->address()
-            << " metrics=" << endpoint->address() << std::endl;
+  program::WritePatiently(STDOUT_FILENO, fmt::format("{} ready listen={} admin={} metrics={}\n", kProgram,
+                                                     server.address(), (*admin)->address(), endpoint->address()));
 
   const int signal = WaitForStop(signals, reloader, has_file);
-  const double drain_seconds = reloader.current().drain_seconds;
+  program::Watchdog watchdog(kStopTime);
+  const double drain_seconds = reloader.current().drain_seconds;  // once a reload that is under way has ended
+  watchdog.Extend(FromSeconds(drain_seconds));
   spdlog::info("signal {}: draining for at most {} s", signal, drain_seconds);
-  const std::jthread watchdog = StartWatchdog(drain_seconds);
   server.StopServing();
   Drain(dispatcher, signals, drain_seconds);
   server.WaitForAnswers();
@@ -262,11 +254,12 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
       ended[Outcome::kExpired], ended[Outcome::kCancelled], ended[Outcome::kBackendFailed], ended[Outcome::kShutDown]);
   // Shutdown would answer CANCELLED to the calls that come meanwhile, as if their callers had asked for it. Where the
   // process ends with its connections open, the system cuts them, and that reads UNAVAILABLE, as it should.
-  spdlog::shutdown();
+  program::FlushLog();
   std::_Exit(program::kExitOk);
 }
 
 int Main(int argc, char** argv) {
+  program::IgnoreBrokenPipes();
   const program::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});
   rpc::TakeOverLibraryLogs();
   Config config;

@@ -15,6 +15,7 @@
 #include <boost/asio/post.hpp>
 
 #include "absl/status/status.h"
+#include "common/program/limited_log.h"
 #include "services/net/tcp_listener.h"
 #include "services/rpc/open_sockets.h"
 
@@ -80,14 +81,8 @@ class ConnectionAcceptor::Impl {
     hand_(descriptor);
   }
 
-  // At most once in kTellEvery: whoever opens connections without end must not fill the log.
-  void Tell(const std::string& what) {
-    const auto now = std::chrono::steady_clock::now();
-    ++untold_;
-    if (now < tell_from_) return;
-    spdlog::warn("{} ({} such since the last warning)", what, std::exchange(untold_, 0));
-    tell_from_ = now + kTellEvery;
-  }
+  // Whoever opens connections without end must not fill the log.
+  void Tell(const std::string& what) { program::LogLimited(tellings_, spdlog::level::warn, "{}", what); }
 
   const std::uint32_t max_connections_;
   const rlim_t spared_ = FirstSparedDescriptor();
@@ -95,8 +90,7 @@ class ConnectionAcceptor::Impl {
   net::TcpListener listener_{io_};
   OpenSockets open_;
   Hand hand_;
-  std::uint64_t untold_ = 0;
-  std::chrono::steady_clock::time_point tell_from_{};
+  program::LogLimit tellings_{1, kTellEvery};
 };
 
 absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> ConnectionAcceptor::Listen(const std::string& host_port,

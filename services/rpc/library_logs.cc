@@ -7,6 +7,8 @@
 #include <grpc/support/log.h>
 #include <spdlog/spdlog.h>
 
+#include "common/program/limited_log.h"
+
 namespace smartbatch::rpc {
 namespace {
 
@@ -20,7 +22,8 @@ void LogOfGrpc(gpr_log_func_args* line) {
                              file.find("security_handshaker") != std::string_view::npos;
   const bool is_error = line->severity == GPR_LOG_SEVERITY_ERROR;
   const auto level = is_error && !reported_elsewhere && !of_a_stranger ? spdlog::level::warn : spdlog::level::debug;
-  spdlog::log(level, "gRPC: {}", line->message);
+  static program::LogLimit limit;
+  program::LogLimited(limit, level, "gRPC: {}", line->message);
 }
 
 void LogOfProtobuf(google::protobuf::LogLevel, const char*, int, const std::string& message) {

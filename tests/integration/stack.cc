@@ -18,6 +18,12 @@ Flags Joined(Flags first, const Flags& second) {
   return first;
 }
 
+// The flags with a level of the log, unless they have one.
+Flags Quieted(const Flags& flags, const std::string& level) {
+  if (std::find(flags.begin(), flags.end(), "--log-level") != flags.end()) return flags;
+  return Joined(flags, {"--log-level", level});
+}
+
 }  // namespace
 
 std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address) {
@@ -59,18 +65,18 @@ double Scrape::Count(const std::string& name) const {
 
 ClassifierProcess::ClassifierProcess(const Flags& flags, const std::string& address)
     : process_("smartbatch-classifier",
-               Joined({"--listen", address, "--metrics-listen", "127.0.0.1:0", "--log-level", "warning"}, flags)) {
+               Joined({"--listen", address, "--metrics-listen", "127.0.0.1:0"}, Quieted(flags, "warning"))) {
   const auto ready = process_.WaitUntilReady();
   if (!ready) throw std::runtime_error("the classifier did not start");
   address_ = ready->at("listen");
 }
 
 ProxyProcess::ProxyProcess(const std::string& classifier_address, const Flags& flags)
-    : process_("smartbatch-proxy",
-               Joined(Joined({"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--metrics-listen",
-                              "127.0.0.1:0", "--log-level", "error"},
-                             classifier_address.empty() ? Flags{} : Flags{"--classifier", classifier_address}),
-                      flags)) {
+    : process_(
+          "smartbatch-proxy",
+          Joined(Joined({"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"},
+                        classifier_address.empty() ? Flags{} : Flags{"--classifier", classifier_address}),
+                 Quieted(flags, "error"))) {
   const auto ready = process_.WaitUntilReady();
   if (!ready) throw std::runtime_error("the proxy did not start");
   address_ = ready->at("listen");

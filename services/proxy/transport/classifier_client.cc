@@ -8,6 +8,7 @@
 #include <grpcpp/security/credentials.h>
 #include <spdlog/spdlog.h>
 
+#include "common/program/limited_log.h"
 #include "common/program/logging.h"
 #include "services/proxy/scheduling/batch_end.h"
 #include "services/proxy/transport/caller.h"
@@ -79,8 +80,10 @@ class ClassifierClient::BatchCall final : public Tag {
   // Given up by us, or refused because it serves others: neither is a failure.
   void LogFailure(const absl::Status& failure) const {
     const bool expected = absl::IsCancelled(failure) || absl::IsResourceExhausted(failure);
-    spdlog::log(expected ? spdlog::level::debug : spdlog::level::warn, "batch={} classifier={} code={} message={}", id_,
-                client_.address_, rpc::CodeName(failure.raw_code()), program::Quoted(std::string(failure.message())));
+    static program::LogLimit limit;
+    program::LogLimited(limit, expected ? spdlog::level::debug : spdlog::level::warn,
+                        "batch={} classifier={} code={} message={}", id_, client_.address_,
+                        rpc::CodeName(failure.raw_code()), program::Quoted(std::string(failure.message())));
   }
 
   ClassifierClient& client_;

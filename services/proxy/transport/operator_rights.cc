@@ -4,8 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include <spdlog/spdlog.h>
-
+#include "common/program/limited_log.h"
 #include "services/rpc/bearer_token.h"
 #include "services/rpc/credentials.h"
 
@@ -18,7 +17,9 @@ grpc::Status OperatorRights::Check(const grpc::ServerContextBase& context) const
   if (!token_file_.empty()) {
     const auto token = rpc::ReadToken(token_file_);
     if (!token.ok()) {
-      spdlog::error("admin: every call is refused: {}", std::string(token.status().message()));
+      static program::LogLimit limit;
+      program::LogLimited(limit, spdlog::level::err, "admin: every call is refused: {}",
+                          std::string(token.status().message()));
       return {grpc::StatusCode::UNAUTHENTICATED, "the server cannot read its own token; its log says why"};
     }
     if (auto status = rpc::CheckBearerToken(context, *token); !status.ok()) return status;

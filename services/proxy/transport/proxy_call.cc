@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "common/program/limited_log.h"
 #include "common/program/logging.h"
 #include "services/proxy/transport/caller.h"
 #include "services/proxy/transport/status_mapping.h"
@@ -84,7 +85,8 @@ grpc::Status ProxyCall::Read(runtime::Request& request) const {
 
 void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
   if (!ending.ok()) {
-    spdlog::error("a request was not answered: {}", ending.status().ToString());
+    static program::LogLimit limit;
+    program::LogLimited(limit, spdlog::level::err, "a request was not answered: {}", ending.status().ToString());
     return Refuse(FromAbsl(ending.status()));
   }
   const grpc::Status status = StatusOf(*ending);

@@ -1,0 +1,182 @@
+// Whoever reads standard error may stand still or go: calls and the end of the programs do not depend on it.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "tests/integration/stack.h"
+
+namespace smartbatch::testing {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+const Flags kQuick = {"--cost-quadratic", "0"};
+const Flags kTalkative = {"--log-level", "debug", "--cost-quadratic", "0", "--drain-seconds", "2"};
+// More lines than the log keeps for a reader that is late: two for each call.
+constexpr int kCalls = 2500;
+
+// A pipe of 4 KiB that is the standard error of a program.
+class LogReader {
+ public:
+  LogReader() {
+    if (pipe2(ends_.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+    fcntl(ends_[1], F_SETPIPE_SZ, 4096);
+  }
+  ~LogReader() {
+    Go();
+    close(ends_[1]);
+  }
+  LogReader(const LogReader&) = delete;
+  LogReader& operator=(const LogReader&) = delete;
+
+  // Starts a program that writes its log here.
+  template <class Program, class... Arguments>
+  std::unique_ptr<Program> Start(const Arguments&... arguments) {
+    const int own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    dup2(ends_[1], STDERR_FILENO);
+    std::unique_ptr<Program> program;
+    try {
+      program = std::make_unique<Program>(arguments...);
+    } catch (...) {
+      dup2(own, STDERR_FILENO);
+      close(own);
+      throw;
+    }
+    dup2(own, STDERR_FILENO);
+    close(own);
+    return program;
+  }
+
+  void Go() {
+    if (ends_[0] >= 0) close(ends_[0]);
+    ends_[0] = -1;
+  }
+
+  // Reads until the text comes, or nothing more does for five seconds.
+  std::string ReadUntil(const std::string& text) {
+    std::string all;
+    pollfd readable{ends_[0], POLLIN, 0};
+    while (all.find(text) == std::string::npos && poll(&readable, 1, 5000) == 1) {
+      std::array<char, 4096> buffer{};
+      const ssize_t count = read(ends_[0], buffer.data(), buffer.size());
+      if (count <= 0) break;
+      all.append(buffer.data(), static_cast<std::size_t>(count));
+    }
+    return all;
+  }
+
+ private:
+  std::array<int, 2> ends_{-1, -1};
+};
+
+void ExpectAnswers(ProxyProcess& proxy, int calls) {
+  int answered = 0;
+  for (int i = 0; i < calls; ++i) {
+    const auto seen = proxy.Classify({"def foo(): pass"}, "test", seconds(5));
+    ASSERT_TRUE(seen.status.ok()) << "call " << i << ": " << seen.status.error_message();
+    answered += seen.response.results_size();
+  }
+  EXPECT_EQ(answered, calls);
+}
+
+void ExpectEnd(Process& process) {
+  const auto start = steady_clock::now();
+  process.Signal(SIGTERM);
+  EXPECT_EQ(process.Wait(seconds(10)), 0);
+  EXPECT_LT(steady_clock::now() - start, seconds(5));
+}
+
+double Lost(const Scrape& scrape) {
+  return scrape.Value(R"(smartbatch_log_lines_dropped_total{reason="unread"})").value_or(-1);
+}
+
+TEST(StandardErrorThatNobodyReads, HoldsUpNoCallOfTheProxyAndNotItsEnd) {
+  ClassifierProcess classifier(kQuick);
+  LogReader reader;
+  const auto proxy = reader.Start<ProxyProcess>(classifier.address(), kTalkative);
+  ExpectAnswers(*proxy, kCalls);
+  EXPECT_GT(Lost(proxy->Metrics()), 0);
+  ExpectEnd(proxy->process());
+}
+
+TEST(StandardErrorThatNobodyReads, HoldsUpNoCallOfTheClassifierAndNotItsEnd) {
+  LogReader reader;
+  const auto classifier = reader.Start<ClassifierProcess>(kTalkative);
+  ProxyProcess proxy(classifier->address());
+  ExpectAnswers(proxy, kCalls);
+  ExpectEnd(classifier->process());
+}
+
+TEST(StandardErrorThatNobodyReads, DoesNotHoldUpTheStart) {
+  LogReader reader;
+  ClassifierProcess classifier(kQuick);
+  const auto filled = reader.Start<ProxyProcess>(classifier.address(), kTalkative);
+  ExpectAnswers(*filled, kCalls);
+  const auto proxy = reader.Start<ProxyProcess>(classifier.address(), kTalkative);
+  ExpectAnswers(*proxy, 10);
+  ExpectEnd(proxy->process());
+}
+
+TEST(StandardErrorThatIsReadAgain, SaysHowManyLinesAreMissing) {
+  ClassifierProcess classifier(kQuick);
+  LogReader reader;
+  const auto proxy = reader.Start<ProxyProcess>(classifier.address(), kTalkative);
+  ExpectAnswers(*proxy, kCalls);
+  const std::string log = reader.ReadUntil("log lines were lost here");
+  EXPECT_NE(log.find("log lines were lost here"), std::string::npos) << log.substr(0, 2000);
+  ExpectAnswers(*proxy, 1);
+}
+
+TEST(StandardErrorWhoseReaderHasGone, EndsNeitherProxyNorClassifier) {
+  LogReader reader;
+  const auto classifier = reader.Start<ClassifierProcess>(kTalkative);
+  const auto proxy = reader.Start<ProxyProcess>(classifier->address(), kTalkative);
+  reader.Go();
+  ExpectAnswers(*proxy, 100);
+  EXPECT_GT(Lost(proxy->Metrics()), 0);
+  ExpectEnd(proxy->process());
+  ExpectEnd(classifier->process());
+}
+
+TEST(StandardErrorWhoseReaderHasGone, DoesNotEndAProgramThatStarts) {
+  LogReader reader;
+  reader.Go();
+  const auto classifier = reader.Start<ClassifierProcess>(kTalkative);
+  const auto proxy = reader.Start<ProxyProcess>(classifier->address(), kTalkative);
+  ExpectAnswers(*proxy, 10);
+  ExpectEnd(proxy->process());
+}
+
+// A batch that fails is a warning, and everybody who can call can make one.
+TEST(Warnings, OfOneKindAreLimitedInRateAndCounted) {
+  ClassifierProcess classifier({"--cost-quadratic", "0", "--fault-poison", "poison"});
+  LogReader reader;
+  const auto proxy = reader.Start<ProxyProcess>(classifier.address(), Flags{"--log-level", "warning"});
+  std::string log;
+  std::jthread reading([&] { log = reader.ReadUntil("never"); });
+  const auto start = steady_clock::now();
+  for (int i = 0; i < 500; ++i) EXPECT_FALSE(proxy->Classify({"poison"}).status.ok());
+  const double took = std::chrono::duration<double>(steady_clock::now() - start).count();
+  const double left_out = proxy->Metrics().Value(R"(smartbatch_log_lines_dropped_total{reason="rate"})").value_or(-1);
+  reading.join();
+  const auto lines = static_cast<double>(std::count(log.begin(), log.end(), '\n'));
+  EXPECT_LE(lines, 5 * (took + 1));
+  EXPECT_GE(lines + left_out, 500);
+  EXPECT_TRUE(took < 1 || log.find("more such lines were left out") != std::string::npos) << log;
+}
+
+}  // namespace
+}  // namespace smartbatch::testing
