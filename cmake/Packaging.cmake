@@ -38,7 +38,8 @@ install(FILES ${generated}/loadgen.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
 install(FILES ${generated}/loadgen DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 install(FILES ${package_folder}/copyright ${generated}/changelog.gz DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # Debian's names: the units below /lib of the root, the configuration in /etc whatever the prefix.
-install(FILES ${package_folder}/smartbatch-proxy.service ${package_folder}/smartbatch-classifier.service
+install(FILES ${package_folder}/smartbatch-proxy.service ${package_folder}/smartbatch-proxy.socket
+              ${package_folder}/smartbatch-classifier.service ${package_folder}/smartbatch-classifier.socket
         DESTINATION /lib/systemd/system COMPONENT debian EXCLUDE_FROM_ALL)
 install(FILES ${package_folder}/proxy.textproto DESTINATION /etc/smartbatch COMPONENT debian EXCLUDE_FROM_ALL)
 

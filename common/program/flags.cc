@@ -48,6 +48,13 @@ CLI::Option* AddHostPortFlag(CLI::App& app, const std::string& name, std::string
   });
 }
 
+void AddSharePortsFlag(CLI::App& app, bool& value) {
+  app.add_flag("--share-ports", value,
+               "Share the ports with a process that has this flag too: the newer gets the new connections, so that it "
+               "can follow the older without a refusal")
+      ->envname(EnvironmentName("share-ports"));
+}
+
 bool ParseOrExit(CLI::App& app, int argc, char** argv, int& exit_code) {
   try {
     app.parse(argc, argv);

@@ -31,6 +31,9 @@ CLI::Option* AddFlag(CLI::App& app, const std::string& name, T& value, const std
 // The same for a `host:port`, which is checked. Port 0 asks the system for a free port (listeners only).
 CLI::Option* AddHostPortFlag(CLI::App& app, const std::string& name, std::string& value, const std::string& help);
 
+// Adds --share-ports, read from SMARTBATCH_SHARE_PORTS too: for servers.
+void AddSharePortsFlag(CLI::App& app, bool& value);
+
 // SMARTBATCH_ and the flag's name in capitals, - as _.
 std::string EnvironmentName(const std::string& flag);
 

@@ -27,4 +27,13 @@ std::optional<int> SignalWaiter::WaitFor(std::chrono::milliseconds timeout) cons
   return signal;
 }
 
+StopTime::StopTime(const SignalWaiter& signals, std::chrono::nanoseconds limit)
+    : signals_(signals), end_(std::chrono::steady_clock::now() + limit) {}
+
+bool StopTime::IsOver() {
+  const auto signal = signals_.WaitFor(std::chrono::milliseconds::zero());
+  if (signal && *signal != SIGHUP) asked_again_ = true;
+  return asked_again_ || std::chrono::steady_clock::now() >= end_;
+}
+
 }  // namespace smartbatch::program

@@ -13,7 +13,7 @@ namespace smartbatch::program {
 // in main(). Not thread safe.
 class SignalWaiter {
  public:
-  explicit SignalWaiter(std::initializer_list<int> signals);
+  SignalWaiter(std::initializer_list<int> signals);
 
   // Waits for one of the signals and returns its number.
   int Wait() const;
@@ -22,6 +22,23 @@ class SignalWaiter {
 
  private:
   sigset_t signals_;
+};
+
+// How long a program that stops lets what is there end: up to a time, or until a second signal to stop comes. Not
+// thread safe.
+class StopTime {
+ public:
+  // `limit` from now on. `signals` must outlive it.
+  StopTime(const SignalWaiter& signals, std::chrono::nanoseconds limit);
+
+  bool IsOver();
+  // Whether it is over because of a signal.
+  bool asked_again() const { return asked_again_; }
+
+ private:
+  const SignalWaiter& signals_;
+  const std::chrono::steady_clock::time_point end_;
+  bool asked_again_ = false;
 };
 
 }  // namespace smartbatch::program

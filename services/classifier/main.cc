@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include <fmt/format.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -22,7 +23,10 @@
 #include "services/classifier/options.h"
 #include "services/classifier/service.h"
 #include "services/metrics_endpoint/metrics_endpoint.h"
+#include "services/net/handover.h"
+#include "services/net/service_manager.h"
 #include "services/rpc/credentials.h"
+#include "services/rpc/goaway.h"
 #include "services/rpc/library_logs.h"
 #include "services/rpc/listener.h"
 
@@ -30,7 +34,6 @@ namespace smartbatch::classifier {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 constexpr char kProgram[] = "smartbatch-classifier";
 // What stopping may take beyond the time for draining.
@@ -52,30 +55,43 @@ int MaxRequestBytes(const rpc::SequenceLimits& limits) {
 }
 
 // Lets the calls that are there end, up to the time allowed or a second signal; then ends them.
-void Drain(Service& service, const program::SignalWaiter& signals, double drain_seconds) {
-  const auto deadline = steady_clock::now() + std::chrono::duration<double>(drain_seconds);
+void Drain(Service& service, program::StopTime& time) {
   std::size_t left = service.WaitForCalls(milliseconds::zero());
-  bool asked_again = false;
-  while (left > 0 && !asked_again && steady_clock::now() < deadline) {
-    left = service.WaitForCalls(milliseconds(20));
-    asked_again = signals.WaitFor(milliseconds::zero()).has_value();
-  }
+  while (left > 0 && !time.IsOver()) left = service.WaitForCalls(milliseconds(20));
   if (left == 0) return;
-  spdlog::warn("{} calls are ended: {}", left, asked_again ? "a second signal came" : "--drain-seconds have passed");
+  spdlog::warn("{} calls are ended: {}", left,
+               time.asked_again() ? "a second signal came" : "--drain-seconds have passed");
   service.AbandonCalls();
   service.WaitForCalls(milliseconds(1000));
 }
 
-int Run(const Options& options, const program::SignalWaiter& signals) {
+// Leaves the ports and the callers to the process that follows, and serves what still comes here meanwhile.
+void HandOver(const net::Handover& handover, rpc::Listener& listener, grpc::Server& server,
+              metrics::MetricsEndpoint& endpoint, Service& service, program::StopTime& time) {
+  if (handover.share_ports) std::this_thread::sleep_for(rpc::kHandshakeTime);
+  listener.StopAccepting();
+  endpoint.StopAccepting();
+  const auto move_callers = [&] {
+    rpc::MoveCallers(server);
+    return listener.OpenConnections();
+  };
+  // Its health stays SERVING: a proxy that asks on its old connection means the address, which is served.
+  rpc::ServeUntilMoved({.move_callers = move_callers,
+                        .calls = [&] { return service.calls(); },
+                        .is_idle = [&] { return service.WaitForCalls(milliseconds::zero()) == 0; }},
+                       time);
+}
+
+int Run(const Options& options, const net::Handover& handover, const program::SignalWaiter& signals) {
   auto credentials = rpc::MakeServerCredentials(options.tls);
   if (!credentials.ok()) return Fail(credentials.status(), program::kExitUsage);
   const auto registry = std::make_shared<prometheus::Registry>();
   Metrics metrics(*registry, SMARTBATCH_VERSION, options.slots);
-  const auto endpoint = metrics::MetricsEndpoint::Start(options.metrics_listen, registry, options.metrics_tls);
+  auto endpoint = metrics::MetricsEndpoint::Start(options.metrics_listen, registry, options.metrics_tls, handover);
   if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
 
   Service service(options, metrics);
-  rpc::Listener listener(options.listen, {.credentials = *std::move(credentials)});
+  rpc::Listener listener(options.listen, {.credentials = *std::move(credentials), .handover = handover});
   listener.builder().SetMaxReceiveMessageSize(MaxRequestBytes(options.limits));
   listener.builder().RegisterService(&service);
   const auto server = listener.Start();
@@ -89,13 +105,17 @@ int Run(const Options& options, const program::SignalWaiter& signals) {
       options.limits.max_characters, options.cost.quadratic);
   program::WritePatiently(
       STDOUT_FILENO, fmt::format("{} ready listen={} metrics={}\n", kProgram, listener.address(), endpoint->address()));
+  net::TellReady();
 
   const int signal = signals.Wait();
   const program::Watchdog watchdog(FromSeconds(options.drain_seconds) + kStopTime);
   spdlog::info("signal {}: stopping", signal);
+  net::TellStopping();
+  program::StopTime time(signals, FromSeconds(options.drain_seconds));
+  if (handover.IsPossible()) HandOver(handover, listener, **server, *endpoint, service, time);
   service.RefuseCalls();
   health.Shutdown();  // NOT_SERVING, for good; whoever reads it gets no new call accepted
-  Drain(service, signals, options.drain_seconds);
+  Drain(service, time);
   listener.StopAccepting();
   (*server)->Shutdown(std::chrono::system_clock::now());
   spdlog::info("stopped");
@@ -106,6 +126,8 @@ int Run(const Options& options, const program::SignalWaiter& signals) {
 int Main(int argc, char** argv) {
   program::IgnoreBrokenPipes();
   const program::SignalWaiter signals({SIGTERM, SIGINT});
+  const auto inherited = net::InheritedSockets::Take();
+  if (!inherited.ok()) return Fail(inherited.status(), program::kExitUsage);
   rpc::TakeOverLibraryLogs();
   Options options;
   CLI::App app("", kProgram);
@@ -114,9 +136,14 @@ int Main(int argc, char** argv) {
   int exit_code = 0;
   if (program::ParseOrExit(app, argc, argv, exit_code)) return exit_code;
   if (const auto status = Validate(options); !status.ok()) return Fail(status, program::kExitUsage);
+  const net::Handover handover{options.share_ports, *inherited};
+  if (*inherited != nullptr) {
+    const auto status = (*inherited)->CheckAddresses({options.listen, options.metrics_listen});
+    if (!status.ok()) return Fail(status, program::kExitUsage);
+  }
   program::StartLogging(kProgram, options.log);
   program::RaiseDescriptorLimit();
-  return Run(options, signals);
+  return Run(options, handover, signals);
 }
 
 }  // namespace

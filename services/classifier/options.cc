@@ -71,6 +71,7 @@ void AddFlags(CLI::App& app, Options& options) {
   program::AddHostPortFlag(app, "listen", options.listen, "Where to serve gRPC; port 0 takes a free port");
   program::AddHostPortFlag(app, "metrics-listen", options.metrics_listen,
                            "Where to serve /metrics to Prometheus; port 0 takes a free port");
+  program::AddSharePortsFlag(app, options.share_ports);
   AddLimitFlags(app, options);
   AddCostFlags(app, options.cost);
   AddFaultFlags(app, options.faults);

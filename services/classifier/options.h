@@ -18,6 +18,7 @@ namespace smartbatch::classifier {
 struct Options {
   std::string listen = "127.0.0.1:50061";
   std::string metrics_listen = "127.0.0.1:9465";
+  bool share_ports = false;
   std::size_t slots = 1;
   std::size_t max_waiting = 1000;
   rpc::SequenceLimits limits;

@@ -31,6 +31,8 @@ class Service final : public RawService {
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override;
 
+  // How many calls have come since the start, up to RefuseCalls.
+  std::size_t calls() const { return next_batch_number_; }
   // From now on every new call is refused with UNAVAILABLE; those that are there go on.
   void RefuseCalls() { refusing_ = true; }
   // Ends every call that is there, with UNAVAILABLE.

@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -149,12 +150,17 @@ class HttpServer::Impl {
     watch_ = *std::move(watch);
     return absl::OkStatus();
   }
-  absl::Status Listen(const std::string& host_port) { return listener_.Listen(host_port); }
+  absl::Status Listen(const std::string& host_port, const net::Handover& handover) {
+    return listener_.Listen(host_port, handover);
+  }
   std::uint16_t port() const { return listener_.port(); }
 
   void Run() {
     listener_.Accept([this](tcp::socket socket) { Serve(std::move(socket)); }, [](const std::string&) {});
     io_.run();
+  }
+  void StopAccepting() {
+    asio::post(io_, [this] { listener_.Close(); });
   }
   void Stop() { io_.stop(); }
 
@@ -191,19 +197,21 @@ class HttpServer::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, const tls::TlsFiles& files,
-                                                              Document document) {
+                                                              Document document, const net::Handover& handover) {
   if (auto status = tls::CheckServerFiles(files); !status.ok()) return status;
   auto impl = std::make_unique<Impl>(std::move(document));
   if (!files.certificate.empty()) {
     if (auto status = impl->SpeakTls(files); !status.ok()) return status;
   }
-  if (auto status = impl->Listen(address); !status.ok()) return status;
+  if (auto status = impl->Listen(address, handover); !status.ok()) return status;
   std::string bound = absl::StrCat(address.substr(0, address.rfind(':')), ":", impl->port());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl), std::move(bound)));
 }
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl, std::string address)
     : impl_(std::move(impl)), address_(std::move(address)), thread_([this] { impl_->Run(); }) {}
+
+void HttpServer::StopAccepting() { impl_->StopAccepting(); }
 
 HttpServer::~HttpServer() {
   impl_->Stop();

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "services/net/handover.h"
 #include "services/tls/tls_files.h"
 
 namespace smartbatch::metrics {
@@ -27,13 +28,16 @@ class HttpServer {
   // `address` is host:port; port 0 takes a free one. UNAVAILABLE where it cannot be bound, INVALID_ARGUMENT as
   // tls::CheckServerFiles.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, const tls::TlsFiles& files,
-                                                           Document document);
+                                                           Document document, const net::Handover& handover = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
   // host:port with the port that was bound.
   const std::string& address() const { return address_; }
+
+  // Soon new connections are refused, or the next process's. Those that are open are served.
+  void StopAccepting();
 
  private:
   class Impl;

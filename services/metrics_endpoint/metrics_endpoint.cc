@@ -1,5 +1,6 @@
 #include "services/metrics_endpoint/metrics_endpoint.h"
 
+#include <iterator>
 #include <utility>
 
 #include <prometheus/text_serializer.h>
@@ -14,7 +15,7 @@ namespace smartbatch::metrics {
 
 absl::StatusOr<MetricsEndpoint> MetricsEndpoint::Start(const std::string& address,
                                                        std::shared_ptr<prometheus::Collectable> collectable,
-                                                       tls::TlsFiles files) {
+                                                       tls::TlsFiles files, const net::Handover& handover) {
   auto scrape = [collectable = std::move(collectable), process = MakeProcessMetrics(),
                  certificates = MakeCertificateMetrics(), log = MakeLogMetrics()] {
     auto families = collectable->Collect();
@@ -24,8 +25,8 @@ absl::StatusOr<MetricsEndpoint> MetricsEndpoint::Start(const std::string& addres
     }
     return prometheus::TextSerializer().Serialize(families);
   };
-  auto server = HttpServer::Start(address, std::move(files),
-                                  {"/metrics", "text/plain; version=0.0.4; charset=utf-8", std::move(scrape)});
+  auto server = HttpServer::Start(
+      address, std::move(files), {"/metrics", "text/plain; version=0.0.4; charset=utf-8", std::move(scrape)}, handover);
   if (absl::IsUnavailable(server.status())) {
     return absl::UnavailableError(
         absl::StrCat("cannot serve metrics on ", address,

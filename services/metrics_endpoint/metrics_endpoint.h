@@ -23,10 +23,13 @@ class MetricsEndpoint {
   // tls::CheckServerFiles. Holds a share of the collectable.
   static absl::StatusOr<MetricsEndpoint> Start(const std::string& address,
                                                std::shared_ptr<prometheus::Collectable> collectable,
-                                               tls::TlsFiles files = {});
+                                               tls::TlsFiles files = {}, const net::Handover& handover = {});
 
   // host:port with the port that was bound.
   const std::string& address() const { return server_->address(); }
+
+  // As HttpServer's.
+  void StopAccepting() { server_->StopAccepting(); }
 
  private:
   explicit MetricsEndpoint(std::unique_ptr<HttpServer> server) : server_(std::move(server)) {}

@@ -4,6 +4,9 @@
 #include <memory>
 #include <utility>
 
+#include <linux/filter.h>
+#include <sys/socket.h>
+#include <boost/asio/detail/socket_option.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 namespace smartbatch::net {
@@ -15,22 +18,26 @@ using boost::system::error_code;
 
 constexpr auto kTryAgainAfter = std::chrono::milliseconds(100);
 
+using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+
+// Of the two sockets that share a port while a process follows another one, the second in the order of their listen()
+// gets all new connections, so that none is in the queue of the first when that is closed. If there is no second, Linux
+// takes the one that there is; if it does not know this option, it takes either.
+void PreferTheNewer(int socket) {
+  sock_filter code{BPF_RET | BPF_K, 0, 0, 1};
+  const sock_fprog program{1, &code};
+  setsockopt(socket, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program));
+}
+
 }  // namespace
 
-absl::Status TcpListener::Listen(const std::string& host_port) {
-  const std::size_t colon = host_port.rfind(':');
-  std::string host = host_port.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+absl::Status TcpListener::Listen(const std::string& host_port, const Handover& handover) {
   error_code error;
-  const auto found = tcp::resolver(io_).resolve(host, host_port.substr(colon + 1), tcp::resolver::passive, error);
-  if (!error) {
-    for (const auto& entry : found) {
-      // A free port that was found for the first address is that of the others too.
-      const tcp::endpoint endpoint(entry.endpoint().address(), acceptors_.empty() ? entry.endpoint().port() : port());
-      error = Bind(endpoint);
-      // Any other error is none: a host may stand for addresses of a protocol that this machine does not have.
-      if (error == asio::error::address_in_use) break;
-    }
+  for (const tcp::endpoint& found : EndpointsOf(host_port)) {
+    // A free port that was found for the first address is that of the others too.
+    error = Bind({found.address(), acceptors_.empty() ? found.port() : port()}, handover);
+    // Any other error is none: a host may stand for addresses of a protocol that this machine does not have.
+    if (error == asio::error::address_in_use) break;
   }
   if (error == asio::error::address_in_use || acceptors_.empty()) {
     return absl::UnavailableError("cannot listen on " + host_port +
@@ -39,13 +46,21 @@ absl::Status TcpListener::Listen(const std::string& host_port) {
   return absl::OkStatus();
 }
 
-error_code TcpListener::Bind(const tcp::endpoint& endpoint) {
+error_code TcpListener::Bind(const tcp::endpoint& endpoint, const Handover& handover) {
   error_code error;
   Acceptor acceptor(io_);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(Acceptor::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(Acceptor::max_listen_connections, error);
+  const int inherited = handover.inherited ? handover.inherited->Claim(endpoint) : -1;
+  if (inherited >= 0) {
+    inherited_ = true;
+    acceptor.assign(endpoint.protocol(), inherited, error);
+  } else {
+    acceptor.open(endpoint.protocol(), error);
+    if (!error) acceptor.set_option(Acceptor::reuse_address(true), error);
+    if (!error && handover.share_ports) acceptor.set_option(ReusePort(true), error);
+    if (!error) acceptor.bind(endpoint, error);
+    if (!error) acceptor.listen(Acceptor::max_listen_connections, error);
+    if (!error && handover.share_ports) PreferTheNewer(acceptor.native_handle());
+  }
   if (!error) acceptors_.push_back(std::move(acceptor));
   return error;
 }
@@ -63,12 +78,12 @@ void TcpListener::Accept(std::function<void(Socket)> accepted, std::function<voi
 
 void TcpListener::AcceptOn(Acceptor& acceptor) {
   acceptor.async_accept([this, &acceptor](error_code error, Socket socket) {
+    if (!error) accepted_(std::move(socket));  // even if the acceptor was closed since
     if (!acceptor.is_open()) return;
     if (error) {
       failed_(error.message());
       return AcceptLaterOn(acceptor);
     }
-    accepted_(std::move(socket));
     AcceptOn(acceptor);
   });
 }
@@ -82,7 +97,20 @@ void TcpListener::AcceptLaterOn(Acceptor& acceptor) {
 
 void TcpListener::Close() {
   error_code ignored;
-  for (Acceptor& acceptor : acceptors_) acceptor.close(ignored);
+  for (Acceptor& acceptor : acceptors_) {
+    if (accepted_ && acceptor.is_open() && !inherited_) AcceptWaiting(acceptor);
+    acceptor.close(ignored);
+  }
+}
+
+void TcpListener::AcceptWaiting(Acceptor& acceptor) {
+  error_code error;
+  acceptor.non_blocking(true, error);
+  while (!error) {
+    Socket socket(io_);
+    acceptor.accept(socket, error);
+    if (!error) accepted_(std::move(socket));
+  }
 }
 
 }  // namespace smartbatch::net

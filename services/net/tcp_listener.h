@@ -11,6 +11,7 @@
 #include <boost/system/error_code.hpp>
 
 #include "absl/status/status.h"
+#include "services/net/handover.h"
 
 namespace smartbatch::net {
 
@@ -26,25 +27,30 @@ class TcpListener {
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 
-  // Listens on every address that the host stands for; port 0 asks the system for a free one. Connections wait in the
-  // system until Accept. UNAVAILABLE, naming the address, where it cannot be bound. To be called once.
-  absl::Status Listen(const std::string& host_port);
+  // Listens on every address that the host stands for, with the sockets that were inherited for it; port 0 asks the
+  // system for a free one. Connections wait in the system until Accept. UNAVAILABLE, naming the address, where it
+  // cannot be bound. To be called once.
+  absl::Status Listen(const std::string& host_port, const Handover& handover = {});
   // The port that was bound. After Listen.
   std::uint16_t port() const;
 
   // Hands on each connection, and why one could not be accepted, until Close. To be called once, after Listen.
   void Accept(std::function<void(Socket)> accepted, std::function<void(const std::string& error)> failed);
+  // Connections that wait in the system are handed on before, unless the sockets were inherited: then they wait for the
+  // next process. By who runs `io`.
   void Close();
 
  private:
   using Acceptor = boost::asio::ip::tcp::acceptor;
 
-  boost::system::error_code Bind(const boost::asio::ip::tcp::endpoint& endpoint);
+  boost::system::error_code Bind(const boost::asio::ip::tcp::endpoint& endpoint, const Handover& handover);
+  void AcceptWaiting(Acceptor& acceptor);
   void AcceptOn(Acceptor& acceptor);
   void AcceptLaterOn(Acceptor& acceptor);
 
   boost::asio::io_context& io_;
   std::list<Acceptor> acceptors_;
+  bool inherited_ = false;
   std::function<void(Socket)> accepted_;
   std::function<void(const std::string&)> failed_;
 };

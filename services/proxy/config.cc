@@ -283,6 +283,7 @@ void ConfigFlags::AddListeners(CLI::App& app) {
   program::AddHostPortFlag(app, "admin-listen", config_.admin_listen, "Where operators call; port 0 takes a free port");
   program::AddHostPortFlag(app, "metrics-listen", config_.metrics_listen,
                            "Where to serve /metrics to Prometheus; port 0 takes a free port");
+  program::AddSharePortsFlag(app, config_.share_ports);
 }
 
 void ConfigFlags::AddScheduling(CLI::App& app) {

@@ -50,6 +50,7 @@ struct Config {
   std::string listen = "127.0.0.1:50051";
   std::string admin_listen = "127.0.0.1:50052";
   std::string metrics_listen = "127.0.0.1:9464";
+  bool share_ports = false;
   std::vector<BackendChoice> backends = {{"127.0.0.1:50061", 1}};
   scheduling::StrategyChoice strategy = {"density", {}};
   scheduling::SchedulerOptions limits;

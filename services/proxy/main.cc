@@ -23,6 +23,8 @@
 #include "common/program/signals.h"
 #include "common/program/watchdog.h"
 #include "services/metrics_endpoint/metrics_endpoint.h"
+#include "services/net/handover.h"
+#include "services/net/service_manager.h"
 #include "services/proxy/access.h"
 #include "services/proxy/adaptive/adaptive_controller.h"
 #include "services/proxy/backend_log.h"
@@ -40,13 +42,13 @@
 #include "services/proxy/transport/classifier_set.h"
 #include "services/proxy/transport/proxy_server.h"
 #include "services/proxy/transport/reachability.h"
+#include "services/rpc/goaway.h"
 #include "services/rpc/library_logs.h"
 
 namespace smartbatch::proxy {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 constexpr char kProgram[] = "smartbatch-proxy";
 // What stopping may take beyond the time for draining.
@@ -95,23 +97,38 @@ std::vector<transport::ClassifierTarget> TargetsOf(const Config& config) {
 }
 
 // Answers what is there, up to the time allowed or a second signal; then ends it.
-void Drain(runtime::Dispatcher& dispatcher, const program::SignalWaiter& signals, double drain_seconds) {
-  const auto deadline = steady_clock::now() + std::chrono::duration<double>(drain_seconds);
+void Drain(runtime::Dispatcher& dispatcher, program::StopTime& time) {
   dispatcher.StopAccepting();
   bool idle = dispatcher.WaitUntilIdle(Duration::zero());
-  bool asked_again = false;
-  while (!idle && !asked_again && steady_clock::now() < deadline) {
-    idle = dispatcher.WaitUntilIdle(milliseconds(20));
-    const auto signal = signals.WaitFor(milliseconds::zero());
-    asked_again = signal && *signal != SIGHUP;
-  }
+  while (!idle && !time.IsOver()) idle = dispatcher.WaitUntilIdle(milliseconds(20));
   if (!idle) {
     spdlog::warn("{} requests that wait are ended: {}", dispatcher.Look(0).queued_requests,
-                 asked_again ? "a second signal came" : "--drain-seconds have passed");
+                 time.asked_again() ? "a second signal came" : "--drain-seconds have passed");
   }
   do {
     dispatcher.Close();
   } while (!dispatcher.WaitUntilIdle(milliseconds(100)));
+}
+
+// Leaves the ports and the callers to the process that follows, and serves what still comes here meanwhile.
+void HandOver(const net::Handover& handover, transport::ProxyServer& server, transport::AdminServer& admin,
+              metrics::MetricsEndpoint& endpoint, runtime::Dispatcher& dispatcher, program::StopTime& time) {
+  if (handover.share_ports) std::this_thread::sleep_for(rpc::kHandshakeTime);
+  server.StopAccepting();
+  admin.StopAccepting();
+  endpoint.StopAccepting();
+  const auto move_callers = [&] {
+    admin.MoveCallers();
+    return server.MoveCallers();
+  };
+  move_callers();
+  // Not before: clients that watch it would have nobody to call.
+  server.StopServing();
+  admin.StopServing();
+  rpc::ServeUntilMoved({.move_callers = move_callers,
+                        .calls = [&] { return server.calls(); },
+                        .is_idle = [&] { return dispatcher.WaitUntilIdle(Duration::zero()); }},
+                       time);
 }
 
 runtime::Reconfiguration ReconfigurationOf(const Config& before, const Config& after) {
@@ -158,9 +175,12 @@ absl::StatusOr<std::unique_ptr<decision_log::DecisionLog>> OpenDecisionLog(
   return decision_log::DecisionLog::Open(config.decision_log, start, clock.Now());
 }
 
-int Run(const Config& config, int argc, char** argv, const program::SignalWaiter& signals) {
+int Run(const Config& config, const net::Handover& handover, int argc, char** argv,
+        const program::SignalWaiter& signals) {
   auto access = AccessOf(config);
   if (!access.ok()) return Fail(access.status(), program::kExitUsage);
+  access->customers.handover = handover;
+  access->operators.handover = handover;
   const auto metrics = MakeMetrics(config);
   const runtime::SteadyClock clock;
   const auto policies = PoliciesOf(config);
@@ -201,7 +221,7 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
   classifiers.Refresh();
 
   metrics->WatchState([&dispatcher](const std::vector<std::string>& names) { return dispatcher.Look(names); });
-  const auto endpoint = metrics::MetricsEndpoint::Start(config.metrics_listen, metrics, config.tls.metrics);
+  auto endpoint = metrics::MetricsEndpoint::Start(config.metrics_listen, metrics, config.tls.metrics, handover);
   if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
   const auto bring_in = [&](const Config& before, const Config& after) {
     if (auto status = dispatcher.Reconfigure(ReconfigurationOf(before, after)); !status.ok()) return status;
@@ -235,14 +255,18 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
                config.limits.max_batch_size, classifiers.addresses().size());
   program::WritePatiently(STDOUT_FILENO, fmt::format("{} ready listen={} admin={} metrics={}\n", kProgram,
                                                      server.address(), (*admin)->address(), endpoint->address()));
+  net::TellReady();
 
   const int signal = WaitForStop(signals, reloader, has_file);
   program::Watchdog watchdog(kStopTime);
   const double drain_seconds = reloader.current().drain_seconds;  // once a reload that is under way has ended
   watchdog.Extend(FromSeconds(drain_seconds));
   spdlog::info("signal {}: draining for at most {} s", signal, drain_seconds);
+  net::TellStopping();
+  program::StopTime time(signals, FromSeconds(drain_seconds));
+  if (handover.IsPossible()) HandOver(handover, server, **admin, *endpoint, dispatcher, time);
   server.StopServing();
-  Drain(dispatcher, signals, drain_seconds);
+  Drain(dispatcher, time);
   server.WaitForAnswers();
   if (*decision_log != nullptr) (*decision_log)->Close();
   const scheduling::OutcomeCounts ended = dispatcher.Look(0).outcomes;
@@ -261,6 +285,8 @@ int Run(const Config& config, int argc, char** argv, const program::SignalWaiter
 int Main(int argc, char** argv) {
   program::IgnoreBrokenPipes();
   const program::SignalWaiter signals({SIGTERM, SIGINT, SIGHUP});
+  const auto inherited = net::InheritedSockets::Take();
+  if (!inherited.ok()) return Fail(inherited.status(), program::kExitUsage);
   rpc::TakeOverLibraryLogs();
   Config config;
   if (const std::string file = ConfigFileOf(argc, argv); !file.empty()) {
@@ -272,11 +298,16 @@ int Main(int argc, char** argv) {
   int exit_code = 0;
   if (program::ParseOrExit(app, argc, argv, exit_code)) return exit_code;
   if (const auto status = flags.Finish(); !status.ok()) return Fail(status, program::kExitUsage);
+  const net::Handover handover{config.share_ports, *inherited};
+  if (*inherited != nullptr) {
+    const auto status = (*inherited)->CheckAddresses({config.listen, config.admin_listen, config.metrics_listen});
+    if (!status.ok()) return Fail(status, program::kExitUsage);
+  }
   program::StartLogging(kProgram, config.log);
   program::RaiseDescriptorLimit();
   // Proxies that share classifiers must not ask a busy one at the same moments.
   config.limits.backends.seed = std::random_device()();
-  return Run(config, argc, argv, signals);
+  return Run(config, handover, argc, argv, signals);
 }
 
 }  // namespace

@@ -43,7 +43,9 @@ class ConnectionAcceptor::Impl {
  public:
   explicit Impl(std::uint32_t max_connections) : max_connections_(max_connections), open_(max_connections) {}
 
-  absl::Status Listen(const std::string& host_port) { return listener_.Listen(host_port); }
+  absl::Status Listen(const std::string& host_port, const net::Handover& handover) {
+    return listener_.Listen(host_port, handover);
+  }
   std::uint16_t port() const { return listener_.port(); }
 
   void Run(Hand hand) {
@@ -54,12 +56,12 @@ class ConnectionAcceptor::Impl {
     io_.run();
   }
 
+  std::size_t OpenConnections() { return open_.Count(); }
+
   // From any thread.
   void Stop() {
-    asio::post(io_, [this] {
-      listener_.Close();
-      io_.stop();
-    });
+    // It runs out of work then, and not before it has handed on what it has accepted.
+    asio::post(io_, [this] { listener_.Close(); });
   }
 
  private:
@@ -94,9 +96,10 @@ class ConnectionAcceptor::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> ConnectionAcceptor::Listen(const std::string& host_port,
-                                                                               std::uint32_t max_connections) {
+                                                                               std::uint32_t max_connections,
+                                                                               const net::Handover& handover) {
   auto impl = std::make_unique<Impl>(max_connections);
-  if (absl::Status status = impl->Listen(host_port); !status.ok()) return status;
+  if (absl::Status status = impl->Listen(host_port, handover); !status.ok()) return status;
   return std::unique_ptr<ConnectionAcceptor>(new ConnectionAcceptor(std::move(impl)));
 }
 
@@ -104,6 +107,7 @@ ConnectionAcceptor::ConnectionAcceptor(std::unique_ptr<Impl> impl) : impl_(std::
 ConnectionAcceptor::~ConnectionAcceptor() { Stop(); }
 
 int ConnectionAcceptor::port() const { return impl_->port(); }
+std::size_t ConnectionAcceptor::OpenConnections() { return impl_->OpenConnections(); }
 
 void ConnectionAcceptor::Start(Hand hand) {
   thread_ = std::jthread([this, hand = std::move(hand)]() mutable { impl_->Run(std::move(hand)); });

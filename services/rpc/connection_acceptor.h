@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "services/net/handover.h"
 
 namespace smartbatch::rpc {
 
@@ -24,7 +25,8 @@ class ConnectionAcceptor {
   // Listens on every address that the host of `host_port` stands for; port 0 asks the system for a free one.
   // Connections wait in the system until Start. UNAVAILABLE, naming the address, where it cannot be bound.
   static absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> Listen(const std::string& host_port,
-                                                                    std::uint32_t max_connections);
+                                                                    std::uint32_t max_connections,
+                                                                    const net::Handover& handover = {});
   // Calls Stop.
   ~ConnectionAcceptor();
   ConnectionAcceptor(const ConnectionAcceptor&) = delete;
@@ -34,6 +36,8 @@ class ConnectionAcceptor {
   void Start(Hand hand);
   // Stops listening; `hand` is not called any more when this returns. Connections that were handed on stay.
   void Stop();
+  // How many of them are open. After Stop.
+  std::size_t OpenConnections();
 
  private:
   class Impl;

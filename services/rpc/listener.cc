@@ -53,7 +53,7 @@ Listener::Listener(std::string address, ListenerOptions options)
 Listener::~Listener() = default;
 
 absl::StatusOr<std::unique_ptr<grpc::Server>> Listener::Start() {
-  auto acceptor = ConnectionAcceptor::Listen(address_, options_.limits.max_connections);
+  auto acceptor = ConnectionAcceptor::Listen(address_, options_.limits.max_connections, options_.handover);
   if (!acceptor.ok()) return acceptor.status();
   using Builder = grpc::ServerBuilder::experimental_type;
   std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> connections =

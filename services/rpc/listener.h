@@ -9,6 +9,7 @@
 #include <grpcpp/server_builder.h>
 
 #include "absl/status/statusor.h"
+#include "services/net/handover.h"
 #include "services/rpc/connection_acceptor.h"
 #include "services/rpc/connection_limits.h"
 
@@ -17,6 +18,7 @@ namespace smartbatch::rpc {
 struct ListenerOptions {
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
   ConnectionLimits limits = {};
+  net::Handover handover = {};
 };
 
 // Use: make it, register services and completion queues on builder(), Start() once, then ask address(). It accepts the
@@ -24,7 +26,8 @@ struct ListenerOptions {
 // smartbatch_health_proto, else reflection cannot name the health service.
 class Listener {
  public:
-  // `address` is host:port; port 0 asks the system for a free one. The port is not shared with any other process.
+  // `address` is host:port; port 0 asks the system for a free one. The port is not shared with any other process,
+  // unless `options` say so.
   explicit Listener(std::string address, ListenerOptions options = {});
   ~Listener();
   Listener(const Listener&) = delete;
@@ -40,6 +43,8 @@ class Listener {
 
   // Before the server is shut down: new connections are refused from then on.
   void StopAccepting();
+  // Connections that are open. After StopAccepting.
+  std::size_t OpenConnections() { return acceptor_ ? acceptor_->OpenConnections() : 0; }
 
  private:
   std::string address_;

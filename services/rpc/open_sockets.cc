@@ -18,8 +18,12 @@ bool OpenSockets::HasRoom(Clock::time_point now) {
   if (sockets_.size() < most_) return true;
   if (now - asked_ < kAskEvery) return false;
   asked_ = now;
+  return Count() < most_;
+}
+
+std::size_t OpenSockets::Count() {
   std::erase_if(sockets_, [](const Socket& socket) { return !socket.IsOpen(); });
-  return sockets_.size() < most_;
+  return sockets_.size();
 }
 
 void OpenSockets::Add(int socket) {

@@ -20,6 +20,8 @@ class OpenSockets {
 
   // Whether there is room for one more.
   bool HasRoom(Clock::time_point now);
+  // How many are open.
+  std::size_t Count();
   // Counts this one, which is open.
   void Add(int socket);
 

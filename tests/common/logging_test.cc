@@ -17,7 +17,7 @@ TEST(Quoted, CannotForgeALineOrEndItsQuotes) {
   EXPECT_EQ(Quoted("\xff"), "\"\xef\xbf\xbd\"") << "what is no UTF-8 is replaced";
 }
 
-TEST(LogLimit, AdmitsSoManyLinesInAWindowAndTellsHowManyWereLeftOut) {
+TEST(LogLimit, AdmitsItsNumberOfLinesInEachWindowAndTellsHowManyWereLeftOut) {
   using std::chrono::seconds;
   LogLimit limit(2, seconds(1));
   const LogLimit::Clock::time_point start{};

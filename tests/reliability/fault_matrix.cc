@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 namespace smartbatch::testing {
 namespace {
@@ -46,7 +47,12 @@ std::unique_ptr<Scene> MakeScene(const Fault& fault) {
   if (fault.by_name) address = "dns:///localhost" + address.substr(address.rfind(':'));
   proxy_flags.insert(proxy_flags.end(), {"--config", scene->config_file, "--cost-fixed", "0.005"});
   proxy_flags.insert(proxy_flags.end(), fault.proxy_flags.begin(), fault.proxy_flags.end());
-  scene->proxy = std::make_unique<ProxyProcess>(address, proxy_flags);
+  if (fault.log_unread) {
+    scene->log_reader = std::make_unique<LogReader>();
+    scene->proxy = scene->log_reader->Start<ProxyProcess>(address, proxy_flags);
+  } else {
+    scene->proxy = std::make_unique<ProxyProcess>(address, proxy_flags);
+  }
   return scene;
 }
 
@@ -64,6 +70,13 @@ void Scene::Restart(std::size_t classifier) {
   const std::string address = classifiers[classifier]->address();
   classifiers[classifier].reset();
   classifiers[classifier] = std::make_unique<ClassifierProcess>(classifier_flags, address);
+}
+
+void Scene::Replace(std::size_t classifier) {
+  auto newer = std::make_unique<ClassifierProcess>(classifier_flags, classifiers[classifier]->address());
+  classifiers[classifier]->process().Signal(SIGTERM);
+  classifiers[classifier]->process().Wait();
+  classifiers[classifier] = std::move(newer);
 }
 
 void Scene::NameClassifiers(std::size_t end, std::size_t first) const {

@@ -11,6 +11,7 @@
 #include "tests/integration/load.h"
 #include "tests/integration/stack.h"
 #include "tests/reliability/faulty_link.h"
+#include "tests/reliability/log_reader.h"
 #include "tests/support/raw_classifier.h"
 
 namespace smartbatch::testing {
@@ -21,6 +22,8 @@ struct Scene {
   Flags classifier_flags;
   // Between the proxy and its one classifier, where the fault asks for it.
   std::unique_ptr<FaultyLink> link;
+  // Stands still, if the fault asks for it.
+  std::unique_ptr<LogReader> log_reader;
   std::unique_ptr<ProxyProcess> proxy;
   std::string config_file;
 
@@ -29,6 +32,8 @@ struct Scene {
 
   // The classifier is there again, at the address where it was.
   void Restart(std::size_t classifier);
+  // A newer classifier takes the address over and the older ends; needs --share-ports.
+  void Replace(std::size_t classifier);
   // The configuration file names the classifiers from `first` to before `end`, and the proxy is told to read it again.
   void NameClassifiers(std::size_t end, std::size_t first = 0) const;
 };
@@ -56,6 +61,8 @@ struct Fault {
   bool link = false;
   // What one classifier more answers.
   RawClassifier::Answer lie = {};
+  // Nobody reads what the proxy logs.
+  bool log_unread = false;
   // The classifiers stand in the configuration file and not in flags, so that a reload can change them.
   bool classifiers_in_file = false;
   // The one classifier is named by a name that is looked up.

@@ -95,6 +95,11 @@ std::vector<Fault> ClassifierFaults() {
              KillAndRestart(scene, 0, milliseconds(1500));
              Sleep(time / 4);
            }},
+      {.name = "replaced",
+       .what = "a newer classifier takes the port over, again and again",
+       .happen = Repeatedly(milliseconds(500), [](Scene& scene, int) { scene.Replace(0); }),
+       .classifier_flags = {"--share-ports"},
+       .may_fail = false},
       {.name = "one-of-three-killed",
        .what = "one of three classifiers is killed, for good",
        .happen =
@@ -255,6 +260,11 @@ std::vector<Fault> CallerAndOperatorFaults() {
        .what = "the proxy stands still for 300 ms, again and again",
        .happen =
            Repeatedly(milliseconds(600), [](Scene& scene, int) { Freeze(scene.proxy->process(), milliseconds(300)); }),
+       .may_fail = false},
+      {.name = "log-unread",
+       .what = "nobody reads the proxy's standard error, and every call is logged",
+       .log_unread = true,
+       .proxy_flags = {"--log-level", "debug"},
        .may_fail = false},
       {.name = "proxy-terminated",
        .what = "SIGTERM under load",

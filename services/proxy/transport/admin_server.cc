@@ -6,6 +6,7 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include "services/proxy/transport/admin_service.h"
+#include "services/rpc/goaway.h"
 #include "services/rpc/listener.h"
 
 namespace smartbatch::transport {
@@ -24,6 +25,10 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
   admin->server_->GetHealthCheckService()->SetServingStatus(proxy::v1::AdminService::service_full_name(), true);
   return admin;
 }
+
+void AdminServer::MoveCallers() { rpc::MoveCallers(*server_); }
+
+void AdminServer::StopServing() { server_->GetHealthCheckService()->Shutdown(); }
 
 AdminServer::~AdminServer() {
   listener_.StopAccepting();

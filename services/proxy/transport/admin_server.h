@@ -27,6 +27,11 @@ class AdminServer {
   // host:port with the port that was bound.
   const std::string& address() const { return listener_.address(); }
 
+  // As ProxyServer's.
+  void StopAccepting() { listener_.StopAccepting(); }
+  void MoveCallers();
+  void StopServing();
+
  private:
   AdminServer(const std::string& address, AdminTargets targets, rpc::ListenerOptions options);
 

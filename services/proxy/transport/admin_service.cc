@@ -1,10 +1,12 @@
 #include "services/proxy/transport/admin_service.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "common/program/logging.h"
 #include "services/proxy/scheduling/strategy_registry.h"
@@ -189,6 +191,7 @@ grpc::Status AdminService::Status(const proxy::v1::GetStatusRequest&, proxy::v1:
   }
   response.set_generation(state.generation);
   response.set_uptime_seconds(ToSeconds(state.uptime));
+  response.set_process_id(static_cast<std::uint32_t>(getpid()));
   response.set_queued_requests(state.queued_requests);
   response.set_queued_sequences(state.queued_sequences);
   response.set_batches_in_flight(state.batches_in_flight);

@@ -15,11 +15,17 @@ class LiveCalls {
   void Enter() {
     const MutexLock lock(mutex_);
     ++count_;
+    ++entered_;
   }
   void Leave() {
     const MutexLock lock(mutex_);
     --count_;
     fewer_.notify_all();
+  }
+  // How many have come, those that have gone included.
+  std::size_t entered() const {
+    const MutexLock lock(mutex_);
+    return entered_;
   }
   // Waits until there are no more than `count`; false where there are after that time.
   bool WaitForAtMost(std::size_t count, Duration timeout) {
@@ -28,8 +34,9 @@ class LiveCalls {
   }
 
  private:
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::size_t count_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
+  std::size_t entered_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
   std::condition_variable_any fewer_;
 };
 

@@ -7,6 +7,7 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include "services/proxy/transport/tag.h"
+#include "services/rpc/goaway.h"
 
 namespace smartbatch::transport {
 namespace {
@@ -53,6 +54,11 @@ absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::
 
 void ProxyServer::SetReachable(bool reachable) {
   server_->GetHealthCheckService()->SetServingStatus(proxy::v1::ProxyService::service_full_name(), reachable);
+}
+
+std::size_t ProxyServer::MoveCallers() {
+  rpc::MoveCallers(*server_);
+  return listener_.OpenConnections();
 }
 
 void ProxyServer::StopServing() { server_->GetHealthCheckService()->Shutdown(); }

@@ -50,6 +50,14 @@ class ProxyServer {
   // Health checks of ProxyService say NOT_SERVING as long as no classifier can be reached; those of the server as a
   // whole do not, so that nobody restarts the proxy for it. After Start; thread safe; does nothing after StopServing.
   void SetReachable(bool reachable);
+  // New connections are refused, or taken by another process that listens there too.
+  void StopAccepting() { listener_.StopAccepting(); }
+  // After StopAccepting: asks the callers to connect anew (services/rpc/goaway.h); to be called again and again, for
+  // those whose connection is not agreed on yet. Answers how many connections are open.
+  std::size_t MoveCallers();
+  // How many calls have come since the start.
+  std::size_t calls() const { return serving_->live_calls.entered(); }
+
   void StopServing();
   // Waits until every answer has been handed to the system, for a second at most.
   void WaitForAnswers();
