@@ -6,6 +6,8 @@
 #include <thread>
 
 #include <gmock/gmock.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
 #include "common/statistics.h"
@@ -65,6 +67,34 @@ TEST(Engine, OpenLoopSendsEveryArrivalOfThePlanOnce) {
   std::multiset<Duration> scheduled;
   for (const RequestRecord& record : played.records) scheduled.insert(record.scheduled);
   EXPECT_EQ(scheduled, arrivals);
+}
+
+// Answers every call with OK and bytes that are no answer.
+class DamagingProxy final
+    : public proxy::v1::ProxyService::WithRawCallbackMethod_ProxyClassify<proxy::v1::ProxyService::Service> {
+ public:
+  grpc::ServerUnaryReactor* ProxyClassify(grpc::CallbackServerContext* context, const grpc::ByteBuffer*,
+                                          grpc::ByteBuffer* response) override {
+    const grpc::Slice bytes(std::string(20, '\xff'));
+    *response = grpc::ByteBuffer(&bytes, 1);
+    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+};
+
+TEST(Engine, AnAnswerThatIsDamagedIsAFailure) {
+  int port = 0;
+  DamagingProxy service;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&service);
+  const auto server = builder.BuildAndStart();
+  ASSERT_NE(server, nullptr);
+  const Played played =
+      Play(OneCustomer(workload::Poisson{50}), "127.0.0.1:" + std::to_string(port), Length(milliseconds(500)));
+  ASSERT_FALSE(played.records.empty());
+  for (const RequestRecord& record : played.records) EXPECT_EQ(StatusName(record.status_code), "INTERNAL");
 }
 
 TEST(Engine, AStalledServerShowsInTheLatencyOfAllThatWasDueMeanwhile) {

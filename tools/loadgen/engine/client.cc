@@ -84,10 +84,12 @@ void Client::Send(const std::string& customer, const proxy::v1::ProxyClassifyReq
 
 void Client::TakeAnswers(grpc::CompletionQueue& queue) {
   void* tag = nullptr;
-  bool ok = false;
-  while (queue.Next(&tag, &ok)) {
+  bool parsed = false;
+  while (queue.Next(&tag, &parsed)) {
     const Time done = Now();
     const std::unique_ptr<Call> call(static_cast<Call*>(tag));
+    // gRPC says so of an answer with the status OK that is damaged, and hands on a part of it.
+    if (!parsed && call->status.ok()) call->status = {grpc::StatusCode::INTERNAL, "the answer is damaged"};
     call->on_done({call->status, call->response, done, Disconnected(*call)});
     const std::scoped_lock lock(mutex_);
     calls_.erase(call.get());
