@@ -65,17 +65,31 @@ void RecentDecisions::Dispatched(const scheduling::Batch& batch) {
   }
 }
 
-void RecentDecisions::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) {
-  const MutexLock lock(mutex_);
-  // It is among the newest, unless so many have left since that it was forgotten.
+Decision* RecentDecisions::Find(scheduling::BatchId batch) {
   for (std::size_t i = 0; i < ring_.size(); ++i) {
     Decision& decision = ring_[(newest_ + ring_.size() - i) % ring_.size()];
-    if (decision.batch < batch.id) return;
-    if (decision.batch != batch.id) continue;
-    decision.took = took;
-    decision.status = status.code();
-    return;
+    if (decision.batch < batch) return nullptr;
+    if (decision.batch == batch) return &decision;
   }
+  return nullptr;
+}
+
+void RecentDecisions::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) {
+  last_ended_ = batch.id;
+  const MutexLock lock(mutex_);
+  if (Decision* const decision = Find(batch.id)) {
+    decision->took = took;
+    decision->status = status.code();
+  }
+}
+
+void RecentDecisions::Ended(const scheduling::Finished&) {
+  if (charges_.empty()) return;
+  const MutexLock lock(mutex_);
+  if (Decision* const decision = Find(last_ended_)) {
+    for (const auto& [customer, seconds] : charges_) PartOf(*decision, customer).charged_seconds += seconds;
+  }
+  charges_.clear();
 }
 
 }  // namespace smartbatch::runtime

@@ -53,14 +53,18 @@ class RecentDecisions final : public scheduling::SchedulerObserver {
   void Charged(const scheduling::Customer& customer, std::string_view strategy, double seconds) override;
   void Dispatched(const scheduling::Batch& batch) override;
   void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override;
+  void Ended(const scheduling::Finished& finished) override;
 
  private:
   static Decision::Part& PartOf(Decision& decision, const std::string& customer);
+  // Null if so many have left since that it was forgotten.
+  Decision* Find(scheduling::BatchId batch) SMARTBATCH_REQUIRES(mutex_);
 
   std::vector<std::string> backends_;  // by BackendId
   // By the slot of the request: bounded by the requests that are there at once.
   std::vector<std::string> customers_;
-  // What was charged for the batch that is about to be dispatched.
+  scheduling::BatchId last_ended_ = 0;
+  // What was charged for the batch that is about to be dispatched, or for the one that has just failed alone.
   std::vector<std::pair<std::string, double>> charges_;
 
   mutable Mutex mutex_;

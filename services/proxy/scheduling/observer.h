@@ -48,7 +48,7 @@ class SchedulerObserver {
   virtual void Ended(const Finished& /*finished*/) {}
 
   virtual void Dispatched(const Batch& /*batch*/) {}
-  // A part of a batch's predicted cost was charged.
+  // A part of a batch's predicted cost was charged: before Dispatched; to whoever has failed alone, before its Ended.
   virtual void Charged(const Customer& /*customer*/, std::string_view /*strategy*/, double /*seconds*/) {}
   virtual void BatchEnded(const Batch& /*batch*/, Duration /*took*/, const absl::Status& /*status*/) {}
 

@@ -79,6 +79,23 @@ TEST_F(RecentDecisionsTest, ChargesNothingForOneBatchToTheNext) {
   EXPECT_DOUBLE_EQ(newest.parts[0].charged_seconds, 0.01);
 }
 
+TEST_F(RecentDecisionsTest, ChargesWhoHasFailedAloneToTheBatchInWhichThatWas) {
+  Offer("culprit", {100});
+  Offer("innocent", {100});
+  Complete(Dispatch(), absl::InternalError("one of them is bad"));
+  const auto alone = Dispatch();
+  Complete(alone, absl::InternalError("it is this one"));
+  Complete(Dispatch());
+  const auto last = decisions_.List(2);
+  EXPECT_EQ(last[1].batch, alone);
+  ASSERT_THAT(last[1].parts, SizeIs(1));
+  EXPECT_EQ(last[1].parts[0].customer, "culprit");
+  EXPECT_DOUBLE_EQ(last[1].parts[0].charged_seconds, 0.01);
+  ASSERT_THAT(last[0].parts, SizeIs(1));
+  EXPECT_EQ(last[0].parts[0].customer, "innocent");
+  EXPECT_EQ(last[0].parts[0].charged_seconds, 0);
+}
+
 TEST_F(RecentDecisionsTest, KeepsTheNewestAndNoMoreThanItsCapacity) {
   constexpr std::size_t kBatches = RecentDecisions::kCapacity * 2 + 7;
   for (std::size_t i = 0; i < kBatches; ++i) {
