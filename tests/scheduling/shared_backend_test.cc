@@ -167,6 +167,23 @@ TEST(ABackendThatIsBusy, CostsNoAttemptAndNoBudgetAndCountsAsWell) {
   EXPECT_LE(longest, milliseconds(10));  // what a batch takes
 }
 
+TEST(ABackendThatIsBusy, NowAndThenWithoutMuchTrafficHasNotFailed) {
+  auto scheduler = *Scheduler::Create({}, {"sjf", {}}, nullptr);
+  scheduler->AddBackend("busy", 1, CostModel{});
+  Effects effects;
+  Time now{};
+  const std::uint32_t lengths[] = {10};
+  for (int i = 0; i < 3; ++i) {
+    const auto id = scheduler->Offer({"a", lengths, kNever, 0}, now, effects);
+    const Step step = scheduler->Next(now);
+    ASSERT_TRUE(std::holds_alternative<Batch>(step));
+    scheduler->Complete(std::get<Batch>(step).id, absl::ResourceExhaustedError("busy"), now, effects);
+    EXPECT_TRUE(scheduler->backends().backends()[0].works()) << i;
+    scheduler->Cancel(std::get<RequestId>(id), now, effects);
+    now += std::chrono::hours(1);
+  }
+}
+
 TEST(ABackendThatIsBusy, AndNothingElseForAMinuteHasFailed) {
   auto scheduler = *Scheduler::Create({}, {"sjf", {}}, nullptr);
   scheduler->AddBackend("unable", 1, {});

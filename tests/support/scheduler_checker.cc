@@ -269,11 +269,13 @@ void SchedulerChecker::Succeeded(const scheduling::Batch& batch) {
 
 SchedulerChecker::Told SchedulerChecker::WhatIsTold(const scheduling::Batch& batch, Duration took,
                                                     const absl::Status& status) {
-  std::optional<Time>& busy_since = backends_.at(batch.backend).busy_since;
   if (absl::IsResourceExhausted(status)) {
+    KnownBackend& backend = backends_.at(batch.backend);
     const Time now = batch.dispatched + took;
-    if (!busy_since) busy_since = now;
-    return now - *busy_since >= kBusyForTooLong ? Told::kBackendFailed : Told::kBusy;
+    if (!backend.busy_since || now >= backend.busy_until) backend.busy_since = now;
+    backend.busy_until =
+        Later(now, std::max<Duration>(std::chrono::seconds(10), FromSeconds(32 * batch.predicted_seconds)));
+    return now - *backend.busy_since >= kBusyForTooLong ? Told::kBackendFailed : Told::kBusy;
   }
   if (absl::IsUnavailable(status)) return scheduling::HasFallen(status) ? Told::kFell : Told::kBackendFailed;
   if (absl::IsDeadlineExceeded(status) || absl::IsCancelled(status)) return Told::kBackendFailed;

@@ -104,6 +104,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
     bool removed = false;
     bool healthy = true;
     std::optional<Time> busy_since = {};
+    Time busy_until{};
   };
   std::vector<KnownBackend> backends_;
   std::optional<scheduling::RequestId> cancelling_;

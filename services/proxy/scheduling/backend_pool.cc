@@ -129,15 +129,23 @@ void BackendPool::Rest(Backend& backend, const Batch& batch, double share, Time 
   backend.rests_until = Later(now, std::max(Duration(1), FromSeconds(drawn * ToSeconds(longest))));
 }
 
+bool BackendPool::RefusedForTooLong(BackendId id, const Batch& batch, Time now) {
+  Backend& backend = backends_[id];
+  if (backend.busy == 0 || now >= backend.shared_until) {
+    backend.busy = 0;
+    backend.busy_since = now;
+  }
+  ++backend.busy;
+  backend.shared_until = Later(now, std::max(kSharedFor, FromSeconds(kSharedForBatches * batch.predicted_seconds)));
+  return now - backend.busy_since >= kBusyForTooLong;
+}
+
 void BackendPool::Busy(BackendId id, const Batch& batch, Time now) {
   Backend& backend = backends_[id];
   --backend.in_flight;
   // It has answered.
   backend.failures = 0;
   backend.paused_until = Time{};
-  if (backend.busy == 0) backend.busy_since = now;
-  ++backend.busy;
-  backend.shared_until = Later(now, std::max(kSharedFor, FromSeconds(kSharedForBatches * batch.predicted_seconds)));
   Rest(backend, batch, std::min(1.0, kFirstRest * backend.busy), now);
 }
 

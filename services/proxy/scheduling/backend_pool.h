@@ -62,7 +62,7 @@ struct Backend {
   // Batches in a row that it has failed for their content, and that were slow.
   std::uint32_t errors = 0;
   std::uint32_t slow = 0;
-  // Refusals for want of room in a row, and the first of them.
+  // Refusals for want of room in a row, without a long time between two, and the first of them.
   std::uint32_t busy = 0;
   Time busy_since{};
   // It is not asked before; and until then it is held to serve others as well.
@@ -143,12 +143,10 @@ class BackendPool {
   std::uint32_t SeatsOf(BackendId id, std::uint32_t most, Time now) const {
     return backends_[id].size_limit.Seats(most, now);
   }
-  // The backend refused the batch for want of room.
+  // The backend refused the batch for want of room. True if it has refused everything for so long that it is a failure.
+  bool RefusedForTooLong(BackendId id, const Batch& batch, Time now);
+  // The batch that was refused has ended, and that is no failure.
   void Busy(BackendId id, const Batch& batch, Time now);
-  // Another such refusal is a failure.
-  bool IsBusyForTooLong(BackendId id, Time now) const {
-    return backends_[id].busy > 0 && now - backends_[id].busy_since >= kBusyForTooLong;
-  }
   // The backend could not be reached, or hung.
   void Failed(BackendId id, Time now);
   // The backend failed the batch with an error that may be the batch's own fault.

@@ -28,7 +28,7 @@ void Scheduler::Complete(BatchId id, const absl::Status& status, Time now, Effec
   const Batch batch = running_.Take(id);
   const Duration took = now - batch.dispatched;
   Verdict verdict = VerdictOf(status);
-  if (verdict == Verdict::kBusy && backends_.IsBusyForTooLong(batch.backend, now)) verdict = Verdict::kBackend;
+  if (verdict == Verdict::kBusy && backends_.RefusedForTooLong(batch.backend, batch, now)) verdict = Verdict::kBackend;
   TellBackend(batch, verdict, took, now);
   if (observer_ != nullptr) observer_->BatchEnded(batch, took, status);
   const bool maybe_too_large = LearnSizeLimit(batch, status, now);
