@@ -35,13 +35,13 @@ Digest DigestOf(absl::string_view text) {
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
   // A token and the white space around it.
   const auto text = ReadFile(path, 2 * kLongest);
-  if (!text.ok()) return text.status();
-  const std::string token(absl::StripAsciiWhitespace(*text));
+  const std::string token(absl::StripAsciiWhitespace(text.ok() ? *text : std::string()));
   const bool printable = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (printable && token.size() >= kShortest && token.size() <= kLongest) return token;
   return absl::InvalidArgumentError(
-      absl::StrCat("'", path, "' holds no token; put ", kShortest, " to ", kLongest,
-                   " printable characters without spaces there, such as `openssl rand -hex 32` prints"));
+      absl::StrCat(text.ok() ? absl::StrCat("'", path, "' holds no token") : std::string(text.status().message()),
+                   "; put ", kShortest, " to ", kLongest,
+                   " printable characters without spaces there as the token, such as `openssl rand -hex 32` prints"));
 }
 
 bool SameSecret(absl::string_view left, absl::string_view right) {

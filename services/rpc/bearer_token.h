@@ -11,8 +11,8 @@
 
 namespace smartbatch::rpc {
 
-// The token that the file holds, without the white space around it. INVALID_ARGUMENT when the file is no regular file, cannot be
-// read or does not hold 16 to 1024 printable ASCII characters without a space.
+// The token that the file holds, without the white space around it. INVALID_ARGUMENT when the file is no regular file,
+// cannot be read or does not hold 16 to 1024 printable ASCII characters without a space.
 absl::StatusOr<std::string> ReadToken(const std::string& path);
 
 // Takes as long whatever is different, and tells nothing of the lengths.

@@ -197,7 +197,8 @@ becomes "and its certificate opens the port again" classify next-a -H 'x-custome
 # What does not start.
 refused_to_start "an admin port for everybody is refused" \
   'admin-listen is 0\.0\.0\.0:0; .*--admin-client-ca.*--admin-token-file.*127\.0\.0\.1' smartbatch-proxy --admin-listen 0.0.0.0:0
-refused_to_start "a token that is too short is refused" 'holds no token' smartbatch-proxy --admin-token-file <(echo short)
+printf "short\n" >short-token
+refused_to_start "a token that is too short is refused" 'holds no token' smartbatch-proxy --admin-token-file short-token
 refused_to_start "a key that is not the certificate's is refused" 'is not that of the certificate' \
   smartbatch-proxy --tls-cert proxy.pem --tls-key a.key
 refused_to_start "a certificate that is not there is refused" "'none.pem' cannot be read" \
