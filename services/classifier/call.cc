@@ -10,6 +10,7 @@
 #include "services/classifier/engine.h"
 #include "services/rpc/raw_message.h"
 #include "services/rpc/status_details.h"
+#include "services/rpc/time_left.h"
 #include "smartbatch/classifier/v1/classifier.pb.h"
 
 namespace smartbatch::classifier {
@@ -88,7 +89,7 @@ grpc::Status Call::StatusAtEnd(BatchEnd end) const {
   }
   if (!context_.IsCancelled())
     return rpc::Unavailable("the classifier stopped before the batch ended", Duration::zero());
-  if (context_.deadline() <= std::chrono::system_clock::now()) {
+  if (rpc::TimeLeft(context_) == Duration::zero()) {
     return {grpc::StatusCode::DEADLINE_EXCEEDED, "the deadline passed before the batch ended"};
   }
   return {grpc::StatusCode::CANCELLED, "the caller gave the call up"};

@@ -242,6 +242,8 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
   if (auto status = server.Start(dispatcher, clock, *metrics, config.threads); !status.ok()) {
     return Fail(status, program::kExitError);
   }
+  server.SetAdminAddress((*admin)->address());
+  (*admin)->SetDataAddress(server.address());
   const std::jthread timer([&dispatcher](const std::stop_token& stop) { dispatcher.RunTimer(stop); });
   const std::jthread lookups([&classifiers](const std::stop_token& stop) { classifiers.Run(stop); });
   transport::Reachability reachability(

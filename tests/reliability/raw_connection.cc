@@ -39,13 +39,13 @@ std::string Text(const std::string& text) { return static_cast<char>(text.size()
 std::string Header(const std::string& name, const std::string& value) {
   return std::string(1, '\0') + Text(name) + Text(value);
 }
-std::string HeadersOf(const std::string& customer) {
+std::string HeadersOf(const std::string& customer, const std::string& timeout) {
   constexpr char kPost = '\x83';
   constexpr char kHttp = '\x86';
   constexpr char kPath = '\x04';
   return std::string{kPost, kHttp, kPath} + Text("/smartbatch.proxy.v1.ProxyService/ProxyClassify") +
          Header(":authority", "proxy") + Header("content-type", "application/grpc") + Header("te", "trailers") +
-         Header("x-customer-id", customer);
+         Header("x-customer-id", customer) + (timeout.empty() ? "" : Header("grpc-timeout", timeout));
 }
 
 }  // namespace
@@ -77,11 +77,12 @@ RawConnection::RawConnection(RawConnection&& other) noexcept
   std::copy_n(other.buffer_.begin() + static_cast<std::ptrdiff_t>(other.begin_), end_, buffer_.begin());
 }
 
-bool RawConnection::Call(const std::string& customer) {
+bool RawConnection::Call(const std::string& customer, const std::string& timeout) {
   const std::uint32_t stream = std::exchange(next_stream_, next_stream_ + 2);
   const std::string request("\x0A\x01x", 3);
   const std::string message = '\0' + Number(static_cast<std::uint32_t>(request.size()), 4) + request;
-  return Send(Frame(kHeaders, kEndHeaders, stream, HeadersOf(customer)) + Frame(kData, kEndStream, stream, message));
+  return Send(Frame(kHeaders, kEndHeaders, stream, HeadersOf(customer, timeout)) +
+              Frame(kData, kEndStream, stream, message));
 }
 
 bool RawConnection::WaitForEnds(std::size_t count) {

@@ -18,8 +18,9 @@ class RawConnection {
   RawConnection(RawConnection&& other) noexcept;
   RawConnection& operator=(RawConnection&&) = delete;
 
-  // Calls ProxyClassify with one sequence of one character. False where the connection has ended.
-  bool Call(const std::string& customer);
+  // Calls ProxyClassify with one sequence of one character, and with a `grpc-timeout` when it is not empty. False where
+  // the connection has ended.
+  bool Call(const std::string& customer, const std::string& timeout = "");
   // Reads until `count` more calls have ended. False where the connection has ended before.
   bool WaitForEnds(std::size_t count);
   // How many more calls have ended by now; nothing where the connection has ended.

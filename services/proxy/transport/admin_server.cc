@@ -6,15 +6,23 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include "services/proxy/transport/admin_service.h"
+#include "services/proxy/transport/elsewhere.h"
 #include "services/rpc/goaway.h"
 #include "services/rpc/listener.h"
+#include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 
 namespace smartbatch::transport {
 
 AdminServer::AdminServer(const std::string& address, AdminTargets targets, rpc::ListenerOptions options)
-    : service_(std::make_unique<AdminService>(std::move(targets))), listener_(address, std::move(options)) {
+    : service_(std::make_unique<AdminService>(std::move(targets))),
+      elsewhere_(std::make_unique<Elsewhere>(proxy::v1::AdminService::service_full_name(),
+                                             proxy::v1::ProxyService::service_full_name(), "data")),
+      listener_(address, std::move(options)) {
   listener_.builder().RegisterService(service_.get());
+  listener_.builder().RegisterCallbackGenericService(elsewhere_.get());
 }
+
+void AdminServer::SetDataAddress(std::string address) { elsewhere_->SetAddress(std::move(address)); }
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& address, AdminTargets targets,
                                                                 rpc::ListenerOptions options) {

@@ -13,6 +13,7 @@
 namespace smartbatch::transport {
 
 class AdminService;
+class Elsewhere;
 
 // Serves for as long as it lives. Not thread safe.
 class AdminServer {
@@ -23,6 +24,9 @@ class AdminServer {
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
+
+  // Where calls of ProxyService, which this port does not serve, are told to go. Thread safe.
+  void SetDataAddress(std::string address);
 
   // host:port with the port that was bound.
   const std::string& address() const { return listener_.address(); }
@@ -36,6 +40,7 @@ class AdminServer {
   AdminServer(const std::string& address, AdminTargets targets, rpc::ListenerOptions options);
 
   const std::unique_ptr<AdminService> service_;
+  const std::unique_ptr<Elsewhere> elsewhere_;
   rpc::Listener listener_;
   std::unique_ptr<grpc::Server> server_;
 };

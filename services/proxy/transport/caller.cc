@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <chrono>
+#include <iterator>
+#include <optional>
 
 #include "common/program/logging.h"
 #include "services/rpc/status_details.h"
+#include "services/rpc/time_left.h"
 
 namespace smartbatch::transport {
 namespace {
@@ -25,18 +27,23 @@ bool IsNameCharacter(char character) {
 }  // namespace
 
 grpc::Status ReadCustomer(const grpc::ServerContextBase& context, std::string& customer) {
-  const auto& metadata = context.client_metadata();
-  const char* key = kCustomerKey;
-  auto found = metadata.find(key);
-  if (found == metadata.end()) {
-    key = kCustomerAliasKey;
-    found = metadata.find(key);
-  }
-  if (found == metadata.end()) {
+  const auto [own, own_end] = context.client_metadata().equal_range(kCustomerKey);
+  const auto [alias, alias_end] = context.client_metadata().equal_range(kCustomerAliasKey);
+  const bool has_own = own != own_end;
+  const bool has_alias = alias != alias_end;
+  if (!has_own && !has_alias) {
     customer = kDefaultCustomer;
     return grpc::Status::OK;
   }
-  const grpc::string_ref name = found->second;
+  const char* const key = has_own ? kCustomerKey : kCustomerAliasKey;
+  // Whoever adds a second name behind a gateway must not choose which of them counts.
+  const bool several = (has_own && std::next(own) != own_end) || (has_alias && std::next(alias) != alias_end);
+  if (several || (has_own && has_alias && own->second != alias->second)) {
+    return rpc::InvalidArgument(key, std::string("the call names its customer more than once; send one ") +
+                                         kCustomerKey + " or one " + kCustomerAliasKey +
+                                         ", or both with the same name");
+  }
+  const grpc::string_ref name = has_own ? own->second : alias->second;
   if (name.empty() || name.size() > kLongestName || !std::all_of(name.begin(), name.end(), IsNameCharacter)) {
     const std::string shown(name.data(), std::min(name.size(), kLongestName));
     return rpc::InvalidArgument(key, "the customer's name " + program::Quoted(shown) + " has " +
@@ -59,12 +66,8 @@ runtime::CallContext ReadCallContext(const grpc::ServerContextBase& context) {
 }
 
 Time ReadDeadline(const grpc::ServerContextBase& context, Time now) {
-  using WallClock = std::chrono::system_clock;
-  const WallClock::time_point deadline = context.deadline();
-  if (deadline == WallClock::time_point::max()) return kNever;
-  const WallClock::time_point wall_now = WallClock::now();
-  if (deadline <= wall_now) return now;
-  return Later(now, std::chrono::duration_cast<Duration>(deadline - wall_now));
+  const std::optional<Duration> left = rpc::TimeLeft(context);
+  return left ? Later(now, *left) : kNever;
 }
 
 }  // namespace smartbatch::transport

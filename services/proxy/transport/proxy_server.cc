@@ -8,6 +8,7 @@
 
 #include "services/proxy/transport/tag.h"
 #include "services/rpc/goaway.h"
+#include "smartbatch/proxy/v1/admin.grpc.pb.h"
 
 namespace smartbatch::transport {
 namespace {
@@ -29,9 +30,12 @@ int MaxRequestBytes(const scheduling::SchedulerOptions& limits) {
 
 ProxyServer::ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits,
                          rpc::ListenerOptions options)
-    : limits_(limits), listener_(address, std::move(options)) {
+    : limits_(limits),
+      elsewhere_(proxy::v1::ProxyService::service_full_name(), proxy::v1::AdminService::service_full_name(), "admin"),
+      listener_(address, std::move(options)) {
   listener_.builder().SetMaxReceiveMessageSize(MaxRequestBytes(limits));
   listener_.builder().RegisterService(&service_);
+  listener_.builder().RegisterCallbackGenericService(&elsewhere_);
   queue_ = listener_.builder().AddCompletionQueue();
 }
 

@@ -12,6 +12,7 @@
 
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/transport/elsewhere.h"
 #include "services/proxy/transport/proxy_call.h"
 #include "services/rpc/listener.h"
 
@@ -57,6 +58,8 @@ class ProxyServer {
   std::size_t MoveCallers();
   // How many calls have come since the start.
   std::size_t calls() const { return serving_->live_calls.entered(); }
+  // Where calls of AdminService, which this port does not serve, are told to go. Thread safe.
+  void SetAdminAddress(std::string address) { elsewhere_.SetAddress(std::move(address)); }
 
   void StopServing();
   // Waits until every answer has been handed to the system, for a second at most.
@@ -67,6 +70,7 @@ class ProxyServer {
  private:
   const scheduling::SchedulerOptions limits_;
   RawProxyService service_;
+  Elsewhere elsewhere_;
   CustomerRights customer_rights_;
   rpc::Listener listener_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;

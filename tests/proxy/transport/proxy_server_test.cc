@@ -12,6 +12,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "services/rpc/status_details.h"
+#include "smartbatch/classifier/v1/classifier.grpc.pb.h"
 #include "tests/proxy/transport/loopback.h"
 
 namespace smartbatch::transport {
@@ -93,7 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair(Loopback::Metadata{}, "default"),
         std::pair(Loopback::Metadata{{"x-customer-id", "A.b_c-9"}}, "A.b_c-9"),
         std::pair(Loopback::Metadata{{"x-gateway-inference-fairness-id", "alias"}}, "alias"),
-        std::pair(Loopback::Metadata{{"x-customer-id", "own"}, {"x-gateway-inference-fairness-id", "alias"}}, "own"),
+        std::pair(Loopback::Metadata{{"x-customer-id", "one"}, {"x-gateway-inference-fairness-id", "one"}}, "one"),
         std::pair(Loopback::Metadata{{"x-customer-id", std::string(64, 'x')}}, std::string(64, 'x'))));
 
 TEST(ProxyServer, RefusesABadCustomerName) {
@@ -107,7 +108,47 @@ TEST(ProxyServer, RefusesABadCustomerName) {
   EXPECT_EQ(proxy.dispatcher.Look(0).outcomes.offered, 0U);
 }
 
+TEST(ProxyServer, RefusesACallThatNamesItsCustomerMoreThanOnce) {
+  Loopback proxy;
+  const std::string alias = "x-gateway-inference-fairness-id";
+  for (const Loopback::Metadata& names :
+       {Loopback::Metadata{{"x-customer-id", "A"}, {"x-customer-id", "B"}},
+        Loopback::Metadata{{"x-customer-id", "A"}, {"x-customer-id", "A"}},
+        Loopback::Metadata{{"x-customer-id", "A"}, {alias, "B"}}, Loopback::Metadata{{alias, "A"}, {alias, "B"}}}) {
+    const Seen seen = proxy.Call({"x"}, names);
+    EXPECT_EQ(seen.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(seen.status.error_message(), HasSubstr("more than once"));
+  }
+  EXPECT_EQ(proxy.dispatcher.Look(0).outcomes.offered, 0U);
+}
+
 // --- What is refused ---
+
+TEST(ProxyServer, SaysWhereTheServiceIsThatIsServedOnTheOtherPort) {
+  Loopback proxy;
+  proxy.server.SetAdminAddress(proxy.admin->address());
+  proxy.admin->SetDataAddress(proxy.server.address());
+  grpc::ClientContext steering;
+  proxy::v1::SetStrategyResponse set;
+  const grpc::Status status =
+      proxy::v1::AdminService::NewStub(testing::ChannelTo(proxy.server.address()))->SetStrategy(&steering, {}, &set);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_THAT(status.error_message(),
+              AllOf(HasSubstr("AdminService"), HasSubstr("the admin port"), HasSubstr(proxy.admin->address())));
+  grpc::ClientContext classifying;
+  proxy::v1::ProxyClassifyResponse classified;
+  const grpc::Status other = proxy::v1::ProxyService::NewStub(testing::ChannelTo(proxy.admin->address()))
+                                 ->ProxyClassify(&classifying, {}, &classified);
+  EXPECT_EQ(other.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_THAT(other.error_message(),
+              AllOf(HasSubstr("ProxyService"), HasSubstr("the data port"), HasSubstr(proxy.server.address())));
+  grpc::ClientContext asking;
+  classifier::v1::ClassifyResponse answer;
+  const grpc::Status neither = classifier::v1::ClassifierService::NewStub(testing::ChannelTo(proxy.server.address()))
+                                   ->Classify(&asking, {}, &answer);
+  EXPECT_EQ(neither.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_THAT(neither.error_message(), HasSubstr("it serves smartbatch.proxy.v1.ProxyService"));
+}
 
 TEST(ProxyServer, RefusesRequestsOfTheWrongShapeAndNamesTheField) {
   scheduling::SchedulerOptions options;
