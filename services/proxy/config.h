@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -67,6 +68,8 @@ struct Config {
   // Where to write what the scheduler was told and what it chose; empty for nowhere.
   std::string decision_log;
   program::LogOptions log;
+  // What the file alone says over the defaults, as FieldsOf; empty without a file.
+  std::map<std::string, std::string> file_fields;
 
   // INVALID_ARGUMENT names the setting, its value and what is allowed.
   absl::Status Validate() const;
@@ -76,8 +79,8 @@ enum class ConfigFormat { kText, kJson };
 // Takes what the text says into `config`: what it does not name stays as it is. INVALID_ARGUMENT when it is malformed,
 // holds an unknown field or sets nothing at all.
 absl::Status ParseConfig(const std::string& text, ConfigFormat format, Config& config);
-// The same of a regular file of at most 64 MB, which is JSON when its name ends with `.json`. INVALID_ARGUMENT also when
-// it cannot be read.
+// The same of a regular file of at most 64 MB, which is JSON when its name ends with `.json`. INVALID_ARGUMENT also
+// when it cannot be read.
 absl::Status ReadConfigFile(const std::string& path, Config& config);
 
 // The program's flags, bound to a config. Both must outlive the parsing.

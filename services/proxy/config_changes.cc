@@ -94,6 +94,23 @@ void PutCustomer(const CustomerChoice& customer, Fields& fields) {
   }
 }
 
+std::string ValueIn(const Fields& fields, const std::string& name) {
+  const auto found = fields.find(name);
+  return found == fields.end() ? std::string() : found->second;
+}
+
+std::vector<FieldChange> Differences(const Fields& before, const Fields& after) {
+  std::set<std::string> names;
+  for (const auto& [name, value] : before) names.insert(name);
+  for (const auto& [name, value] : after) names.insert(name);
+  std::vector<FieldChange> changes;
+  for (const std::string& name : names) {
+    FieldChange change{name, ValueIn(before, name), ValueIn(after, name)};
+    if (change.before != change.after) changes.push_back(std::move(change));
+  }
+  return changes;
+}
+
 std::string Shown(const std::string& value) { return value.empty() ? "not there" : value; }
 
 }  // namespace
@@ -126,21 +143,17 @@ Fields FieldsOf(const Config& config) {
 }
 
 std::vector<FieldChange> Changes(const Config& before, const Config& after) {
-  const Fields old_fields = FieldsOf(before);
-  const Fields new_fields = FieldsOf(after);
-  std::set<std::string> names;
-  for (const auto& [name, value] : old_fields) names.insert(name);
-  for (const auto& [name, value] : new_fields) names.insert(name);
-  const auto value_in = [](const Fields& fields, const std::string& name) {
-    const auto found = fields.find(name);
-    return found == fields.end() ? std::string() : found->second;
-  };
-  std::vector<FieldChange> changes;
-  for (const std::string& name : names) {
-    FieldChange change{name, value_in(old_fields, name), value_in(new_fields, name)};
-    if (change.before != change.after) changes.push_back(std::move(change));
+  return Differences(FieldsOf(before), FieldsOf(after));
+}
+
+std::vector<FieldChange> Overridden(const Config& before, const Config& after) {
+  const Fields used = FieldsOf(after);
+  std::vector<FieldChange> overridden;
+  for (FieldChange& change : Differences(before.file_fields, after.file_fields)) {
+    change.before = ValueIn(used, change.field);
+    if (change.before != change.after) overridden.push_back(std::move(change));
   }
-  return changes;
+  return overridden;
 }
 
 absl::Status CheckCanChange(const std::vector<FieldChange>& changes) {

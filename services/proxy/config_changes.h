@@ -25,6 +25,10 @@ struct FieldChange {
 // By field.
 std::vector<FieldChange> Changes(const Config& before, const Config& after);
 
+// The settings that the file says otherwise than before without effect, because a flag or the environment says them
+// too. `before` is the value that stays in use, `after` the file's; by field.
+std::vector<FieldChange> Overridden(const Config& before, const Config& after);
+
 // INVALID_ARGUMENT, with the field (scheduling::FieldOf), both values and the remedy, where one of the settings cannot
 // change while the proxy runs.
 absl::Status CheckCanChange(const std::vector<FieldChange>& changes);

@@ -10,6 +10,7 @@
 #include "common/file.h"
 #include "common/one_line.h"
 #include "services/proxy/config.h"
+#include "services/proxy/config_changes.h"
 
 namespace smartbatch::proxy {
 namespace {
@@ -165,7 +166,10 @@ absl::Status ReadConfigFile(const std::string& path, Config& config) {
   if (!text.ok()) return absl::InvalidArgumentError(absl::StrCat("configuration: ", text.status().message()));
   const ConfigFormat format = path.ends_with(".json") ? ConfigFormat::kJson : ConfigFormat::kText;
   absl::Status parsed = ParseConfig(*text, format, config);
-  if (parsed.ok()) return parsed;
+  if (parsed.ok()) {
+    config.file_fields = FieldsOf(config);
+    return parsed;
+  }
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", parsed.message()));
 }
 

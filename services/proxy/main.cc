@@ -141,15 +141,16 @@ runtime::Reconfiguration ReconfigurationOf(const Config& before, const Config& a
 }
 
 // What the operators' service calls.
-std::function<absl::StatusOr<std::vector<transport::SettingChange>>(bool)> ReloadThrough(Reloader& reloader) {
-  return [&reloader](bool validate_only) -> absl::StatusOr<std::vector<transport::SettingChange>> {
-    auto changes = reloader.Reload(validate_only);
-    if (!changes.ok()) return changes.status();
-    std::vector<transport::SettingChange> told;
-    for (FieldChange& change : *changes) {
-      told.push_back({std::move(change.field), std::move(change.before), std::move(change.after)});
-    }
-    return told;
+std::function<absl::StatusOr<transport::ReloadedSettings>(bool)> ReloadThrough(Reloader& reloader) {
+  return [&reloader](bool validate_only) -> absl::StatusOr<transport::ReloadedSettings> {
+    const auto reloaded = reloader.Reload(validate_only);
+    if (!reloaded.ok()) return reloaded.status();
+    const auto told = [](const std::vector<FieldChange>& changes) {
+      std::vector<transport::SettingChange> settings;
+      for (const FieldChange& change : changes) settings.push_back({change.field, change.before, change.after});
+      return settings;
+    };
+    return transport::ReloadedSettings{told(reloaded->changes), told(reloaded->overridden)};
   };
 }
 
@@ -159,7 +160,7 @@ int WaitForStop(const program::SignalWaiter& signals, Reloader& reloader, bool h
     const int signal = signals.Wait();
     if (signal != SIGHUP) return signal;
     if (has_file) {
-      [[maybe_unused]] const auto changes = reloader.Reload();  // it logs what has come of it
+      [[maybe_unused]] const auto reloaded = reloader.Reload();  // it logs what has come of it
     } else {
       spdlog::warn("SIGHUP: there is no configuration file to read again; start with --config FILE");
     }

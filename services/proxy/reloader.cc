@@ -16,31 +16,35 @@ Config Reloader::current() const {
   return current_;
 }
 
-absl::StatusOr<std::vector<FieldChange>> Reloader::Reload(bool validate_only) {
+absl::StatusOr<Reloader::Reloaded> Reloader::Reload(bool validate_only) {
   const MutexLock lock(mutex_);
-  auto changes = TryReload(validate_only);
-  if (!changes.ok()) {
-    spdlog::error("configuration: rejected, nothing has changed: {}", std::string(changes.status().message()));
+  auto reloaded = TryReload(validate_only);
+  if (!reloaded.ok()) {
+    spdlog::error("configuration: rejected, nothing has changed: {}", std::string(reloaded.status().message()));
   } else if (!validate_only) {
-    spdlog::info("configuration: reloaded, {} settings have changed", changes->size());
-    for (const FieldChange& change : *changes) {
+    spdlog::info("configuration: reloaded, {} settings have changed", reloaded->changes.size());
+    for (const FieldChange& change : reloaded->changes) {
       spdlog::info("configuration: {} was {} and is {}", program::Quoted(change.field), program::Quoted(change.before),
                    program::Quoted(change.after));
     }
+    for (const FieldChange& change : reloaded->overridden) {
+      spdlog::warn("configuration: {} stays {}, because a flag or the environment says so; the file's {} has no effect",
+                   program::Quoted(change.field), program::Quoted(change.before), program::Quoted(change.after));
+    }
   }
-  if (!validate_only) report_(changes.ok());
-  return changes;
+  if (!validate_only) report_(reloaded.ok());
+  return reloaded;
 }
 
-absl::StatusOr<std::vector<FieldChange>> Reloader::TryReload(bool validate_only) {
+absl::StatusOr<Reloader::Reloaded> Reloader::TryReload(bool validate_only) {
   auto next = read_();
   if (!next.ok()) return next.status();
-  auto changes = Changes(current_, *next);
-  if (auto status = CheckCanChange(changes); !status.ok()) return status;
-  if (validate_only) return changes;
+  Reloaded reloaded{Changes(current_, *next), Overridden(current_, *next)};
+  if (auto status = CheckCanChange(reloaded.changes); !status.ok()) return status;
+  if (validate_only) return reloaded;
   if (auto status = apply_(current_, *next); !status.ok()) return status;
   current_ = *std::move(next);
-  return changes;
+  return reloaded;
 }
 
 }  // namespace smartbatch::proxy

@@ -25,15 +25,21 @@ class Reloader {
 
   Reloader(Config running, Read read, Apply apply, Report report);
 
+  struct Reloaded {
+    std::vector<FieldChange> changes;
+    // What the file has changed without effect, as Overridden.
+    std::vector<FieldChange> overridden;
+  };
+
   // What has changed, and was taken over unless `validate_only`; logged either way. INVALID_ARGUMENT, and nothing
   // changes, where the file is wrong or holds a change that needs a restart.
-  absl::StatusOr<std::vector<FieldChange>> Reload(bool validate_only = false);
+  absl::StatusOr<Reloaded> Reload(bool validate_only = false);
 
   // What the proxy runs with.
   Config current() const;
 
  private:
-  absl::StatusOr<std::vector<FieldChange>> TryReload(bool validate_only) SMARTBATCH_REQUIRES(mutex_);
+  absl::StatusOr<Reloaded> TryReload(bool validate_only) SMARTBATCH_REQUIRES(mutex_);
 
   const Read read_;
   const Apply apply_;

@@ -147,6 +147,22 @@ TEST_F(ReloadTest, TheOperatorIsToldWhatChangesAndWhatIsWrong) {
   EXPECT_EQ(Weight("A"), 3);
 }
 
+TEST_F(ReloadTest, TheOperatorIsToldWhatAFlagOrTheEnvironmentDecides) {
+  // The proxy was started with --strategy sjf.
+  Write(R"(customers { name: "A" weight: 2 } strategy { name: "fair" } latency_objective_ms: 700)");
+  for (const bool validate_only : {true, false}) {
+    proxy::v1::ReloadConfigResponse response;
+    ASSERT_TRUE(Reload(validate_only, response).ok());
+    ASSERT_EQ(response.changes_size(), 1);
+    EXPECT_EQ(response.changes(0).field(), "latency_objective_ms");
+    ASSERT_EQ(response.overrides_size(), 1);
+    EXPECT_EQ(response.overrides(0).field(), "strategy.name");
+    EXPECT_EQ(response.overrides(0).file_value(), "fair");
+    EXPECT_EQ(response.overrides(0).value_in_use(), "sjf");
+  }
+  EXPECT_EQ(proxy_.Status().strategy().name(), "sjf");
+}
+
 TEST_F(ReloadTest, AReloadLeavesAStrategyThatAnOperatorChose) {
   ASSERT_TRUE(proxy_.SetStrategy("fair").ok());
   proxy::v1::ReloadConfigResponse response;

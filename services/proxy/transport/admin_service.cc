@@ -224,17 +224,24 @@ grpc::Status AdminService::Reload(const proxy::v1::ReloadConfigRequest& request,
     return {grpc::StatusCode::FAILED_PRECONDITION,
             "there is no configuration file to read again; start the proxy with --config FILE"};
   }
-  const auto changes = targets_.reload(request.validate_only());
-  if (!changes.ok()) {
-    const bool names_no_field = absl::IsInvalidArgument(changes.status()) && !scheduling::FieldOf(changes.status());
-    if (names_no_field) return rpc::InvalidArgument("configuration file", std::string(changes.status().message()));
-    return AdminStatusOf(changes.status());
+  const auto reloaded = targets_.reload(request.validate_only());
+  if (!reloaded.ok()) {
+    const absl::Status& status = reloaded.status();
+    const bool names_no_field = absl::IsInvalidArgument(status) && !scheduling::FieldOf(status);
+    if (names_no_field) return rpc::InvalidArgument("configuration file", std::string(status.message()));
+    return AdminStatusOf(status);
   }
-  for (const SettingChange& change : *changes) {
+  for (const SettingChange& change : reloaded->changes) {
     auto& described = *response.add_changes();
     described.set_field(change.field);
     described.set_before(change.before);
     described.set_after(change.after);
+  }
+  for (const SettingChange& change : reloaded->overridden) {
+    auto& described = *response.add_overrides();
+    described.set_field(change.field);
+    described.set_file_value(change.after);
+    described.set_value_in_use(change.before);
   }
   return grpc::Status::OK;
 }

@@ -21,6 +21,13 @@ struct SettingChange {
   std::string after;
 };
 
+// What a reload has come to.
+struct ReloadedSettings {
+  std::vector<SettingChange> changes;
+  // What the file says otherwise than before without effect: `before` is the value that stays, `after` the file's.
+  std::vector<SettingChange> overridden;
+};
+
 // What it names must outlive the server.
 struct AdminTargets {
   runtime::Dispatcher& dispatcher;
@@ -28,7 +35,7 @@ struct AdminTargets {
   const runtime::RecentDecisions& decisions;
   // Reads the configuration again and takes it over, or with `validate_only` only checks it. Thread safe. Empty where
   // there is no configuration file.
-  std::function<absl::StatusOr<std::vector<SettingChange>>(bool validate_only)> reload;
+  std::function<absl::StatusOr<ReloadedSettings>(bool validate_only)> reload;
   OperatorRights rights = {};
 };
 

@@ -112,13 +112,13 @@ class ReloaderTest : public ::testing::Test {
 
 TEST_F(ReloaderTest, TakesOverWhatHasChangedAndTellsIt) {
   next_->drain_seconds = 3;
-  const auto changes = reloader_.Reload();
-  ASSERT_TRUE(changes.ok());
-  EXPECT_THAT(Lines(*changes), ElementsAre("drain_seconds: '10' -> '3'"));
+  const auto reloaded = reloader_.Reload();
+  ASSERT_TRUE(reloaded.ok());
+  EXPECT_THAT(Lines(reloaded->changes), ElementsAre("drain_seconds: '10' -> '3'"));
   EXPECT_THAT(applied_, ElementsAre(3));
   EXPECT_THAT(reported_, ElementsAre(true));
   EXPECT_EQ(reloader_.current().drain_seconds, 3);
-  EXPECT_THAT(*reloader_.Reload(), IsEmpty());
+  EXPECT_THAT(reloader_.Reload()->changes, IsEmpty());
 }
 
 TEST_F(ReloaderTest, ChangesNothingWhereTheFileIsWrong) {
@@ -127,7 +127,7 @@ TEST_F(ReloaderTest, ChangesNothingWhereTheFileIsWrong) {
   EXPECT_THAT(applied_, IsEmpty());
   EXPECT_THAT(reported_, ElementsAre(false));
   next_ = Config();
-  EXPECT_THAT(*reloader_.Reload(), IsEmpty());
+  EXPECT_THAT(reloader_.Reload()->changes, IsEmpty());
   EXPECT_THAT(reported_, ElementsAre(false, true));
 }
 
@@ -147,9 +147,21 @@ TEST_F(ReloaderTest, ChangesNothingWhereItCannotBeApplied) {
   EXPECT_THAT(reported_, ElementsAre(false));
 }
 
+TEST_F(ReloaderTest, TellsWhatTheFileChangesWithoutEffect) {
+  // A flag says 10 seconds, whatever the file says.
+  next_->file_fields = {{"drain_seconds", "3"}, {"threads", "1"}};
+  const auto reloaded = reloader_.Reload();
+  ASSERT_TRUE(reloaded.ok());
+  EXPECT_THAT(reloaded->changes, IsEmpty());
+  EXPECT_THAT(Lines(reloaded->overridden), ElementsAre("drain_seconds: '10' -> '3'"));
+  EXPECT_THAT(reloader_.Reload()->overridden, IsEmpty()) << "the file has not changed again";
+  next_->file_fields["drain_seconds"] = "10";
+  EXPECT_THAT(reloader_.Reload()->overridden, IsEmpty()) << "it says the same as the flag";
+}
+
 TEST_F(ReloaderTest, ValidateOnlyTellsAndChangesNothing) {
   next_->drain_seconds = 3;
-  EXPECT_EQ(reloader_.Reload(true)->size(), 1U);
+  EXPECT_EQ(reloader_.Reload(true)->changes.size(), 1U);
   EXPECT_THAT(applied_, IsEmpty());
   EXPECT_THAT(reported_, IsEmpty());
   EXPECT_EQ(reloader_.current().drain_seconds, 10);

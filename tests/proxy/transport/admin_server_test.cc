@@ -174,7 +174,7 @@ TEST_F(AdminServerTest, WithoutAConfigurationFileThereIsNothingToReload) {
 }
 
 TEST(AdminReload, TellsWhatHasChangedAndWhatIsWrong) {
-  absl::StatusOr<std::vector<SettingChange>> outcome;
+  absl::StatusOr<ReloadedSettings> outcome;
   std::vector<bool> asked;
   Loopback proxy({}, 1, {"sjf", {}}, [&](bool validate_only) {
     asked.push_back(validate_only);
@@ -188,12 +188,16 @@ TEST(AdminReload, TellsWhatHasChangedAndWhatIsWrong) {
     return stub->ReloadConfig(&context, request, &response);
   };
   proxy::v1::ReloadConfigResponse response;
-  outcome = std::vector<SettingChange>{{"customers[A].weight", "1", "3"}};
+  outcome = ReloadedSettings{{{"customers[A].weight", "1", "3"}}, {{"drain_seconds", "10", "3"}}};
   ASSERT_TRUE(reload(true, response).ok());
   ASSERT_EQ(response.changes_size(), 1);
   EXPECT_EQ(response.changes(0).field(), "customers[A].weight");
   EXPECT_EQ(response.changes(0).before(), "1");
   EXPECT_EQ(response.changes(0).after(), "3");
+  ASSERT_EQ(response.overrides_size(), 1);
+  EXPECT_EQ(response.overrides(0).field(), "drain_seconds");
+  EXPECT_EQ(response.overrides(0).file_value(), "3");
+  EXPECT_EQ(response.overrides(0).value_in_use(), "10");
   outcome = scheduling::FieldError("threads", "threads is 2");
   EXPECT_THAT(rpc::Describe(reload(false, response)), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("threads is 2")));
   outcome = absl::InvalidArgumentError("line 1, column 2: what?");
