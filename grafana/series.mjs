@@ -85,6 +85,11 @@ const LABELS = {
   grpc_server_handling_seconds_bucket: [...CALL, 'le'],
   grpc_server_handling_seconds_sum: CALL,
   grpc_server_handling_seconds_count: CALL,
+  // Only where TLS is spoken.
+  smartbatch_certificate_expiry_timestamp_seconds: ['file'],
+  smartbatch_certificate_expires_soon: ['file'],
+  smartbatch_certificate_last_reload_successful: ['file'],
+
   process_cpu_seconds_total: [],
   process_resident_memory_bytes: [],
   process_virtual_memory_bytes: [],
@@ -97,6 +102,8 @@ const LABELS = {
 // The labels of a series, those left out that Prometheus adds (job, instance); undefined where there is no such series.
 export const labelsOf = (name) => LABELS[name];
 export const seriesNames = () => Object.keys(LABELS);
+// Whether a system in the clear lacks the series.
+export const needsTls = (name) => name.startsWith('smartbatch_certificate_');
 
 // Histograms are named without their ending.
 const FAMILIES = new Set(Object.keys(LABELS).flatMap((name) => [name, name.replace(/_(bucket|sum|count)$/, '')]));

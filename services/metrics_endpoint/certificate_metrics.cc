@@ -25,6 +25,11 @@ class CertificateMetrics final : public prometheus::Collectable {
                                     "When the own certificate that is in use expires, since unix epoch in seconds.",
                                     prometheus::MetricType::Gauge,
                                     {}};
+    prometheus::MetricFamily soon{"smartbatch_certificate_expires_soon",
+                                  "1 when a fifth of its life, at most 14 days, or less is left of the own certificate "
+                                  "that is in use, else 0.",
+                                  prometheus::MetricType::Gauge,
+                                  {}};
     prometheus::MetricFamily successful{"smartbatch_certificate_last_reload_successful",
                                         "1 when what the file and those that belong to it hold now is in use, 0 when "
                                         "it was rejected and what they held before is.",
@@ -32,11 +37,14 @@ class CertificateMetrics final : public prometheus::Collectable {
                                         {}};
     for (const tls::CertificateState& state : tls::CertificateStates()) {
       const std::chrono::duration<double> expires = state.expires.time_since_epoch();
-      if (expires.count() > 0) AddGauge(expiry, state.file, expires.count());
+      if (expires.count() > 0) {
+        AddGauge(expiry, state.file, expires.count());
+        AddGauge(soon, state.file, state.expires_soon ? 1 : 0);
+      }
       AddGauge(successful, state.file, state.usable ? 1 : 0);
     }
     std::vector<prometheus::MetricFamily> families;
-    for (prometheus::MetricFamily& family : std::vector{expiry, successful}) {
+    for (prometheus::MetricFamily& family : std::vector{expiry, soon, successful}) {
       if (!family.metric.empty()) families.push_back(std::move(family));
     }
     return families;

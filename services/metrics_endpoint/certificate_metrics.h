@@ -7,7 +7,7 @@
 
 namespace smartbatch::metrics {
 
-// smartbatch_certificate_expiry_timestamp_seconds and smartbatch_certificate_last_reload_successful, each with the path
+// smartbatch_certificate_expiry_timestamp_seconds, ..._expires_soon and ..._last_reload_successful, each with the path
 // of a file as the label `file`; no series in a process without TLS. Thread safe.
 std::shared_ptr<prometheus::Collectable> MakeCertificateMetrics();
 

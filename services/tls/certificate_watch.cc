@@ -140,11 +140,12 @@ std::vector<CertificateState> CertificateStates() {
   Watches& watches = AllWatches();
   const MutexLock lock(watches.mutex);
   for (const CertificateWatch* const watch : watches.all) {
-    const auto [found, is_new] =
-        states.try_emplace(FileOf(watch->files_), CertificateState{FileOf(watch->files_), true, watch->expires_});
+    const auto [found, is_new] = states.try_emplace(
+        FileOf(watch->files_), CertificateState{FileOf(watch->files_), true, watch->expires_, false});
     CertificateState& state = found->second;
     state.usable = state.usable && watch->rejection_.empty();
     state.expires = std::min(state.expires, watch->expires_);
+    state.expires_soon = state.expires_soon || !watch->told_expiry_.empty();
   }
   std::vector<CertificateState> list;
   list.reserve(states.size());

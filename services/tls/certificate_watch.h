@@ -62,6 +62,8 @@ struct CertificateState {
   bool usable = true;
   // When the own certificate that is in use expires; zero without one.
   std::chrono::system_clock::time_point expires;
+  // Whether the log warns of that.
+  bool expires_soon = false;
 };
 
 // The files that this process watches, one entry each; of several watches of a file the worst. Thread safe.

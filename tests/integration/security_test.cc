@@ -2,9 +2,12 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <ctime>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <string>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>
@@ -130,6 +133,52 @@ TEST_F(Security, HeadersBeyondTheConfiguredSizeAreRefused) {
 grpc::Status AskThrough(const ClassifierProcess& classifier, const Flags& flags) {
   ProxyProcess proxy(classifier.address(), flags);
   return proxy.Classify({"x"}).status;
+}
+
+TEST_F(Security, CertificatesThatAreEmptyOrWrongEndNeitherProgramAndAreReplacedWhenTheyAreRight) {
+  const auto value = [this](const std::string& name) {
+    return proxy_.Metrics().Value(name + "{file=\"" + Path("proxy.pem") + "\"}").value_or(-1);
+  };
+  const auto until = [](const std::function<bool()>& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!holds() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return holds();
+  };
+  const double expires = value("smartbatch_certificate_expiry_timestamp_seconds");
+  EXPECT_NEAR(expires, static_cast<double>(std::time(nullptr)) + 3600, 120);
+  EXPECT_EQ(value("smartbatch_certificate_last_reload_successful"), 1);
+  for (const char* const name : {"proxy.pem", "proxy.key", "classifier.pem", "classifier.key", "customers.pem"}) {
+    Write(name, "");
+  }
+  EXPECT_TRUE(until([&] { return value("smartbatch_certificate_last_reload_successful") == 0; }));
+  // gRPC would look at its own files at least twice in this time.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+  while (std::chrono::steady_clock::now() < end) {
+    const grpc::Status status = Classify(a_, {{"x-customer-id", "A"}});
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  // The authorities are right now, and half of the pair is.
+  Write("customers.pem", a_.certificate);
+  WriteOwn("classifier", classifier_certificate_);
+  const Certificate next = MakeCertificate("proxy.test", "DNS:proxy.test", 7200);
+  Write("proxy.key", next.key);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  EXPECT_TRUE(Classify(a_, {{"x-customer-id", "A"}}).ok());
+  Write("proxy.pem", next.certificate);
+  EXPECT_TRUE(until([&] { return value("smartbatch_certificate_expiry_timestamp_seconds") > expires + 3000; }));
+  EXPECT_EQ(value("smartbatch_certificate_last_reload_successful"), 1);
+  const auto with_next = [&] {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetSslTargetNameOverride("proxy.test");
+    const auto channel = grpc::CreateCustomChannel(
+        proxy_.address(), grpc::SslCredentials({next.certificate, a_.key, a_.certificate}), arguments);
+    return channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  };
+  EXPECT_TRUE(until(with_next));
 }
 
 TEST_F(Security, AProxyThatDoesNotKnowTheClassifierSendsItNothing) {

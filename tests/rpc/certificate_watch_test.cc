@@ -157,12 +157,14 @@ TEST_F(CertificateWatchTest, WarnsBeforeACertificateExpires) {
   const auto watch = Watch();
   const Log log;
   watch->Refresh();
+  EXPECT_FALSE(State().expires_soon);
   EXPECT_EQ(log.Lines("expires"), 0U) << "half of its two hours is left: " << log.text();
   // It began an hour ago and ends in ten minutes.
   Put(MakeCertificate("own", "DNS:own", 600));
   for (int i = 0; i < 5; ++i) watch->Refresh();
   EXPECT_EQ(log.Lines("expires in less than 1 hours"), 1U) << log.text();
   EXPECT_THAT(log.text(), HasSubstr(files_.certificate));
+  EXPECT_TRUE(State().expires_soon);
   EXPECT_LT(State().expires, std::chrono::system_clock::now() + std::chrono::minutes(11));
   Put(MakeCertificate("own", "DNS:own", 1));
   watch->Refresh();
