@@ -1,6 +1,9 @@
 // The rows of the matrix.
+#include <sys/stat.h>
+
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -253,6 +256,19 @@ std::vector<Fault> CallerAndOperatorFaults() {
                             [](Scene& scene, int round) {
                               std::ofstream(scene.config_file)
                                   << "customers { name: \"customer-1\" weight: " << round % 40 << " }";
+                              scene.proxy->process().Signal(SIGHUP);
+                            }),
+       .may_fail = false},
+      {.name = "reloads-of-what-is-no-configuration",
+       .what = "the configuration is gone, empty, cut, a folder and a pipe in turn, and reloaded each time",
+       .happen = Repeatedly(milliseconds(50),
+                            [](Scene& scene, int round) {
+                              const std::string& path = scene.config_file;
+                              std::filesystem::remove_all(path);
+                              if (round % 5 == 1) std::ofstream(path) << "";
+                              if (round % 5 == 2) std::ofstream(path) << "customers { name: \"customer-1\" weig";
+                              if (round % 5 == 3) std::filesystem::create_directory(path);
+                              if (round % 5 == 4) mkfifo(path.c_str(), S_IRUSR | S_IWUSR);
                               scene.proxy->process().Signal(SIGHUP);
                             }),
        .may_fail = false},
