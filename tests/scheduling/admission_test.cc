@@ -26,7 +26,7 @@ class Admitting : public QueueFixture {
   Admitting() { backends_.Add("backend", 1, CostModel{}); }
 
   Arrival Asking(std::size_t bytes = 0, Time deadline = kNever) const { return {"asks", kShort, deadline, bytes}; }
-  std::optional<RejectReason> ReasonFor(const Arrival& arrival) const {
+  std::optional<RejectReason> ReasonFor(const Arrival& arrival) {
     return admission_.ReasonToReject(arrival, customers_.Find(arrival.customer), now_);
   }
   // Whether room is made, with the shed requests' customers.
@@ -137,29 +137,88 @@ TEST_F(Admitting, ShedsAFewAtMostAndThenLetsInUpToTwiceTheCost) {
   EXPECT_EQ(shed_.size(), 16U);
 }
 
-TEST_F(Admitting, TellsTheLimitAndWhenATenthOfTheQueueWillBeAnswered) {
+TEST_F(Admitting, TellsTheLimitThatIsReached) {
   options_.max_queued_requests = 100;
   options_.max_queued_cost = milliseconds(1500);
-  for (int i = 0; i < 1000; ++i) admission_.Answered(now_ += milliseconds(10));
-  const Rejection full = admission_.RejectionFor(RejectReason::kQueueFull, nullptr, now_);
-  EXPECT_EQ(full.limit, 100U);
-  EXPECT_NEAR(ToMilliseconds(full.retry_after), 110, 0.1);
-  for (int i = 0; i < 20; ++i) Add("asks", {10});
-  const Rejection cost = admission_.RejectionFor(RejectReason::kCostFull, nullptr, now_);
-  EXPECT_EQ(cost.limit, 1500U);
-  EXPECT_NEAR(ToMilliseconds(cost.retry_after), 30, 0.1);
+  Add("asks", {10});
   customers_.Configure("asks", {.max_queued_requests = 50});
-  const Rejection own = admission_.RejectionFor(RejectReason::kCustomerQueueFull, customers_.Find("asks"), now_);
-  EXPECT_EQ(own.limit, 50U);
-  EXPECT_NEAR(ToMilliseconds(own.retry_after), 60, 0.1);
+  Customer* const asks = customers_.Find("asks");
+  EXPECT_EQ(admission_.Refuse(RejectReason::kQueueFull, Asking(), asks, now_).limit, 100U);
+  EXPECT_EQ(admission_.Refuse(RejectReason::kCostFull, Asking(), asks, now_).limit, 1500U);
+  EXPECT_EQ(admission_.Refuse(RejectReason::kCustomerQueueFull, Asking(), asks, now_).limit, 50U);
+}
+
+TEST_F(Admitting, TellsNoTimeToARequestThatNeverFits) {
+  options_.max_queued_bytes = options_.max_queued_bytes_per_customer = 50;
+  Add("asks", {10}, 50);
+  Customer* const asks = customers_.Find("asks");
+  EXPECT_EQ(admission_.Refuse(RejectReason::kBytesFull, Asking(51), asks, now_).retry_after, Duration::zero());
+  EXPECT_EQ(admission_.Refuse(RejectReason::kCustomerBytesFull, Asking(51), asks, now_).retry_after, Duration::zero());
+  EXPECT_EQ(admission_.Refuse(RejectReason::kCustomerBytesFull, Asking(51), nullptr, now_).retry_after,
+            Duration::zero());
+  EXPECT_GT(admission_.Refuse(RejectReason::kBytesFull, Asking(50), asks, now_).retry_after, Duration::zero());
+}
+
+TEST_F(Admitting, PromisesEachAnotherPlaceAndNoneBeyondAMinute) {
+  options_.max_queued_requests = 10;
+  for (int i = 0; i < 10; ++i) Add("asks", {10});
+  Duration before{};
+  for (int i = 0; i < 5000; ++i) {
+    const Duration wait =
+        admission_.Refuse(RejectReason::kQueueFull, Asking(), customers_.Find("asks"), now_).retry_after;
+    EXPECT_GE(wait, before);
+    EXPECT_LE(wait, Admission::kFurthest);
+    before = wait;
+  }
+  EXPECT_EQ(before, Admission::kFurthest);
+}
+
+TEST_F(Admitting, KeepsAPlaceForTheCallThatItWasPromisedTo) {
+  options_.max_queued_requests = 10;
+  PendingRequest& first = Add("flood", {10});
+  for (int i = 0; i < 9; ++i) Add("flood", {10});
+  const Duration wait = admission_.Refuse(RejectReason::kQueueFull, Asking(), nullptr, now_).retry_after;
+  now_ += wait;
+  End(first);
+  EXPECT_EQ(ReasonFor(Asking()), std::nullopt);
+  EXPECT_EQ(ReasonFor(Asking(1)), RejectReason::kQueueFull);  // another one
+  EXPECT_EQ(ReasonFor({"other", kShort, kNever, 0}), RejectReason::kQueueFull);
+  admission_.Accepted(Asking(), nullptr, now_);
+  EXPECT_EQ(ReasonFor(Asking(1)), std::nullopt);
+}
+
+TEST_F(Admitting, KeepsNoPlaceForWhoDoesNotComeNorWhileHardlyAnythingWaits) {
+  options_.max_queued_requests = 10;
+  std::vector<PendingRequest*> requests;
+  for (int i = 0; i < 10; ++i) requests.push_back(&Add("flood", {10}));
+  now_ += admission_.Refuse(RejectReason::kQueueFull, Asking(), nullptr, now_).retry_after;
+  End(*requests[0]);
+  EXPECT_EQ(ReasonFor(Asking(1)), RejectReason::kQueueFull);
+  for (int i = 1; i < 6; ++i) End(*requests[static_cast<std::size_t>(i)]);
+  EXPECT_EQ(ReasonFor(Asking(1)), std::nullopt);  // four wait, and a batch holds five
+  for (int i = 0; i < 5; ++i) Add("flood", {10});
+  EXPECT_EQ(ReasonFor(Asking(1)), RejectReason::kQueueFull);
+  now_ += PromisedPlaces::kGrace + nanoseconds(1);
+  EXPECT_EQ(ReasonFor(Asking(1)), std::nullopt);
+}
+
+TEST_F(Admitting, PromisesNothingForATimeAfterTheDeadline) {
+  options_.max_queued_requests = 10;
+  PendingRequest& first = Add("flood", {10});
+  for (int i = 0; i < 9; ++i) Add("flood", {10});
+  admission_.Answered(first, now_);  // its costs are known from now on
+  const Arrival hurried = Asking(0, now_ + nanoseconds(1));
+  EXPECT_GT(admission_.Refuse(RejectReason::kQueueFull, hurried, nullptr, now_).retry_after, nanoseconds(1));
+  End(first);
+  EXPECT_EQ(ReasonFor(Asking(1)), std::nullopt);  // nothing is kept
 }
 
 TEST_F(Admitting, TellsWhenABackendIsTriedAgain) {
   FailTheBackend();
-  EXPECT_EQ(admission_.RejectionFor(RejectReason::kNoBackend, nullptr, now_).retry_after,
+  EXPECT_EQ(admission_.Refuse(RejectReason::kNoBackend, Asking(), nullptr, now_).retry_after,
             options_.backends.pause_minimum);
   backends_.HealthChecked(0, HealthReport::kNotServing, now_);  // nobody knows
-  EXPECT_EQ(admission_.RejectionFor(RejectReason::kNoBackend, nullptr, now_).retry_after,
+  EXPECT_EQ(admission_.Refuse(RejectReason::kNoBackend, Asking(), nullptr, now_).retry_after,
             options_.backends.pause_maximum);
 }
 
@@ -173,9 +232,7 @@ class AdmittingDeadlines : public Admitting {
     running_.Add(batch);
     return batch;
   }
-  bool CanBeMet(Duration left) const {
-    return ReasonFor({"asks", kLong, now_ + left, 0}) != RejectReason::kDeadlineTooSoon;
-  }
+  bool CanBeMet(Duration left) { return ReasonFor({"asks", kLong, now_ + left, 0}) != RejectReason::kDeadlineTooSoon; }
 
   const std::vector<std::uint32_t> kLong = {1000};
 };
@@ -243,16 +300,6 @@ TEST_F(AdmittingDeadlines, CountsNoWaitForABatchThatNobodyWaitsFor) {
 TEST_F(AdmittingDeadlines, DoesNotCountTheQueue) {
   for (int i = 0; i < 100; ++i) Add("other", kLong);
   EXPECT_TRUE(CanBeMet(milliseconds(820)));
-}
-
-TEST(TheAnswerRate, FollowsTheLatestAnswersAndForgetsPauses) {
-  AnswerRate rate;
-  EXPECT_EQ(rate.TimeFor(10), Duration::zero());
-  Time now{std::chrono::hours(1)};
-  for (int i = 0; i < 1000; ++i) rate.Answered(now += milliseconds(10));
-  EXPECT_NEAR(ToSeconds(rate.TimeFor(10)), 0.1, 1e-4);
-  rate.Answered(now += std::chrono::hours(1));  // counts as one second
-  EXPECT_NEAR(ToSeconds(rate.TimeFor(1)), 0.95 * 0.01 + 0.05, 1e-4);
 }
 
 }  // namespace

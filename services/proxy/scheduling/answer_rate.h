@@ -1,34 +1,68 @@
-// How fast requests are being answered.
+// How fast work is done while there is more than enough of it.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "common/time.h"
 
 namespace smartbatch::scheduling {
 
-// The time from one answered request to the next, smoothed exponentially: about the last 20 answers count. A gap counts
-// as a second at most, so that a quiet hour is not taken for slowness. Zero until something has been answered. Not
-// thread safe.
+// The time that passes for each nanosecond of queued cost (QueueUse::cost_ns) that is answered: while enough waited to
+// keep the backends busy, which is the backends' pace, and at any time, which is the callers'. Smoothed exponentially:
+// about the last twenty moments at which something was answered count. Not thread safe.
 class AnswerRate {
  public:
-  void Answered(Time now) {
-    const double since_last = std::min(ToSeconds(now - last_answer_), 1.0);
-    seconds_per_answer_ += kSmoothing * (since_last - seconds_per_answer_);
-    last_answer_ = now;
+  // A request of that cost was answered. `busy`: so much waits that the time until the next answer is to count. Times
+  // must not go backwards.
+  void Answered(std::uint64_t cost_ns, bool busy, Time now) {
+    // What is answered at one moment belongs together.
+    if (now != latest_ || !any_) {
+      counts_ = any_ && busy_;
+      if (counts_) while_busy_.Begin(ToSeconds(now - latest_));
+      if (any_) at_any_time_.Begin(ToSeconds(now - latest_));
+      if (counts_) ++moments_;
+      latest_ = now;
+      any_ = true;
+    }
+    if (counts_) while_busy_.Add(cost_ns);
+    at_any_time_.Add(cost_ns);
+    busy_ = busy;
   }
-  // How long that many more answers would take.
-  Duration TimeFor(std::uint64_t answers) const {
-    return FromSeconds(seconds_per_answer_ * static_cast<double>(answers));
+  // Something has been answered, ever.
+  bool any() const { return any_; }
+  // The backends' pace: seconds for each nanosecond of cost; nothing until a few moments have counted.
+  std::optional<double> SecondsPerCost() const {
+    if (moments_ < kFewest || while_busy_.cost_ns <= 0) return std::nullopt;
+    return while_busy_.seconds / while_busy_.cost_ns;
   }
+  // The callers' pace: nanoseconds of cost a second; 0 until it is known.
+  double CostPerSecond() const { return at_any_time_.seconds > 0 ? at_any_time_.cost_ns / at_any_time_.seconds : 0; }
 
  private:
-  // Weight of the latest answer.
+  // Weight of the latest moment.
   static constexpr double kSmoothing = 0.05;
+  static constexpr int kFewest = 20;
 
-  double seconds_per_answer_ = 0;
-  Time last_answer_{};
+  struct Pace {
+    void Begin(double seconds_since_last) {
+      seconds += kSmoothing * (seconds_since_last - seconds);
+      cost_ns *= 1 - kSmoothing;
+    }
+    void Add(std::uint64_t cost) { cost_ns += kSmoothing * static_cast<double>(cost); }
+
+    double seconds = 0;
+    double cost_ns = 0;
+  };
+
+  Pace while_busy_;
+  Pace at_any_time_;
+  std::uint64_t moments_ = 0;
+  Time latest_{};
+  bool any_ = false;
+  bool busy_ = false;
+  // The latest moment ended a time that counts.
+  bool counts_ = false;
 };
 
 }  // namespace smartbatch::scheduling

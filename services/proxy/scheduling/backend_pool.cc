@@ -63,6 +63,14 @@ std::optional<BackendId> BackendPool::FreeSlot(Time now, std::optional<BackendId
   return best;
 }
 
+std::uint32_t BackendPool::UsableSlots(Time now) const {
+  std::uint32_t slots = 0;
+  for (const Backend& backend : backends_) {
+    if (CanBeUsed(backend, now)) slots += backend.slots;
+  }
+  return std::max(slots, 1U);
+}
+
 bool BackendPool::HasOther(BackendId id, Time now) const {
   for (BackendId other = 0; other < backends_.size(); ++other) {
     if (other != id && CanBeUsed(backends_[other], now)) return true;

@@ -126,6 +126,8 @@ class BackendPool {
   // the smallest share of its slots in use. For a suspect: without another suspect.
   std::optional<BackendId> FreeSlot(Time now, std::optional<BackendId> avoided = std::nullopt,
                                     bool for_suspect = false) const;
+  // The slots of those that are neither paused nor taken out; at least 1.
+  std::uint32_t UsableSlots(Time now) const;
   // Another backend than this one is neither paused nor taken out.
   bool HasOther(BackendId id, Time now) const;
   // The first end of a pause or a rest of a backend that has a free slot; kNever if there is none.

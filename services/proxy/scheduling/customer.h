@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "common/time.h"
 #include "services/proxy/scheduling/queue_limits.h"
 #include "services/proxy/scheduling/request.h"
+#include "services/proxy/scheduling/waitlist.h"
 
 namespace smartbatch::scheduling {
 
@@ -64,6 +66,8 @@ struct alignas(64) Customer {
   std::uint64_t opened = 0;
   // The place among the idle accounts, least recently used first.
   IndexHook idle_hook;
+  // Those of its calls that found its own share of the queue full; null if there are none, and while it is idle.
+  std::unique_ptr<Waitlist> waitlist;
 };
 
 }  // namespace smartbatch::scheduling

@@ -65,6 +65,7 @@ void CustomerAccounts::LeftIdle(Customer& customer) {
 
 void CustomerAccounts::BecameIdle(Customer& customer) {
   assert(customer.live_requests == 0);
+  customer.waitlist.reset();  // all of its share is free
   if (customer.configured) return;
   idle_.push_back(customer);
   while (idle_.size() > max_idle_accounts_) {

@@ -132,7 +132,7 @@ struct Finished {
   Time finish{};
   // For each of its sequences in order of completion, batches counted once: the sequences in that batch.
   BatchSizes batch_sizes;
-  // With kShed: an estimate of when it would be accepted.
+  // With kShed: when it should find room again (Rejection::retry_after).
   Duration retry_after{};
 };
 

@@ -65,6 +65,29 @@ std::optional<Duration> RunningBatches::UntilOneEnds(const BackendPool& backends
   return least;
 }
 
+std::optional<Duration> RunningBatches::UntilOneIsThoughtToEnd(const BackendPool& backends, Duration at_least,
+                                                               Time now) const {
+  std::optional<Duration> least;
+  for (const Batch& batch : batches_) {
+    if (!GivesItsSlotBack(batch, backends)) continue;
+    const Duration predicted = std::max(at_least, FromSeconds(batch.predicted_seconds));
+    const Duration left = Later(batch.dispatched, predicted) - now;
+    const Duration thought = left > Duration::zero() ? left : now - batch.dispatched;
+    least = std::min(least.value_or(thought), thought);
+  }
+  return least;
+}
+
+double RunningBatches::TimesOverdue(const BackendPool& backends, Time now) const {
+  std::optional<double> least;
+  for (const Batch& batch : batches_) {
+    if (!GivesItsSlotBack(batch, backends) || batch.predicted_seconds <= 0) continue;
+    const double times = ToSeconds(now - batch.dispatched) / batch.predicted_seconds;
+    least = std::min(least.value_or(times), times);
+  }
+  return std::max(least.value_or(1), 1.0);
+}
+
 bool RunningBatches::ArePredictable(const BackendPool& backends) const {
   return std::all_of(batches_.begin(), batches_.end(), [&](const Batch& batch) {
     return !GivesItsSlotBack(batch, backends) ||

@@ -33,6 +33,12 @@ class RunningBatches {
   // The time until the first of them is predicted to end; one that is overdue may end at any moment: zero. Those at
   // backends that get no further batch do not count. Nothing where none is left.
   std::optional<Duration> UntilOneEnds(const BackendPool& backends, Time now) const;
+  // The same, but none is thought to take less than `at_least`, and one that is overdue to take as long again as it
+  // has.
+  std::optional<Duration> UntilOneIsThoughtToEnd(const BackendPool& backends, Duration at_least, Time now) const;
+  // How many times longer than predicted the one that is least overdue has taken: 1 if one is not overdue, or none
+  // runs.
+  double TimesOverdue(const BackendPool& backends, Time now) const;
   // What is predicted of those that UntilOneEnds counts is more than a belief: their costs are known, and somebody
   // waits for each, so that none is cancelled.
   bool ArePredictable(const BackendPool& backends) const;

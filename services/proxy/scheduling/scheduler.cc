@@ -71,8 +71,9 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   if (reason) {
     ++outcomes_.by_outcome[static_cast<std::size_t>(Outcome::kRejected)];
     if (observer_ != nullptr) observer_->Rejected(arrival.customer, DecidingStrategy(), *reason);
-    return admission_.RejectionFor(*reason, customer, now);
+    return admission_.Refuse(*reason, arrival, customer, now);
   }
+  admission_.Accepted(arrival, customer, now);
   if (customer == nullptr) customer = &customers_.Open(arrival.customer);
   if (customer->live_requests == 0) customers_.LeftIdle(*customer);
   PendingRequest& request = pending_.Insert(*customer, arrival, admission_.PredictedCost(arrival), ++offers_, now);
@@ -214,7 +215,7 @@ void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status st
   finished.finish = now;
   finished.batch_sizes = request.batch_sizes;
   if (outcome == Outcome::kShed) {
-    finished.retry_after = admission_.RejectionFor(RejectReason::kQueueFull, &customer, now).retry_after;
+    finished.retry_after = admission_.PromisePlace(request, now);
   }
   ++outcomes_.by_outcome[static_cast<std::size_t>(outcome)];
   if (observer_ != nullptr) observer_->Ended(finished);

@@ -104,8 +104,8 @@ class Scheduler {
 
   // Accepts or refuses a request. The lengths must be within the options' limits. Where the queue is full, room is
   // taken from the customer with the most waiting work over its weight, newest request first (kShed), as long as that
-  // is not the one that asks: so whoever floods the queue is refused, and not whoever comes next. What ended must be
-  // taken from `effects` before the new request's slot is used.
+  // is not the one that asks, or has hardly more (Admission): so whoever floods the queue is refused, and not whoever
+  // comes next. What ended must be taken from `effects` before the new request's slot is used.
   std::variant<RequestId, Rejection> Offer(const Arrival& arrival, Time now, Effects& effects);
   // The batch ended: with a result for each member (OK), or with an error. `id` must be running. What the error says is
   // Verdict's affair:

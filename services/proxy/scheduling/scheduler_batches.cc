@@ -95,7 +95,7 @@ void Scheduler::RetireSequence(PendingSequence& sequence, Time now, Effects& eff
     return;
   }
   if (request.waiting + request.alone + request.running > 0) return;
-  admission_.Answered(now);
+  admission_.Answered(request, now);
   Finish(request, Outcome::kAnswered, absl::OkStatus(), now, effects);
 }
 
