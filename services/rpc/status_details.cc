@@ -83,14 +83,15 @@ grpc::Status InvalidArgument(std::string field, std::string description) {
   return InvalidArgument({FieldViolation{std::move(field), std::move(description)}});
 }
 
-grpc::Status ResourceExhausted(const std::string& subject, const std::string& description, Duration retry_after) {
+grpc::Status ResourceExhausted(const std::string& subject, const std::string& description,
+                               std::optional<Duration> retry_after) {
   auto envelope = Envelope(grpc::StatusCode::RESOURCE_EXHAUSTED, description);
   google::rpc::QuotaFailure failure;
   auto& violation = *failure.add_violations();
   violation.set_subject(subject);
   violation.set_description(Shortened(description, kMaxDescriptionBytes));
   envelope.add_details()->PackFrom(failure);
-  AddRetryInfo(envelope, retry_after);
+  if (retry_after) AddRetryInfo(envelope, *retry_after);
   return Sealed(envelope);
 }
 

@@ -29,8 +29,10 @@ struct FieldViolation {
 grpc::Status InvalidArgument(const std::vector<FieldViolation>& violations);
 grpc::Status InvalidArgument(std::string field, std::string description);
 
-// RESOURCE_EXHAUSTED with google.rpc.QuotaFailure and google.rpc.RetryInfo. `subject` names the limit.
-grpc::Status ResourceExhausted(const std::string& subject, const std::string& description, Duration retry_after);
+// RESOURCE_EXHAUSTED with google.rpc.QuotaFailure and, unless there is no use in calling again, google.rpc.RetryInfo.
+// `subject` names the limit.
+grpc::Status ResourceExhausted(const std::string& subject, const std::string& description,
+                               std::optional<Duration> retry_after);
 
 // At most `limit` bytes of the text, cut between two characters, with an ellipsis if something was cut off.
 std::string Shortened(const std::string& text, std::size_t limit);

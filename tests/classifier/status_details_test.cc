@@ -80,7 +80,7 @@ TEST(StatusDetails, FitIntoTheHeadersThatClientsTake) {
   const std::string text(100'000, 'x');
   for (const grpc::Status& status :
        {WithReason(grpc::StatusCode::INTERNAL, text, "BACKEND_FAILED"), Unavailable(text, {}),
-        InvalidArgument("parameters[" + text + "]", text), ResourceExhausted("queue", text, {})}) {
+        InvalidArgument("parameters[" + text + "]", text), ResourceExhausted("queue", text, Duration::zero())}) {
     EXPECT_LT(status.error_message().size() + status.error_details().size(), 4096U) << CodeName(status.error_code());
   }
 }

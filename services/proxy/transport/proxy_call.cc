@@ -115,12 +115,12 @@ void ProxyCall::AddTrailers(const runtime::Ending& ending) {
   context_.AddTrailingMetadata("x-smartbatch-batch-sizes", fmt::format("{}", fmt::join(ending.batch_sizes, ",")));
 }
 
-// Clients with a retry policy obey this one; it overrules their own backoff.
+// Clients with a retry policy obey this one; it overrules their own backoff. They do not call again at a negative one.
 void ProxyCall::AddPushback(const grpc::Status& status) {
   if (status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) return;
-  if (const auto wait = rpc::RetryAfter(status)) {
-    context_.AddTrailingMetadata("grpc-retry-pushback-ms", fmt::format("{:.0f}", std::ceil(ToMilliseconds(*wait))));
-  }
+  const auto wait = rpc::RetryAfter(status);
+  context_.AddTrailingMetadata("grpc-retry-pushback-ms",
+                               wait ? fmt::format("{:.0f}", std::ceil(ToMilliseconds(*wait))) : "-1");
 }
 
 void ProxyCall::LogEnd(const grpc::Status& status, const runtime::Ending& ending) const {

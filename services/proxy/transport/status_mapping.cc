@@ -1,6 +1,8 @@
 #include "services/proxy/transport/status_mapping.h"
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -18,8 +20,12 @@ using scheduling::RejectReason;
 constexpr Duration kRetryElsewhere = std::chrono::seconds(1);
 constexpr Duration kSoonest = std::chrono::milliseconds(1);
 
+// In whole milliseconds, as gRPC's own header for it (grpc-retry-pushback-ms) tells the time: the two must agree.
 grpc::Status LimitReached(RejectReason reason, const std::string& what, Duration retry_after) {
-  const Duration wait = std::max(retry_after, kSoonest);
+  if (retry_after <= Duration::zero()) {
+    return rpc::ResourceExhausted(std::string(Name(reason)), what + ", and this request alone is larger", std::nullopt);
+  }
+  const Duration wait = std::max<Duration>(std::chrono::ceil<std::chrono::milliseconds>(retry_after), kSoonest);
   return rpc::ResourceExhausted(std::string(Name(reason)),
                                 fmt::format("{}; call again in {:.0f} ms", what, ToMilliseconds(wait)), wait);
 }
