@@ -106,29 +106,31 @@ std::string CertificateWatch::Rejection() {
 void CertificateWatch::Refresh() {
   const MutexLock lock(mutex_);
   const std::string authorities = material_.authorities;
-  std::string rejection = Rejection();
+  const std::string found = Rejection();
   // Two files are rarely replaced at one moment: what is wrong only once is about to become right.
-  const bool lasts = rejection == std::exchange(last_rejection_, rejection);
-  if (!lasts) rejection.clear();
+  const bool holds = found.empty() || found == last_rejection_;
+  last_rejection_ = found;
   const std::string expiry = ExpiryWarning(files_, material_, system_clock::now());
 
   Watches& watches = AllWatches();
   const MutexLock list(watches.mutex);
+  const std::string rejection = holds ? found : rejection_;
   // True when no watch has said this yet.
-  const auto is_news = [&watches](const std::string& text, const std::string CertificateWatch::*said) {
-    return !text.empty() && std::none_of(watches.all.begin(), watches.all.end(),
-                                         [&](const CertificateWatch* watch) { return watch->*said == text; });
+  const auto is_news = [](const std::vector<CertificateWatch*>& all, const std::string& text,
+                          const std::string CertificateWatch::*said) {
+    return !text.empty() &&
+           std::none_of(all.begin(), all.end(), [&](const CertificateWatch* watch) { return watch->*said == text; });
   };
-  if (is_news(rejection, &CertificateWatch::rejection_)) {
+  if (is_news(watches.all, rejection, &CertificateWatch::rejection_)) {
     spdlog::warn("TLS: what '{}' and the files beside it held before stays in use: {}", FileOf(files_), rejection);
   }
-  if (is_news(material_.certificate, &CertificateWatch::told_certificate_)) {
+  if (is_news(watches.all, material_.certificate, &CertificateWatch::told_certificate_)) {
     spdlog::info("TLS: the certificate in '{}' was replaced, new connections use it", files_.certificate);
   }
   if (authorities != material_.authorities) {
     spdlog::info("TLS: the authorities in '{}' were replaced, new connections use them", files_.authorities);
   }
-  if (is_news(expiry, &CertificateWatch::told_expiry_)) spdlog::warn("{}", expiry);
+  if (is_news(watches.all, expiry, &CertificateWatch::told_expiry_)) spdlog::warn("{}", expiry);
   rejection_ = rejection;
   told_certificate_ = material_.certificate;
   told_expiry_ = expiry;
