@@ -99,6 +99,9 @@ struct Unreadable {
   const char* reason;
 };
 
+// For the names of the tests.
+std::ostream& operator<<(std::ostream& out, const Unreadable& unreadable) { return out << unreadable.name; }
+
 class ReloadOfWhatIsNoFile : public ReloadTest, public ::testing::WithParamInterface<Unreadable> {};
 
 TEST_P(ReloadOfWhatIsNoFile, IsToldAndChangesNothing) {

@@ -72,6 +72,9 @@ struct Unusable {
   const char* reason;
 };
 
+// For the names of the tests.
+std::ostream& operator<<(std::ostream& out, const Unusable& unusable) { return out << unusable.name; }
+
 class FilesThatCannotBeUsed : public CertificateWatchTest, public ::testing::WithParamInterface<Unusable> {};
 
 TEST_P(FilesThatCannotBeUsed, LeaveThoseBeforeInUseAndAreLoggedOnce) {
