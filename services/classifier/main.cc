@@ -91,7 +91,9 @@ int Run(const Options& options, const net::Handover& handover, const program::Si
   if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
 
   Service service(options, metrics);
-  rpc::Listener listener(options.listen, {.credentials = *std::move(credentials), .handover = handover});
+  rpc::Listener listener(
+      options.listen,
+      {.credentials = *std::move(credentials), .limits = {.max_receive_bytes = 0}, .handover = handover});
   listener.builder().SetMaxReceiveMessageSize(MaxRequestBytes(options.limits));
   listener.builder().RegisterService(&service);
   const auto server = listener.Start();

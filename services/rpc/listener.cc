@@ -12,6 +12,7 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 
 #include "absl/status/status.h"
 
@@ -37,6 +38,20 @@ void Apply(const ConnectionLimits& limits, grpc::ServerBuilder& builder) {
   set(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits.probe_after));
   set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(limits.probe_timeout));
   set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, Milliseconds(limits.min_ping_interval));
+  // Reflection is the one service that takes a thread for each of its calls.
+  constexpr int kMaxThreads = 16;
+  grpc::ResourceQuota quota;
+  quota.SetMaxThreads(kMaxThreads);
+  if (limits.max_receive_bytes != 0) quota.Resize(limits.max_receive_bytes);
+  builder.SetResourceQuota(quota);
+}
+
+// A few compressed bytes may stand for a gigabyte, and gRPC inflates a message before it looks at the limit of its
+// length. So no message is inflated, and one that says it is compressed is refused with UNIMPLEMENTED.
+void RefuseCompression(grpc::ServerBuilder& builder) {
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
 }
 
 }  // namespace
@@ -48,6 +63,7 @@ Listener::Listener(std::string address, ListenerOptions options)
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   builder_ = std::make_unique<grpc::ServerBuilder>();
   Apply(options_.limits, *builder_);
+  RefuseCompression(*builder_);
 }
 
 Listener::~Listener() = default;

@@ -11,14 +11,18 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 
 #include "tests/rpc/asked_server.h"
 
@@ -128,6 +132,35 @@ int MostCallsAtOnce(const ConnectionLimits& limits) {
 TEST(ConnectionLimits, MoreCallsOnOneConnectionWait) {
   EXPECT_GT(MostCallsAtOnce({}), 2);
   EXPECT_LE(MostCallsAtOnce({.max_concurrent_calls = 2}), 2);
+}
+
+std::size_t Threads() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+TEST(ConnectionLimits, CallsOfReflectionThatStayOpenTakeAFewThreadsAndNotOneEach) {
+  constexpr std::size_t kCalls = 100;
+  const AskedServer server(Yes);
+  const auto channel = Connect(server);
+  EXPECT_TRUE(Ask(channel).ok());
+  const std::size_t before = Threads();
+  grpc::GenericStub stub(channel);
+  grpc::CompletionQueue queue;
+  std::list<grpc::ClientContext> contexts;
+  std::list<std::unique_ptr<grpc::GenericClientAsyncReaderWriter>> calls;
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    calls.push_back(stub.PrepareCall(&contexts.emplace_back(),
+                                     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue));
+    calls.back()->StartCall(nullptr);
+  }
+  std::this_thread::sleep_for(milliseconds(500));
+  EXPECT_LT(Threads(), before + 40);
+  for (grpc::ClientContext& context : contexts) context.TryCancel();
+  queue.Shutdown();
+  void* tag = nullptr;
+  for (bool ok = false; queue.Next(&tag, &ok);) {
+  }
 }
 
 // A client's socket, connected to the server.
