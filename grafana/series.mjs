@@ -23,6 +23,8 @@ const LABELS = {
   smartbatch_queue_sequences: ['customer'],
   smartbatch_queue_oldest_age_seconds: ['customer'],
   smartbatch_queue_limit_requests: [],
+  smartbatch_calls_in_transit: ['what'],
+  smartbatch_calls_given_up_total: ['what'],
   smartbatch_customer_charged_seconds_total: ['customer', 'strategy'],
   smartbatch_customer_batches_total: ['customer', 'strategy'],
   smartbatch_customer_batch_sequences_total: ['customer', 'strategy'],

@@ -183,11 +183,34 @@ absl::Status ValidateConnections(const rpc::ConnectionLimits& connections) {
     return Wrong("connections.max_connections", absl::StrCat(connections.max_connections),
                  "it must be from 1 to 1000000");
   }
+  if (connections.max_calls_in_transit < 1 || connections.max_calls_in_transit > 10'000'000) {
+    return Wrong("connections.max_calls_in_transit", absl::StrCat(connections.max_calls_in_transit),
+                 "it must be from 1 to 10000000");
+  }
+  const double timeout = ToSeconds(connections.transit_timeout);
+  if (!(timeout > 0 && timeout <= 3600)) {
+    return Wrong("connections.transit_timeout_seconds", absl::StrCat(timeout), "it must be above 0, at most 3600");
+  }
+  if (connections.max_receive_bytes < 16ULL << 20 || connections.max_receive_bytes > 1ULL << 40) {
+    return Wrong("connections.max_receive_bytes", absl::StrCat(connections.max_receive_bytes),
+                 "it must be from 16777216 to 1099511627776");
+  }
   if (connections.max_metadata_bytes < 1024 || connections.max_metadata_bytes > 1'048'576) {
     return Wrong("connections.max_metadata_bytes", absl::StrCat(connections.max_metadata_bytes),
                  "it must be from 1024 to 1048576");
   }
   return absl::OkStatus();
+}
+
+// Twice, because connections take some of it.
+absl::Status ValidateLargestRequest(const Config& config) {
+  constexpr std::uint64_t kBytesPerCharacter = 4;
+  const std::uint64_t largest =
+      std::uint64_t{config.limits.max_batch_size} * config.limits.max_sequence_length * kBytesPerCharacter;
+  if (config.connections.max_receive_bytes >= 2 * largest) return absl::OkStatus();
+  return Wrong("connections.max_receive_bytes", absl::StrCat(config.connections.max_receive_bytes),
+               absl::StrCat("it must be at least ", 2 * largest,
+                            ", twice the largest request: raise it, or lower max-batch-size or max-sequence-length"));
 }
 
 absl::Status ValidateAddresses(const Config& config) {
@@ -237,6 +260,7 @@ absl::Status Config::Validate() const {
   if (auto status = ValidateAdmin(*this); !status.ok()) return status;
   if (auto status = ValidateTls(tls); !status.ok()) return status;
   if (auto status = ValidateConnections(connections); !status.ok()) return status;
+  if (auto status = ValidateLargestRequest(*this); !status.ok()) return status;
   if (threads < 1 || threads > 64) return Wrong("threads", std::to_string(threads), "it must be from 1 to 64");
   if (!(drain_seconds >= 0 && drain_seconds <= 3600)) {
     return Wrong("drain-seconds", absl::StrCat(drain_seconds), "it must be from 0 to 3600");
@@ -315,7 +339,8 @@ void ConfigFlags::AddLimits(CLI::App& app) {
   program::AddFlag(app, "max-queued-requests-per-customer", limits.max_queued_requests_per_customer,
                    "The same of one customer")
       ->check(CLI::Range(1, 100'000'000));
-  program::AddFlag(app, "max-queued-bytes", limits.max_queued_bytes, "Bytes of the texts of those requests")
+  program::AddFlag(app, "max-queued-bytes", limits.max_queued_bytes,
+                   "Bytes of memory that those requests hold: texts, and some 16 KiB for each request")
       ->check(CLI::PositiveNumber);
   program::AddFlag(app, "max-queued-bytes-per-customer", limits.max_queued_bytes_per_customer,
                    "The same of one customer")

@@ -75,6 +75,9 @@ void PutConnections(const rpc::ConnectionLimits& connections, Fields& fields) {
   Put(fields, "connections.max_concurrent_calls", connections.max_concurrent_calls);
   Put(fields, "connections.max_metadata_bytes", connections.max_metadata_bytes);
   Put(fields, "connections.max_connections", connections.max_connections);
+  Put(fields, "connections.max_calls_in_transit", connections.max_calls_in_transit);
+  Put(fields, "connections.transit_timeout_seconds", ToSeconds(connections.transit_timeout));
+  Put(fields, "connections.max_receive_bytes", connections.max_receive_bytes);
 }
 
 void PutCustomer(const CustomerChoice& customer, Fields& fields) {

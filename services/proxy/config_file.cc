@@ -103,6 +103,9 @@ void Apply(const v1::ConnectionsConfig& file, rpc::ConnectionLimits& connections
   Take(file.has_max_concurrent_calls(), file.max_concurrent_calls(), connections.max_concurrent_calls);
   Take(file.has_max_metadata_bytes(), file.max_metadata_bytes(), connections.max_metadata_bytes);
   Take(file.has_max_connections(), file.max_connections(), connections.max_connections);
+  Take(file.has_max_calls_in_transit(), file.max_calls_in_transit(), connections.max_calls_in_transit);
+  TakeSeconds(file.has_transit_timeout_seconds(), file.transit_timeout_seconds(), connections.transit_timeout);
+  Take(file.has_max_receive_bytes(), file.max_receive_bytes(), connections.max_receive_bytes);
 }
 
 void Apply(const v1::ProxyConfig& file, Config& config) {

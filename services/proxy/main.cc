@@ -126,7 +126,7 @@ void HandOver(const net::Handover& handover, transport::ProxyServer& server, tra
   server.StopServing();
   admin.StopServing();
   rpc::ServeUntilMoved({.move_callers = move_callers,
-                        .calls = [&] { return server.calls(); },
+                        .calls = [&] { return server.calls().entered; },
                         .is_idle = [&] { return dispatcher.WaitUntilIdle(Duration::zero()); }},
                        time);
 }
@@ -222,6 +222,13 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
   classifiers.Refresh();
 
   metrics->WatchState([&dispatcher](const std::vector<std::string>& names) { return dispatcher.Look(names); });
+  metrics->WatchCalls([&server] {
+    const transport::LiveCalls::Counts calls = server.calls();
+    return metrics::CallsInTransit{.requests_arriving = calls.arriving,
+                                   .answers_leaving = calls.leaving,
+                                   .requests_given_up = calls.requests_given_up,
+                                   .answers_given_up = calls.answers_given_up};
+  });
   auto endpoint = metrics::MetricsEndpoint::Start(config.metrics_listen, metrics, config.tls.metrics, handover);
   if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
   const auto bring_in = [&](const Config& before, const Config& after) {

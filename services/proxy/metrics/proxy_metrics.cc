@@ -304,6 +304,7 @@ void ProxyMetrics::SetGauges() const {
     prometheus::Counter& dropped = families_.decision_log_dropped.Add({});
     dropped.Increment(static_cast<double>(decision_log_dropped_()) - dropped.Value());
   }
+  SetCallGauges();
   if (!state_source_) return;
   std::vector<std::string> names;
   {
@@ -316,6 +317,21 @@ void ProxyMetrics::SetGauges() const {
   families_.queue_limit_requests.Add({}).Set(static_cast<double>(state.max_queued_requests));
   SetBackendGauges(state.backends);
   families_.adaptive_predicted_gain.Add({}).Set(state.advice ? state.advice->predicted_gain : 0);
+}
+
+void ProxyMetrics::SetCallGauges() const {
+  if (!calls_in_transit_) return;
+  const CallsInTransit calls = calls_in_transit_();
+  const prometheus::Labels requests = {{"what", "request"}};
+  const prometheus::Labels answers = {{"what", "answer"}};
+  families_.calls_in_transit.Add(requests).Set(static_cast<double>(calls.requests_arriving));
+  families_.calls_in_transit.Add(answers).Set(static_cast<double>(calls.answers_leaving));
+  const auto raise = [this](const prometheus::Labels& labels, std::uint64_t to) {
+    prometheus::Counter& counter = families_.calls_given_up.Add(labels);
+    counter.Increment(static_cast<double>(to) - counter.Value());
+  };
+  raise(requests, calls.requests_given_up);
+  raise(answers, calls.answers_given_up);
 }
 
 ProxyMetrics::BackendGauges ProxyMetrics::MakeBackendGauges(const std::string& name) const {

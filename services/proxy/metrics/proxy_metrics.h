@@ -39,6 +39,15 @@ struct Objectives {
   Duration others = std::chrono::seconds(1);
 };
 
+// Calls that wait for their callers.
+struct CallsInTransit {
+  std::size_t requests_arriving = 0;
+  std::size_t answers_leaving = 0;
+  // Since the start.
+  std::uint64_t requests_given_up = 0;
+  std::uint64_t answers_given_up = 0;
+};
+
 struct MetricsOptions {
   std::string version;
   std::uint32_t max_batch_size = 5;
@@ -69,6 +78,9 @@ class ProxyMetrics final : public prometheus::Collectable,
   void WatchState(StateSource source) { state_source_ = std::move(source); }
   // Where the number of lines that the decision log lost comes from. Call it before the first scrape.
   void WatchDecisionLog(std::function<std::uint64_t()> dropped) { decision_log_dropped_ = std::move(dropped); }
+
+  // Where the numbers of calls that wait for their callers come from. Call it before the first scrape.
+  void WatchCalls(std::function<CallsInTransit()> calls) { calls_in_transit_ = std::move(calls); }
 
   // The configuration was reloaded: what ends from now on is held against these. The bounds of the histograms stay, and
   // so do the series of customers that are not named any more. One call at a time.
@@ -121,6 +133,7 @@ class ProxyMetrics final : public prometheus::Collectable,
   double PaddingShare(const scheduling::Batch& batch) const;
 
   void SetGauges() const;
+  void SetCallGauges() const;
   void SetQueueGauges(const runtime::State& state) const;
   void SetBackendGauges(const std::vector<runtime::BackendState>& backends) const;
   BackendGauges MakeBackendGauges(const std::string& name) const;
@@ -134,6 +147,7 @@ class ProxyMetrics final : public prometheus::Collectable,
   mutable ObservationBuffer observations_;
   StateSource state_source_;
   std::function<std::uint64_t()> decision_log_dropped_;
+  std::function<CallsInTransit()> calls_in_transit_;
 
   absl::flat_hash_map<std::string, std::unique_ptr<CustomerSeries>> customers_;
   CustomerSeries* others_ = nullptr;

@@ -79,6 +79,11 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
       decision_log_dropped(Counters(registry, "smartbatch_decision_log_dropped_lines_total",
                                     "Lines that are missing in the decision log: its queue was full, or its file could "
                                     "not be written.")),
+      calls_in_transit(Gauges(registry, "smartbatch_calls_in_transit",
+                              "Calls whose request is arriving, or whose answer the caller has not taken yet.")),
+      calls_given_up(Counters(registry, "smartbatch_calls_given_up_total",
+                              "Calls that were ended because their request did not arrive, or their answer was not "
+                              "taken, within the time limit, or because others needed the place.")),
       request_duration(Histograms(registry, "smartbatch_request_duration_seconds",
                                   "From the arrival of a request to its answer; answered requests.")),
       queue_duration(Histograms(registry, "smartbatch_queue_duration_seconds",

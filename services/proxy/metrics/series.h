@@ -40,6 +40,8 @@ struct Families {
   CounterFamily& shed;
   CounterFamily& customers_overflowed;
   CounterFamily& decision_log_dropped;
+  prometheus::Family<prometheus::Gauge>& calls_in_transit;
+  prometheus::Family<prometheus::Counter>& calls_given_up;
   HistogramFamily& request_duration;
   HistogramFamily& queue_duration;
   GaugeFamily& queue_requests;

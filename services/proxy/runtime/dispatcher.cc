@@ -13,9 +13,10 @@ namespace {
 // condition_variable_any adds the time it is given to now: a bound keeps it from overflowing.
 constexpr Duration kLongestSleep = std::chrono::hours(1);
 
-std::size_t BytesOf(const std::vector<std::string>& texts) {
-  std::size_t bytes = 0;
-  for (const std::string& text : texts) bytes += text.size();
+// What the request takes in memory while it is unfinished.
+std::size_t BytesOf(const Request& request) {
+  std::size_t bytes = request.held_bytes;
+  for (const std::string& text : request.texts) bytes += text.size();
   return bytes;
 }
 
@@ -110,7 +111,7 @@ bool Dispatcher::IsUnavailable() const {
 }
 
 void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
-  const std::size_t bytes = BytesOf(request.texts);
+  const std::size_t bytes = BytesOf(request);
   Actions actions;
   {
     const MutexLock lock(mutex_);

@@ -1,6 +1,7 @@
 // A request as the runtime takes it, and its end as the runtime tells it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ struct Request {
   // kNever where the caller set none.
   Time deadline = kNever;
   CallContext context = {};
+  // What the caller of Submit holds in memory until the reply, besides the texts; counted against the limits on queued bytes.
+  std::size_t held_bytes = 0;
 };
 
 // How a request ended and what happened to it on the way.

@@ -21,8 +21,8 @@ struct SchedulerOptions {
   std::uint64_t max_queued_requests = 50'000;
   std::uint64_t max_queued_requests_per_customer = 50'000;
   // Bytes of unfinished requests, as their arrivals told them: in all, and of one customer. At least 1.
-  std::uint64_t max_queued_bytes = 512ULL << 20;
-  std::uint64_t max_queued_bytes_per_customer = 512ULL << 20;
+  std::uint64_t max_queued_bytes = 1ULL << 30;
+  std::uint64_t max_queued_bytes_per_customer = 1ULL << 30;
   // What the sequences of unfinished requests were predicted to cost one by one: in all, and of one customer. Above 0.
   Duration max_queued_cost = std::chrono::hours(1);
   Duration max_queued_cost_per_customer = std::chrono::hours(1);

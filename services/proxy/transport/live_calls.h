@@ -1,42 +1,111 @@
-// How many calls there are.
+// The calls of a server: how many there are, and which of them wait for their caller.
 #pragma once
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include <boost/intrusive/list.hpp>
 
 #include "common/mutex.h"
 #include "common/time.h"
 
 namespace smartbatch::transport {
 
-// Thread safe. gRPC tells nobody when its last call has gone, and must not lose its queue before.
-class LiveCalls {
+// A call as LiveCalls knows it. The call must leave its list (StopArriving, StopLeaving) before it is destroyed.
+class LiveCall : public boost::intrusive::list_base_hook<> {
  public:
-  void Enter() {
-    const MutexLock lock(mutex_);
-    ++count_;
-    ++entered_;
-  }
-  void Leave() {
-    const MutexLock lock(mutex_);
-    --count_;
-    fewer_.notify_all();
-  }
-  // How many have come, those that have gone included.
-  std::size_t entered() const {
-    const MutexLock lock(mutex_);
-    return entered_;
-  }
-  // Waits until there are no more than `count`; false where there are after that time.
-  bool WaitForAtMost(std::size_t count, Duration timeout) {
-    const MutexLock lock(mutex_);
-    return fewer_.wait_for(mutex_, timeout, [this, count]() SMARTBATCH_REQUIRES(mutex_) { return count_ <= count; });
-  }
+  enum class Reason : std::uint8_t {
+    kTooLate,    // the request did not arrive within the time limit
+    kCrowdedOut  // the request has been arriving for longest, and others need its place
+  };
+
+  // The request is given up: answers the call. Called by any thread, without a lock.
+  virtual void GiveUpRequest(Reason reason) = 0;
+  // The answer is given up: cancels the call. Called by any thread, under the lock of LiveCalls; must not block.
+  virtual void GiveUpAnswer() = 0;
+
+ protected:
+  LiveCall() = default;
+  ~LiveCall() = default;
 
  private:
+  friend class LiveCalls;
+  Time since_{};
+  bool arriving_ = false;
+};
+
+struct TransitLimits {
+  // Calls whose request is arriving or whose answer is not taken yet; at least 1.
+  std::size_t max_in_transit = 10'000;
+  // With so many requests arriving one that has been arriving for a moment is given up for the next; at least 1.
+  std::size_t max_slow_requests = 64;
+  // How long a request may take to arrive after its headers, and an answer to be taken; above 0.
+  Duration timeout = std::chrono::seconds(20);
+};
+
+// Counts the calls of a server and bounds those that depend on their caller: a caller may send half a request and
+// leave an answer untaken, and each such call holds memory. A call that has lasted for longest goes first, because
+// whoever sends and takes at once is hardly ever the oldest.
+//
+// gRPC does not say when its last call has gone, and its queue must outlive all of them: WaitForAtMost says so.
+//
+// Thread safe. Every operation takes constant time, except Sweep, which is linear in what it gives up.
+class LiveCalls {
+ public:
+  explicit LiveCalls(const TransitLimits& limits) : limits_(limits) {}
+
+  enum class Admission : std::uint8_t {
+    kAccepted,  // the call is arriving
+    kRefused,   // there is no room: answer the call
+    kHopeless   // not even for answers of this kind: cancel the call
+  };
+  struct Counts {
+    std::size_t arriving = 0;
+    std::size_t leaving = 0;
+    // Since the start: call objects that were made, one more than calls have come, and what was given up.
+    std::uint64_t entered = 0;
+    std::uint64_t requests_given_up = 0;
+    std::uint64_t answers_given_up = 0;
+  };
+
+  // A call object exists, or ceases to.
+  void Enter();
+  void Leave();
+  // Waits until there are at most `count` calls; false if there are more after that time.
+  bool WaitForAtMost(std::size_t count, Duration timeout);
+
+  // The request of the call begins to arrive. Makes room by giving up another call if that one has lasted too long.
+  Admission StartArriving(LiveCall& call, Time now);
+  // The request is there, or will never be. False if it was given up before: the call is answered then.
+  bool StopArriving(LiveCall& call);
+  // The call is about to be answered, or its answer was taken.
+  void StartLeaving(LiveCall& call, Time now);
+  void StopLeaving(LiveCall& call);
+
+  // Gives up what has lasted longer than the time limit. To be called several times a second.
+  void Sweep(Time now);
+  Counts counts() const;
+
+ private:
+  using List = boost::intrusive::list<LiveCall, boost::intrusive::constant_time_size<true>>;
+
+  bool HasLasted(const List& list, Duration time, Time now) const SMARTBATCH_REQUIRES(mutex_);
+  LiveCall& TakeOldestRequest() SMARTBATCH_REQUIRES(mutex_);
+  void GiveUpOldestAnswer() SMARTBATCH_REQUIRES(mutex_);
+  // Whose request has to make room for the next, if it must be one.
+  LiveCall* MakeRoom(Time now) SMARTBATCH_REQUIRES(mutex_);
+
+  const TransitLimits limits_;
   mutable Mutex mutex_;
   std::size_t count_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
-  std::size_t entered_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
+  std::uint64_t entered_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
+  // Oldest first.
+  List arriving_ SMARTBATCH_GUARDED_BY(mutex_);
+  List leaving_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::uint64_t requests_given_up_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
+  std::uint64_t answers_given_up_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
   std::condition_variable_any fewer_;
 };
 

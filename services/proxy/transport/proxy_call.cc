@@ -1,6 +1,7 @@
 #include "services/proxy/transport/proxy_call.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <iterator>
 #include <string>
@@ -16,9 +17,24 @@
 #include "services/proxy/transport/status_mapping.h"
 #include "services/rpc/raw_message.h"
 #include "services/rpc/status_details.h"
+#include "smartbatch/proxy/v1/proxy.pb.h"
 
 namespace smartbatch::transport {
 namespace {
+
+// What a call that waits holds besides its texts: gRPC's part of it and the objects of this program. Measured
+// (docs/OPERATIONS.md, "Memory").
+constexpr std::size_t kHeldBytes = 16 * 1024;
+constexpr std::size_t kHeldBytesOfASequence = 160;
+
+constexpr std::chrono::seconds kComeBack{1};
+
+grpc::Status TooManyInTransit() {
+  return rpc::ResourceExhausted("calls in transit",
+                                "too many calls are sending a request or have not taken their answer "
+                                "(connections.max_calls_in_transit)",
+                                kComeBack);
+}
 
 grpc::ByteBuffer ResponseOf(runtime::Ending& ending) {
   proxy::v1::ProxyClassifyResponse response;
@@ -44,20 +60,36 @@ void ProxyCall::Await(Serving& serving) {
   std::unique_ptr<ProxyCall> owned(new ProxyCall(serving));
   ProxyCall& call = *owned;
   call.self_ = std::move(owned);
-  serving.service.RequestProxyClassify(&call.context_, &call.request_, &call.writer_, &serving.queue, &serving.queue,
-                                       &call.accepted_);
+  serving.method.Request(call.context_, call.stream_, serving.queue, &call.accepted_);
 }
 
-ProxyCall::ProxyCall(Serving& serving) : serving_(serving), writer_(&context_) {
+ProxyCall::ProxyCall(Serving& serving) : serving_(serving), stream_(&context_) {
   serving_.live_calls.Enter();
   context_.AsyncNotifyWhenDone(&done_);
 }
 
 void ProxyCall::OnAccepted(bool ok) {
-  if (!ok) return Leave();  // the server is stopped; there will be neither done nor finished
+  if (!ok) return Leave();  // the server is stopped; no other event will come
   Await(serving_);
   accepted_at_ = serving_.clock.Now();
   serving_.observer.CallStarted();
+  const LiveCalls::Admission admission = serving_.live_calls.StartArriving(*this, accepted_at_);
+  const bool accepted = admission == LiveCalls::Admission::kAccepted;
+  const grpc::Status status = accepted ? CheckHeaders() : TooManyInTransit();
+  if (status.ok()) return stream_.Read(&request_, &arrived_);
+  // The message is not read.
+  if (accepted && !serving_.live_calls.StopArriving(*this)) return EndOne();  // it was given up, and answered
+  if (admission == LiveCalls::Admission::kHopeless) context_.TryCancel();
+  --events_to_come_;
+  Refuse(status);
+}
+
+void ProxyCall::OnArrived(bool ok) {
+  if (!serving_.live_calls.StopArriving(*this)) return EndOne();  // it was given up, and answered
+  // Not the last event: the answer is still to come.
+  --events_to_come_;
+  // What gRPC itself refuses, such as a message that is too long, has its status by now: this one reaches nobody.
+  if (!ok) return Refuse(rpc::InvalidArgument("(message)", "the call carried no request; send exactly one"));
   runtime::Request request;
   if (const grpc::Status status = Read(request); !status.ok()) return Refuse(status);
   serving_.dispatcher.Submit(
@@ -66,13 +98,38 @@ void ProxyCall::OnAccepted(bool ok) {
   // The call may be gone now.
 }
 
-grpc::Status ProxyCall::Read(runtime::Request& request) const {
-  request.deadline = ReadDeadline(context_, accepted_at_);
+void ProxyCall::GiveUpRequest(Reason reason) {
+  if (reason == Reason::kTooLate) {
+    return Refuse({grpc::StatusCode::DEADLINE_EXCEEDED,
+                   "the request did not arrive in time after its headers (connections.transit_timeout_seconds)"});
+  }
+  Refuse(rpc::ResourceExhausted("arriving requests",
+                                "the request was arriving for longest and others needed its place "
+                                "(connections.max_receive_bytes)",
+                                kComeBack));
+}
+
+void ProxyCall::GiveUpAnswer() { context_.TryCancel(); }
+
+// gRPC 1.51 applies this limit only once the client has acknowledged it.
+grpc::Status ProxyCall::CheckHeaders() const {
+  constexpr std::size_t kBytesOfAnEntry = 32;  // as HTTP/2 counts (RFC 9113, section 6.5.2)
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : context_.client_metadata()) bytes += key.size() + value.size() + kBytesOfAnEntry;
+  if (bytes <= serving_.max_metadata_bytes) return grpc::Status::OK;
+  return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+          fmt::format("the call's headers have {} bytes; at most {} are allowed (connections.max_metadata_bytes)",
+                      bytes, serving_.max_metadata_bytes)};
+}
+
+grpc::Status ProxyCall::Read(runtime::Request& request) {
+  request.deadline = ReadDeadline(context_, serving_.clock.Now());
   request.context = ReadCallContext(context_);
   if (auto status = ReadCustomer(context_, request.customer); !status.ok()) return status;
   if (auto status = serving_.customer_rights.Check(request.customer, context_); !status.ok()) return status;
   proxy::v1::ProxyClassifyRequest message;
   if (auto status = rpc::ParseMessage(request_, message); !status.ok()) return status;
+  request_.Clear();
   const rpc::SequenceLimits limits{.max_sequences = serving_.limits.max_batch_size,
                                    .max_characters = serving_.limits.max_sequence_length};
   std::vector<std::size_t> lengths;
@@ -80,6 +137,7 @@ grpc::Status ProxyCall::Read(runtime::Request& request) const {
   request.lengths.assign(lengths.begin(), lengths.end());
   request.texts.assign(std::make_move_iterator(message.mutable_sequences()->begin()),
                        std::make_move_iterator(message.mutable_sequences()->end()));
+  request.held_bytes = kHeldBytes + lengths.size() * kHeldBytesOfASequence;
   return grpc::Status::OK;
 }
 
@@ -97,12 +155,14 @@ void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
     return Refuse(status);
   }
   serving_.observer.CallHandled(status.error_code(), serving_.clock.Now() - accepted_at_);
-  writer_.Finish(ResponseOf(*ending), status, &finished_);
+  serving_.live_calls.StartLeaving(*this, serving_.clock.Now());
+  stream_.WriteAndFinish(ResponseOf(*ending), grpc::WriteOptions(), status, &finished_);
 }
 
 void ProxyCall::Refuse(const grpc::Status& status) {
   serving_.observer.CallHandled(status.error_code(), serving_.clock.Now() - accepted_at_);
-  writer_.FinishWithError(status, &finished_);
+  serving_.live_calls.StartLeaving(*this, serving_.clock.Now());
+  stream_.Finish(status, &finished_);
 }
 
 void ProxyCall::AddTrailers(const runtime::Ending& ending) {
@@ -136,10 +196,15 @@ void ProxyCall::LogEnd(const grpc::Status& status, const runtime::Ending& ending
 
 void ProxyCall::OnDone(bool /*always true*/) {
   if (context_.IsCancelled()) serving_.dispatcher.Cancel(ticket_);
-  if (--events_to_come_ == 0) Leave();
+  EndOne();
 }
 
-void ProxyCall::OnFinished(bool /*false where the caller had gone*/) {
+void ProxyCall::OnFinished(bool /*false if the caller had gone*/) {
+  serving_.live_calls.StopLeaving(*this);
+  EndOne();
+}
+
+void ProxyCall::EndOne() {
   if (--events_to_come_ == 0) Leave();
 }
 

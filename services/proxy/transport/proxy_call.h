@@ -2,10 +2,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include <grpcpp/server_context.h>
-#include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include "common/mutex.h"
@@ -14,30 +14,29 @@
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/transport/customer_rights.h"
 #include "services/proxy/transport/live_calls.h"
+#include "services/proxy/transport/proxy_method.h"
 #include "services/proxy/transport/tag.h"
 #include "services/rpc/sequences.h"
-#include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 
 namespace smartbatch::transport {
 
-// The request comes as bytes, because gRPC answers INTERNAL where it cannot parse one itself.
-using RawProxyService = proxy::v1::ProxyService::WithRawMethod_ProxyClassify<proxy::v1::ProxyService::Service>;
-
 // What the calls share; outlives them.
 struct Serving {
-  RawProxyService& service;
+  ProxyMethod& method;
   grpc::ServerCompletionQueue& queue;
   runtime::Dispatcher& dispatcher;
   const runtime::Clock& clock;
   runtime::CallObserver& observer;
   scheduling::SchedulerOptions limits;
+  std::uint32_t max_metadata_bytes;
   const CustomerRights& customer_rights;
   LiveCalls live_calls;
 };
 
-// Owns itself: it goes when it will never be matched with a call (the server is stopped), or once the call is both
-// done (the caller knows, or has gone) and finished (the answer was handed to gRPC); these two come in either order.
-class ProxyCall {
+// Owns itself. It goes if it will never be matched with a call (the server is stopped). Otherwise it goes when three
+// events have come, in whatever order: the request has arrived (or never will), the call is done (the caller knows the
+// answer, or has gone), and it is finished (the answer was handed to gRPC).
+class ProxyCall final : public LiveCall {
  public:
   // Asks gRPC for the next call. There is always one such, so that no call waits inside gRPC, unseen.
   static void Await(Serving& serving);
@@ -45,13 +44,21 @@ class ProxyCall {
  private:
   explicit ProxyCall(Serving& serving);
 
+  void GiveUpRequest(Reason reason) override;
+  void GiveUpAnswer() override;
+
   void OnAccepted(bool ok);
+  void OnArrived(bool ok);
   void OnDone(bool ok);
   void OnFinished(bool ok);
 
-  // Checks the call and fills in what goes to the dispatcher.
-  grpc::Status Read(runtime::Request& request) const;
+  // Checks what the caller sent before its message is read.
+  grpc::Status CheckHeaders() const;
+  // Checks the call and fills in what goes to the dispatcher. Afterwards the texts are nowhere else.
+  grpc::Status Read(runtime::Request& request);
   void Refuse(const grpc::Status& status);
+  // One of the three events has come. The call may be gone afterwards.
+  void EndOne();
   void Answer(absl::StatusOr<runtime::Ending> ending);
   void AddTrailers(const runtime::Ending& ending);
   void AddPushback(const grpc::Status& status);
@@ -62,12 +69,13 @@ class ProxyCall {
   std::unique_ptr<ProxyCall> self_;
   grpc::ServerContext context_;
   grpc::ByteBuffer request_;
-  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_;
+  ProxyMethod::Stream stream_;
   runtime::Ticket ticket_;
   Time accepted_at_{};
-  // Threads of the queue may bring the last two events at the same time.
-  std::atomic<int> events_to_come_ = 2;
+  // Threads of the queue may bring the last events at the same time.
+  std::atomic<int> events_to_come_ = 3;
   MemberTag<ProxyCall, &ProxyCall::OnAccepted> accepted_{*this};
+  MemberTag<ProxyCall, &ProxyCall::OnArrived> arrived_{*this};
   MemberTag<ProxyCall, &ProxyCall::OnDone> done_{*this};
   MemberTag<ProxyCall, &ProxyCall::OnFinished> finished_{*this};
 };

@@ -6,9 +6,11 @@
 
 #include <grpcpp/health_check_service_interface.h>
 
+#include "common/program/heap.h"
 #include "services/proxy/transport/tag.h"
 #include "services/rpc/goaway.h"
 #include "smartbatch/proxy/v1/admin.grpc.pb.h"
+#include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 
 namespace smartbatch::transport {
 namespace {
@@ -17,13 +19,27 @@ namespace {
 constexpr std::chrono::seconds kFlushTime{1};
 constexpr std::chrono::hours kEver{1};
 
-// gRPC refuses what is longer than this before we see it; leave room for every request that is allowed.
-int MaxRequestBytes(const scheduling::SchedulerOptions& limits) {
+double LargestRequestBytes(const scheduling::SchedulerOptions& limits) {
   constexpr double kMaxBytesPerCharacter = 4;
-  constexpr double kDefaultLimit = 4 * 1024 * 1024;
+  constexpr double kBytesOfAField = 16;
+  return limits.max_batch_size * (limits.max_sequence_length * kMaxBytesPerCharacter + kBytesOfAField);
+}
+
+// What is longer than every request that is allowed is refused by gRPC. Below a megabyte it is read all the same, and
+// refused by us, with the name of the text that is too long.
+int MaxMessageBytes(const scheduling::SchedulerOptions& limits) {
+  constexpr double kSmallestLimit = 1024 * 1024;
   constexpr double kLargestLimit = 1024.0 * 1024 * 1024;
-  const double needed = limits.max_batch_size * (limits.max_sequence_length * kMaxBytesPerCharacter + 16);
-  return static_cast<int>(std::clamp(2 * needed, kDefaultLimit, kLargestLimit));
+  return static_cast<int>(std::clamp(LargestRequestBytes(limits), kSmallestLimit, kLargestLimit));
+}
+
+TransitLimits TransitLimitsOf(const rpc::ConnectionLimits& connections, const scheduling::SchedulerOptions& limits) {
+  // The rest is for connections, and for what arrives before a slow request is given up.
+  constexpr double kShareForSlowRequests = 0.25;
+  const double bytes = kShareForSlowRequests * static_cast<double>(connections.max_receive_bytes);
+  return {.max_in_transit = connections.max_calls_in_transit,
+          .max_slow_requests = static_cast<std::size_t>(std::max(bytes / MaxMessageBytes(limits), 1.0)),
+          .timeout = connections.transit_timeout};
 }
 
 }  // namespace
@@ -31,10 +47,11 @@ int MaxRequestBytes(const scheduling::SchedulerOptions& limits) {
 ProxyServer::ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits,
                          rpc::ListenerOptions options)
     : limits_(limits),
+      connection_limits_(options.limits),
       elsewhere_(proxy::v1::ProxyService::service_full_name(), proxy::v1::AdminService::service_full_name(), "admin"),
       listener_(address, std::move(options)) {
-  listener_.builder().SetMaxReceiveMessageSize(MaxRequestBytes(limits));
-  listener_.builder().RegisterService(&service_);
+  listener_.builder().SetMaxReceiveMessageSize(MaxMessageBytes(limits));
+  listener_.builder().RegisterService(&method_);
   listener_.builder().RegisterCallbackGenericService(&elsewhere_);
   queue_ = listener_.builder().AddCompletionQueue();
 }
@@ -48,11 +65,14 @@ absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::
   server_ = *std::move(server);
   SetReachable(true);
   // NOLINTNEXTLINE(modernize-make-unique): clang 14 makes no aggregate so, and this one cannot be moved
-  serving_.reset(new Serving{service_, *queue_, dispatcher, clock, observer, limits_, customer_rights_, {}});
+  serving_.reset(new Serving{method_, *queue_, dispatcher, clock, observer, limits_,
+                             connection_limits_.max_metadata_bytes, customer_rights_,
+                             LiveCalls(TransitLimitsOf(connection_limits_, limits_))});
   ProxyCall::Await(*serving_);
   for (int i = 0; i < threads; ++i) {
     threads_.emplace_back([this] { RunTags(*queue_); });
   }
+  sweeper_ = std::jthread([this](const std::stop_token& stop) { RunSweeper(stop); });
   return absl::OkStatus();
 }
 
@@ -64,6 +84,19 @@ std::size_t ProxyServer::MoveCallers() {
   rpc::MoveCallers(*server_);
   return listener_.OpenConnections();
 }
+
+void ProxyServer::RunSweeper(const std::stop_token& stop) {
+  constexpr std::chrono::milliseconds kPause{100};
+  program::HeapTrimmer heap;
+  while (!stop.stop_requested()) {
+    std::this_thread::sleep_for(kPause);
+    const Time now = serving_->clock.Now();
+    serving_->live_calls.Sweep(now);
+    heap.Look(now);
+  }
+}
+
+LiveCalls::Counts ProxyServer::calls() const { return serving_ ? serving_->live_calls.counts() : LiveCalls::Counts(); }
 
 void ProxyServer::StopServing() { server_->GetHealthCheckService()->Shutdown(); }
 
@@ -78,6 +111,7 @@ void ProxyServer::Shutdown() {
     server_->Shutdown(std::chrono::system_clock::now() + kFlushTime);
     serving_->live_calls.WaitForAtMost(0, kEver);
   }
+  sweeper_ = {};
   queue_->Shutdown();
   threads_.clear();  // each returns when the queue is empty
   RunTags(*queue_);  // where Start has failed there are none

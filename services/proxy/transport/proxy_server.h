@@ -28,8 +28,8 @@ namespace smartbatch::transport {
 //   ...                         the dispatcher is drained and closed: every request is answered, no batch is out
 //   server.Shutdown();          gRPC answers CANCELLED to calls that come at this moment
 //
-// Not thread safe but for queue() and customer_rights(). Destroy it before the dispatcher and after nobody uses the
-// queue any more.
+// Not thread safe but for queue(), customer_rights() and, after Start, calls(). Destroy it before the dispatcher and
+// after nobody uses the queue any more.
 class ProxyServer {
  public:
   ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits,
@@ -56,8 +56,6 @@ class ProxyServer {
   // After StopAccepting: asks the callers to connect anew (services/rpc/goaway.h); to be called again and again, for
   // those whose connection is not agreed on yet. Answers how many connections are open.
   std::size_t MoveCallers();
-  // How many calls have come since the start.
-  std::size_t calls() const { return serving_->live_calls.entered(); }
   // Where calls of AdminService, which this port does not serve, are told to go. Thread safe.
   void SetAdminAddress(std::string address) { elsewhere_.SetAddress(std::move(address)); }
 
@@ -67,9 +65,16 @@ class ProxyServer {
   // Returns when the last call has gone and the threads have ended.
   void Shutdown();
 
+  // Calls that wait for their callers.
+  LiveCalls::Counts calls() const;
+
  private:
+  // Gives up calls whose callers take too long.
+  void RunSweeper(const std::stop_token& stop);
+
   const scheduling::SchedulerOptions limits_;
-  RawProxyService service_;
+  const rpc::ConnectionLimits connection_limits_;
+  ProxyMethod method_;
   Elsewhere elsewhere_;
   CustomerRights customer_rights_;
   rpc::Listener listener_;
@@ -77,6 +82,7 @@ class ProxyServer {
   std::unique_ptr<Serving> serving_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::jthread> threads_;
+  std::jthread sweeper_;
   bool shut_down_ = false;
 };
 

@@ -307,7 +307,8 @@ TEST(Config, ReadsTlsRightsAndLimitsOfConnectionsFromFlagsAndFile) {
       admin_token_file: "token"
       customers { name: "a" certificate_names: ["a.test", "spiffe://test/a"] }
       connections { max_age_seconds: 10 max_age_grace_seconds: 2 max_idle_seconds: 3 max_concurrent_calls: 4
-                    max_metadata_bytes: 5000 max_connections: 6 })");
+                    max_metadata_bytes: 5000 max_connections: 6 max_calls_in_transit: 7
+                    transit_timeout_seconds: 8 max_receive_bytes: 20000000 })");
   const auto config = Read({"--config", file, "--tls-client-ca", "other.pem", "--admin-client-names", "p.test,q.test"});
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->tls.certificate, "a.pem");
@@ -326,6 +327,9 @@ TEST(Config, ReadsTlsRightsAndLimitsOfConnectionsFromFlagsAndFile) {
   EXPECT_EQ(config->connections.max_concurrent_calls, 4U);
   EXPECT_EQ(config->connections.max_metadata_bytes, 5000U);
   EXPECT_EQ(config->connections.max_connections, 6U);
+  EXPECT_EQ(config->connections.max_calls_in_transit, 7U);
+  EXPECT_EQ(config->connections.transit_timeout, std::chrono::seconds(8));
+  EXPECT_EQ(config->connections.max_receive_bytes, 20'000'000U);
   EXPECT_EQ(Read({"--config", file, "--max-connection-age-seconds", "0"})->connections.max_age, Duration::zero());
 }
 
@@ -334,10 +338,14 @@ TEST(Config, LimitsOfConnectionsHaveRanges) {
   for (const char* const wrong :
        {"max_age_seconds: 2000001", "max_age_grace_seconds: 0", "max_idle_seconds: -1", "max_concurrent_calls: 0",
         "max_concurrent_calls: 1000001", "max_metadata_bytes: 1023", "max_metadata_bytes: 1048577",
-        "max_connections: 0", "max_connections: 1000001"}) {
+        "max_connections: 0", "max_connections: 1000001", "max_calls_in_transit: 0", "max_calls_in_transit: 10000001",
+        "transit_timeout_seconds: 0", "transit_timeout_seconds: 3601", "max_receive_bytes: 16777215",
+        "max_receive_bytes: 1099511627777"}) {
     const std::string file = WriteFile("connections.textproto", std::string("connections { ") + wrong + " }");
     EXPECT_THAT(MessageOf(Read({"--config", file})), HasSubstr("it must be")) << wrong;
   }
+  EXPECT_THAT(MessageOf(Read({"--max-batch-size", "1024", "--max-sequence-length", "262143"})),
+              HasSubstr("max_receive_bytes is 268435456; it must be at least 2147475456"));
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ TEST(Changes, NamesEverySettingThatIsDifferentAndNoOther) {
               ElementsAre("customers[A].weight: '1' -> '3'", "customers[gone].tier: '0' -> ''",
                           "customers[gone].weight: '1' -> ''", "customers[new].latency_objective_ms: '' -> '250'",
                           "customers[new].tier: '' -> '2'", "customers[new].weight: '' -> '1'",
-                          "limits.max_queued_bytes: '536870912' -> '7'", "strategy.name: 'density' -> 'fcfs'",
+                          "limits.max_queued_bytes: '1073741824' -> '7'", "strategy.name: 'density' -> 'fcfs'",
                           "strategy.parameters[linger_ms]: '' -> '20'"));
   EXPECT_THAT(Changes(before, before), IsEmpty());
 }

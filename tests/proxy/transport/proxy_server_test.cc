@@ -223,6 +223,40 @@ TEST(ProxyServer, ACustomersFullShareLeavesRoomForOthers) {
 
 // --- Deadlines and cancels ---
 
+TEST(ProxyServer, ARequestCountsWithAllThatItHoldsAndNotItsTextAlone) {
+  scheduling::SchedulerOptions options;
+  options.max_queued_bytes = 40'000;
+  Loopback proxy(options);
+  auto first = std::async(std::launch::async, [&] { return proxy.Call({"a"}); });
+  auto second = std::async(std::launch::async, [&] { return proxy.Call({"b"}); });
+  ASSERT_TRUE(proxy.WaitUntilOffered(2));
+  const Seen third = proxy.Call({"c"});
+  EXPECT_EQ(third.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(third.status.error_message(), HasSubstr("bytes"));
+  proxy.AnswerAll();
+  EXPECT_TRUE(first.get().status.ok());
+  EXPECT_TRUE(second.get().status.ok());
+}
+
+TEST(ProxyServer, ACallWithoutAMessageIsTheCallersFault) {
+  Loopback proxy;
+  grpc::GenericStub stub(testing::ChannelTo(proxy.server.address()));
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+  const auto call = stub.PrepareCall(&context, "/smartbatch.proxy.v1.ProxyService/ProxyClassify", &queue);
+  grpc::Status status;
+  void* tag = nullptr;
+  bool ok = false;
+  call->StartCall(nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  call->WritesDone(nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  call->Finish(&status, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << status.error_message();
+}
+
 TEST(ProxyServer, AnExpiredRequestLeavesTheQueue) {
   Loopback proxy;
   auto busy = std::async(std::launch::async, [&] { return proxy.Call({"busy"}); });
@@ -361,8 +395,8 @@ TEST(ProxyServer, ServesManyCallersOnSeveralThreadsWithCancelsAndDeadlines) {
 TEST(ProxyServer, AMessageLargerThanAnyRequestCanBeIsRefused) {
   Loopback proxy;
   proxy.AnswerAll();
-  EXPECT_EQ(proxy.Call({std::string(3 * 1024 * 1024, 'x')}).status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(proxy.Call({std::string(5 * 1024 * 1024, 'x')}).status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(proxy.Call({std::string(1000 * 1024, 'x')}).status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(proxy.Call({std::string(1100 * 1024, 'x')}).status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_TRUE(proxy.Call({"x"}).status.ok());
 }
 
