@@ -128,12 +128,15 @@ const batching = row('Batching', [
     query(quantileNow(0.5, metric.decision_duration_seconds, STRATEGY, 'strategy'), '{{strategy}} p50'),
     query(quantileNow(0.99, metric.decision_duration_seconds, STRATEGY, 'strategy'), '{{strategy}} p99'),
   ], { log: true }),
-  timeseries('Cost model', 'The fit of batch time = a + b · length²: a in seconds, b in seconds for a length of 1,000.', 's', [
-    query(`${metric.cost_model_fixed_seconds}{${TARGET}}`, '{{backend}} a'),
-    query(`${metric.cost_model_quadratic_seconds}{${TARGET}} * 1e6`, '{{backend}} b · 1000²'),
+  timeseries('Cost model', 'What the fit says of a batch whose longest text has 1,000 characters: the fixed part, what that length adds once, and what each text in the batch adds.', 's', [
+    query(`${metric.cost_model_fixed_seconds}{${TARGET}}`, '{{backend}} fixed'),
+    query(`${metric.cost_model_quadratic_seconds}{${TARGET}} * 1e6`, '{{backend}} once'),
+    query(`${metric.cost_model_per_sequence_seconds}{${TARGET}} + ${metric.cost_model_per_character_seconds}{${TARGET}} * 1e3 + ${metric.cost_model_per_character_squared_seconds}{${TARGET}} * 1e6`, '{{backend}} each text'),
   ], { min: 0, size: [4, 8] }),
-  timeseries('Error of the cost model', 'The difference between real and predicted batch times, relative to the real ones.', 'percentunit',
-    [query(`${metric.cost_model_residual_ratio}{${TARGET}}`, '{{backend}}')], { size: [4, 8] }),
+  timeseries('Error of the cost model', 'How far batch times are from the fit: from what it says now, and from what was predicted before each ran.', 'percentunit', [
+    query(`${metric.cost_model_residual_ratio}{${TARGET}}`, '{{backend}} fit, mean'),
+    query(`${metric.cost_model_prediction_error_ratio}{${TARGET}}`, '{{backend}} prediction, median'),
+  ], { size: [4, 8] }),
   timeseries('Batches in flight', 'Batches that are at a backend.', 'short',
     [query(`${metric.backend_inflight_batches}{${TARGET}}`, '{{backend}}')], { min: 0 }),
   timeseries('Backend utilisation', 'The share of the time in which each backend works.', 'percentunit',

@@ -56,9 +56,10 @@ ArrivalModel BurstyAt(double rate) { return OnOff{2.6 * rate, 0.2 * rate, second
 double RateFor(const std::vector<Group>& groups, double rho, const BuiltinOptions& options) {
   double seconds_a_request = 0;
   for (const Group& group : groups) {
-    seconds_a_request += group.share * MomentsOf(group.requests, options.cost).mean_unsplit_seconds;
+    seconds_a_request +=
+        group.share * MomentsOf(group.requests, options.cost, options.max_batch_size).mean_packed_seconds;
   }
-  return rho * options.max_batch_size / seconds_a_request;
+  return rho / seconds_a_request;
 }
 
 void AddOpenLoop(Workload& workload, const std::vector<Group>& groups, double rho, const BuiltinOptions& options,

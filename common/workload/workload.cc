@@ -64,12 +64,6 @@ double AdvanceOnLine(double from, double factor, double slope, double amount) {
 
 }  // namespace
 
-double NominalCost::Seconds(std::uint32_t sequences, std::uint32_t longest) const {
-  const double n = sequences;
-  const double length = longest;
-  return fixed + quadratic * length * length + per_sequence * n + per_character * n * length;
-}
-
 double Schedule::Advance(double from_seconds, double amount) const {
   if (points.empty()) return from_seconds + amount;
   if (amount <= 0) return from_seconds;
@@ -239,7 +233,7 @@ Duration ThinkTimeSource::Next() {
   return FromSeconds(random_.Exponential(ToSeconds(model_.think_time)));
 }
 
-RequestMoments MomentsOf(const RequestModel& model, const NominalCost& cost) {
+RequestMoments MomentsOf(const RequestModel& model, const CostModel& cost, std::uint32_t max_batch_size) {
   constexpr int kDraws = 100'000;
   RequestSource source(model, 20'251'122, 0);
   std::vector<std::uint32_t> lengths;
@@ -248,7 +242,8 @@ RequestMoments MomentsOf(const RequestModel& model, const NominalCost& cost) {
     source.Draw(lengths);
     const auto count = static_cast<double>(lengths.size());
     moments.mean_sequences += count / kDraws;
-    moments.mean_unsplit_seconds += count * cost.Seconds(1, *std::max_element(lengths.begin(), lengths.end())) / kDraws;
+    const std::uint32_t longest = *std::max_element(lengths.begin(), lengths.end());
+    moments.mean_packed_seconds += count * cost.Packed(longest, max_batch_size) / kDraws;
   }
   return moments;
 }

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/cost_model.h"
 #include "common/random.h"
 #include "common/time.h"
 
@@ -233,23 +234,13 @@ class ThinkTimeSource {
 
 // --- Built-in workloads ---
 
-// Terms of c(n, L) = fixed + quadratic * L^2 + per_sequence * n + per_character * n * L, in seconds: what a
-// workload's rate is scaled to. The scheduling core has a model of its own that learns; this one is the truth
-// that a workload is defined against.
-struct NominalCost {
-  double fixed = 0;
-  double quadratic = 1e-6;
-  double per_sequence = 0;
-  double per_character = 0;
-  double Seconds(std::uint32_t sequences, std::uint32_t longest) const;
-};
-
 struct BuiltinOptions {
-  // Offered load of an open-loop workload: rate * E[k * c(L)] / max_batch_size; above 0. Workloads of closed
-  // loops have no rate and ignore it.
+  // Offered load of an open-loop workload, above 0: rate * E[k * c(B, L) / B] for requests of k sequences, the longest
+  // of L characters, and B = max_batch_size. 1 is what requests that are not split could carry, packed perfectly.
+  // Workloads of closed loops have no rate and ignore it.
   double rho = 0.7;
   std::uint32_t max_batch_size = 5;
-  NominalCost cost;
+  CostModel cost;
 };
 
 struct BuiltinDescription {
@@ -267,9 +258,9 @@ Workload MakeBuiltin(const std::string& name, const BuiltinOptions& options);
 // Moments of one request, by sampling with a fixed seed: the same numbers at every call.
 struct RequestMoments {
   double mean_sequences = 0;
-  // E[k * c(1, L)], L the longest of the request's k sequences, in seconds: what rho is measured in.
-  double mean_unsplit_seconds = 0;
+  // E[k * c(B, L) / B], L the longest of the request's k sequences, in seconds: what rho is measured in.
+  double mean_packed_seconds = 0;
 };
-RequestMoments MomentsOf(const RequestModel& model, const NominalCost& cost);
+RequestMoments MomentsOf(const RequestModel& model, const CostModel& cost, std::uint32_t max_batch_size);
 
 }  // namespace smartbatch::workload

@@ -27,7 +27,7 @@ void Call::Start(const grpc::ByteBuffer& request, std::uint64_t batch_number) {
   if (serving_.runner.Submit(shared_from_this())) return;
   serving_.metrics.Unqueued();
   Answer(rpc::ResourceExhausted("max-waiting", "as many batches wait as may (--max-waiting); call again later",
-                                serving_.cost.Time(sequences_.size(), longest_characters_)));
+                                FromSeconds(serving_.cost.Seconds(sequences_.size(), longest_characters_))));
 }
 
 void Call::Refuse(const grpc::Status& status) {

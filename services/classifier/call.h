@@ -13,8 +13,8 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include "common/cost_model.h"
 #include "services/classifier/batch_runner.h"
-#include "services/classifier/cost_model.h"
 #include "services/classifier/faults.h"
 #include "services/classifier/metrics.h"
 #include "services/rpc/sequences.h"

@@ -102,9 +102,11 @@ int Run(const Options& options, const net::Handover& handover, const program::Si
   health.SetServingStatus(v1::ClassifierService::service_full_name(), true);
 
   spdlog::info(
-      "serving on {}, metrics on {}: {} slots, up to {} sequences of {} characters a batch, --cost-quadratic {}",
+      "serving on {}, metrics on {}: {} slots, up to {} sequences of {} characters a batch, a full batch of the "
+      "longest takes {} s",
       listener.address(), endpoint->address(), options.slots, options.limits.max_sequences,
-      options.limits.max_characters, options.cost.quadratic);
+      options.limits.max_characters,
+      options.cost.Over({}).Seconds(options.limits.max_sequences, options.limits.max_characters));
   program::WritePatiently(
       STDOUT_FILENO, fmt::format("{} ready listen={} metrics={}\n", kProgram, listener.address(), endpoint->address()));
   net::TellReady();

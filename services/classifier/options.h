@@ -7,8 +7,9 @@
 #include <CLI/CLI.hpp>
 
 #include "absl/status/status.h"
+#include "common/cost_model.h"
+#include "common/program/cost_flags.h"
 #include "common/program/logging.h"
-#include "services/classifier/cost_model.h"
 #include "services/classifier/faults.h"
 #include "services/rpc/sequences.h"
 #include "services/tls/tls_files.h"
@@ -24,7 +25,7 @@ struct Options {
   rpc::SequenceLimits limits;
   tls::TlsFiles tls;
   tls::TlsFiles metrics_tls;
-  CostModel cost;
+  program::CostFlags cost;
   FaultOptions faults;
   double drain_seconds = 10;
   program::LogOptions log;

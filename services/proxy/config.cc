@@ -45,13 +45,7 @@ absl::Status Wrong(const std::string& setting, const std::string& value, const s
 }
 
 absl::Status ValidateCost(const scheduling::CostModel& cost, const scheduling::SchedulerOptions& limits) {
-  const std::pair<const char*, double> terms[] = {{"cost-fixed", cost.fixed},
-                                                  {"cost-quadratic", cost.quadratic},
-                                                  {"cost-per-sequence", cost.per_sequence},
-                                                  {"cost-per-character", cost.per_character}};
-  for (const auto& [name, value] : terms) {
-    if (!std::isfinite(value) || value < 0) return Wrong(name, absl::StrCat(value), "give seconds, 0 or more");
-  }
+  if (auto status = cost.Validate("cost-"); !status.ok()) return status;
   // What waits is added up in nanoseconds.
   constexpr double kLongestBatchSeconds = 1e6;
   const double longest = cost.Seconds(limits.max_batch_size, limits.max_sequence_length);
@@ -366,12 +360,8 @@ void ConfigFlags::AddFailures(CLI::App& app) {
 }
 
 void ConfigFlags::AddCost(CLI::App& app) {
-  program::AddFlag(app, "cost-fixed", config_.cost.fixed, "Seconds that any batch is believed to cost");
-  program::AddFlag(app, "cost-quadratic", config_.cost.quadratic,
-                   "Seconds for each squared character of its longest sequence");
-  program::AddFlag(app, "cost-per-sequence", config_.cost.per_sequence, "Seconds for each of its sequences");
-  program::AddFlag(app, "cost-per-character", config_.cost.per_character,
-                   "Seconds for each of its sequences and character of the longest");
+  program::AddCostFlags(app, "cost-", "What a batch is believed to cost at first: ", cost_,
+                        program::InEnvironment::kYes);
 }
 
 void ConfigFlags::AddSecurity(CLI::App& app) {
@@ -409,6 +399,7 @@ absl::Status ConfigFlags::Finish() {
   if (slots_option_->count() > 0) {
     for (BackendChoice& backend : config_.backends) backend.slots = slots_;
   }
+  config_.cost = cost_.Over(config_.cost);
   config_.limits.batch_timeout_minimum = FromSeconds(batch_timeout_seconds_);
   config_.connections.max_age = FromSeconds(max_connection_age_seconds_);
   config_.limits.max_queued_cost = FromSeconds(max_queued_cost_seconds_);

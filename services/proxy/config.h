@@ -11,6 +11,7 @@
 #include <absl/status/statusor.h>
 #include <CLI/CLI.hpp>
 
+#include "common/program/cost_flags.h"
 #include "common/program/logging.h"
 #include "services/proxy/scheduling/customer.h"
 #include "services/proxy/scheduling/scheduler.h"
@@ -104,6 +105,7 @@ class ConfigFlags {
   std::vector<std::string> classifiers_;
   std::uint32_t slots_ = 1;
   std::string strategy_;
+  program::CostFlags cost_;
   double batch_timeout_seconds_;
   double max_connection_age_seconds_;
   double max_queued_cost_seconds_;

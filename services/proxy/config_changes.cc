@@ -52,6 +52,8 @@ void PutCost(const scheduling::CostModel& cost, Fields& fields) {
   Put(fields, "cost.quadratic", cost.quadratic);
   Put(fields, "cost.per_sequence", cost.per_sequence);
   Put(fields, "cost.per_character", cost.per_character);
+  Put(fields, "cost.per_character_squared", cost.per_character_squared);
+  Put(fields, "cost.knee", cost.knee);
 }
 
 void PutTls(const TlsChoice& tls, Fields& fields) {

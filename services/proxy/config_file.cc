@@ -7,6 +7,7 @@
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/util/json_util.h>
 
+#include "common/cost_model.h"
 #include "common/file.h"
 #include "common/one_line.h"
 #include "services/proxy/config.h"
@@ -77,11 +78,19 @@ void Apply(const v1::FailuresConfig& file, scheduling::SchedulerOptions& options
   Take(file.has_slow_factor(), file.slow_factor(), options.backends.slow_factor);
 }
 
-void Apply(const v1::CostConfig& file, scheduling::CostModel& cost) {
+absl::Status Apply(const v1::CostConfig& file, scheduling::CostModel& cost) {
+  if (file.has_profile()) {
+    const auto profile = FindCostProfile(file.profile());
+    if (!profile.ok()) return profile.status();
+    cost = *profile;
+  }
   Take(file.has_fixed(), file.fixed(), cost.fixed);
   Take(file.has_quadratic(), file.quadratic(), cost.quadratic);
   Take(file.has_per_sequence(), file.per_sequence(), cost.per_sequence);
   Take(file.has_per_character(), file.per_character(), cost.per_character);
+  Take(file.has_per_character_squared(), file.per_character_squared(), cost.per_character_squared);
+  Take(file.has_knee(), file.knee(), cost.knee);
+  return absl::OkStatus();
 }
 
 void Apply(const v1::TlsConfig& file, TlsChoice& tls) {
@@ -108,7 +117,7 @@ void Apply(const v1::ConnectionsConfig& file, rpc::ConnectionLimits& connections
   Take(file.has_max_receive_bytes(), file.max_receive_bytes(), connections.max_receive_bytes);
 }
 
-void Apply(const v1::ProxyConfig& file, Config& config) {
+absl::Status Apply(const v1::ProxyConfig& file, Config& config) {
   Take(file.has_listen(), file.listen(), config.listen);
   Take(file.has_admin_listen(), file.admin_listen(), config.admin_listen);
   Take(file.has_metrics_listen(), file.metrics_listen(), config.metrics_listen);
@@ -126,7 +135,7 @@ void Apply(const v1::ProxyConfig& file, Config& config) {
   }
   Apply(file.limits(), config.limits);
   Apply(file.failures(), config.limits);
-  Apply(file.cost(), config.cost);
+  if (auto status = Apply(file.cost(), config.cost); !status.ok()) return status;
   for (const v1::CustomerConfig& customer : file.customers()) {
     CustomerChoice choice{customer.name(), {.weight = customer.has_weight() ? customer.weight() : 1}};
     choice.policy.tier = customer.tier();
@@ -143,6 +152,7 @@ void Apply(const v1::ProxyConfig& file, Config& config) {
   if (file.has_tls()) Apply(file.tls(), config.tls);
   Take(file.has_admin_token_file(), file.admin_token_file(), config.admin_token_file);
   Apply(file.connections(), config.connections);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -160,8 +170,8 @@ absl::Status ParseConfig(const std::string& text, ConfigFormat format, Config& c
         "the file sets nothing: it is empty, or was read before it was written; name at least one setting, such as "
         "`strategy { name: \"density\" }`, or start without --config to run with the defaults");
   }
-  Apply(file, config);
-  return absl::OkStatus();
+  const absl::Status applied = Apply(file, config);
+  return applied.ok() ? applied : absl::InvalidArgumentError(OneLine(std::string(applied.message())));
 }
 
 absl::Status ReadConfigFile(const std::string& path, Config& config) {

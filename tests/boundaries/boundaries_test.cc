@@ -48,7 +48,7 @@ std::vector<Rule> Rules() {
       {"services/proxy/metrics", {}, {kGrpc, "#include \"services/proxy/transport/"}},
       {"tools/simulator",
        {kStandard, "[<\"]absl/(status|container|strings)/", "<nlohmann/", "\"common/", "\"services/proxy/scheduling/",
-        "\"services/classifier/(cost_model|faults)\\.h\"", "\"tools/simulator/"},
+        "\"services/classifier/faults\\.h\"", "\"tools/simulator/"},
        {kThreads, kClock, "#include \"common/(program/|mutex)"}},
       {"tools/loadgen", {}, {"#include \"services/proxy/(runtime|transport|metrics)/"}},
       {"tools/loadgen/model", {}, {kGrpc, kPrometheus, kThreads}},

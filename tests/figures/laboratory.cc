@@ -23,16 +23,17 @@ std::string KeyOf(const scheduling::StrategyChoice& strategy) {
   return key;
 }
 
-std::string KeyOf(const std::optional<scheduling::CostModel>& belief) {
-  if (!belief) return "-";
-  return fmt::format("{} {} {} {}", belief->fixed, belief->quadratic, belief->per_sequence, belief->per_character);
+std::string KeyOf(const CostModel& cost) {
+  return fmt::format("{} {} {} {} {} {}", cost.fixed, cost.quadratic, cost.per_sequence, cost.per_character,
+                     cost.per_character_squared, cost.knee);
 }
 
+std::string KeyOf(const std::optional<CostModel>& belief) { return belief ? KeyOf(*belief) : "-"; }
+
 std::string KeyOf(const Setting& setting, std::uint64_t seed) {
-  const workload::NominalCost& cost = setting.cost;
-  return fmt::format("{}|{}|{}|{}|{} {} {} {}|{}|{}|{}|{}", setting.workload, setting.rho, KeyOf(setting.strategy),
-                     setting.slots, cost.fixed, cost.quadratic, cost.per_sequence, cost.per_character,
-                     KeyOf(setting.fixed_belief), KeyOf(setting.first_belief), setting.warmup_share, seed);
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}", setting.workload, setting.rho, KeyOf(setting.strategy),
+                     setting.slots, KeyOf(setting.cost), KeyOf(setting.fixed_belief), KeyOf(setting.first_belief),
+                     setting.warmup_share, seed);
 }
 
 bool IsPoisson(const workload::Workload& workload) {
@@ -50,11 +51,10 @@ simulator::SimulationOptions OptionsOf(const Setting& setting) {
   options.strategy = setting.strategy;
   options.warmup_share = setting.warmup_share;
   simulator::SimulatedBackend& backend = options.backends.front();
-  const workload::NominalCost& cost = setting.cost;
+  const CostModel& cost = setting.cost;
   backend.slots = setting.slots;
-  backend.true_cost = {cost.fixed, cost.quadratic, cost.per_sequence, cost.per_character};
-  const scheduling::CostModel truth = {cost.fixed, cost.quadratic, cost.per_sequence, cost.per_character};
-  backend.believed_cost = setting.fixed_belief.value_or(setting.first_belief.value_or(truth));
+  backend.true_cost = cost;
+  backend.believed_cost = setting.fixed_belief.value_or(setting.first_belief.value_or(cost));
   options.scheduler.learn_costs = !setting.fixed_belief;
   return options;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "common/cost_model.h"
 #include "common/statistics.h"
 #include "common/workload/workload.h"
 #include "services/proxy/scheduling/cost_model.h"
@@ -32,7 +33,7 @@ struct Setting {
   scheduling::StrategyChoice strategy;
   std::uint32_t slots = 1;
   // What batches take; the rate of the workload is scaled to it.
-  workload::NominalCost cost = {};
+  CostModel cost = {};
   // What the scheduler is told that they take, and keeps to; nothing: the truth, and it learns.
   std::optional<scheduling::CostModel> fixed_belief = {};
   // What it is told at first, and corrects by what it sees; nothing: the truth.

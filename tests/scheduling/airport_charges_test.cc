@@ -29,7 +29,7 @@ std::vector<double> ShapleyValue(const CostModel& cost, const std::vector<std::u
     std::uint32_t longest = 0;
     for (const std::size_t who : order) {
       longest = std::max(longest, lengths[who]);
-      const double needed = cost.fixed + cost.quadratic * longest * longest;
+      const double needed = cost.Seconds(lengths.size(), longest);
       value[who] += needed - before;
       before = needed;
     }
@@ -44,7 +44,8 @@ TEST(AirportCharges, AreTheShapleyValueOfTheLengths) {
   for (int round = 0; round < 50; ++round) {
     std::vector<std::uint32_t> lengths(static_cast<std::size_t>(random.Between(1, 6)));
     for (std::uint32_t& length : lengths) length = static_cast<std::uint32_t>(random.Between(1, 10));
-    const CostModel cost{random.Chance(0.5) ? 1e-5 : 0, 1e-6, 0, 0};
+    CostModel cost{random.Chance(0.5) ? 1e-5 : 0, 1e-6};
+    if (random.Chance(0.5)) cost = {1e-5, 0, 1e-6, 1e-6, 1e-7, random.Chance(0.5) ? 1.0 : 3.0};
     const std::vector<double> expected = ShapleyValue(cost, lengths);
     const std::vector<double> charged = Charges(cost, lengths, lengths.size());
     for (std::size_t i = 0; i < lengths.size(); ++i) EXPECT_NEAR(charged[i], expected[i], 1e-12);
@@ -60,7 +61,7 @@ TEST(AirportCharges, AddUpToTheCostOfTheBatchWhoeverRides) {
     // Riders are no longer than the longest payer.
     std::iter_swap(lengths.begin(), std::max_element(lengths.begin(), lengths.end()));
     const CostModel cost{random.Uniform() * 0.01, random.Uniform() * 1e-6, random.Uniform() * 1e-3,
-                         random.Uniform() * 1e-5};
+                         random.Uniform() * 1e-5, random.Uniform() * 1e-8, random.Chance(0.5) ? 1.0 : 3.0};
     const std::vector<double> charged = Charges(cost, lengths, paying);
     const double sum = std::accumulate(charged.begin(), charged.end(), 0.0);
     const double whole = cost.Seconds(static_cast<std::uint32_t>(lengths.size()), lengths.front());

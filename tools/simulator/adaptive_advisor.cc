@@ -118,7 +118,7 @@ SimulatedBackend BelievedBackend(const std::string& name, std::uint32_t slots, c
   backend.name = name;
   backend.slots = slots;
   backend.believed_cost = cost;
-  backend.true_cost = {cost.fixed, cost.quadratic, cost.per_sequence, cost.per_character};
+  backend.true_cost = cost;
   return backend;
 }
 

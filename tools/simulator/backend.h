@@ -7,9 +7,9 @@
 
 #include <absl/status/status.h>
 
+#include "common/cost_model.h"
 #include "common/random.h"
 #include "common/time.h"
-#include "services/classifier/cost_model.h"
 #include "services/classifier/faults.h"
 #include "services/proxy/scheduling/batch.h"
 #include "services/proxy/scheduling/cost_model.h"
@@ -26,7 +26,7 @@ struct SimulatedBackend {
   std::string name = "backend-0";
   std::uint32_t slots = 1;
   // What a batch takes, and what the scheduler is told that it takes.
-  classifier::CostModel true_cost;
+  CostModel true_cost;
   scheduling::CostModel believed_cost;
   // Every batch takes its time times a lognormal factor of mean 1 and this sigma; 0 for none.
   double jitter = 0;

@@ -5,7 +5,7 @@
 namespace smartbatch::simulator {
 
 Collector::Collector(const ArrivalFeed& feed, std::uint64_t warmup, const scheduling::Scheduler& scheduler,
-                     const classifier::CostModel& cost)
+                     const CostModel& cost)
     : warmup_(warmup), scheduler_(scheduler), feed_(feed), cost_(cost), latencies_ms_(feed.customers().size()) {}
 
 std::vector<double> Collector::ChargedSeconds(const ArrivalFeed& feed) const {
@@ -49,7 +49,8 @@ void Collector::Dispatched(const scheduling::Batch& batch) {
   ++batches_;
   batch_sequences_ += batch.members.size();
   batch_seconds_ += cost_.Seconds(batch.members.size(), batch.longest);
-  for (const scheduling::BatchMember& member : batch.members) used_seconds_ += cost_.Seconds(1, member.length);
+  for (const scheduling::BatchMember& member : batch.members)
+    used_seconds_ += cost_.Packed(member.length, scheduler_.options().max_batch_size);
   fairness_gap_seconds_ = std::max(fairness_gap_seconds_, scheduler_.customers().FairnessGapSeconds());
 }
 
@@ -81,7 +82,7 @@ Result Collector::Finish(const ArrivalFeed& feed, std::uint32_t slots, bool pois
   }
   if (batches_ > 0) {
     result.batch_sequences_mean = static_cast<double>(batch_sequences_) / static_cast<double>(batches_);
-    result.padding_share = 1 - used_seconds_ / (seats * batch_seconds_);
+    result.padding_share = 1 - used_seconds_ / batch_seconds_;
   }
   result.fairness_gap_seconds = fairness_gap_seconds_;
   result.drain_seconds = std::max(0.0, ToSeconds(last_end_ - last_arrival_));

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "common/cost_model.h"
 #include "common/statistics.h"
 #include "common/time.h"
 #include "services/proxy/scheduling/scheduler.h"
@@ -18,7 +19,7 @@ namespace smartbatch::simulator {
 class Collector {
  public:
   Collector(const ArrivalFeed& feed, std::uint64_t warmup, const scheduling::Scheduler& scheduler,
-            const classifier::CostModel& cost);
+            const CostModel& cost);
 
   // The request with that number is offered.
   void Offered(std::uint64_t number, std::span<const std::uint32_t> lengths, Time now);
@@ -37,7 +38,7 @@ class Collector {
   const std::uint64_t warmup_;
   const scheduling::Scheduler& scheduler_;
   const ArrivalFeed& feed_;
-  const classifier::CostModel cost_;
+  const CostModel cost_;
 
   std::vector<Sample> latencies_ms_;      // of each customer
   std::vector<double> charged_at_start_;  // to each customer
@@ -51,7 +52,7 @@ class Collector {
   std::uint64_t batches_ = 0;
   std::uint64_t batch_sequences_ = 0;
   double batch_seconds_ = 0;  // cost of the batches by the model
-  double used_seconds_ = 0;   // what their members would cost alone, for a seat's share of it
+  double used_seconds_ = 0;   // the least that their members can cost
   Duration busy_{};
   double fairness_gap_seconds_ = 0;
 };

@@ -29,7 +29,9 @@ Json CostJson(const scheduling::CostModel& cost) {
   return {{"fixed", cost.fixed},
           {"quadratic", cost.quadratic},
           {"per_sequence", cost.per_sequence},
-          {"per_character", cost.per_character}};
+          {"per_character", cost.per_character},
+          {"per_character_squared", cost.per_character_squared},
+          {"knee", cost.knee}};
 }
 
 using Customers = std::map<std::string, scheduling::CustomerPolicy>;
@@ -171,7 +173,10 @@ Start ParseStart(const Json& json) {
 BackendAdded ParseBackendAdded(const Json& json) {
   const Json& cost = json.at("cost");
   const auto term = [&](const char* name) { return Within(cost.at(name), 0, kLargest); };
-  const scheduling::CostModel model{term("fixed"), term("quadratic"), term("per_sequence"), term("per_character")};
+  scheduling::CostModel model{term("fixed"), term("quadratic"), term("per_sequence"), term("per_character")};
+  // Logs of earlier versions have neither.
+  if (cost.contains("per_character_squared")) model.per_character_squared = term("per_character_squared");
+  if (cost.contains("knee")) model.knee = Within(cost.at("knee"), 1, CostModel::kLargestKnee);
   // The scheduler adds up in nanoseconds what waits.
   if (!(model.Alone(scheduling::kLongestSequence) <= 1e9)) {
     throw std::invalid_argument("a sequence is held to cost more than 1e9 seconds");

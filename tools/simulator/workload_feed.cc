@@ -44,8 +44,8 @@ void WorkloadFeed::Ended(std::uint32_t customer, Time now) {
   if (auto& think_times = customers_[customer].think_times) MakeDue(Later(now, think_times->Next()), customer);
 }
 
-double LeastUtilization(const workload::Workload& workload, const workload::NominalCost& cost,
-                        std::uint32_t max_batch_size, std::uint32_t slots) {
+double LeastUtilization(const workload::Workload& workload, const CostModel& cost, std::uint32_t max_batch_size,
+                        std::uint32_t slots) {
   constexpr int kDraws = 10'000;
   double seconds_per_second = 0;
   std::vector<std::uint32_t> lengths;
@@ -57,11 +57,7 @@ double LeastUtilization(const workload::Workload& workload, const workload::Nomi
     double seconds = 0;
     for (int draw = 0; draw < kDraws; ++draw) {
       source.Draw(lengths);
-      for (const std::uint32_t length : lengths) {
-        const double l = length;
-        // What a batch pays once is shared by all its seats; what it pays for each sequence is not.
-        seconds += (cost.fixed + cost.quadratic * l * l) / max_batch_size + cost.per_sequence + cost.per_character * l;
-      }
+      for (const std::uint32_t length : lengths) seconds += cost.Packed(length, max_batch_size);
     }
     seconds_per_second += rate * seconds / kDraws;
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/cost_model.h"
 #include "common/workload/workload.h"
 #include "tools/simulator/arrival_feed.h"
 
@@ -50,7 +51,7 @@ class WorkloadFeed final : public ArrivalFeed {
 // The least share of the slots' time that the workload's open-loop customers need, whatever the strategy: every seat
 // taken, and every batch as long as each of its sequences. From 1 on no strategy keeps up. Customers in a closed loop
 // count nothing: they wait.
-double LeastUtilization(const workload::Workload& workload, const workload::NominalCost& cost,
-                        std::uint32_t max_batch_size, std::uint32_t slots);
+double LeastUtilization(const workload::Workload& workload, const CostModel& cost, std::uint32_t max_batch_size,
+                        std::uint32_t slots);
 
 }  // namespace smartbatch::simulator

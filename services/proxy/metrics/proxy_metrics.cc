@@ -229,13 +229,15 @@ void ProxyMetrics::Ended(const scheduling::Finished& finished) {
 
 // --- Batches ---
 
-// A seat costs as much as the longest sequence, and is worth what its own sequence would cost by itself.
+// What the batch costs beyond the least that its sequences can cost: in full batches of their own length.
 double ProxyMetrics::PaddingShare(const scheduling::Batch& batch) const {
-  const double seat = options_.cost.Alone(batch.longest);
-  if (seat <= 0) return 0;
+  const double whole = options_.cost.Seconds(batch.members.size(), batch.longest);
+  if (whole <= 0) return 0;
   double worth = 0;
-  for (const scheduling::BatchMember& member : batch.members) worth += options_.cost.Alone(member.length);
-  return 1 - worth / (seat * options_.max_batch_size);
+  for (const scheduling::BatchMember& member : batch.members) {
+    worth += options_.cost.Packed(member.length, options_.max_batch_size);
+  }
+  return 1 - worth / whole;
 }
 
 void ProxyMetrics::Dispatched(const scheduling::Batch& batch) {
@@ -336,10 +338,18 @@ void ProxyMetrics::SetCallGauges() const {
 
 ProxyMetrics::BackendGauges ProxyMetrics::MakeBackendGauges(const std::string& name) const {
   const prometheus::Labels labels = {{"backend", name}};
-  return {families_.backend_inflight_batches.Add(labels), families_.backend_up.Add(labels),
-          families_.backend_size_limit.Add(labels),       families_.cost_model_fixed.Add(labels),
-          families_.cost_model_quadratic.Add(labels),     families_.cost_model_per_sequence.Add(labels),
-          families_.cost_model_per_character.Add(labels), families_.cost_model_residual.Add(labels)};
+  return {families_.backend_inflight_batches.Add(labels),
+          families_.backend_up.Add(labels),
+          families_.backend_size_limit.Add(labels),
+          families_.cost_model_fixed.Add(labels),
+          families_.cost_model_quadratic.Add(labels),
+          families_.cost_model_per_sequence.Add(labels),
+          families_.cost_model_per_character.Add(labels),
+          families_.cost_model_per_character_squared.Add(labels),
+          families_.cost_model_knee.Add(labels),
+          families_.cost_model_residual.Add(labels),
+          families_.cost_model_prediction_error.Add(labels),
+          families_.cost_model_batches.Add(labels)};
 }
 
 void ProxyMetrics::RemoveBackendGauges(const BackendGauges& gauges) const {
@@ -350,7 +360,11 @@ void ProxyMetrics::RemoveBackendGauges(const BackendGauges& gauges) const {
   families_.cost_model_quadratic.Remove(&gauges.cost_quadratic);
   families_.cost_model_per_sequence.Remove(&gauges.cost_per_sequence);
   families_.cost_model_per_character.Remove(&gauges.cost_per_character);
+  families_.cost_model_per_character_squared.Remove(&gauges.cost_per_character_squared);
+  families_.cost_model_knee.Remove(&gauges.cost_knee);
   families_.cost_model_residual.Remove(&gauges.cost_residual);
+  families_.cost_model_prediction_error.Remove(&gauges.cost_prediction_error);
+  families_.cost_model_batches.Remove(&gauges.cost_batches);
 }
 
 void ProxyMetrics::SetBackendGauges(const std::vector<runtime::BackendState>& backends) const {
@@ -374,7 +388,11 @@ void ProxyMetrics::SetBackendGauges(const std::vector<runtime::BackendState>& ba
     gauges.cost_quadratic.Set(backend.cost.quadratic);
     gauges.cost_per_sequence.Set(backend.cost.per_sequence);
     gauges.cost_per_character.Set(backend.cost.per_character);
+    gauges.cost_per_character_squared.Set(backend.cost.per_character_squared);
+    gauges.cost_knee.Set(backend.cost.knee);
     gauges.cost_residual.Set(backend.cost_residual_ratio);
+    gauges.cost_prediction_error.Set(backend.cost_prediction_error_ratio);
+    gauges.cost_batches.Set(static_cast<double>(backend.cost_batches));
   }
 }
 

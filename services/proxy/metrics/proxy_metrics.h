@@ -118,7 +118,11 @@ class ProxyMetrics final : public prometheus::Collectable,
     prometheus::Gauge& cost_quadratic;
     prometheus::Gauge& cost_per_sequence;
     prometheus::Gauge& cost_per_character;
+    prometheus::Gauge& cost_per_character_squared;
+    prometheus::Gauge& cost_knee;
     prometheus::Gauge& cost_residual;
+    prometheus::Gauge& cost_prediction_error;
+    prometheus::Gauge& cost_batches;
   };
 
   CustomerSeries& Of(std::string_view customer);

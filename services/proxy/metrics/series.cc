@@ -140,8 +140,20 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
       cost_model_per_character(
           Gauges(registry, "smartbatch_cost_model_per_character_seconds",
                  "Seconds that each sequence is believed to cost for each character of the longest.")),
+      cost_model_per_character_squared(
+          Gauges(registry, "smartbatch_cost_model_per_character_squared_seconds",
+                 "Seconds that each sequence is believed to cost for each squared character of the longest.")),
+      cost_model_knee(Gauges(registry, "smartbatch_cost_model_knee",
+                             "How the fixed cost joins the rest: 1 adds, more hides the rest behind it while it is "
+                             "small.")),
       cost_model_residual(Gauges(registry, "smartbatch_cost_model_residual_ratio",
                                  "Mean of |observed - believed| / believed over the last batches.")),
+      cost_model_prediction_error(Gauges(
+          registry, "smartbatch_cost_model_prediction_error_ratio",
+          "Median of |observed - predicted| / observed over the last batches, each as it was predicted before it "
+          "ran.")),
+      cost_model_batches(Gauges(registry, "smartbatch_cost_model_batches",
+                                "Batches that the cost model was learned from, 64 at most.")),
       adaptive_predicted_gain(
           Gauges(registry, "smartbatch_adaptive_predicted_gain_ratio",
                  "What the best strategy would have gained over the active one in the last minutes, "

@@ -71,7 +71,11 @@ struct Families {
   GaugeFamily& cost_model_quadratic;
   GaugeFamily& cost_model_per_sequence;
   GaugeFamily& cost_model_per_character;
+  GaugeFamily& cost_model_per_character_squared;
+  GaugeFamily& cost_model_knee;
   GaugeFamily& cost_model_residual;
+  GaugeFamily& cost_model_prediction_error;
+  GaugeFamily& cost_model_batches;
   GaugeFamily& adaptive_predicted_gain;
 
   HistogramFamily& decision_duration;

@@ -27,7 +27,9 @@ std::vector<BackendState> DescribeBackends(const scheduling::BackendPool& pool) 
                       .slots = backend.slots,
                       .batch_size_limit = backend.size_limit.known(),
                       .cost = backend.cost,
-                      .cost_residual_ratio = backend.fit.ResidualRatio()});
+                      .cost_residual_ratio = backend.fit.ResidualRatio(),
+                      .cost_prediction_error_ratio = backend.fit.PredictionErrorRatio(),
+                      .cost_batches = backend.fit.batches()});
   }
   return states;
 }

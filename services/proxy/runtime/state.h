@@ -34,6 +34,10 @@ struct BackendState {
   scheduling::CostModel cost;
   // Mean of |observed - believed| / believed over the last batches.
   double cost_residual_ratio = 0;
+  // Median of |observed - predicted| / observed over the last batches, each as it was predicted before it ran.
+  double cost_prediction_error_ratio = 0;
+  // The batches that the cost was learned from; the last CostFit::kSamples at most.
+  std::size_t cost_batches = 0;
 };
 
 // What was found when the active strategy was last compared with the others (`adaptive` only).

@@ -20,17 +20,20 @@ void AirportCharges(const CostModel& cost, std::span<const std::uint32_t> length
 
   const double payers = static_cast<double>(paying);
   const std::size_t first = charges.size();
-  const double longest = lengths[ascending.back()];
-  charges.resize(first + lengths.size(), cost.per_sequence + cost.per_character * longest);
+  const std::size_t riders = lengths.size() - paying;
+  const std::uint32_t longest = lengths[ascending.back()];
+  const double seat = riders == 0 ? 0
+                                  : (cost.Seconds(lengths.size(), longest) - cost.Seconds(paying, longest)) /
+                                        static_cast<double>(riders);
+  charges.resize(first + lengths.size(), std::max(seat, 0.0));
 
   double needed_before = 0;
   double share = 0;
   for (std::size_t k = 0; k < paying; ++k) {
-    const double length = lengths[ascending[k]];
-    const double needed = cost.fixed + cost.quadratic * length * length + payers * cost.per_character * length;
+    const double needed = cost.Seconds(paying, lengths[ascending[k]]);
     share += (needed - needed_before) / (payers - static_cast<double>(k));
     needed_before = needed;
-    charges[first + ascending[k]] = share + cost.per_sequence;
+    charges[first + ascending[k]] = share;
   }
 }
 

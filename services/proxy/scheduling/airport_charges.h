@@ -13,10 +13,10 @@ namespace smartbatch::scheduling {
 // that length with those who need it too, so nobody pays for another's length.
 //
 // `lengths` are the members' lengths, in any order; the first `paying` of them pay, at least 1. The others ride
-// free: they pay only what their seat adds, which is nothing where riders are free. With p payers,
-// c_i = fixed + quadratic * L_i^2 + p * per_character * L_i over the payers in ascending order, c_0 = 0:
-//   payer i:  sum over k <= i of (c_k - c_{k-1}) / (p - k + 1), plus per_sequence
-//   rider:    per_sequence + per_character * L
+// free: they pay, in equal parts, only what their seats add, which is nothing where riders are free. Of n members, the
+// longest of length L, p are payers; c_i = cost.Seconds(p, L_i) over the payers in ascending order, c_0 = 0:
+//   payer i:  sum over k <= i of (c_k - c_{k-1}) / (p - k + 1)
+//   rider:    (cost.Seconds(n, L) - cost.Seconds(p, L)) / (n - p)
 // No rider may be longer than the longest payer. The charges sum to cost.Seconds(lengths.size(), longest).
 // Appends one charge in seconds for each member to `charges`, in the order of `lengths`.
 void AirportCharges(const CostModel& cost, std::span<const std::uint32_t> lengths, std::size_t paying,

@@ -176,7 +176,8 @@ void DensityChoice::AddToHeaviest(double weight, std::size_t capacity) {
 
 bool DensityChoice::Pays(const PendingSequence& sequence, const Selection& selection) const {
   if (cost_.RidersAreFree()) return true;
-  const double seat_seconds = cost_.per_sequence + cost_.per_character * selection.longest();
+  const std::size_t taken = selection.members().size();
+  const double seat_seconds = cost_.Seconds(taken + 1, selection.longest()) - cost_.Seconds(taken, selection.longest());
   if (seat_seconds <= cost_.Alone(sequence.length)) return true;
   const PendingRequest& request = *sequence.request;
   double left_to_do = 0;

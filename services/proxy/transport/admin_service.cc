@@ -69,8 +69,12 @@ void Describe(const runtime::BackendState& state, proxy::v1::BackendStatus& stat
   cost.set_quadratic(state.cost.quadratic);
   cost.set_per_sequence(state.cost.per_sequence);
   cost.set_per_character(state.cost.per_character);
+  cost.set_per_character_squared(state.cost.per_character_squared);
+  cost.set_knee(state.cost.knee);
   status.set_residual_ratio(state.cost_residual_ratio);
   status.set_batch_size_limit(state.batch_size_limit);
+  status.set_prediction_error_ratio(state.cost_prediction_error_ratio);
+  status.set_learned_batches(static_cast<std::uint32_t>(state.cost_batches));
 }
 
 void Describe(const runtime::Decision& decision, Time now, proxy::v1::Decision& out) {

@@ -87,7 +87,7 @@ TEST(Config, ReadsEverythingThatTheFileCanSay) {
       failures { batch_timeout_seconds: 0.5 batch_timeout_factor: 4 max_attempts: 2 pause_minimum_seconds: 0.25
                  pause_maximum_seconds: 0.75 unavailable_after_seconds: 3 retry_budget: 0.1 max_consecutive_errors: 7
                  slow_factor: 2.5 }
-      cost { fixed: 0.1 quadratic: 0.2 per_sequence: 0.3 per_character: 0.4 }
+      cost { fixed: 0.1 quadratic: 0.2 per_sequence: 0.3 per_character: 0.4 per_character_squared: 0.5 knee: 3 }
       customers { name: "gold" weight: 4 tier: 1 latency_objective_ms: 250 max_queued_requests: 13
                   max_queued_bytes: 17 max_queued_cost_seconds: 18.5 }
       customers { name: "plain" }
@@ -121,7 +121,7 @@ TEST(Config, ReadsEverythingThatTheFileCanSay) {
   EXPECT_EQ(config->limits.backends.pause_minimum, std::chrono::milliseconds(250));
   EXPECT_EQ(config->limits.backends.pause_maximum, std::chrono::milliseconds(750));
   EXPECT_EQ(config->limits.backends.unavailable_after, std::chrono::seconds(3));
-  EXPECT_EQ(config->cost, (scheduling::CostModel{0.1, 0.2, 0.3, 0.4}));
+  EXPECT_EQ(config->cost, (scheduling::CostModel{0.1, 0.2, 0.3, 0.4, 0.5, 3}));
   ASSERT_EQ(config->customers.size(), 2U);
   EXPECT_EQ(config->customers[0].policy, (scheduling::CustomerPolicy{4, 1, 13, 17, std::chrono::milliseconds(18'500)}));
   EXPECT_EQ(config->customers[0].latency_objective_ms, 250);
@@ -153,6 +153,22 @@ TEST(Config, TheLimitsAndTheWatchingOfClassifiersAreFlagsToo) {
                 HasSubstr(std::string(flag) == "--classifier" ? "classifiers" : flag + 2))
         << flag;
   }
+}
+
+TEST(Config, ACostProfileIsChangedByTermsAndAFileByFlags) {
+  const std::string file = WriteFile("cost.textproto", R"(cost { profile: "gpu" per_sequence: 0.25 })");
+  const auto config = Read({"--config", file, "--cost-fixed", "0.125"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  CostModel expected = *FindCostProfile("gpu");
+  expected.per_sequence = 0.25;
+  expected.fixed = 0.125;
+  EXPECT_EQ(config->cost, expected);
+  const auto other = Read({"--config", file, "--cost-profile", "cpu"});
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ(other->cost, *FindCostProfile("cpu"));
+  const std::string unknown = WriteFile("unknown.textproto", R"(cost { profile: "tpu" })");
+  EXPECT_THAT(MessageOf(Read({"--config", unknown})), AllOf(HasSubstr("'tpu'"), HasSubstr("seed, cpu or gpu")));
+  EXPECT_THAT(MessageOf(Read({"--cost-knee", "0.5"})), AllOf(HasSubstr("cost-knee is 0.5"), HasSubstr("from 1")));
 }
 
 TEST(Config, AFileThatEndsInJsonIsJson) {

@@ -97,13 +97,6 @@ absl::StatusOr<std::vector<simulator::Outage>> OutagesOf(const SimulateFlags& fl
   return outages;
 }
 
-scheduling::CostModel BelievedCost(const SimulateFlags& flags) {
-  const auto choose = [](double believed, double truth) { return believed >= 0 ? believed : truth; };
-  return {choose(flags.believed.fixed, flags.cost.fixed), choose(flags.believed.quadratic, flags.cost.quadratic),
-          choose(flags.believed.per_sequence, flags.cost.per_sequence),
-          choose(flags.believed.per_character, flags.cost.per_character)};
-}
-
 std::string Names(const std::vector<scheduling::StrategySpecification>& strategies) {
   std::string names;
   for (const auto& strategy : strategies) names += (names.empty() ? "" : ", ") + strategy.name;
@@ -132,18 +125,9 @@ void AddFaultFlags(CLI::App& verb, SimulateFlags& flags) {
 }  // namespace
 
 void AddCostFlags(CLI::App& verb, SimulateFlags& flags) {
-  verb.add_option("--cost-fixed", flags.cost.fixed, "Seconds that every batch takes")->capture_default_str();
-  verb.add_option("--cost-quadratic", flags.cost.quadratic, "Seconds times the longest sequence's length squared")
-      ->capture_default_str();
-  verb.add_option("--cost-per-sequence", flags.cost.per_sequence, "Seconds for each sequence")->capture_default_str();
-  verb.add_option("--cost-per-character", flags.cost.per_character,
-                  "Seconds for each sequence times the longest sequence's length")
-      ->capture_default_str();
-  const std::string believed = "What the scheduler is told instead of ";
-  verb.add_option("--believed-cost-fixed", flags.believed.fixed, believed + "--cost-fixed");
-  verb.add_option("--believed-cost-quadratic", flags.believed.quadratic, believed + "--cost-quadratic");
-  verb.add_option("--believed-cost-per-sequence", flags.believed.per_sequence, believed + "--cost-per-sequence");
-  verb.add_option("--believed-cost-per-character", flags.believed.per_character, believed + "--cost-per-character");
+  program::AddCostFlags(verb, "cost-", "What a batch takes: ", flags.cost, program::InEnvironment::kNo);
+  program::AddCostFlags(verb, "believed-cost-", "What the scheduler is told in place of that: ", flags.believed,
+                        program::InEnvironment::kNo);
   verb.add_option("--learn-costs", flags.learn_costs, "Whether it corrects what it was told by what batches take")
       ->capture_default_str();
 }
@@ -217,8 +201,10 @@ absl::StatusOr<simulator::SimulationOptions> SimulationOptionsOf(const SimulateF
 
   simulator::SimulatedBackend backend;
   backend.slots = flags.slots;
-  backend.true_cost = {flags.cost.fixed, flags.cost.quadratic, flags.cost.per_sequence, flags.cost.per_character};
-  backend.believed_cost = BelievedCost(flags);
+  backend.true_cost = flags.cost.Over({});
+  backend.believed_cost = flags.believed.Over(backend.true_cost);
+  if (absl::Status status = backend.true_cost.Validate("--cost-"); !status.ok()) return status;
+  if (absl::Status status = backend.believed_cost.Validate("--believed-cost-"); !status.ok()) return status;
   backend.jitter = flags.jitter;
   backend.faults = flags.faults;
   auto outages = OutagesOf(flags);
@@ -235,9 +221,10 @@ absl::StatusOr<simulator::SimulationOptions> SimulationOptionsOf(const SimulateF
 
 absl::StatusOr<ChosenWorkload> WorkloadOf(const SimulateFlags& flags) {
   const std::uint32_t slots = flags.backends * flags.slots;
-  auto chosen = ChooseWorkload(flags.workload, {flags.workload.rho * slots, flags.max_batch_size, flags.cost});
+  const CostModel cost = flags.cost.Over({});
+  auto chosen = ChooseWorkload(flags.workload, {flags.workload.rho * slots, flags.max_batch_size, cost});
   if (!chosen.ok() || chosen->trace || flags.allow_unstable) return chosen;
-  const double utilization = simulator::LeastUtilization(chosen->workload, flags.cost, flags.max_batch_size, slots);
+  const double utilization = simulator::LeastUtilization(chosen->workload, cost, flags.max_batch_size, slots);
   if (utilization < 1) return chosen;
   return absl::InvalidArgumentError(fmt::format(
       "workload '{}' cannot be stable: perfectly packed batches would take {:.2f} times the time there is; lower --rho "

@@ -8,6 +8,8 @@
 #include <CLI/CLI.hpp>
 
 #include "absl/status/statusor.h"
+#include "common/cost_model.h"
+#include "common/program/cost_flags.h"
 #include "common/workload/workload.h"
 #include "services/proxy/scheduling/strategy.h"
 #include "tools/loadgen/verbs/workload_flags.h"
@@ -30,9 +32,9 @@ struct SimulateFlags {
   std::uint32_t max_batch_size = 5;
   std::uint32_t backends = 1;
   std::uint32_t slots = 1;
-  workload::NominalCost cost;
-  // What the scheduler is told; below 0: the truth.
-  workload::NominalCost believed{-1, -1, -1, -1};
+  program::CostFlags cost;
+  // What the scheduler is told in place of it.
+  program::CostFlags believed;
   bool learn_costs = true;
   double jitter = 0;
   classifier::FaultOptions faults;
