@@ -54,7 +54,8 @@ class RequestPool {
 };
 
 // One iteration is one batch; the rate of requests is in `items_per_second`, CPU per request in `cpu_per_request`.
-void OfferSelectComplete(benchmark::State& state, const std::string& strategy, std::uint32_t max_batch_size) {
+void OfferSelectComplete(benchmark::State& state, const std::string& strategy, std::uint32_t max_batch_size,
+                         const CostModel& cost) {
   const auto queued = static_cast<std::uint64_t>(state.range(0));
   const auto customers = static_cast<std::uint32_t>(state.range(1));
   SchedulerOptions options;
@@ -62,7 +63,7 @@ void OfferSelectComplete(benchmark::State& state, const std::string& strategy, s
   options.max_queued_requests = options.max_queued_requests_per_customer = 100'000'000;
   options.max_queued_cost = options.max_queued_cost_per_customer = std::chrono::hours(1'000'000);
   const std::unique_ptr<Scheduler> scheduler = *Scheduler::Create(options, {strategy, {}}, nullptr);
-  scheduler->AddBackend("backend", 1, CostModel{});
+  scheduler->AddBackend("backend", 1, cost);
   RequestPool pool(customers, 5);
 
   Time now{};
@@ -103,7 +104,7 @@ void Register() {
       const std::string name = absl::StrCat(strategy.name, "/batch:", max_batch_size);
       auto* const entry =
           benchmark::RegisterBenchmark(name.c_str(), [&strategy, max_batch_size](benchmark::State& state) {
-            OfferSelectComplete(state, strategy.name, max_batch_size);
+            OfferSelectComplete(state, strategy.name, max_batch_size, {});
           });
       // As many as are steady on a quiet machine; left to itself the library fills the queue anew for each guess.
       entry->ArgNames({"queued", "customers"})->Unit(benchmark::kMicrosecond)->Iterations(kBatchesMeasured);
@@ -111,6 +112,20 @@ void Register() {
         for (const std::int64_t customers : {1, 1'000, 100'000}) {
           if (customers <= queued) entry->Args({queued, customers});
         }
+      }
+    }
+  }
+  // Where riders cost something more has to be weighed.
+  for (const char* const name : {"density", "weighted_fair"}) {
+    for (const CostProfile& profile : CostProfiles()) {
+      for (const std::uint32_t max_batch_size : {16U, 64U}) {
+        auto* const entry = benchmark::RegisterBenchmark(
+            absl::StrCat(name, "/cost:", std::string(profile.name), "/batch:", max_batch_size).c_str(),
+            [=, cost = profile.cost](benchmark::State& state) {
+              OfferSelectComplete(state, name, max_batch_size, cost);
+            });
+        entry->ArgNames({"queued", "customers"})->Unit(benchmark::kMicrosecond)->Iterations(kBatchesMeasured);
+        for (const std::int64_t queued : {1'000, 100'000}) entry->Args({queued, 100});
       }
     }
   }

@@ -215,8 +215,13 @@ void SchedulerChecker::CheckWholeRequests(const scheduling::Batch& batch, const 
       waiting_before <= options_.max_batch_size && batch.reason != scheduling::DispatchReason::kLane;
   if (!rules_.whole_requests && !(rules_.whole_requests_if_uncontended && uncontended)) return;
   for (const std::uint64_t number : touched) {
-    if (requests_.at(number).Waits(State::kWaiting))
-      Violation(absl::StrCat("batch ", batch.id, " splits request ", number));
+    if (!requests_.at(number).Waits(State::kWaiting)) continue;
+    const std::string what = absl::StrCat("batch ", batch.id, " splits request ", number);
+    if (rules_.whole_requests) {
+      Violation(what);
+    } else {
+      split_.emplace_back(batch.backend, what);
+    }
   }
 }
 
@@ -317,6 +322,10 @@ void SchedulerChecker::Failed(const scheduling::Batch& batch, Duration took, con
 
 void SchedulerChecker::Settled(const scheduling::Scheduler& scheduler, const scheduling::Step& answer, Time now) {
   cancelling_.reset();
+  for (const auto& [backend, what] : split_) {
+    if (scheduler.backends().backends()[backend].cost.RidersAreFree()) Violation(what);
+  }
+  split_.clear();
   for (const auto& [number, request] : requests_) {
     if (request.must_fail) Violation(absl::StrCat("request ", number, " has had its last attempt and goes on"));
     if (request.IsDone()) Violation(absl::StrCat("request ", number, " has all its results and no answer"));

@@ -126,6 +126,8 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   std::uint64_t ended_ = 0;
   std::map<scheduling::Outcome, std::uint64_t> outcomes_;
   std::vector<std::string> violations_;
+  // Batches that have split a request without need since it was Settled, by backend: wrong where riders are free.
+  std::vector<std::pair<scheduling::BackendId, std::string>> split_;
 };
 
 }  // namespace smartbatch::test

@@ -60,6 +60,8 @@ void SchedulerDriver::AddBackend() {
   if (random_.Chance(0.3)) cost.fixed = 0.005;
   if (random_.Chance(0.3)) cost.per_sequence = 0.001;
   if (random_.Chance(0.3)) cost.per_character = 1e-5;
+  if (random_.Chance(0.2)) cost.per_character_squared = 1e-7;
+  if (random_.Chance(0.2)) cost.knee = 3;
   const std::uint32_t slots = Small(random_, 3);
   const auto id = scheduler_->AddBackend(absl::StrCat("backend-", random_.Between(0, 4)), slots, cost);
   if (id >= backend_is_gone_.size()) backend_is_gone_.resize(id + 1);

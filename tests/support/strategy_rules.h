@@ -10,7 +10,7 @@ namespace smartbatch::test {
 struct StrategyRules {
   // A batch holds all waiting sequences of a request or none.
   bool whole_requests = true;
-  // The same, but only while everything that waits fits into one batch.
+  // The same, but only while everything that waits fits into one batch and riders are free.
   bool whole_requests_if_uncontended = false;
   // A customer's requests leave in the order of their arrival; and those of all customers.
   bool order_within_customer = false;

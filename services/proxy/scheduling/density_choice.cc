@@ -11,6 +11,12 @@ namespace {
 
 // A cost to divide by: a backend whose batches are believed to take no time still takes some.
 constexpr double kLeastSeconds = 1e-9;
+// A seat that costs no more than this part of the batch costs nothing.
+constexpr double kFreeSeat = 1e-9;
+// Riders that do not pay before the search for more is given up.
+constexpr int kMostRefusals = 4;
+// The load that is counted with at most: g stays below 20.
+constexpr double kMostLoad = 0.95;
 
 double Power(double base, double exponent) {
   if (exponent == 0.5) return std::sqrt(base);
@@ -23,31 +29,279 @@ bool Waits(const PendingSequence& sequence) { return sequence.state == SequenceS
 
 }  // namespace
 
-void DensityChoice::Start(Time now, const CostModel& cost) {
-  now_ = now;
-  cost_ = cost;
-  density_ = 0;
+void DensityChoice::Start(const Surroundings& surroundings) {
+  around_ = surroundings;
+  const CostModel& cost = around_.cost;
+  if (cost.knee != 1 && (cost != known_cost_ || around_.seats != known_seats_)) {
+    known_.assign(kKnown, {});
+    known_cost_ = cost;
+    known_seats_ = around_.seats;
+  }
+  riders_are_free_ = cost.RidersAreFree();
+  efficiency_exponent_ = 0;
+  if (!riders_are_free_) {
+    const double mean = around_.mean_length;
+    const double paid_once = cost.quadratic * mean * mean / std::max(cost.Alone(around_.mean_length), kLeastSeconds);
+    efficiency_exponent_ = options_.efficiency_exponent * (1 - std::min(paid_once, 1.0));
+  }
+  seats_.clear();
+  sequences_.clear();
+  heaviest_.clear();
+  weighed_ = 0;
+  heaviest_sum_ = heaviest_seat_ = considered_weight_ = batch_weight_ = 0;
+  best_ = {};
+  peak_ = 1;
+}
+
+// --- Weights ---
+
+// With a knee a cost takes a root, and the same lengths are asked for again and again.
+const DensityChoice::OfLength& DensityChoice::Known(std::uint32_t length) const {
+  OfLength& known = known_[length % kKnown];
+  if (known.length != length) {
+    known = {length, around_.cost.Alone(length), std::max(around_.cost.Packed(length, around_.seats), kLeastSeconds)};
+  }
+  return known;
+}
+
+double DensityChoice::LeastSeconds(std::uint32_t length) const {
+  if (around_.cost.knee != 1) return Known(length).least_seconds;
+  return std::max(around_.cost.Packed(length, around_.seats), kLeastSeconds);
+}
+
+double DensityChoice::Alone(std::uint32_t length) const {
+  return around_.cost.knee != 1 ? Known(length).alone : around_.cost.Alone(length);
+}
+
+double DensityChoice::MostWeight(Time arrival, std::uint32_t length) const {
+  const double age = ToSeconds(around_.now - arrival) + Alone(length);
+  return Power(std::max(age, kLeastSeconds), options_.age_exponent);
 }
 
 double DensityChoice::WeightOf(const PendingRequest& request) const {
-  const double age = ToSeconds(now_ - request.arrival) + cost_.Alone(request.longest_at_arrival);
-  const double weight = Power(std::max(age, kLeastSeconds), options_.age_exponent);
+  const double weight = MostWeight(request.arrival, request.longest_at_arrival);
   if (options_.tier_ratio == 1) return weight;
   return weight * std::pow(options_.tier_ratio, -static_cast<double>(request.customer->policy.tier));
 }
 
-double DensityChoice::DensityOf(const PendingRequest& request) const {
-  return WeightOf(request) / std::max(cost_.Seconds(request.waiting, request.longest_waiting), kLeastSeconds);
+double DensityChoice::WeightOf(const PendingSequence& sequence) const {
+  const PendingRequest& request = *sequence.request;
+  const double weight = WeightOf(request);
+  if (request.waiting == 1) return weight;
+  double left_to_do = 0;
+  for (const PendingSequence& other : request.sequences) {
+    if (Waits(other)) left_to_do += LeastSeconds(other.length);
+  }
+  return weight * LeastSeconds(sequence.length) / left_to_do;
 }
 
-void DensityChoice::Choose(std::span<PendingRequest* const> candidates, Selection& selection) {
-  assert(!candidates.empty() && selection.empty());
-  if (options_.split) {
-    ChooseSequences(candidates, selection);
-  } else {
-    ChooseRequests(candidates, selection);
+double DensityChoice::DensityOf(const PendingRequest& request) const {
+  return WeightOf(request) / std::max(around_.cost.Seconds(request.waiting, request.longest_waiting), kLeastSeconds);
+}
+
+double DensityChoice::WeightOfAll() const {
+  const auto all = static_cast<double>(around_.waiting_sequences);
+  const double others = all - static_cast<double>(sequences_.size());
+  double weight = considered_weight_;
+  if (others > 0) {
+    const double mean = MostWeight(around_.now - around_.mean_age, around_.mean_length);
+    weight += others * mean * static_cast<double>(around_.waiting_requests) / all;
+  }
+  return weight / (1 - std::min(around_.load, kMostLoad));
+}
+
+// --- By sequence ---
+
+void DensityChoice::Consider(PendingSequence& sequence) {
+  const double weight = WeightOf(sequence);
+  seats_.push_back({std::uint64_t{sequence.length} << 32 | static_cast<std::uint32_t>(~sequences_.size()), weight});
+  sequences_.push_back(&sequence);
+  heaviest_seat_ = std::max(heaviest_seat_, weight);
+  considered_weight_ += weight;
+}
+
+void DensityChoice::ConsiderAll(PendingRequest& request) {
+  for (PendingSequence& sequence : request.sequences) {
+    if (Waits(sequence)) Consider(sequence);
   }
 }
+
+double DensityChoice::Index(double weight, double least_seconds, double seconds) const {
+  const double density = weight / seconds;
+  if (efficiency_exponent_ == 0) return density;
+  return density * Power(std::min(1.0, least_seconds / seconds), efficiency_exponent_);
+}
+
+bool DensityChoice::CouldBeBetter(double weight, std::uint32_t length) const {
+  return std::max(weight, heaviest_seat_) > best_.index * LeastSeconds(length);
+}
+
+void DensityChoice::Weigh() {
+  std::sort(seats_.begin() + static_cast<std::ptrdiff_t>(weighed_), seats_.end(),
+            [](const Seat& left, const Seat& right) { return left.key < right.key; });
+  bool changed = false;
+  for (; weighed_ < seats_.size(); ++weighed_) {
+    const Seat& seat = seats_[weighed_];
+    const std::uint32_t length = seat.length();
+    if (riders_are_free_) {
+      AddToHeaviestWhereRidersAreFree(seat.weight);
+      changed = true;
+    } else {
+      changed = AddToHeaviest({seat.weight, LeastSeconds(length)}) || changed;
+    }
+    const bool last_of_length = weighed_ + 1 == seats_.size() || seats_[weighed_ + 1].length() != length;
+    // What was the best before costs more at a larger length.
+    if (!last_of_length || !changed) continue;
+    TryLength(length, weighed_ + 1);
+    changed = false;
+  }
+}
+
+// The best batch whose longest sequence has this length, given the heaviest sequences up to it.
+void DensityChoice::TryLength(std::uint32_t length, std::size_t no_longer) {
+  const double alone = std::max(Alone(length), kLeastSeconds);
+  if (heaviest_sum_ <= best_.index * alone) return;
+  if (riders_are_free_) {
+    best_ = {heaviest_sum_ / alone, length, heaviest_.size(), no_longer};
+    return;
+  }
+  sums_.clear();
+  Heavy sum;
+  for (auto heavy = heaviest_.rbegin(); heavy != heaviest_.rend(); ++heavy) {
+    sum.weight += heavy->weight;
+    sum.least_seconds += heavy->least_seconds;
+    sums_.push_back(sum);
+  }
+  const auto index = [&](std::size_t count) {
+    const double seconds = std::max(around_.cost.Seconds(count, length), kLeastSeconds);
+    return Index(sums_[count - 1].weight, sums_[count - 1].least_seconds, seconds);
+  };
+  // One peak, and seldom far from where it was at the length before.
+  std::size_t count = std::clamp<std::size_t>(peak_, 1, sums_.size());
+  double found = index(count);
+  const auto climb = [&](std::size_t step) {
+    bool climbed = false;
+    for (;;) {
+      const std::size_t next = count + step;  // a step down wraps around
+      if (next < 1 || next > sums_.size()) return climbed;
+      const double other = index(next);
+      if (other <= found) return climbed;
+      found = other;
+      count = next;
+      climbed = true;
+    }
+  };
+  if (!climb(1)) climb(static_cast<std::size_t>(-1));
+  peak_ = count;
+  if (found > best_.index) best_ = {found, length, count, no_longer};
+}
+
+// Only the sum counts: no order is needed until seats are scarce.
+void DensityChoice::AddToHeaviestWhereRidersAreFree(double weight) {
+  const auto lighter = [](const Heavy& left, const Heavy& right) { return left.weight < right.weight; };
+  const std::size_t capacity = around_.seats;
+  if (heaviest_.size() < capacity) {
+    heaviest_sum_ += weight;
+    heaviest_.push_back({weight, 0});
+    if (heaviest_.size() == capacity) std::sort(heaviest_.begin(), heaviest_.end(), lighter);
+    return;
+  }
+  if (weight <= heaviest_.front().weight) return;
+  heaviest_sum_ += weight - heaviest_.front().weight;
+  std::size_t place = 0;
+  for (; place + 1 < capacity && heaviest_[place + 1].weight < weight; ++place) heaviest_[place] = heaviest_[place + 1];
+  heaviest_[place].weight = weight;
+}
+
+// In ascending order; false where it is too light.
+bool DensityChoice::AddToHeaviest(const Heavy& heavy) {
+  if (heaviest_.size() == around_.seats) {
+    if (heavy.weight <= heaviest_.front().weight) return false;
+    heaviest_sum_ -= heaviest_.front().weight;
+    heaviest_.erase(heaviest_.begin());
+  }
+  heaviest_sum_ += heavy.weight;
+  const auto lighter = [](const Heavy& left, const Heavy& right) { return left.weight < right.weight; };
+  heaviest_.insert(std::lower_bound(heaviest_.begin(), heaviest_.end(), heavy, lighter), heavy);
+  return true;
+}
+
+void DensityChoice::Take(Selection& selection) {
+  assert(!seats_.empty() && selection.empty());
+  const auto heavier = [this](const Seat& left, const Seat& right) {
+    if (left.weight != right.weight) return left.weight > right.weight;
+    if (left.length() != right.length()) return left.length() > right.length();
+    const PendingSequence& first = *sequences_[left.place()];
+    const PendingSequence& second = *sequences_[right.place()];
+    if (first.request != second.request) return first.request->id.number < second.request->id.number;
+    return first.index() < second.index();
+  };
+  batch_.assign(seats_.begin(), seats_.begin() + static_cast<std::ptrdiff_t>(best_.no_longer));
+  const std::size_t count = std::min(best_.seats, batch_.size());
+  const auto end = batch_.begin() + static_cast<std::ptrdiff_t>(count);
+  if (end != batch_.end()) std::nth_element(batch_.begin(), end, batch_.end(), heavier);
+  batch_.resize(count);
+  if (!riders_are_free_) CutWhereThatPays();
+  std::sort(batch_.begin(), batch_.end(), heavier);
+  batch_weight_ = 0;
+  for (const Seat& seat : batch_) {
+    selection.Take(*sequences_[seat.place()]);
+    batch_weight_ += seat.weight;
+  }
+}
+
+void DensityChoice::CutWhereThatPays() {
+  const CostModel& cost = around_.cost;
+  std::sort(batch_.begin(), batch_.end(), [](const Seat& left, const Seat& right) { return left.key < right.key; });
+  const double all = WeightOfAll();
+  while (batch_.size() > 1) {
+    const std::uint32_t longest = batch_.back().length();
+    const double whole = cost.Seconds(batch_.size(), longest);
+    double most_gain = 0;
+    std::size_t best = batch_.size();
+    double weight = 0;
+    for (std::size_t first = 1; first < batch_.size(); ++first) {
+      weight += batch_[first - 1].weight;
+      const double sooner = cost.Seconds(first, batch_[first - 1].length());
+      const double longer = sooner + cost.Seconds(batch_.size() - first, longest) - whole;
+      const double gain = weight * (whole - sooner) - longer * (all - weight);
+      if (gain <= most_gain) continue;
+      most_gain = gain;
+      best = first;
+    }
+    if (best == batch_.size()) return;
+    batch_.resize(best);
+  }
+}
+
+bool DensityChoice::Pays(const PendingSequence& sequence, const Selection& selection) {
+  if (riders_are_free_) return true;
+  const std::size_t taken = selection.members().size();
+  const double before = around_.cost.Seconds(taken, selection.longest());
+  const double seat = around_.cost.Seconds(taken + 1, selection.longest()) - before;
+  const bool is_free = seat <= kFreeSeat * before;
+  const double saved = LeastSeconds(sequence.length) - seat;
+  if (!is_free && seat * batch_weight_ > saved * (WeightOfAll() - batch_weight_)) return false;
+  batch_weight_ += WeightOf(sequence);
+  return true;
+}
+
+void DensityChoice::Fill(Selection& selection) {
+  int refusals = 0;
+  const std::uint32_t longest = selection.longest();
+  for (auto seat = seats_.rbegin(); seat != seats_.rend() && selection.free_seats() > 0 && refusals < kMostRefusals;
+       ++seat) {
+    PendingSequence& sequence = *sequences_[seat->place()];
+    if (sequence.length > longest || sequence.selected) continue;
+    if (Pays(sequence, selection)) {
+      selection.Take(sequence);
+    } else {
+      ++refusals;
+    }
+  }
+}
+
+// --- By request ---
 
 void DensityChoice::SortByLength(std::span<PendingRequest* const> candidates) {
   by_length_.assign(candidates.begin(), candidates.end());
@@ -63,133 +317,20 @@ void DensityChoice::ChooseUncontended(std::span<PendingRequest* const> candidate
   double weight = 0;
   std::uint32_t sequences = 0;
   std::size_t best_count = 0;
-  density_ = 0;
+  double best_density = 0;
   for (std::size_t i = 0; i < by_length_.size(); ++i) {
     const PendingRequest& request = *by_length_[i];
     weight += WeightOf(request);
     sequences += request.waiting;
-    const double density = weight / std::max(cost_.Seconds(sequences, request.longest_waiting), kLeastSeconds);
-    if (density <= density_) continue;
-    density_ = density;
+    const double density = weight / std::max(around_.cost.Seconds(sequences, request.longest_waiting), kLeastSeconds);
+    if (density <= best_density) continue;
+    best_density = density;
     best_count = i + 1;
   }
   for (std::size_t i = 0; i < best_count; ++i) selection.TakeWaitingOf(*by_length_[i]);
 }
 
-// --- Split: the heaviest sequences ---
-
-void DensityChoice::ListSeats(std::span<PendingRequest* const> candidates) {
-  seats_.clear();
-  sequences_.clear();
-  heaviest_seat_ = 0;
-  for (PendingRequest* const request : candidates) {
-    double left_to_do = 0;
-    const std::size_t first = seats_.size();
-    for (PendingSequence& sequence : request->sequences) {
-      if (!Waits(sequence)) continue;
-      const double seconds = std::max(cost_.Alone(sequence.length), kLeastSeconds);
-      left_to_do += seconds;
-      seats_.push_back({(std::uint64_t{sequence.length} << 32) | sequences_.size(), seconds});
-      sequences_.push_back(&sequence);
-    }
-    const double weight_a_second = WeightOf(*request) / left_to_do;
-    for (std::size_t i = first; i < seats_.size(); ++i) {
-      seats_[i].weight *= weight_a_second;
-      heaviest_seat_ = std::max(heaviest_seat_, seats_[i].weight);
-    }
-  }
-}
-
-// The best batch whose longest sequence has this length, given the heaviest sequences up to it.
-void DensityChoice::Weigh(std::uint32_t length, Best& best) const {
-  if (cost_.RidersAreFree()) {
-    const double seconds = std::max(cost_.Alone(length), kLeastSeconds);
-    if (heaviest_sum_ > best.density * seconds) best = {heaviest_sum_ / seconds, length, heaviest_.size()};
-    return;
-  }
-  double weight = 0;
-  for (std::size_t seats = 1; seats <= heaviest_.size(); ++seats) {
-    weight += heaviest_[heaviest_.size() - seats];
-    const double seconds = std::max(cost_.Seconds(static_cast<std::uint32_t>(seats), length), kLeastSeconds);
-    if (weight / seconds > best.density) best = {weight / seconds, length, seats};
-  }
-}
-
-void DensityChoice::ChooseSequences(std::span<PendingRequest* const> candidates, Selection& selection) {
-  ListSeats(candidates);
-  std::sort(seats_.begin(), seats_.end(), [](const Seat& left, const Seat& right) { return left.key < right.key; });
-  const std::size_t capacity = selection.free_seats();
-  const double most_weight = heaviest_seat_ * static_cast<double>(capacity);
-  heaviest_.clear();
-  heaviest_sum_ = 0;
-  Best best;
-  std::size_t no_longer = 0;  // seats of at most the best length: those in front
-  for (std::size_t i = 0; i < seats_.size(); ++i) {
-    const std::uint32_t length = seats_[i].length();
-    // From here on the heaviest batch there could be is not dense enough.
-    if (most_weight < best.density * cost_.Alone(length)) break;
-    AddToHeaviest(seats_[i].weight, capacity);
-    const bool last_of_length = i + 1 == seats_.size() || seats_[i + 1].length() != length;
-    if (!last_of_length) continue;
-    Weigh(length, best);
-    if (best.length == length) no_longer = i + 1;
-  }
-  density_ = best.density;
-
-  seats_.resize(no_longer);
-  TakeHeaviest(std::min(best.seats, no_longer), selection);
-}
-
-void DensityChoice::TakeHeaviest(std::size_t count, Selection& selection) {
-  const auto heavier = [this](const Seat& left, const Seat& right) {
-    if (left.weight != right.weight) return left.weight > right.weight;
-    if (left.length() != right.length()) return left.length() > right.length();
-    const PendingSequence& first = *sequences_[left.place()];
-    const PendingSequence& second = *sequences_[right.place()];
-    if (first.request != second.request) return first.request->id.number < second.request->id.number;
-    return first.index() < second.index();
-  };
-  const auto end = seats_.begin() + static_cast<std::ptrdiff_t>(count);
-  if (end != seats_.end()) std::nth_element(seats_.begin(), end, seats_.end(), heavier);
-  std::sort(seats_.begin(), end, heavier);
-  for (auto seat = seats_.begin(); seat != end; ++seat) selection.Take(*sequences_[seat->place()]);
-}
-
-// Where riders are free only the sum counts: no order is needed until seats are scarce.
-void DensityChoice::AddToHeaviest(double weight, std::size_t capacity) {
-  if (heaviest_.size() < capacity) {
-    heaviest_sum_ += weight;
-    if (!cost_.RidersAreFree()) {
-      heaviest_.insert(std::lower_bound(heaviest_.begin(), heaviest_.end(), weight), weight);
-      return;
-    }
-    heaviest_.push_back(weight);
-    if (heaviest_.size() == capacity) std::sort(heaviest_.begin(), heaviest_.end());
-    return;
-  }
-  if (weight <= heaviest_.front()) return;
-  heaviest_sum_ += weight - heaviest_.front();
-  std::size_t place = 0;
-  for (; place + 1 < capacity && heaviest_[place + 1] < weight; ++place) heaviest_[place] = heaviest_[place + 1];
-  heaviest_[place] = weight;
-}
-
-bool DensityChoice::Pays(const PendingSequence& sequence, const Selection& selection) const {
-  if (cost_.RidersAreFree()) return true;
-  const std::size_t taken = selection.members().size();
-  const double seat_seconds = cost_.Seconds(taken + 1, selection.longest()) - cost_.Seconds(taken, selection.longest());
-  if (seat_seconds <= cost_.Alone(sequence.length)) return true;
-  const PendingRequest& request = *sequence.request;
-  double left_to_do = 0;
-  for (const PendingSequence& other : request.sequences) {
-    if (Waits(other)) left_to_do += std::max(cost_.Alone(other.length), kLeastSeconds);
-  }
-  const double weight = WeightOf(request) * std::max(cost_.Alone(sequence.length), kLeastSeconds) / left_to_do;
-  return weight >= density_ * seat_seconds;
-}
-
-// --- Not split: the heaviest set of whole requests, a 0/1 knapsack over the seats ---
-
+// Not split: the heaviest set of whole requests, a 0/1 knapsack over the seats.
 void DensityChoice::ChooseRequests(std::span<PendingRequest* const> candidates, Selection& selection) {
   SortByLength(candidates);
   const std::size_t capacity = selection.free_seats();
@@ -198,7 +339,7 @@ void DensityChoice::ChooseRequests(std::span<PendingRequest* const> candidates, 
   best_weight_.assign(row, -1);
   best_weight_[0] = 0;
   taken_.assign(by_length_.size() * row, false);
-  density_ = 0;
+  double best_density = 0;
   std::size_t best_items = 0;
   std::size_t best_seats = 0;
   for (std::size_t i = 0; i < by_length_.size(); ++i) {
@@ -215,10 +356,10 @@ void DensityChoice::ChooseRequests(std::span<PendingRequest* const> candidates, 
     if (!last_of_length) continue;
     for (std::size_t seats = 1; seats <= capacity; ++seats) {
       if (best_weight_[seats] < 0) continue;
-      const double seconds = cost_.Seconds(static_cast<std::uint32_t>(seats), request.longest_waiting);
+      const double seconds = around_.cost.Seconds(static_cast<std::uint32_t>(seats), request.longest_waiting);
       const double density = best_weight_[seats] / std::max(seconds, kLeastSeconds);
-      if (density <= density_) continue;
-      density_ = density;
+      if (density <= best_density) continue;
+      best_density = density;
       best_items = i + 1;
       best_seats = seats;
     }

@@ -15,7 +15,7 @@ namespace smartbatch::scheduling {
 // kMostRefusals refusals. Linear in the free seats and the members that are passed over.
 template <class Pays>
 void FillWithSequences(const SequencesByLength& waiting, Selection& selection, Pays pays) {
-  constexpr int kMostRefusals = 16;
+  constexpr int kMostRefusals = 4;
   int refusals = 0;
   PendingSequence* sequence = waiting.LongestWithin(selection.longest());
   while (sequence != nullptr && selection.free_seats() > 0 && refusals < kMostRefusals) {

@@ -16,9 +16,9 @@ class Hold {
  public:
   explicit Hold(double fraction) : fraction_(fraction) {}
 
-  // Lets what was selected go, or has it wait for company.
-  void DispatchOrWait(const Occasion& occasion, Selection& selection) {
-    if (selection.free_seats() > 0) {
+  // Lets what was selected go or, with free seats and nothing else that waits, has it wait for company.
+  void DispatchOrWait(const Occasion& occasion, Selection& selection, bool all_that_waits) {
+    if (selection.free_seats() > 0 && all_that_waits) {
       if (const auto until = Until(occasion, selection)) return selection.WaitUntil(*until);
     }
     selection.DispatchForOrFull(since_ ? DispatchReason::kHold : DispatchReason::kSlotFree);

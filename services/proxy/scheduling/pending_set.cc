@@ -6,6 +6,11 @@
 namespace smartbatch::scheduling {
 namespace {
 
+std::uint64_t Microseconds(Time time) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count());
+}
+
 // Links `request` into a list that is ordered by number, looking from the old end: what comes back is old.
 template <class List>
 void InsertInOrder(List& list, PendingRequest& request) {
@@ -119,6 +124,7 @@ void PendingSet::LinkWaiting(PendingRequest& request) {
   InsertByNumber(by_arrival_, request);
   InsertByNumber(request.customer->waiting, request);
   ++waiting_requests_;
+  sum_of_arrivals_ += Microseconds(request.arrival);
   ++request.customer->waiting_requests;
 }
 
@@ -126,7 +132,14 @@ void PendingSet::UnlinkWaiting(PendingRequest& request) {
   by_arrival_.erase(ArrivalList::s_iterator_to(request));
   request.customer->waiting.erase(CustomerList::s_iterator_to(request));
   --waiting_requests_;
+  sum_of_arrivals_ -= Microseconds(request.arrival);
   --request.customer->waiting_requests;
+}
+
+Duration PendingSet::MeanAge(Time now) const {
+  if (waiting_requests_ == 0) return Duration::zero();
+  const std::uint64_t sum = Microseconds(now) * waiting_requests_ - sum_of_arrivals_;
+  return std::chrono::microseconds(sum / waiting_requests_);
 }
 
 void PendingSet::RecomputeLongestWaiting(PendingRequest& request) {

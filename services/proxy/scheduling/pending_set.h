@@ -42,6 +42,8 @@ class PendingSet {
   std::uint64_t waiting_requests() const { return waiting_requests_; }
   // Sequences that a strategy may choose.
   std::uint64_t waiting_sequences() const { return waiting_sequences_; }
+  // Of the requests with a waiting sequence; zero where nothing waits.
+  Duration MeanAge(Time now) const;
 
   // What a sequence is held to cost where the queue is shared out among customers: at least 1 ns. It does not change
   // while anything waits, unlike the fitted cost, so that what is added is taken away again.
@@ -105,6 +107,8 @@ class PendingSet {
   absl::btree_set<Deadline> deadlines_;
   std::uint64_t waiting_requests_ = 0;
   std::uint64_t waiting_sequences_ = 0;
+  // Of the arrivals of the requests that wait, in microseconds; it may overflow, the sum of their ages does not.
+  std::uint64_t sum_of_arrivals_ = 0;
   QueueUse unfinished_;
 };
 

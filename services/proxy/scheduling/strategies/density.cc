@@ -6,46 +6,64 @@
 #include "services/proxy/scheduling/density_choice.h"
 #include "services/proxy/scheduling/free_riders.h"
 #include "services/proxy/scheduling/hold.h"
+#include "services/proxy/scheduling/length_classes.h"
 #include "services/proxy/scheduling/request_classes.h"
 #include "services/proxy/scheduling/starvation_lane.h"
 #include "services/proxy/scheduling/strategies/strategies.h"
+#include "services/proxy/scheduling/surroundings.h"
+#include "services/proxy/scheduling/traffic.h"
 
 namespace smartbatch::scheduling {
 namespace {
 
 struct DensityParameters {
   DensityChoice::Options choice;
-  std::uint32_t window = 5;
+  double length_ratio = 1.25;
   double hold = 0.01;
   double lane_share = 0.05;
   Duration lane_after = std::chrono::seconds(10);
+  double lane_after_batches = 200;
 };
 
-// The default: the batch that serves the most weight a second (density_choice.h derives the rule), free seats filled
-// with what rides free (free_riders.h), and a lane against starvation (starvation_lane.h states the worst wait).
+// The default: the batch with the greatest index (density_choice.h derives the rule), free seats filled with what is
+// worth its seat, and a lane against starvation (starvation_lane.h states the worst wait).
 //
-// While everything that waits fits into one batch, requests are not split: splitting helps only where seats are
-// scarce. Otherwise the choice is over a window of candidates: in each class of requests that need k seats the
-// max(window, B) / k shortest, and the window / 2 oldest. A decision so costs the same however many wait.
+// Candidates are the B oldest waiting sequences, 8 at least, of each class of length (length_classes.h), shortest
+// first, until no longer batch can be better than the best one found. A decision so costs the same however many wait.
+//
+// While riders are free and everything that waits fits into one batch, requests are not split: splitting helps only
+// where seats are scarce. If riders cost something, what to leave for a later batch is a question even then.
 class Density final : public Strategy {
  public:
   Density(const StrategyEnvironment& environment, const DensityParameters& parameters)
       : pending_(environment.pending),
+        backends_(environment.backends),
+        max_batch_size_(environment.max_batch_size),
         parameters_(parameters),
-        classes_(environment.max_batch_size),
+        sequences_(parameters.length_ratio),
+        requests_(environment.max_batch_size),
         choice_(parameters.choice),
-        lane_(parameters.lane_share, parameters.lane_after),
+        lane_(parameters.lane_share, parameters.lane_after, parameters.lane_after_batches),
         hold_(parameters.hold) {}
 
   void Add(PendingRequest& request, bool again) override {
-    request.strategy_key = 0;
-    classes_.Add(request, again);
-    if (parameters_.choice.split) sequences_.Add(request, again);
+    if (!again) traffic_.Arrived(request, backends_.TypicalCost(), max_batch_size_);
+    if (parameters_.choice.split) {
+      sequences_.Add(request, again);
+    } else {
+      request.strategy_key = 0;
+      requests_.Add(request, again);
+    }
   }
   void Remove(PendingRequest& request) override {
-    classes_.Remove(request);
-    if (parameters_.choice.split) sequences_.Remove(request);
+    if (parameters_.choice.split) {
+      sequences_.Remove(request);
+    } else {
+      requests_.Remove(request);
+    }
   }
+  void BeforeSplit(PendingRequest& request) override { sequences_.RemoveSelected(request); }
+  void AfterSplit(PendingRequest&) override {}
 
   void Select(const Occasion& occasion, Selection& selection) override {
     PendingRequest* const oldest = pending_.Oldest();
@@ -54,25 +72,24 @@ class Density final : public Strategy {
       return;
     }
     oldest_arrival_ = oldest->arrival;
-    choice_.Start(occasion.now, occasion.cost);
     by_lane_ =
         lane_.Opens(occasion.now, oldest->arrival, occasion.cost.Seconds(oldest->waiting, oldest->longest_waiting));
-    if (by_lane_) {
-      selection.TakeWaitingOf(*oldest);
-      Fill(selection);
-      selection.DispatchFor(DispatchReason::kLane);
-      hold_.Reset();
-      return;
-    }
-    if (pending_.waiting_sequences() <= occasion.max_batch_size) {
+    if (by_lane_) return SelectByLane(occasion, *oldest, selection);
+
+    choice_.Start(SurroundingsOf(occasion, pending_, traffic_, backends_));
+    if (occasion.cost.RidersAreFree() && pending_.waiting_sequences() <= occasion.max_batch_size) {
       CollectAll();
       choice_.ChooseUncontended(candidates_, selection);
+    } else if (parameters_.choice.split) {
+      ConsiderByClass(occasion);
+      choice_.Take(selection);
+      choice_.Fill(selection);
     } else {
       CollectWindow(occasion);
-      choice_.Choose(candidates_, selection);
-      Fill(selection);
+      choice_.ChooseRequests(candidates_, selection);
+      FillWithFreeRequests(occasion, selection);
     }
-    hold_.DispatchOrWait(occasion, selection);
+    hold_.DispatchOrWait(occasion, selection, selection.members().size() == pending_.waiting_sequences());
   }
 
   void Dispatched(const Occasion& occasion, const Selection&, double cost_seconds) override {
@@ -84,6 +101,59 @@ class Density final : public Strategy {
   }
 
  private:
+  // Only what costs nothing goes along: the credit was saved for the oldest.
+  void SelectByLane(const Occasion& occasion, PendingRequest& oldest, Selection& selection) {
+    selection.TakeWaitingOf(oldest);
+    if (!parameters_.choice.split) {
+      FillWithFreeRequests(occasion, selection);
+    } else if (occasion.cost.RidersAreFree()) {
+      auto& classes = sequences_.classes();
+      for (std::size_t i = sequences_.PlaceOf(selection.longest()) + 1; i-- > 0 && selection.free_seats() > 0;) {
+        FillFrom(classes[i].waiting, selection);
+      }
+    }
+    selection.DispatchFor(DispatchReason::kLane);
+    hold_.Reset();
+  }
+  static void FillFrom(LengthClasses::List& waiting, Selection& selection) {
+    // Those that are selected already, or too long for the batch, are passed over: not for ever.
+    std::uint32_t left = 2 * selection.free_seats();
+    const std::uint32_t longest = selection.longest();
+    for (PendingSequence& sequence : waiting) {
+      if (selection.free_seats() == 0 || left-- == 0) return;
+      if (!sequence.selected && sequence.length <= longest) selection.Take(sequence);
+    }
+  }
+  void FillWithFreeRequests(const Occasion& occasion, Selection& selection) const {
+    if (occasion.cost.RidersAreFree()) FillWithRequests(requests_, selection);
+  }
+
+  static constexpr std::uint32_t kFewestOfAClass = 8;
+  void ConsiderByClass(const Occasion& occasion) {
+    auto& classes = sequences_.classes();
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+      if (classes[i].waiting.empty()) continue;
+      if (!CouldBeBetterFrom(i)) return;
+      std::uint32_t left = std::max(occasion.max_batch_size, kFewestOfAClass);
+      for (PendingSequence& sequence : classes[i].waiting) {
+        if (left-- == 0) break;
+        choice_.Consider(sequence);
+      }
+      choice_.Weigh();
+    }
+  }
+  // Whether a batch whose longest is in this class or a longer one could be better than the best so far.
+  bool CouldBeBetterFrom(std::size_t first) {
+    const auto& classes = sequences_.classes();
+    double weight = 0;
+    for (std::size_t i = first; i < classes.size(); ++i) {
+      if (classes[i].waiting.empty()) continue;
+      weight = std::max(weight, choice_.MostWeight(classes[i].oldest, classes[i].longest));
+      if (choice_.CouldBeBetter(weight, classes[i].shortest)) return true;
+    }
+    return false;
+  }
+
   void CollectAll() {
     candidates_.clear();
     for (PendingRequest* request = pending_.Oldest(); request != nullptr; request = pending_.Younger(*request)) {
@@ -91,6 +161,7 @@ class Density final : public Strategy {
     }
   }
 
+  // Of the requests that need k seats the B / k shortest, and the B / 2 oldest.
   void CollectWindow(const Occasion& occasion) {
     candidates_.clear();
     ++decision_;
@@ -103,18 +174,17 @@ class Density final : public Strategy {
       const double needed = occasion.cost.Alone(request.longest_waiting) * density_for_each_seat;
       return needed <= oldest_weight || needed <= choice_.WeightOf(request);
     };
-    const std::uint32_t seats = std::max(parameters_.window, occasion.max_batch_size);
-    for (std::uint32_t size = 1; size <= classes_.largest_size(); ++size) {
-      const RequestsByLength* const requests = classes_.OfSize(size);
+    for (std::uint32_t size = 1; size <= requests_.largest_size(); ++size) {
+      const RequestsByLength* const requests = requests_.OfSize(size);
       if (requests == nullptr) continue;
-      std::uint32_t left = (seats + size - 1) / size;
+      std::uint32_t left = (occasion.max_batch_size + size - 1) / size;
       PendingRequest* request = requests->Shortest();
       for (; request != nullptr && left > 0 && worth_trying(*request); --left) {
         AddCandidate(*request);
         request = requests->NextLonger(*request);
       }
     }
-    std::uint32_t left = parameters_.window / 2;
+    std::uint32_t left = (occasion.max_batch_size + 1) / 2;
     for (PendingRequest* request = pending_.Oldest(); request != nullptr && left > 0; --left) {
       if (request->strategy_key != decision_ && worth_trying(*request)) AddCandidate(*request);
       request = pending_.Younger(*request);
@@ -123,8 +193,8 @@ class Density final : public Strategy {
   // The best density of a shortest request of its size, by itself.
   double DensityOfTheShortest() const {
     double density = 0;
-    for (std::uint32_t size = 1; size <= classes_.largest_size(); ++size) {
-      const RequestsByLength* const requests = classes_.OfSize(size);
+    for (std::uint32_t size = 1; size <= requests_.largest_size(); ++size) {
+      const RequestsByLength* const requests = requests_.OfSize(size);
       if (requests == nullptr || requests->empty()) continue;
       density = std::max(density, choice_.DensityOf(*requests->Shortest()));
     }
@@ -135,20 +205,14 @@ class Density final : public Strategy {
     candidates_.push_back(&request);
   }
 
-  void Fill(Selection& selection) {
-    if (selection.free_seats() == 0) return;
-    if (parameters_.choice.split) {
-      FillWithSequences(sequences_.by_length(), selection,
-                        [&](const PendingSequence& sequence) { return choice_.Pays(sequence, selection); });
-    } else {
-      FillWithRequests(classes_, selection);
-    }
-  }
-
   const PendingSet& pending_;
+  const BackendPool& backends_;
+  const std::uint32_t max_batch_size_;
   const DensityParameters parameters_;
-  RequestClasses classes_;
-  WaitingSequences sequences_;
+  // What waits: sequences where requests are split, else requests.
+  LengthClasses sequences_;
+  RequestClasses requests_;
+  Traffic traffic_;
   DensityChoice choice_;
   StarvationLane lane_;
   Hold hold_;
@@ -164,22 +228,26 @@ class Density final : public Strategy {
 StrategySpecification DensitySpecification() {
   return {
       "density",
-      "Serves the most weight a second: the batch with the largest sum of age weights over its cost, free seats filled "
-      "with what adds nothing, and a reserved share for whoever waits longest.",
+      "Serves the most weight a second: the batch with the largest sum of age weights over its cost, times its "
+      "efficiency where riders cost something; free seats filled with what is worth its seat, and a reserved share for "
+      "whoever waits longest.",
       {
           {"split", "Let the sequences of one request travel in different batches.", 1, 0, 1,
            ParameterSpecification::Kind::kSwitch},
           {"age_exponent", "How the weight of a request grows with its age: 0 is best for the mean, more for the tail.",
            0.5, 0, 4},
-          {"window", "Sequences that are considered of the requests of each size, shortest first.", 5, 1, 4096,
-           ParameterSpecification::Kind::kInteger},
+          {"efficiency_exponent",
+           "How much a batch counts that wastes none of the backend's time, where riders cost something.", 1, 0, 4},
+          {"length_ratio", "Lengths up to so many times each other are of one class, in which the oldest come first.",
+           1.25, 1.05, 4},
           {"hold", "How long a batch with free seats waits for company, as a fraction of its cost.", 0.01, 0, 1},
           {"lane_share",
            "Share of the backend that is reserved for the oldest request once it is older than "
            "lane_after_seconds; 0 for none.",
            0.05, 0, 0.5},
-          {"lane_after_seconds", "The age at which the oldest request gets the reserved share, in seconds.", 10, 0,
-           86'400},
+          {"lane_after_seconds",
+           "The age at which the oldest request gets the reserved share at the latest, in seconds.", 10, 0, 86'400},
+          {"lane_after_batches", "The same in mean batch times; what comes first counts.", 200, 0, 1'000'000},
           {"tier_ratio", "How much heavier a request is than one of the next lower tier.", 1, 1, 100},
       },
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
@@ -187,10 +255,12 @@ StrategySpecification DensitySpecification() {
         read.choice.split = parameters["split"] != 0;
         read.choice.age_exponent = parameters["age_exponent"];
         read.choice.tier_ratio = parameters["tier_ratio"];
-        read.window = static_cast<std::uint32_t>(parameters["window"]);
+        read.choice.efficiency_exponent = parameters["efficiency_exponent"];
+        read.length_ratio = parameters["length_ratio"];
         read.hold = parameters["hold"];
         read.lane_share = parameters["lane_share"];
         read.lane_after = FromSeconds(parameters["lane_after_seconds"]);
+        read.lane_after_batches = parameters["lane_after_batches"];
         return std::make_unique<Density>(environment, read);
       },
   };

@@ -11,6 +11,8 @@
 #include "services/proxy/scheduling/hold.h"
 #include "services/proxy/scheduling/request_classes.h"
 #include "services/proxy/scheduling/strategies/strategies.h"
+#include "services/proxy/scheduling/surroundings.h"
+#include "services/proxy/scheduling/traffic.h"
 
 namespace smartbatch::scheduling {
 namespace {
@@ -28,8 +30,9 @@ struct WeightedFairParameters {
 // Every customer has a counter X_c of the backend time charged to it over its weight (CustomerAccounts: a virtual token
 // counter, Sheng et al., OSDI 2024). Eligible are the backlogged customers with X_c <= min X + D, D the window. The
 // batch is chosen from the eligible customers' requests, and its cost is charged to them by the airport game
-// (airport_charges.h); seats that stay free go to whatever rides free, from anybody, uncharged. So for the
-// backlogged customers, at all times (c_max the most that a batch can cost, w_min the smallest weight):
+// (airport_charges.h). Seats that stay free go to what is worth its seat, which is all that it pays: from anybody where
+// riders are free, else from the eligible customers. So for the backlogged customers, at all times (c_max the most that
+// a batch can cost, w_min the smallest weight):
 //
 //     max X - min X <= D + c_max / w_min
 //
@@ -39,13 +42,17 @@ struct WeightedFairParameters {
 class WeightedFair final : public Strategy {
  public:
   WeightedFair(const StrategyEnvironment& environment, const WeightedFairParameters& parameters)
-      : customers_(environment.customers),
+      : pending_(environment.pending),
+        customers_(environment.customers),
+        backends_(environment.backends),
+        max_batch_size_(environment.max_batch_size),
         parameters_(parameters),
         classes_(environment.max_batch_size),
         choice_(parameters.choice),
         hold_(parameters.hold) {}
 
   void Add(PendingRequest& request, bool again) override {
+    if (!again) traffic_.Arrived(request, backends_.TypicalCost(), max_batch_size_);
     request.strategy_key = 0;
     IndexFor(*request.customer).Add(request);
     if (parameters_.choice.split) {
@@ -89,25 +96,33 @@ class WeightedFair final : public Strategy {
       hold_.Reset();
       return;
     }
-    choice_.Start(occasion.now, occasion.cost);
+    choice_.Start(SurroundingsOf(occasion, pending_, traffic_, backends_));
+    const bool riders_are_free = occasion.cost.RidersAreFree();
     const bool contended = CollectCandidates(occasion.max_batch_size);
-    if (contended) {
-      choice_.Choose(candidates_, selection);
-    } else {
+    if (!contended && riders_are_free) {
       choice_.ChooseUncontended(candidates_, selection);
+    } else if (parameters_.choice.split) {
+      for (PendingRequest* const request : candidates_) choice_.ConsiderAll(*request);
+      choice_.Weigh();
+      choice_.Take(selection);
+    } else {
+      choice_.ChooseRequests(candidates_, selection);
     }
     selection.RestRidesFree();
-    Fill(selection);
-    hold_.DispatchOrWait(occasion, selection);
+    Fill(riders_are_free, selection);
+    hold_.DispatchOrWait(occasion, selection, selection.members().size() == pending_.waiting_sequences());
   }
 
  private:
-  void Fill(Selection& selection) {
+  // Whoever is ahead may ride if that costs nothing: else the seat would be charged, and the customer get further
+  // ahead.
+  void Fill(bool riders_are_free, Selection& selection) {
     if (selection.free_seats() == 0) return;
     if (parameters_.choice.split) {
-      FillWithSequences(sequences_.by_length(), selection,
-                        [&](const PendingSequence& sequence) { return choice_.Pays(sequence, selection); });
-    } else {
+      FillWithSequences(sequences_.by_length(), selection, [&](const PendingSequence& sequence) {
+        return riders_are_free || (sequence.request->customer->counter <= limit_ && choice_.Pays(sequence, selection));
+      });
+    } else if (riders_are_free) {
       FillWithRequests(classes_, selection);
     }
   }
@@ -176,11 +191,11 @@ class WeightedFair final : public Strategy {
   // Collects the shortest requests of each eligible customer, and the oldest one of some, those with the least counters
   // first; returns whether more sequences of eligible customers wait than the batch has seats.
   bool CollectCandidates(std::uint32_t max_batch_size) {
-    const double limit = customers_.backlogged().LeastCounter() + ToSeconds(parameters_.window);
+    limit_ = customers_.backlogged().LeastCounter() + ToSeconds(parameters_.window);
     const std::size_t wanted = std::max(parameters_.candidates, max_batch_size);
     const std::size_t most = std::min(kMostEligible, wanted);
     eligible_.clear();
-    customers_.backlogged().Collect(limit, most, eligible_);
+    customers_.backlogged().Collect(limit_, most, eligible_);
     std::uint64_t sequences = 0;
     for (const Customer* const customer : eligible_) sequences += customer->waiting_sequences;
     const bool contended = sequences > max_batch_size;
@@ -205,7 +220,10 @@ class WeightedFair final : public Strategy {
     candidates_.push_back(&request);
   }
 
+  const PendingSet& pending_;
   const CustomerAccounts& customers_;
+  const BackendPool& backends_;
+  const std::uint32_t max_batch_size_;
   const WeightedFairParameters parameters_;
   std::deque<Index> indexes_;
   // Places in indexes_, from 1; a customer remembers its own in strategy_key.
@@ -213,12 +231,15 @@ class WeightedFair final : public Strategy {
   // What may ride: sequences where requests are split, else whole requests.
   WaitingSequences sequences_;
   RequestClasses classes_;
+  Traffic traffic_;
   DensityChoice choice_;
   Hold hold_;
   std::vector<Customer*> eligible_;
   std::vector<PendingRequest*> candidates_;
   // Marks the candidates of one decision in PendingRequest::strategy_key.
   double decision_ = 0;
+  // The largest counter of an eligible customer, at the last choice.
+  double limit_ = 0;
   // Between BeforeSplit and AfterSplit.
   bool loses_longest_ = false;
 };
@@ -236,6 +257,8 @@ StrategySpecification WeightedFairSpecification() {
           {"split", "Let the sequences of one request travel in different batches.", 1, 0, 1,
            ParameterSpecification::Kind::kSwitch},
           {"age_exponent", "How the weight of a request grows with its age.", 0.5, 0, 4},
+          {"efficiency_exponent",
+           "How much a batch counts that wastes none of the backend's time, where riders cost something.", 1, 0, 4},
           {"candidates",
            "Requests that are considered, shortest first, over the eligible customers; and half as many of the oldest.",
            8, 1, 4096, ParameterSpecification::Kind::kInteger},
@@ -245,6 +268,7 @@ StrategySpecification WeightedFairSpecification() {
         WeightedFairParameters read;
         read.choice.split = parameters["split"] != 0;
         read.choice.age_exponent = parameters["age_exponent"];
+        read.choice.efficiency_exponent = parameters["efficiency_exponent"];
         read.window = FromSeconds(parameters["window_seconds"]);
         read.candidates = static_cast<std::uint32_t>(parameters["candidates"]);
         read.hold = parameters["hold"];
