@@ -283,6 +283,12 @@ TEST_P(RetryAfter, IsKeptOnAFreshProxyThatKnowsNothingOfItsCosts) {
   World world = Limited(20, GetParam());
   world.real = {.fixed = 1, .quadratic = 0, .per_sequence = 0, .per_character = 0};
   ExpectKept(world, [](Random& random) { return AtOnce(60, random, 1, 1); });
+  // It has served a few, of another length.
+  ExpectKept(world, [](Random& random) {
+    std::vector<Caller> callers = AtOnce(60, random, 9, 10, kStart + seconds(10));
+    for (int i = 0; i < 3; ++i) callers.push_back({.customer = "a", .lengths = {1}, .comes = kStart + seconds(2 * i)});
+    return callers;
+  });
 }
 
 TEST_P(RetryAfter, IsKeptToACrowdThatComesToAProxyThatHadLittleToDo) {

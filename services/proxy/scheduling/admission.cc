@@ -218,10 +218,11 @@ void Admission::Accepted(const Arrival& arrival, Customer* customer, Time now) {
 void Admission::Answered(const PendingRequest& request, Time now) {
   // With a whole batch waiting the backends go on at full speed.
   const std::uint64_t cost_ns = request.use.cost_ns;
-  waitlist_.answers.Answered(cost_ns, pending_.waiting_sequences() >= options_.max_batch_size, now);
+  const Duration took = now - request.last_dispatch;
+  waitlist_.answers.Answered(cost_ns, took, pending_.waiting_sequences() >= options_.max_batch_size, now);
   const Customer& customer = *request.customer;
   if (customer.waitlist == nullptr) return;
-  customer.waitlist->answers.Answered(cost_ns, customer.waiting_sequences > 0, now);
+  customer.waitlist->answers.Answered(cost_ns, took, customer.waiting_sequences > 0, now);
 }
 
 Rejection Admission::Refuse(RejectReason reason, const Arrival& arrival, Customer* customer, Time now) {

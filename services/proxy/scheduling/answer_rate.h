@@ -1,6 +1,7 @@
 // How fast work is done while there is more than enough of it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -13,9 +14,9 @@ namespace smartbatch::scheduling {
 // about the last twenty moments at which something was answered count. Not thread safe.
 class AnswerRate {
  public:
-  // A request of that cost was answered. `busy`: so much waits that the time until the next answer is to count. Times
-  // must not go backwards.
-  void Answered(std::uint64_t cost_ns, bool busy, Time now) {
+  // A request of that cost was answered, `took` after its batch was sent. `busy`: so much waits that the time until the
+  // next answer is to count. Times must not go backwards.
+  void Answered(std::uint64_t cost_ns, Duration took, bool busy, Time now) {
     // What is answered at one moment belongs together.
     if (now != latest_ || !any_) {
       counts_ = any_ && busy_;
@@ -27,6 +28,10 @@ class AnswerRate {
     }
     if (counts_) while_busy_.Add(cost_ns);
     at_any_time_.Add(cost_ns);
+    ++answers_;
+    const double weight = std::max(kSmoothing, 1 / static_cast<double>(answers_));
+    took_seconds_ += weight * (ToSeconds(took) - took_seconds_);
+    predicted_seconds_ += weight * (static_cast<double>(cost_ns) * 1e-9 - predicted_seconds_);
     busy_ = busy;
   }
   // Something has been answered, ever.
@@ -35,6 +40,12 @@ class AnswerRate {
   std::optional<double> SecondsPerCost() const {
     if (moments_ < kFewest || while_busy_.cost_ns <= 0) return std::nullopt;
     return while_busy_.seconds / while_busy_.cost_ns;
+  }
+  // What a batch takes that is predicted to take so many seconds, as far as that can be told from the latest answers:
+  // so many times longer as they took longer than predicted, but no longer than they took. Needs an answer.
+  double TakesAtLeast(double predicted_seconds) const {
+    if (predicted_seconds_ <= 0) return took_seconds_;
+    return std::min(took_seconds_, predicted_seconds * took_seconds_ / predicted_seconds_);
   }
   // The callers' pace: nanoseconds of cost a second; 0 until it is known.
   double CostPerSecond() const { return at_any_time_.seconds > 0 ? at_any_time_.cost_ns / at_any_time_.seconds : 0; }
@@ -57,6 +68,10 @@ class AnswerRate {
 
   Pace while_busy_;
   Pace at_any_time_;
+  // Means over the latest answers.
+  double took_seconds_ = 0;
+  double predicted_seconds_ = 0;
+  std::uint64_t answers_ = 0;
   std::uint64_t moments_ = 0;
   Time latest_{};
   bool any_ = false;

@@ -18,8 +18,12 @@ double Share(std::uint64_t excess, std::uint64_t of) {
   return static_cast<double>(excess) / static_cast<double>(std::max<std::uint64_t>(of, 1));
 }
 
-// A batch is not held to take less.
-Duration Shortest(const AnswerRate& of_all) { return of_all.any() ? Duration::zero() : PlaceForecast::kUntestedBatch; }
+// What a batch is held to take that is predicted to take so many seconds.
+double SecondsOf(double predicted, const AnswerRate& of_all) {
+  if (!of_all.any()) return std::max(predicted, ToSeconds(PlaceForecast::kUntestedBatch));
+  if (of_all.SecondsPerCost()) return predicted;
+  return std::max(predicted, of_all.TakesAtLeast(predicted));
+}
 
 std::uint64_t Excess(std::uint64_t wanted, std::uint64_t limit) { return wanted > limit ? wanted - limit : 0; }
 
@@ -51,7 +55,8 @@ Duration PlaceForecast::UntilSomethingIsFree(const AnswerRate& of_all, Time now)
   if (backends_.FreeSlot(now)) return Duration::zero();
   const Time resume = backends_.NextResume(now);
   const Duration pause = resume == kNever ? Duration::max() : resume - now;
-  const Duration end = running_.UntilOneIsThoughtToEnd(backends_, Shortest(of_all), now).value_or(Duration::max());
+  const auto seconds_of = [&](double predicted) { return SecondsOf(predicted, of_all); };
+  const Duration end = running_.UntilOneIsThoughtToEnd(backends_, seconds_of, now).value_or(Duration::max());
   const Duration least = std::min(end, pause);
   return least == Duration::max() ? Duration::zero() : least;
 }
@@ -68,7 +73,7 @@ double PlaceForecast::BelievedSecondsPerCost(const AnswerRate& of_all, Time now)
   const auto end_batch = [&] {
     if (in_batch == 0) return;
     const double predicted = cost.Seconds(in_batch, longest) * running_.TimesOverdue(backends_, now);
-    seconds += std::max(predicted, ToSeconds(Shortest(of_all)));
+    seconds += SecondsOf(predicted, of_all);
     in_batch = 0;
     longest = 0;
   };

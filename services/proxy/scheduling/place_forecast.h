@@ -44,7 +44,8 @@ struct LimitedShare {
 // is mispredicted, and leaves places to those who come for the first time; it is 1.3 while s is only predicted. Every
 // promise makes P larger, and so those who are refused are spread over time just as places become free. Before anything
 // was ever answered the belief about costs is untested: a batch is then held to take kUntestedBatch at least, and one
-// that is overdue as long again as it has taken.
+// that is overdue as long again as it has taken. Until s has been seen, batches are held to take longer than predicted
+// if those that were answered lately did.
 //
 // Of its own share of the queue a customer gets back what it gets of the backends: as AnswerRate has seen it for that
 // customer, and until then its part of the cost in the queue, or what the other customers leave if that is less.

@@ -65,13 +65,13 @@ std::optional<Duration> RunningBatches::UntilOneEnds(const BackendPool& backends
   return least;
 }
 
-std::optional<Duration> RunningBatches::UntilOneIsThoughtToEnd(const BackendPool& backends, Duration at_least,
+std::optional<Duration> RunningBatches::UntilOneIsThoughtToEnd(const BackendPool& backends,
+                                                               absl::FunctionRef<double(double)> seconds_of,
                                                                Time now) const {
   std::optional<Duration> least;
   for (const Batch& batch : batches_) {
     if (!GivesItsSlotBack(batch, backends)) continue;
-    const Duration predicted = std::max(at_least, FromSeconds(batch.predicted_seconds));
-    const Duration left = Later(batch.dispatched, predicted) - now;
+    const Duration left = Later(batch.dispatched, FromSeconds(seconds_of(batch.predicted_seconds))) - now;
     const Duration thought = left > Duration::zero() ? left : now - batch.dispatched;
     least = std::min(least.value_or(thought), thought);
   }

@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include <absl/functional/function_ref.h>
+
 #include "common/time.h"
 #include "services/proxy/scheduling/backend_pool.h"
 #include "services/proxy/scheduling/batch.h"
@@ -33,9 +35,10 @@ class RunningBatches {
   // The time until the first of them is predicted to end; one that is overdue may end at any moment: zero. Those at
   // backends that get no further batch do not count. Nothing where none is left.
   std::optional<Duration> UntilOneEnds(const BackendPool& backends, Time now) const;
-  // The same, but none is thought to take less than `at_least`, and one that is overdue to take as long again as it
-  // has.
-  std::optional<Duration> UntilOneIsThoughtToEnd(const BackendPool& backends, Duration at_least, Time now) const;
+  // The same, but of one that is predicted to take so many seconds it is thought that it takes seconds_of them, and of
+  // one that is overdue that it takes as long again as it has taken.
+  std::optional<Duration> UntilOneIsThoughtToEnd(const BackendPool& backends,
+                                                 absl::FunctionRef<double(double)> seconds_of, Time now) const;
   // How many times longer than predicted the one that is least overdue has taken: 1 if one is not overdue, or none
   // runs.
   double TimesOverdue(const BackendPool& backends, Time now) const;
