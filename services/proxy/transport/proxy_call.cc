@@ -151,7 +151,7 @@ void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
   LogEnd(status, *ending);
   AddTrailers(*ending);
   if (!status.ok()) {
-    AddPushback(status);
+    AddPushback(status, ending->outcome);
     return Refuse(status);
   }
   serving_.observer.CallHandled(status.error_code(), serving_.clock.Now() - accepted_at_);
@@ -176,9 +176,10 @@ void ProxyCall::AddTrailers(const runtime::Ending& ending) {
 }
 
 // Clients with a retry policy obey this one; it overrules their own backoff. They do not call again at a negative one.
-void ProxyCall::AddPushback(const grpc::Status& status) {
+void ProxyCall::AddPushback(const grpc::Status& status, scheduling::Outcome outcome) {
   if (status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) return;
   const auto wait = rpc::RetryAfter(status);
+  if (!wait && outcome != scheduling::Outcome::kRejected) return;  // the classifier's own
   context_.AddTrailingMetadata("grpc-retry-pushback-ms",
                                wait ? fmt::format("{:.0f}", std::ceil(ToMilliseconds(*wait))) : "-1");
 }

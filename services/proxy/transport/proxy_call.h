@@ -61,7 +61,7 @@ class ProxyCall final : public LiveCall {
   void EndOne();
   void Answer(absl::StatusOr<runtime::Ending> ending);
   void AddTrailers(const runtime::Ending& ending);
-  void AddPushback(const grpc::Status& status);
+  void AddPushback(const grpc::Status& status, scheduling::Outcome outcome);
   void LogEnd(const grpc::Status& status, const runtime::Ending& ending) const;
   void Leave();
 

@@ -201,10 +201,22 @@ TEST(ProxyServer, AFullQueueSaysWhenToComeBack) {
   const auto retry_after = rpc::RetryAfter(seen.status);
   ASSERT_TRUE(retry_after);
   EXPECT_GT(*retry_after, Duration::zero());
-  EXPECT_GE(std::stod(seen.trailers["grpc-retry-pushback-ms"]), ToMilliseconds(*retry_after));
+  EXPECT_EQ(std::stod(seen.trailers["grpc-retry-pushback-ms"]), ToMilliseconds(*retry_after));
+  EXPECT_GE(*retry_after, std::chrono::seconds(1));  // nothing is known of a batch yet
   EXPECT_THAT(seen.status.error_message(), HasSubstr("1 requests"));
   proxy.AnswerAll();
   EXPECT_TRUE(first.get().status.ok());
+}
+
+TEST(ProxyServer, ARequestThatNeverFitsIsNotToldToComeBack) {
+  scheduling::SchedulerOptions options;
+  options.max_queued_bytes = 10;
+  Loopback proxy(options);
+  Seen seen = proxy.Call({"eleven ones"});
+  EXPECT_EQ(seen.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(rpc::RetryAfter(seen.status), std::nullopt);
+  EXPECT_EQ(seen.trailers["grpc-retry-pushback-ms"], "-1");
+  EXPECT_THAT(seen.status.error_message(), HasSubstr("10 bytes"));
 }
 
 TEST(ProxyServer, ACustomersFullShareLeavesRoomForOthers) {
