@@ -28,8 +28,9 @@ struct DensityParameters {
 // The default: the batch with the greatest index (density_choice.h derives the rule), free seats filled with what is
 // worth its seat, and a lane against starvation (starvation_lane.h states the worst wait).
 //
-// Candidates are the B oldest waiting sequences, 8 at least, of each class of length (length_classes.h), shortest
-// first, until no longer batch can be better than the best one found. A decision so costs the same however many wait.
+// Candidates are the oldest waiting sequences of each class of length (length_classes.h), shortest class first, until
+// no longer batch can be better than the best one found: of each class B, or twice the last batch where riders cost
+// something and batches are small, and 8 at least. A decision so costs the same however many wait.
 //
 // While riders are free and everything that waits fits into one batch, requests are not split: splitting helps only
 // where seats are scarce. If riders cost something, what to leave for a later batch is a question even then.
@@ -44,7 +45,8 @@ class Density final : public Strategy {
         requests_(environment.max_batch_size),
         choice_(parameters.choice),
         lane_(parameters.lane_share, parameters.lane_after, parameters.lane_after_batches),
-        hold_(parameters.hold) {}
+        hold_(parameters.hold),
+        last_batch_(environment.max_batch_size) {}
 
   void Add(PendingRequest& request, bool again) override {
     if (!again) traffic_.Arrived(request, backends_.TypicalCost(), max_batch_size_);
@@ -92,7 +94,8 @@ class Density final : public Strategy {
     hold_.DispatchOrWait(occasion, selection, selection.members().size() == pending_.waiting_sequences());
   }
 
-  void Dispatched(const Occasion& occasion, const Selection&, double cost_seconds) override {
+  void Dispatched(const Occasion& occasion, const Selection& selection, double cost_seconds) override {
+    last_batch_ = static_cast<std::uint32_t>(selection.members().size());
     if (by_lane_) {
       lane_.Spend(cost_seconds);
     } else {
@@ -131,10 +134,13 @@ class Density final : public Strategy {
   static constexpr std::uint32_t kFewestOfAClass = 8;
   void ConsiderByClass(const Occasion& occasion) {
     auto& classes = sequences_.classes();
+    std::uint32_t of_each = occasion.max_batch_size;
+    if (!occasion.cost.RidersAreFree()) of_each = std::min(of_each, 2 * last_batch_);
+    of_each = std::max(of_each, kFewestOfAClass);
     for (std::size_t i = 0; i < classes.size(); ++i) {
       if (classes[i].waiting.empty()) continue;
       if (!CouldBeBetterFrom(i)) return;
-      std::uint32_t left = std::max(occasion.max_batch_size, kFewestOfAClass);
+      std::uint32_t left = of_each;
       for (PendingSequence& sequence : classes[i].waiting) {
         if (left-- == 0) break;
         choice_.Consider(sequence);
@@ -219,6 +225,7 @@ class Density final : public Strategy {
   std::vector<PendingRequest*> candidates_;
   // Marks the candidates of one decision in PendingRequest::strategy_key.
   double decision_ = 0;
+  std::uint32_t last_batch_;  // its sequences
   bool by_lane_ = false;
   Time oldest_arrival_{};
 };
