@@ -93,8 +93,8 @@ TEST(Builtins, OfAzureHaveTwoTenantsThatOfferTheirLoadTogether) {
     EXPECT_EQ(workload.customers[1].name, "conversation");
     double rho = 0;
     for (const CustomerModel& customer : workload.customers) {
-      rho += MeanRequestsPerSecond(customer) * MomentsOf(customer.requests, options.cost).mean_unsplit_seconds /
-             options.max_batch_size;
+      rho += MeanRequestsPerSecond(customer) *
+             MomentsOf(customer.requests, options.cost, options.max_batch_size).mean_packed_seconds;
     }
     EXPECT_NEAR(rho, 0.5, 1e-9) << name;
     EXPECT_NEAR(MeanRequestsPerSecond(workload.customers[0]) / MeanRequestsPerSecond(workload), 0.313, 0.001) << name;

@@ -16,7 +16,7 @@ TEST(Deadlines, HoweverFarAwayTheyAreTheCallIsAnswered) {
   std::uint64_t answered = 0;
   for (const char* const timeout : {"2562047H", "2200000H", "99999999H", "99999999M", "20S"}) {
     RawConnection connection(proxy.address());
-    ASSERT_TRUE(connection.Call({.customer = "forever", .timeout = timeout}));
+    ASSERT_TRUE(connection.Call(RawCall{.customer = "forever", .timeout = timeout}));
     ASSERT_TRUE(connection.WaitForEnds(1)) << timeout;
     const auto outcomes = proxy.Status().outcomes();
     EXPECT_EQ(outcomes.answered(), ++answered) << timeout << ": " << outcomes.ShortDebugString();
