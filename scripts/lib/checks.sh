@@ -280,7 +280,7 @@ check_clang() {
 }
 
 # The libraries in which a mistake costs most.
-TIDY_TARGETS=(smartbatch_common smartbatch_scheduling smartbatch_runtime smartbatch_simulator smartbatch_classifier_core
+TIDY_TARGETS=(smartbatch_common smartbatch_scheduling smartbatch_runtime smartbatch_simulation smartbatch_classifier_core
   smartbatch_transport)
 
 # tidy_joined FILE: clang-tidy over a file of the unity build, with what it includes put in the place of each #include:

@@ -3,10 +3,10 @@
 
 #include <absl/status/statusor.h>
 
-#include "services/proxy/config.h"
-#include "services/proxy/transport/classifier_client.h"
-#include "services/proxy/transport/customer_rights.h"
-#include "services/proxy/transport/operator_rights.h"
+#include "services/proxy/config/config.h"
+#include "services/proxy/transport/backends/classifier_client.h"
+#include "services/proxy/transport/customers/customer_rights.h"
+#include "services/proxy/transport/operators/operator_rights.h"
 #include "services/rpc/listener.h"
 
 namespace smartbatch::proxy {

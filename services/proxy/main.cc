@@ -26,22 +26,22 @@
 #include "services/net/handover.h"
 #include "services/net/service_manager.h"
 #include "services/proxy/access.h"
-#include "services/proxy/adaptive/adaptive_controller.h"
-#include "services/proxy/backend_log.h"
-#include "services/proxy/batch_log.h"
-#include "services/proxy/config.h"
-#include "services/proxy/decision_log/decision_log.h"
-#include "services/proxy/metrics/proxy_metrics.h"
-#include "services/proxy/reloader.h"
+#include "services/proxy/config/config.h"
+#include "services/proxy/config/reloader.h"
+#include "services/proxy/observers/adaptive/adaptive_controller.h"
+#include "services/proxy/observers/backend_log.h"
+#include "services/proxy/observers/batch_log.h"
+#include "services/proxy/observers/decision_log/decision_log.h"
+#include "services/proxy/observers/metrics/proxy_metrics.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/runtime/recent_decisions.h"
 #include "services/proxy/runtime/sharing_advice.h"
-#include "services/proxy/transport/admin_server.h"
-#include "services/proxy/transport/classifier_client.h"
-#include "services/proxy/transport/classifier_set.h"
-#include "services/proxy/transport/proxy_server.h"
-#include "services/proxy/transport/reachability.h"
+#include "services/proxy/transport/backends/classifier_client.h"
+#include "services/proxy/transport/backends/classifier_set.h"
+#include "services/proxy/transport/backends/reachability.h"
+#include "services/proxy/transport/customers/proxy_server.h"
+#include "services/proxy/transport/operators/admin_server.h"
 #include "services/rpc/goaway.h"
 #include "services/rpc/library_logs.h"
 
@@ -172,7 +172,7 @@ absl::StatusOr<std::unique_ptr<decision_log::DecisionLog>> OpenDecisionLog(
     const Config& config, const std::map<std::string, scheduling::CustomerPolicy>& policies,
     const runtime::Clock& clock) {
   if (config.decision_log.empty()) return nullptr;
-  const simulator::decision_log::Start start{config.limits, config.strategy, policies};
+  const simulation::decision_log::Start start{config.limits, config.strategy, policies};
   return decision_log::DecisionLog::Open(config.decision_log, start, clock.Now());
 }
 

@@ -15,7 +15,7 @@
 
 #include "common/random.h"
 #include "services/proxy/scheduling/scheduler.h"
-#include "services/proxy/scheduling/strategy_registry.h"
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
 
 namespace smartbatch::scheduling {
 namespace {

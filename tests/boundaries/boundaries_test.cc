@@ -34,23 +34,41 @@ constexpr char kClock[] = "_clock::now|Clock::now|clock_gettime|gettimeofday|abs
 constexpr char kServices[] = "#include \"services/";
 constexpr char kTools[] = "#include \"tools/";
 
+// A room of the core, and the rooms beside the model that it may look into; the scheduler puts them together.
+Rule RoomOfTheCore(const std::string& room, const std::vector<std::string>& others) {
+  Rule rule{"services/proxy/scheduling/" + room, {"<", "\"absl/", "\"common/"}, {}};
+  rule.may.push_back("\"services/proxy/scheduling/" + room + "/");
+  for (const std::string& other : others) rule.may.push_back("\"services/proxy/scheduling/" + other);
+  return rule;
+}
+
 std::vector<Rule> Rules() {
   return {
+      {"services", {}, {kTools}},
       {"common", {}, {kGrpc, kPrometheus, kServices, kTools, "#include .absl/synchronization"}},
       {"services/net", {}, {kGrpc, kPrometheus}},
       {"services/proxy/scheduling",
        {kStandard, "[<\"]absl/(status|container|functional|hash|strings)/", "<boost/(container|intrusive)/",
         "\"common/", "\"services/proxy/scheduling/"},
        {kThreads, kClock, "#include \"common/(program/|mutex)"}},
-      {"services/proxy/runtime", {}, {kGrpc, kPrometheus, "#include \"services/proxy/(transport|metrics)/"}},
-      {"services/proxy/decision_log", {}, {kGrpc, kPrometheus, "#include \"services/proxy/(transport|metrics)/"}},
-      {"services/proxy/transport", {}, {kPrometheus, "#include \"services/proxy/metrics/"}},
-      {"services/proxy/metrics", {}, {kGrpc, "#include \"services/proxy/transport/"}},
-      {"tools/simulator",
+      RoomOfTheCore("model", {}),
+      RoomOfTheCore("queue", {"model/", "customers/"}),
+      RoomOfTheCore("customers", {"model/"}),
+      RoomOfTheCore("backends", {"model/"}),
+      RoomOfTheCore("batches", {"model/", "queue/", "backends/"}),
+      RoomOfTheCore("strategies", {"model/", "queue/", "customers/", "backends/"}),
+      RoomOfTheCore("admission", {"model/", "queue/", "customers/", "backends/", "batches/", "scheduler_options"}),
+      {"services/proxy/runtime", {}, {kGrpc, kPrometheus, "#include \"services/proxy/(transport|observers)/"}},
+      {"services/proxy/observers/decision_log",
+       {},
+       {kGrpc, kPrometheus, "#include \"services/proxy/(transport|observers/(adaptive|metrics))/"}},
+      {"services/proxy/transport", {}, {kPrometheus, "#include \"services/proxy/observers/metrics/"}},
+      {"services/proxy/observers/metrics", {}, {kGrpc, "#include \"services/proxy/transport/"}},
+      {"services/proxy/simulation",
        {kStandard, "[<\"]absl/(status|container|strings)/", "<nlohmann/", "\"common/", "\"services/proxy/scheduling/",
-        "\"services/classifier/faults\\.h\"", "\"tools/simulator/"},
+        "\"services/classifier/faults\\.h\"", "\"services/proxy/simulation/"},
        {kThreads, kClock, "#include \"common/(program/|mutex)"}},
-      {"tools/loadgen", {}, {"#include \"services/proxy/(runtime|transport|metrics)/"}},
+      {"tools/loadgen", {}, {"#include \"services/proxy/(config|runtime|transport|observers)/"}},
       {"tools/loadgen/model", {}, {kGrpc, kPrometheus, kThreads}},
       {"tools/loadgen/analysis", {}, {kGrpc, kPrometheus, kThreads, kClock}},
       {"tools/loadgen/output", {}, {kGrpc, kPrometheus}},
@@ -120,21 +138,27 @@ TEST_P(AForbiddenLine, IsFound) {
 
 INSTANTIATE_TEST_SUITE_P(
     Controls, AForbiddenLine,
-    testing::Values(std::pair("common", "#include \"services/proxy/scheduling/batch.h\""),
-                    std::pair("services/net", "#include <grpcpp/server.h>"),
-                    std::pair("services/proxy/scheduling", "#include <grpcpp/grpcpp.h>"),
-                    std::pair("services/proxy/scheduling", "#include <mutex>"),
-                    std::pair("services/proxy/scheduling", "#include <boost/asio.hpp>"),
-                    std::pair("services/proxy/scheduling", "  const auto now = std::chrono::steady_clock::now();"),
-                    std::pair("services/proxy/runtime", "#include \"smartbatch/proxy/v1/proxy.pb.h\""),
-                    std::pair("services/proxy/transport", "#include <prometheus/counter.h>"),
-                    std::pair("services/proxy/metrics", "#include <grpcpp/server.h>"),
-                    std::pair("tools/simulator", "#include <thread>"),
-                    std::pair("tools/simulator", "#include \"services/proxy/runtime/clock.h\""),
-                    std::pair("tools/loadgen", "#include \"services/proxy/transport/server.h\""),
-                    std::pair("tools/loadgen/analysis", "#include <grpcpp/grpcpp.h>"),
-                    std::pair("tools/loadgen/engine", "#include <prometheus/counter.h>"),
-                    std::pair("tools/loadgen/metrics", "#include <grpcpp/grpcpp.h>")));
+    testing::Values(
+        std::pair("services", "#include \"tools/loadgen/model/result_set.h\""),
+        std::pair("services/proxy/scheduling/model", "#include \"services/proxy/scheduling/queue/pending_set.h\""),
+        std::pair("services/proxy/scheduling/queue", "#include \"services/proxy/scheduling/backends/backend_pool.h\""),
+        std::pair("services/proxy/scheduling/strategies", "#include \"services/proxy/scheduling/scheduler.h\""),
+        std::pair("services/proxy/scheduling/batches", "#include \"services/proxy/scheduling/customers/batch_bill.h\""),
+        std::pair("common", "#include \"services/proxy/scheduling/model/batch.h\""),
+        std::pair("services/net", "#include <grpcpp/server.h>"),
+        std::pair("services/proxy/scheduling", "#include <grpcpp/grpcpp.h>"),
+        std::pair("services/proxy/scheduling", "#include <mutex>"),
+        std::pair("services/proxy/scheduling", "#include <boost/asio.hpp>"),
+        std::pair("services/proxy/scheduling", "  const auto now = std::chrono::steady_clock::now();"),
+        std::pair("services/proxy/runtime", "#include \"smartbatch/proxy/v1/proxy.pb.h\""),
+        std::pair("services/proxy/transport", "#include <prometheus/counter.h>"),
+        std::pair("services/proxy/observers/metrics", "#include <grpcpp/server.h>"),
+        std::pair("services/proxy/simulation", "#include <thread>"),
+        std::pair("services/proxy/simulation", "#include \"services/proxy/runtime/clock.h\""),
+        std::pair("tools/loadgen", "#include \"services/proxy/transport/server.h\""),
+        std::pair("tools/loadgen/analysis", "#include <grpcpp/grpcpp.h>"),
+        std::pair("tools/loadgen/engine", "#include <prometheus/counter.h>"),
+        std::pair("tools/loadgen/metrics", "#include <grpcpp/grpcpp.h>")));
 
 }  // namespace
 }  // namespace smartbatch

@@ -20,11 +20,11 @@ const StrategyChoice kSjf{"sjf", {}};
 const StrategyChoice kFcfs{"fcfs", {}};
 const StrategyChoice kFair{"fair", {}};
 
-double Mean(const simulator::Result& result) { return result.latency_ms.mean; }
-double P99(const simulator::Result& result) { return result.latency_ms.p99.value_or(NAN); }
-double Throughput(const simulator::Result& result) { return result.throughput_per_second; }
+double Mean(const simulation::Result& result) { return result.latency_ms.mean; }
+double P99(const simulation::Result& result) { return result.latency_ms.p99.value_or(NAN); }
+double Throughput(const simulation::Result& result) { return result.throughput_per_second; }
 
-using Quantity = double (*)(const simulator::Result&);
+using Quantity = double (*)(const simulation::Result&);
 
 class Table {
  public:
@@ -88,7 +88,7 @@ void AddOptima(Table& table) {
 // sequence of 558 characters, and those keep the slot busy with batches that long for at least `busy` of the time. So
 // long_share * busy * (1 - w / c) of all requests need c themselves and find a batch that runs for w more; at 1 % the
 // percentile is c + w.
-double FloorOfP99Milliseconds(const simulator::Result& result) {
+double FloorOfP99Milliseconds(const simulation::Result& result) {
   constexpr double kLongProbability = 0.3;  // of a sequence of the third of the requests that has 2 to 5 of them
   constexpr double kMeanSequences = 3.5;
   constexpr double kSeats = 5;
@@ -114,7 +114,7 @@ void AddCells(Table& table) {
       "can have, and that is 0.12 to 0.13 of sjf's.";
   table.Add("seedopen 0.7: p99, density / floor of every policy", Bound::kAtMost, 1.15,
             [](Laboratory& laboratory, std::uint64_t seed) {
-              const simulator::Result& result = laboratory.Play({"seedopen", 0.7, kDensity}, seed);
+              const simulation::Result& result = laboratory.Play({"seedopen", 0.7, kDensity}, seed);
               return P99(result) / FloorOfP99Milliseconds(result);
             });
   table.AgainstDensity("mixed", 0.5, "mean", Mean, kSjf, 0.90);
@@ -144,7 +144,7 @@ void AddLimits(Table& table) {
     const double rho = tenths / 10.0;
     table.Add(fmt::format("seedopen {}: mean, density / lower bound", rho), Bound::kAtMost, 1.65,
               [rho](Laboratory& laboratory, std::uint64_t seed) {
-                const simulator::Result& result = laboratory.Play({"seedopen", rho, kDensity}, seed);
+                const simulation::Result& result = laboratory.Play({"seedopen", rho, kDensity}, seed);
                 return Mean(result) / result.lower_bound_ms.value();
               });
   }
@@ -173,7 +173,7 @@ void AddFairness(Table& table) {
 
 // --- Starvation prevention ---
 
-double Longest(const simulator::Result& result) { return result.latency_ms.max; }
+double Longest(const simulation::Result& result) { return result.latency_ms.max; }
 
 void AddAging(Table& table) {
   table.Group("What it costs sjf to starve nobody");
@@ -239,7 +239,7 @@ void AddCosts(Table& table) {
 // It has to have seen what there is: its figures, and those that it is compared with, are of the second half.
 constexpr double kLearningShare = 0.5;
 
-double FairnessGap(const simulator::Result& result) { return result.fairness_gap_seconds; }
+double FairnessGap(const simulation::Result& result) { return result.fairness_gap_seconds; }
 
 // The smallest value of the quantity under one of these strategies, each alone.
 double BestOf(Laboratory& laboratory, const std::vector<const char*>& strategies, Quantity quantity, double rho,

@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "tools/simulator/trace.h"
-#include "tools/simulator/workload_feed.h"
+#include "services/proxy/simulation/trace.h"
+#include "services/proxy/simulation/workload_feed.h"
 
 namespace smartbatch::test {
 namespace {
@@ -46,11 +46,11 @@ workload::Workload WorkloadOf(const Setting& setting) {
   return workload::MakeBuiltin(setting.workload, {setting.rho * setting.slots, 5, setting.cost});
 }
 
-simulator::SimulationOptions OptionsOf(const Setting& setting) {
-  simulator::SimulationOptions options;
+simulation::SimulationOptions OptionsOf(const Setting& setting) {
+  simulation::SimulationOptions options;
   options.strategy = setting.strategy;
   options.warmup_share = setting.warmup_share;
-  simulator::SimulatedBackend& backend = options.backends.front();
+  simulation::SimulatedBackend& backend = options.backends.front();
   const CostModel& cost = setting.cost;
   backend.slots = setting.slots;
   backend.true_cost = cost;
@@ -59,24 +59,24 @@ simulator::SimulationOptions OptionsOf(const Setting& setting) {
   return options;
 }
 
-simulator::Trace OnlyVictims(const simulator::Trace& all) {
-  simulator::Trace victims;
+simulation::Trace OnlyVictims(const simulation::Trace& all) {
+  simulation::Trace victims;
   victims.customers = all.customers;
-  for (const simulator::Trace::Record& record : all.records) {
+  for (const simulation::Trace::Record& record : all.records) {
     const bool is_victim = all.customers[record.customer].rfind("victim", 0) == 0;
     if (is_victim) victims.Add(record.time, record.customer, all.LengthsOf(record));
   }
   return victims;
 }
 
-double MeanOfVictims(const simulator::Trace& trace, const scheduling::StrategyChoice& strategy) {
-  simulator::TraceFeed feed(trace);
-  simulator::SimulationOptions options;
+double MeanOfVictims(const simulation::Trace& trace, const scheduling::StrategyChoice& strategy) {
+  simulation::TraceFeed feed(trace);
+  simulation::SimulationOptions options;
   options.strategy = strategy;
-  const simulator::Result result = PlayOrDie(feed, options);
+  const simulation::Result result = PlayOrDie(feed, options);
   double sum = 0;
   double requests = 0;
-  for (const simulator::CustomerResult& customer : result.customers) {
+  for (const simulation::CustomerResult& customer : result.customers) {
     if (customer.customer.rfind("victim", 0) != 0) continue;
     sum += customer.latency_ms.mean * static_cast<double>(customer.requests);
     requests += static_cast<double>(customer.requests);
@@ -86,8 +86,8 @@ double MeanOfVictims(const simulator::Trace& trace, const scheduling::StrategyCh
 
 }  // namespace
 
-simulator::Result PlayOrDie(simulator::ArrivalFeed& feed, const simulator::SimulationOptions& options) {
-  auto result = simulator::Simulate(feed, options);
+simulation::Result PlayOrDie(simulation::ArrivalFeed& feed, const simulation::SimulationOptions& options) {
+  auto result = simulation::Simulate(feed, options);
   if (!result.ok()) {
     fmt::print(stderr, "figures: {} cannot be simulated: {}\n", KeyOf(options.strategy),
                std::string(result.status().message()));
@@ -96,12 +96,12 @@ simulator::Result PlayOrDie(simulator::ArrivalFeed& feed, const simulator::Simul
   return *std::move(result);
 }
 
-const simulator::Result& Laboratory::Play(const Setting& setting, std::uint64_t seed) {
+const simulation::Result& Laboratory::Play(const Setting& setting, std::uint64_t seed) {
   const auto [place, is_new] = results_.try_emplace(KeyOf(setting, seed));
   if (!is_new) return place->second;
   const workload::Workload workload = WorkloadOf(setting);
-  simulator::WorkloadFeed feed(workload, workload::Seeds::All(seed), scale_.requests);
-  simulator::SimulationOptions options = OptionsOf(setting);
+  simulation::WorkloadFeed feed(workload, workload::Seeds::All(seed), scale_.requests);
+  simulation::SimulationOptions options = OptionsOf(setting);
   options.poisson_arrivals = IsPoisson(workload);
   options.seed = seed;
   place->second = PlayOrDie(feed, options);
@@ -121,7 +121,7 @@ double Laboratory::LargestSustainableRho(const std::string& workload, const sche
   const auto [place, is_new] = rhos_.try_emplace(fmt::format("{}|{}|{}", workload, KeyOf(strategy), seed));
   if (!is_new) return place->second;
   const auto sustains = [&](double rho) {
-    const simulator::Result& result = Play({workload, rho, strategy}, seed);
+    const simulation::Result& result = Play({workload, rho, strategy}, seed);
     return result.drain_seconds < kSustainedDrainShare * result.arrival_seconds;
   };
   double low = 0.5;
@@ -139,17 +139,17 @@ double Laboratory::LargestSustainableRho(const std::string& workload, const sche
 double Laboratory::HarmToVictims(const std::string& workload, double rho, const scheduling::StrategyChoice& strategy,
                                  std::uint64_t requests, std::uint64_t seed) {
   const workload::Workload made = workload::MakeBuiltin(workload, {rho, 5, {}});
-  simulator::WorkloadFeed feed(made, workload::Seeds::All(seed), requests);
-  simulator::RecordingFeed recording(feed);
+  simulation::WorkloadFeed feed(made, workload::Seeds::All(seed), requests);
+  simulation::RecordingFeed recording(feed);
   while (recording.NextTime() != kNever) recording.Take();
-  const simulator::Trace victims = OnlyVictims(recording.trace());
+  const simulation::Trace victims = OnlyVictims(recording.trace());
   return MeanOfVictims(recording.trace(), strategy) / MeanOfVictims(victims, strategy);
 }
 
-double WorstCustomerP99(const simulator::Result& result) {
+double WorstCustomerP99(const simulation::Result& result) {
   constexpr std::uint64_t kFewestRequests = 1000;
   double worst = 0;
-  for (const simulator::CustomerResult& customer : result.customers) {
+  for (const simulation::CustomerResult& customer : result.customers) {
     if (customer.requests >= kFewestRequests) worst = std::max(worst, customer.latency_ms.p99.value_or(0));
   }
   return worst;

@@ -9,11 +9,11 @@
 #include "common/cost_model.h"
 #include "common/statistics.h"
 #include "common/workload/workload.h"
-#include "services/proxy/scheduling/cost_model.h"
-#include "services/proxy/scheduling/strategy.h"
+#include "services/proxy/scheduling/model/cost_model.h"
+#include "services/proxy/scheduling/strategies/strategy.h"
+#include "services/proxy/simulation/result.h"
+#include "services/proxy/simulation/simulation.h"
 #include "tests/figures/optimum_ratios.h"
-#include "tools/simulator/result.h"
-#include "tools/simulator/simulation.h"
 
 namespace smartbatch::test {
 
@@ -49,7 +49,7 @@ class Laboratory {
   explicit Laboratory(const Scale& scale) : scale_(scale) {}
 
   const Scale& scale() const { return scale_; }
-  const simulator::Result& Play(const Setting& setting, std::uint64_t seed);
+  const simulation::Result& Play(const Setting& setting, std::uint64_t seed);
 
   // RatiosToOptimum for scale().instances problems.
   const Sample& Ratios(const scheduling::StrategyChoice& strategy, Splitting splitting, int requests,
@@ -67,15 +67,15 @@ class Laboratory {
 
  private:
   const Scale scale_;
-  std::map<std::string, simulator::Result> results_;
+  std::map<std::string, simulation::Result> results_;
   std::map<std::string, double> rhos_;
   std::map<std::string, Sample> ratios_;
 };
 
 // A result, or the end of the program.
-simulator::Result PlayOrDie(simulator::ArrivalFeed& feed, const simulator::SimulationOptions& options);
+simulation::Result PlayOrDie(simulation::ArrivalFeed& feed, const simulation::SimulationOptions& options);
 
 // The largest 99th percentile of a customer with at least 1,000 requests, in ms.
-double WorstCustomerP99(const simulator::Result& result);
+double WorstCustomerP99(const simulation::Result& result);
 
 }  // namespace smartbatch::test

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "common/random.h"
+#include "services/proxy/simulation/simulation.h"
+#include "services/proxy/simulation/trace.h"
 #include "tests/support/oracles.h"
-#include "tools/simulator/simulation.h"
-#include "tools/simulator/trace.h"
 
 namespace smartbatch::test {
 namespace {
@@ -16,14 +16,14 @@ constexpr std::uint32_t kBatchSize = 5;
 constexpr std::size_t kMostSequencesToSplit = 11;
 
 double SumOfLatencies(const std::vector<Lengths>& requests, const scheduling::StrategyChoice& strategy) {
-  simulator::Trace trace;
+  simulation::Trace trace;
   trace.customers = {"a"};
   for (const Lengths& lengths : requests) trace.Add(Time{}, 0, lengths);
-  simulator::TraceFeed feed(trace);
-  simulator::SimulationOptions options;
+  simulation::TraceFeed feed(trace);
+  simulation::SimulationOptions options;
   options.strategy = strategy;
   options.warmup_share = 0;
-  const auto result = simulator::Simulate(feed, options);
+  const auto result = simulation::Simulate(feed, options);
   return result->latency_ms.mean / 1e3 * static_cast<double>(result->requests);
 }
 

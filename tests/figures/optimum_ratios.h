@@ -6,7 +6,7 @@
 
 #include "common/random.h"
 #include "common/statistics.h"
-#include "services/proxy/scheduling/strategy.h"
+#include "services/proxy/scheduling/strategies/strategy.h"
 #include "tests/support/oracles.h"
 
 namespace smartbatch::test {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "services/proxy/scheduling/scheduler.h"
-#include "services/proxy/scheduling/strategy_registry.h"
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace smartbatch::fuzz {

@@ -2,8 +2,8 @@
 // found right must be something to run with.
 #include <string>
 
-#include "services/proxy/config.h"
-#include "services/proxy/config_changes.h"
+#include "services/proxy/config/config.h"
+#include "services/proxy/config/config_changes.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace smartbatch::fuzz {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "services/proxy/scheduling/scheduler.h"
-#include "services/proxy/scheduling/strategy_registry.h"
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/scheduler_checker.h"
 

@@ -2,29 +2,29 @@
 #include <sstream>
 #include <string>
 
+#include "services/proxy/simulation/trace.h"
 #include "tests/fuzz/fuzz.h"
-#include "tools/simulator/trace.h"
 
 namespace smartbatch::fuzz {
 namespace {
 
-std::string Written(const simulator::Trace& trace) {
+std::string Written(const simulation::Trace& trace) {
   std::ostringstream out;
-  simulator::WriteTrace(trace, out);
+  simulation::WriteTrace(trace, out);
   return out.str();
 }
 
 void Play(const std::string& text) {
-  const simulator::TraceLimits limits;
+  const simulation::TraceLimits limits;
   std::istringstream in(text);
-  const auto trace = simulator::ReadTrace(in, limits);
+  const auto trace = simulation::ReadTrace(in, limits);
   if (!trace.ok()) {
     Require(absl::IsInvalidArgument(trace.status()), "a wrong trace is INVALID_ARGUMENT");
     RequireOneLine(std::string(trace.status().message()));
     return;
   }
   Time last{};
-  for (const simulator::Trace::Record& record : trace->records) {
+  for (const simulation::Trace::Record& record : trace->records) {
     Require(record.time >= last, "requests are in the order of time");
     last = record.time;
     Require(record.customer < trace->customers.size(), "a request has a customer");
@@ -35,18 +35,18 @@ void Play(const std::string& text) {
   }
   const std::string written = Written(*trace);
   std::istringstream written_in(written);
-  const auto again = simulator::ReadTrace(written_in, limits);
+  const auto again = simulation::ReadTrace(written_in, limits);
   Require(again.ok(), "what was written can be read", written);
   Require(Alike(Written(*again), written), "what was written is read as the same", written);
 
-  const workload::Workload workload = simulator::WorkloadOf(*trace, "fuzz", "");
+  const workload::Workload workload = simulation::WorkloadOf(*trace, "fuzz", "");
   std::uint64_t requests = 0;
   for (std::size_t i = 0; i < workload.customers.size(); ++i) {
     workload::ArrivalSource arrivals(workload.customers[i], 1, i);
     while (arrivals.Next() != kNever) ++requests;
   }
   Require(requests == trace->records.size(), "a workload of a trace plays all its requests");
-  simulator::Faster(*trace, 1e-9);
+  simulation::Faster(*trace, 1e-9);
 }
 
 }  // namespace

@@ -21,10 +21,10 @@ constexpr char kAzure[] =
     "2023-11-17 00:00:00.0000000,7437,1\n";
 
 // The lines of the trace: the moment in milliseconds, the customer, the length.
-std::string Described(const simulator::Trace& trace) {
+std::string Described(const simulation::Trace& trace) {
   std::ostringstream text;
-  for (const simulator::Trace::Record& record : trace.records) {
-    text << simulator::ExactMilliseconds(record.time) << " " << trace.customers[record.customer];
+  for (const simulation::Trace::Record& record : trace.records) {
+    text << simulation::ExactMilliseconds(record.time) << " " << trace.customers[record.customer];
     for (const std::uint32_t length : trace.LengthsOf(record)) text << " " << length;
     text << "\n";
   }

@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "common/workload/workload.h"
+#include "services/proxy/simulation/simulation.h"
+#include "services/proxy/simulation/workload_feed.h"
 #include "tools/loadgen/analysis/comparison.h"
-#include "tools/simulator/simulation.h"
-#include "tools/simulator/workload_feed.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -36,13 +36,13 @@ Figures Measure(const Arm& arm, const std::string& label, std::uint64_t first_se
   Figures figures{{label, {}}, {label, {}}, {label, {}}};
   const workload::Workload workload = workload::MakeBuiltin("eight-and-eight", {});
   for (std::uint64_t repeat = 0; repeat < kRepeats; ++repeat) {
-    simulator::WorkloadFeed feed(workload, workload::Seeds::All(first_seed + repeat), arm.requests);
-    simulator::SimulationOptions options;
+    simulation::WorkloadFeed feed(workload, workload::Seeds::All(first_seed + repeat), arm.requests);
+    simulation::SimulationOptions options;
     options.strategy = {arm.strategy, {}};
     options.backends.front().jitter = 0.2;
     options.backends.front().true_cost.quadratic *= arm.slowness;
     options.seed = 1000 * arm.noise + repeat;
-    const auto result = simulator::Simulate(feed, options);
+    const auto result = simulation::Simulate(feed, options);
     EXPECT_TRUE(result.ok()) << result.status();
     figures.mean.values.push_back(result->latency_ms.mean);
     figures.median.values.push_back(result->latency_ms.p50.value());

@@ -5,9 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "services/proxy/simulation/workload_feed.h"
 #include "tools/loadgen/engine/arrival_plan.h"
 #include "tools/loadgen/sweep/trial.h"
-#include "tools/simulator/workload_feed.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -56,8 +56,8 @@ workload::Workload Queue(double rate) {
   workload.customers.push_back({"a", workload::Poisson{rate}, {1, 1, workload::UniformLength{100, 100}}});
   return workload;
 }
-simulator::SimulationOptions OneAtATime() {
-  simulator::SimulationOptions options;
+simulation::SimulationOptions OneAtATime() {
+  simulation::SimulationOptions options;
   options.scheduler.max_batch_size = 1;
   options.strategy = {"fcfs", {}};
   return options;
@@ -81,7 +81,7 @@ TEST(SimulatedTrial, HasTheLatencyThatTheoryGives) {
 TEST(SimulatedTrial, PlaysTheArrivalsThatAServerWouldMeet) {
   const workload::Workload workload = workload::MakeBuiltin("burstyseed", {});
   const workload::Seeds seeds{3, 4, 5};
-  simulator::SimulationOptions options;
+  simulation::SimulationOptions options;
   options.strategy = {"sjf", {}};
   const auto block = SimulateBlock(workload, seeds, {seconds(2), seconds(20)}, options);
   ASSERT_TRUE(block.ok()) << block.status();

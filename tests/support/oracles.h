@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "services/proxy/scheduling/cost_model.h"
+#include "services/proxy/scheduling/model/cost_model.h"
 
 namespace smartbatch::test {
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "services/proxy/scheduling/strategy_registry.h"
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
 
 namespace smartbatch::test {
 namespace {

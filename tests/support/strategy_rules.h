@@ -3,7 +3,7 @@
 
 #include "common/random.h"
 #include "common/time.h"
-#include "services/proxy/scheduling/strategy.h"
+#include "services/proxy/scheduling/strategies/strategy.h"
 
 namespace smartbatch::test {
 

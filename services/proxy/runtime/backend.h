@@ -8,7 +8,7 @@
 
 #include "common/time.h"
 #include "services/proxy/runtime/obligation.h"
-#include "services/proxy/scheduling/batch.h"
+#include "services/proxy/scheduling/model/batch.h"
 
 namespace smartbatch::runtime {
 

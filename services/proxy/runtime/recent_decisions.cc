@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "services/proxy/scheduling/request.h"
+#include "services/proxy/scheduling/model/request.h"
 
 namespace smartbatch::runtime {
 

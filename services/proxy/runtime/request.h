@@ -13,8 +13,8 @@
 #include "common/time.h"
 #include "services/proxy/runtime/backend.h"
 #include "services/proxy/runtime/obligation.h"
-#include "services/proxy/scheduling/outcome.h"
-#include "services/proxy/scheduling/request.h"
+#include "services/proxy/scheduling/model/outcome.h"
+#include "services/proxy/scheduling/model/request.h"
 #include "services/proxy/scheduling/scheduler.h"
 
 namespace smartbatch::runtime {
@@ -27,7 +27,8 @@ struct Request {
   // kNever where the caller set none.
   Time deadline = kNever;
   CallContext context = {};
-  // What the caller of Submit holds in memory until the reply, besides the texts; counted against the limits on queued bytes.
+  // What the caller of Submit holds in memory until the reply, besides the texts; counted against the limits on queued
+  // bytes.
   std::size_t held_bytes = 0;
 };
 

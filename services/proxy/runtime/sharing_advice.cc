@@ -1,6 +1,6 @@
 #include "services/proxy/runtime/sharing_advice.h"
 
-#include "services/proxy/scheduling/strategy_registry.h"
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
 
 namespace smartbatch::runtime {
 

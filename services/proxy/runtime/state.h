@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/time.h"
-#include "services/proxy/scheduling/cost_model.h"
+#include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/scheduler.h"
 
 namespace smartbatch::runtime {

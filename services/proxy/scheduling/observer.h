@@ -9,10 +9,10 @@
 #include <absl/status/status.h>
 
 #include "common/time.h"
-#include "services/proxy/scheduling/backend_pool.h"
-#include "services/proxy/scheduling/batch.h"
-#include "services/proxy/scheduling/customer.h"
-#include "services/proxy/scheduling/outcome.h"
+#include "services/proxy/scheduling/backends/backend_pool.h"
+#include "services/proxy/scheduling/customers/customer.h"
+#include "services/proxy/scheduling/model/batch.h"
+#include "services/proxy/scheduling/model/outcome.h"
 
 namespace smartbatch::scheduling {
 

@@ -2,7 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "services/proxy/scheduling/request.h"
+#include "services/proxy/scheduling/model/request.h"
 
 namespace smartbatch::scheduling {
 namespace {

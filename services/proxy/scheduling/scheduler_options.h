@@ -8,7 +8,7 @@
 #include <absl/status/status.h>
 
 #include "common/time.h"
-#include "services/proxy/scheduling/backend_pool.h"
+#include "services/proxy/scheduling/backends/backend_pool.h"
 
 namespace smartbatch::scheduling {
 

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "services/proxy/scheduling/strategy_registry.h"
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
 #include "services/rpc/status_details.h"
 
 namespace smartbatch::transport {

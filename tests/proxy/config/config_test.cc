@@ -1,4 +1,4 @@
-#include "services/proxy/config.h"
+#include "services/proxy/config/config.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

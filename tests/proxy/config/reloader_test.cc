@@ -1,4 +1,4 @@
-#include "services/proxy/reloader.h"
+#include "services/proxy/config/reloader.h"
 
 #include <string>
 #include <utility>
@@ -7,7 +7,7 @@
 #include <absl/strings/str_replace.h>
 #include <gmock/gmock.h>
 
-#include "services/proxy/scheduling/strategy_registry.h"
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
 
 namespace smartbatch::proxy {
 namespace {

@@ -14,8 +14,8 @@
 #include <gtest/gtest.h>
 
 #include "services/proxy/runtime/clock.h"
-#include "services/proxy/transport/admin_server.h"
-#include "services/proxy/transport/proxy_server.h"
+#include "services/proxy/transport/customers/proxy_server.h"
+#include "services/proxy/transport/operators/admin_server.h"
 #include "smartbatch/proxy/v1/admin.grpc.pb.h"
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 #include "tests/proxy/scripted_backend.h"

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "services/proxy/simulation/workload_feed.h"
 #include "tools/loadgen/analysis/analysis.h"
-#include "tools/simulator/workload_feed.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -15,18 +15,18 @@ namespace {
 constexpr std::uint64_t kMostRequests = 100'000'000;
 
 // The requests of another feed that come before `end`.
-class FeedUntil final : public simulator::ArrivalFeed {
+class FeedUntil final : public simulation::ArrivalFeed {
  public:
-  FeedUntil(simulator::ArrivalFeed& source, Time end) : source_(source), end_(end) {}
+  FeedUntil(simulation::ArrivalFeed& source, Time end) : source_(source), end_(end) {}
 
   const std::vector<std::string>& customers() const override { return source_.customers(); }
   std::uint64_t requests() const override { return source_.requests(); }
   Time NextTime() const override { return source_.NextTime() < end_ ? source_.NextTime() : kNever; }
-  simulator::FedRequest Take() override { return source_.Take(); }
+  simulation::FedRequest Take() override { return source_.Take(); }
   void Ended(std::uint32_t customer, Time now) override { source_.Ended(customer, now); }
 
  private:
-  simulator::ArrivalFeed& source_;
+  simulation::ArrivalFeed& source_;
   const Time end_;
 };
 
@@ -78,8 +78,8 @@ absl::StatusOr<Trial> Judge(const Block& block, const Objective& objective, doub
 }
 
 absl::StatusOr<Block> SimulateBlock(const workload::Workload& workload, const workload::Seeds& seeds,
-                                    const BlockTimes& times, const simulator::SimulationOptions& options) {
-  simulator::WorkloadFeed all(workload, seeds, kMostRequests);
+                                    const BlockTimes& times, const simulation::SimulationOptions& options) {
+  simulation::WorkloadFeed all(workload, seeds, kMostRequests);
   FeedUntil feed(all, Time(times.warm_up + times.measured));
   Block block;
   block.workload = workload.name;
@@ -88,7 +88,7 @@ absl::StatusOr<Block> SimulateBlock(const workload::Workload& workload, const wo
   block.warm_up = times.warm_up;
   block.measured = times.measured;
   block.customers = feed.customers();
-  simulator::SimulationOptions with_records = options;
+  simulation::SimulationOptions with_records = options;
   with_records.warmup_share = 0;
   with_records.on_ended = [&](std::uint32_t customer, const scheduling::Finished& finished) {
     RequestRecord record;
@@ -98,7 +98,7 @@ absl::StatusOr<Block> SimulateBlock(const workload::Workload& workload, const wo
     record.status_code = CodeOf(finished);
     block.records.push_back(std::move(record));
   };
-  const absl::StatusOr<simulator::Result> result = simulator::Simulate(feed, with_records);
+  const absl::StatusOr<simulation::Result> result = simulation::Simulate(feed, with_records);
   if (!result.ok()) return result.status();
   return block;
 }

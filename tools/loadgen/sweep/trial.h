@@ -5,10 +5,10 @@
 
 #include "absl/status/statusor.h"
 #include "common/workload/workload.h"
+#include "services/proxy/simulation/simulation.h"
 #include "tools/loadgen/analysis/objective.h"
 #include "tools/loadgen/model/result_set.h"
 #include "tools/loadgen/sweep/rate_search.h"
-#include "tools/simulator/simulation.h"
 
 namespace smartbatch::loadgen {
 
@@ -28,6 +28,6 @@ struct BlockTimes {
 
 // The block that the same workload, seeds and times give in virtual time: the arrivals are the same as a server's.
 absl::StatusOr<Block> SimulateBlock(const workload::Workload& workload, const workload::Seeds& seeds,
-                                    const BlockTimes& times, const simulator::SimulationOptions& options);
+                                    const BlockTimes& times, const simulation::SimulationOptions& options);
 
 }  // namespace smartbatch::loadgen

@@ -41,7 +41,7 @@ std::optional<std::uint64_t> ParseTokens(const std::string& text) {
 
 // A number of seconds or milliseconds since the beginning of a trace.
 std::optional<Duration> ParseSince(double units, double seconds_a_unit) {
-  if (!(units >= 0) || units * seconds_a_unit * 1e3 > simulator::kLatestMilliseconds) return std::nullopt;
+  if (!(units >= 0) || units * seconds_a_unit * 1e3 > simulation::kLatestMilliseconds) return std::nullopt;
   return FromSeconds(units * seconds_a_unit);
 }
 
@@ -194,11 +194,11 @@ void TraceConverter::Take(Duration time, const std::string& customer, std::uint6
                        static_cast<std::uint32_t>(std::min<std::uint64_t>(length, options_.max_length))});
 }
 
-absl::StatusOr<simulator::Trace> TraceConverter::Finish() {
+absl::StatusOr<simulation::Trace> TraceConverter::Finish() {
   if (requests_.empty()) return absl::InvalidArgumentError("the files hold no request with a token");
   std::stable_sort(requests_.begin(), requests_.end(),
                    [](const Request& left, const Request& right) { return left.time < right.time; });
-  simulator::Trace trace;
+  simulation::Trace trace;
   trace.customers = customers_;
   for (const Request& request : requests_) {
     const std::array<std::uint32_t, 1> lengths = {request.length};

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "tools/simulator/trace.h"
+#include "services/proxy/simulation/trace.h"
 
 namespace smartbatch::loadgen {
 
@@ -47,7 +47,7 @@ class TraceConverter {
 
   // The requests in the order of time, counted from the first of them; those of the same moment in the order in which
   // they were added. INVALID_ARGUMENT if there is none.
-  absl::StatusOr<simulator::Trace> Finish();
+  absl::StatusOr<simulation::Trace> Finish();
 
   // Requests without a single token, which were left out.
   std::uint64_t empty() const { return empty_; }

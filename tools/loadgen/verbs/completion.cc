@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "services/proxy/scheduling/strategy_registry.h"
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
 #include "tools/loadgen/verbs/command_line.h"
 #include "tools/loadgen/verbs/exit_codes.h"
 #include "tools/loadgen/verbs/verbs.h"

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "services/proxy/simulation/workload_feed.h"
 #include "tools/loadgen/engine/arrival_plan.h"
 #include "tools/loadgen/engine/block.h"
 #include "tools/loadgen/engine/clock.h"
@@ -14,7 +15,6 @@
 #include "tools/loadgen/verbs/load_flags.h"
 #include "tools/loadgen/verbs/verbs.h"
 #include "tools/loadgen/verbs/workload_flags.h"
-#include "tools/simulator/workload_feed.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -32,7 +32,7 @@ struct RecordFlags {
 };
 
 // What an open loop will send is known without a server.
-absl::StatusOr<simulator::Trace> RecordPlan(const RecordFlags& flags, const workload::Workload& workload) {
+absl::StatusOr<simulation::Trace> RecordPlan(const RecordFlags& flags, const workload::Workload& workload) {
   for (const workload::CustomerModel& customer : workload.customers) {
     if (!std::holds_alternative<workload::ClosedLoop>(customer.arrivals)) continue;
     return absl::InvalidArgumentError(
@@ -40,15 +40,15 @@ absl::StatusOr<simulator::Trace> RecordPlan(const RecordFlags& flags, const work
                     "against a server, or use loadgen simulate --trace-out",
                     customer.name, workload.name));
   }
-  simulator::WorkloadFeed feed(workload, flags.workload.seeds(), kMostRequests);
-  simulator::RecordingFeed recording(feed);
+  simulation::WorkloadFeed feed(workload, flags.workload.seeds(), kMostRequests);
+  simulation::RecordingFeed recording(feed);
   const Time end(FromSeconds(flags.load.seconds));
   while (recording.NextTime() < end) recording.Take();
   return recording.trace();
 }
 
 struct Played {
-  simulator::Trace trace;
+  simulation::Trace trace;
   std::uint64_t failed = 0;
   std::string first_failure;
 };
@@ -116,7 +116,7 @@ int Record(const RecordFlags& flags) {
     return ReportError(absl::FailedPreconditionError("no request was due in that time: raise --seconds or the rate"));
   }
   const absl::Status written =
-      folder->Write(file.filename().string(), [&](std::ostream& out) { simulator::WriteTrace(played.trace, out); });
+      folder->Write(file.filename().string(), [&](std::ostream& out) { simulation::WriteTrace(played.trace, out); });
   if (!written.ok()) return ReportError(written);
   fmt::print("{}: {} requests of {} customers in {:.3f} s; seeds: {}\n", flags.file, requests,
              played.trace.customers.size(), ToSeconds(played.trace.records.back().time.time_since_epoch()),

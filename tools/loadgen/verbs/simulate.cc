@@ -6,14 +6,14 @@
 
 #include <fmt/format.h>
 
+#include "services/proxy/simulation/report.h"
+#include "services/proxy/simulation/trace.h"
+#include "services/proxy/simulation/workload_feed.h"
 #include "tools/loadgen/output/text_table.h"
 #include "tools/loadgen/verbs/exit_codes.h"
 #include "tools/loadgen/verbs/interruption.h"
 #include "tools/loadgen/verbs/simulate_flags.h"
 #include "tools/loadgen/verbs/verbs.h"
-#include "tools/simulator/report.h"
-#include "tools/simulator/trace.h"
-#include "tools/simulator/workload_feed.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -36,7 +36,7 @@ std::string Cell(const std::optional<double>& milliseconds) {
   return milliseconds ? fmt::format("{:.2f}", *milliseconds) : "";
 }
 
-std::string TextReport(const simulator::Scenario& scenario, const std::vector<simulator::Result>& results) {
+std::string TextReport(const simulation::Scenario& scenario, const std::vector<simulation::Result>& results) {
   const std::string load = scenario.rho > 0 ? fmt::format(" at rho {}", scenario.rho) : "";
   std::string text =
       fmt::format("{}{}: {} requests, batches of {}, {} x {} slots; latencies in ms of virtual time\nseeds: {}\n\n",
@@ -45,8 +45,8 @@ std::string TextReport(const simulator::Scenario& scenario, const std::vector<si
   TextTable table({"strategy", "answered", "mean", "p50", "p90", "p99", "p99.9", "max", "answers/s", "busy", "batch",
                    "padding", "gap s", "bound"});
   std::string notes;
-  for (const simulator::Result& result : results) {
-    const simulator::LatencyFigures& latency = result.latency_ms;
+  for (const simulation::Result& result : results) {
+    const simulation::LatencyFigures& latency = result.latency_ms;
     table.AddRow({result.strategy.name, fmt::format("{}", result.requests), Cell(latency.mean), Cell(latency.p50),
                   Cell(latency.p90), Cell(latency.p99), Cell(latency.p999), Cell(latency.max),
                   fmt::format("{:.2f}", result.throughput_per_second), fmt::format("{:.1f}%", 100 * result.busy_share),
@@ -115,7 +115,7 @@ class SimulateVerb {
     auto trace_out = OpenForWriting(flags_.trace_out);
     if (!trace_out.ok()) return trace_out.status();
 
-    std::vector<simulator::Result> results;
+    std::vector<simulation::Result> results;
     {
       const ProgressLine progress(flags_.progress);
       for (const scheduling::StrategyChoice& strategy : strategies_) {
@@ -125,8 +125,8 @@ class SimulateVerb {
           return !interruption.requested();
         };
         if (decisions->is_open()) {
-          options_.on_decision = [&](const simulator::Decision& decision) {
-            *decisions << simulator::DecisionLine(decision);
+          options_.on_decision = [&](const simulation::Decision& decision) {
+            *decisions << simulation::DecisionLine(decision);
           };
         }
         const bool record = trace_out->is_open() && results.empty();
@@ -141,9 +141,9 @@ class SimulateVerb {
     if (trace_out->is_open() && !trace_out->flush()) {
       return absl::DataLossError(fmt::format("{} could not be written whole", flags_.trace_out));
     }
-    const simulator::Scenario scenario = MakeScenario();
+    const simulation::Scenario scenario = MakeScenario();
     fmt::print("{}",
-               flags_.format == "json" ? simulator::ReportJson(scenario, results) : TextReport(scenario, results));
+               flags_.format == "json" ? simulation::ReportJson(scenario, results) : TextReport(scenario, results));
     return absl::OkStatus();
   }
 
@@ -170,23 +170,23 @@ class SimulateVerb {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<simulator::Result> PlayOnce(std::ostream* trace_out) const {
-    std::unique_ptr<simulator::ArrivalFeed> feed;
+  absl::StatusOr<simulation::Result> PlayOnce(std::ostream* trace_out) const {
+    std::unique_ptr<simulation::ArrivalFeed> feed;
     if (chosen_.trace) {
       // Not as a workload: what comes at the same moment keeps the order of the lines.
-      feed = std::make_unique<simulator::TraceFeed>(*chosen_.trace);
+      feed = std::make_unique<simulation::TraceFeed>(*chosen_.trace);
     } else {
-      feed = std::make_unique<simulator::WorkloadFeed>(chosen_.workload, flags_.workload.seeds(), requests_);
+      feed = std::make_unique<simulation::WorkloadFeed>(chosen_.workload, flags_.workload.seeds(), requests_);
     }
-    if (trace_out == nullptr) return simulator::Simulate(*feed, options_);
-    simulator::RecordingFeed recording(*feed);
-    auto result = simulator::Simulate(recording, options_);
-    simulator::WriteTrace(recording.trace(), *trace_out);
+    if (trace_out == nullptr) return simulation::Simulate(*feed, options_);
+    simulation::RecordingFeed recording(*feed);
+    auto result = simulation::Simulate(recording, options_);
+    simulation::WriteTrace(recording.trace(), *trace_out);
     return result;
   }
 
-  simulator::Scenario MakeScenario() const {
-    simulator::Scenario scenario;
+  simulation::Scenario MakeScenario() const {
+    simulation::Scenario scenario;
     scenario.workload = chosen_.trace ? flags_.workload.trace_in : chosen_.workload.name;
     scenario.rho = chosen_.rho > 0 ? flags_.workload.rho : 0;
     scenario.requests = requests_;
@@ -201,7 +201,7 @@ class SimulateVerb {
 
   const SimulateFlags& flags_;
   std::vector<scheduling::StrategyChoice> strategies_;
-  simulator::SimulationOptions options_;
+  simulation::SimulationOptions options_;
   ChosenWorkload chosen_;
   std::uint64_t requests_ = 0;
 };

@@ -9,9 +9,9 @@
 
 #include <fmt/format.h>
 
-#include "services/proxy/scheduling/strategy_registry.h"
-#include "tools/simulator/published/published_policies.h"
-#include "tools/simulator/workload_feed.h"
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
+#include "services/proxy/simulation/published/published_policies.h"
+#include "services/proxy/simulation/workload_feed.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -41,17 +41,17 @@ absl::StatusOr<scheduling::StrategyChoice> ChoiceOf(const std::string& name, con
     const auto assignment = Split(text, "=");
     const auto target = assignment ? Split(assignment->first, ".") : std::nullopt;
     if (!target) return Malformed("param", text, "STRATEGY.NAME=VALUE, such as fcfs.linger_ms=20");
-    if (simulator::FindSimulated(target->first) == nullptr) {
-      return simulator::CheckSimulated({target->first, {}}).status();
+    if (simulation::FindSimulated(target->first) == nullptr) {
+      return simulation::CheckSimulated({target->first, {}}).status();
     }
     if (target->first == name) choice.parameters[target->second] = assignment->second;
   }
-  const auto checked = simulator::CheckSimulated(choice);
+  const auto checked = simulation::CheckSimulated(choice);
   if (!checked.ok()) return checked.status();
   return choice;
 }
 
-absl::Status AddSwitches(const SimulateFlags& flags, simulator::SimulationOptions& options) {
+absl::Status AddSwitches(const SimulateFlags& flags, simulation::SimulationOptions& options) {
   for (const std::string& text : flags.switches) {
     const auto parts = Split(text, "=");
     const std::optional<double> seconds = parts ? ParseNumber(parts->first) : std::nullopt;
@@ -65,7 +65,7 @@ absl::Status AddSwitches(const SimulateFlags& flags, simulator::SimulationOption
   return absl::OkStatus();
 }
 
-absl::Status AddPolicies(const SimulateFlags& flags, simulator::SimulationOptions& options) {
+absl::Status AddPolicies(const SimulateFlags& flags, simulation::SimulationOptions& options) {
   for (const std::string& text : flags.weights) {
     const auto parts = Split(text, "=");
     const std::optional<double> weight = parts ? ParseNumber(parts->second) : std::nullopt;
@@ -83,8 +83,8 @@ absl::Status AddPolicies(const SimulateFlags& flags, simulator::SimulationOption
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<simulator::Outage>> OutagesOf(const SimulateFlags& flags) {
-  std::vector<simulator::Outage> outages;
+absl::StatusOr<std::vector<simulation::Outage>> OutagesOf(const SimulateFlags& flags) {
+  std::vector<simulation::Outage> outages;
   for (const std::string& text : flags.outages) {
     const auto parts = Split(text, "..");
     const std::optional<double> from = parts ? ParseNumber(parts->first) : std::nullopt;
@@ -146,7 +146,7 @@ void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags) {
           "--strategies", flags.strategies,
           "Names, separated by commas: the proxy's strategies (all of them if none is given), and policies of other "
           "systems: " +
-              Names(simulator::PublishedPolicies()))
+              Names(simulation::PublishedPolicies()))
       ->delimiter(',');
   verb.add_option("--param", flags.parameters, "STRATEGY.NAME=VALUE; may be given again")->allow_extra_args(false);
   verb.add_option("--switch", flags.switches, "SECONDS=STRATEGY: switch at that time; may be given again")
@@ -187,8 +187,8 @@ absl::StatusOr<std::vector<scheduling::StrategyChoice>> StrategiesOf(const Simul
   return choices;
 }
 
-absl::StatusOr<simulator::SimulationOptions> SimulationOptionsOf(const SimulateFlags& flags) {
-  simulator::SimulationOptions options;
+absl::StatusOr<simulation::SimulationOptions> SimulationOptionsOf(const SimulateFlags& flags) {
+  simulation::SimulationOptions options;
   options.scheduler.max_batch_size = flags.max_batch_size;
   options.scheduler.max_sequence_length = scheduling::kLongestSequence;
   options.scheduler.learn_costs = flags.learn_costs;
@@ -199,7 +199,7 @@ absl::StatusOr<simulator::SimulationOptions> SimulationOptionsOf(const SimulateF
   if (absl::Status status = AddSwitches(flags, options); !status.ok()) return status;
   if (absl::Status status = AddPolicies(flags, options); !status.ok()) return status;
 
-  simulator::SimulatedBackend backend;
+  simulation::SimulatedBackend backend;
   backend.slots = flags.slots;
   backend.true_cost = flags.cost.Over({});
   backend.believed_cost = flags.believed.Over(backend.true_cost);
@@ -224,7 +224,7 @@ absl::StatusOr<ChosenWorkload> WorkloadOf(const SimulateFlags& flags) {
   const CostModel cost = flags.cost.Over({});
   auto chosen = ChooseWorkload(flags.workload, {flags.workload.rho * slots, flags.max_batch_size, cost});
   if (!chosen.ok() || chosen->trace || flags.allow_unstable) return chosen;
-  const double utilization = simulator::LeastUtilization(chosen->workload, cost, flags.max_batch_size, slots);
+  const double utilization = simulation::LeastUtilization(chosen->workload, cost, flags.max_batch_size, slots);
   if (utilization < 1) return chosen;
   return absl::InvalidArgumentError(fmt::format(
       "workload '{}' cannot be stable: perfectly packed batches would take {:.2f} times the time there is; lower --rho "

@@ -11,9 +11,9 @@
 #include "common/cost_model.h"
 #include "common/program/cost_flags.h"
 #include "common/workload/workload.h"
-#include "services/proxy/scheduling/strategy.h"
+#include "services/proxy/scheduling/strategies/strategy.h"
+#include "services/proxy/simulation/simulation.h"
 #include "tools/loadgen/verbs/workload_flags.h"
-#include "tools/simulator/simulation.h"
 
 namespace smartbatch::loadgen {
 
@@ -59,7 +59,7 @@ void AddCostFlags(CLI::App& verb, SimulateFlags& flags);
 absl::StatusOr<std::vector<scheduling::StrategyChoice>> StrategiesOf(const SimulateFlags& flags);
 
 // All but the strategy. INVALID_ARGUMENT names the flag that is wrong.
-absl::StatusOr<simulator::SimulationOptions> SimulationOptionsOf(const SimulateFlags& flags);
+absl::StatusOr<simulation::SimulationOptions> SimulationOptionsOf(const SimulateFlags& flags);
 
 // The workload asked for, a built-in one's rate scaled to the slots. INVALID_ARGUMENT for one that cannot be made, and
 // for one that no strategy can keep up with, unless that is allowed.

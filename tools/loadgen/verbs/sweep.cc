@@ -262,7 +262,7 @@ class Sweep {
   workload::Workload workload_;
   double own_rate_ = 0;
   std::vector<scheduling::StrategyChoice> strategies_;
-  simulator::SimulationOptions simulation_;
+  simulation::SimulationOptions simulation_;
   std::unique_ptr<ServerTrials> server_;
   std::optional<StrategyRestorer> restorer_;
   SweepReport report_;

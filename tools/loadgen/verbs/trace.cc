@@ -50,7 +50,7 @@ int Convert(const TraceFlags& flags) {
   const auto trace = converter.Finish();
   if (!trace.ok()) return ReportError(trace.status());
   const absl::Status written =
-      folder->Write(out.filename().string(), [&](std::ostream& to) { simulator::WriteTrace(*trace, to); });
+      folder->Write(out.filename().string(), [&](std::ostream& to) { simulation::WriteTrace(*trace, to); });
   if (!written.ok()) return ReportError(written);
   fmt::print("{}: {} requests of {} customers in {:.3f} s\n", flags.out, trace->records.size(), trace->customers.size(),
              ToSeconds(trace->records.back().time.time_since_epoch()));

@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 
 #include "common/file.h"
-#include "services/proxy/scheduling/strategy_registry.h"
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
+#include "services/proxy/simulation/replay.h"
+#include "services/proxy/simulation/trace.h"
 #include "tools/loadgen/verbs/exit_codes.h"
 #include "tools/loadgen/verbs/verbs.h"
-#include "tools/simulator/replay.h"
-#include "tools/simulator/trace.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -26,10 +26,10 @@ int Verify(const VerifyFlags& flags) {
     instead = {flags.strategy, {}};
     if (const auto checked = scheduling::CheckChoice(*instead); !checked.ok()) return ReportError(checked.status());
   }
-  auto text = ReadFile(flags.path, simulator::kLargestRecordingBytes, FileKind::kAnyStream);
+  auto text = ReadFile(flags.path, simulation::kLargestRecordingBytes, FileKind::kAnyStream);
   if (!text.ok()) return ReportError(text.status());
   std::istringstream file(*std::move(text));
-  const auto result = simulator::Replay(file, instead);
+  const auto result = simulation::Replay(file, instead);
   if (!result.ok()) {
     const std::string message(result.status().message());
     return ReportError(absl::InvalidArgumentError(fmt::format("{}: {}", flags.path, message)));

@@ -59,8 +59,8 @@ absl::StatusOr<ChosenWorkload> FromTrace(const WorkloadFlags& flags, std::uint32
   auto trace = ReadTraceOrSayWhy(flags.trace_in, max_batch_size);
   if (!trace.ok()) return trace.status();
   ChosenWorkload chosen;
-  chosen.trace = simulator::Faster(*std::move(trace), flags.speed);
-  chosen.workload = simulator::WorkloadOf(*chosen.trace, "trace", "the requests of " + flags.trace_in);
+  chosen.trace = simulation::Faster(*std::move(trace), flags.speed);
+  chosen.workload = simulation::WorkloadOf(*chosen.trace, "trace", "the requests of " + flags.trace_in);
   return chosen;
 }
 
@@ -177,8 +177,8 @@ std::string WorkloadNames() {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-absl::StatusOr<simulator::Trace> ReadTraceOrSayWhy(const std::string& path, std::uint32_t max_batch_size) {
-  auto trace = simulator::ReadTraceFile(path, {max_batch_size, kLongestSequence});
+absl::StatusOr<simulation::Trace> ReadTraceOrSayWhy(const std::string& path, std::uint32_t max_batch_size) {
+  auto trace = simulation::ReadTraceFile(path, {max_batch_size, kLongestSequence});
   if (!trace.ok()) return AsUsage(trace.status());
   return trace;
 }

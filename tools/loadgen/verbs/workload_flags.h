@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/workload/workload.h"
-#include "tools/simulator/trace.h"
+#include "services/proxy/simulation/trace.h"
 
 namespace smartbatch::loadgen {
 
@@ -42,7 +42,7 @@ void AddSeedFlags(CLI::App& verb, WorkloadFlags& flags);
 struct ChosenWorkload {
   workload::Workload workload;
   // Where the workload is one.
-  std::optional<simulator::Trace> trace;
+  std::optional<simulation::Trace> trace;
   // The offered load that a built-in open loop was scaled to; 0 elsewhere.
   double rho = 0;
 };
@@ -58,6 +58,6 @@ absl::StatusOr<ChosenWorkload> ChooseWorkload(const WorkloadFlags& flags, const 
 std::string WorkloadNames();
 
 // The requests of the trace; every error begins with the path. INVALID_ARGUMENT where it cannot be read, too.
-absl::StatusOr<simulator::Trace> ReadTraceOrSayWhy(const std::string& path, std::uint32_t max_batch_size);
+absl::StatusOr<simulation::Trace> ReadTraceOrSayWhy(const std::string& path, std::uint32_t max_batch_size);
 
 }  // namespace smartbatch::loadgen

@@ -2,7 +2,7 @@
 #include <string_view>
 
 #include "services/proxy/scheduling/strategies/strategies.h"
-#include "services/proxy/scheduling/strategy_registry.h"
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
 
 namespace smartbatch::scheduling {
 namespace {

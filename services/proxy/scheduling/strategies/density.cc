@@ -3,15 +3,15 @@
 #include <memory>
 #include <vector>
 
-#include "services/proxy/scheduling/density_choice.h"
-#include "services/proxy/scheduling/free_riders.h"
-#include "services/proxy/scheduling/hold.h"
-#include "services/proxy/scheduling/length_classes.h"
-#include "services/proxy/scheduling/request_classes.h"
-#include "services/proxy/scheduling/starvation_lane.h"
+#include "services/proxy/scheduling/queue/request_classes.h"
+#include "services/proxy/scheduling/strategies/density_choice.h"
+#include "services/proxy/scheduling/strategies/free_riders.h"
+#include "services/proxy/scheduling/strategies/hold.h"
+#include "services/proxy/scheduling/strategies/length_classes.h"
+#include "services/proxy/scheduling/strategies/starvation_lane.h"
 #include "services/proxy/scheduling/strategies/strategies.h"
-#include "services/proxy/scheduling/surroundings.h"
-#include "services/proxy/scheduling/traffic.h"
+#include "services/proxy/scheduling/strategies/surroundings.h"
+#include "services/proxy/scheduling/strategies/traffic.h"
 
 namespace smartbatch::scheduling {
 namespace {

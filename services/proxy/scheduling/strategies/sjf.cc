@@ -1,6 +1,6 @@
 #include <memory>
 
-#include "services/proxy/scheduling/length_index.h"
+#include "services/proxy/scheduling/queue/length_index.h"
 #include "services/proxy/scheduling/strategies/strategies.h"
 
 namespace smartbatch::scheduling {

@@ -4,8 +4,8 @@
 
 #include <absl/container/btree_map.h>
 
-#include "services/proxy/scheduling/free_riders.h"
-#include "services/proxy/scheduling/request_classes.h"
+#include "services/proxy/scheduling/queue/request_classes.h"
+#include "services/proxy/scheduling/strategies/free_riders.h"
 #include "services/proxy/scheduling/strategies/strategies.h"
 
 namespace smartbatch::scheduling {

@@ -1,7 +1,7 @@
 // One declaration for each strategy; each is defined in a file of its own in this folder.
 #pragma once
 
-#include "services/proxy/scheduling/strategy.h"
+#include "services/proxy/scheduling/strategies/strategy.h"
 
 namespace smartbatch::scheduling {
 

@@ -1,0 +1,92 @@
+// Writes down what the scheduler was told and what it chose, so that a replay can check it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "common/mutex.h"
+#include "common/time.h"
+#include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/scheduling/observer.h"
+#include "services/proxy/simulation/decision_log.h"
+
+namespace smartbatch::decision_log {
+
+// An observer that copies each event into a queue, and a thread that writes the queue to a file as the lines that
+// services/proxy/simulation/decision_log.h describes. The observer's methods are called under the dispatcher's lock and
+// take a fraction of a microsecond: nothing is formatted or written there. A queue that is full, and a file that cannot
+// be written, cost lines and never time: they are counted, and the log says where they are missing.
+//
+// The methods of the observers are called by one thread at a time; `dropped` is thread safe.
+class DecisionLog final : public scheduling::SchedulerObserver, public runtime::DecisionObserver {
+ public:
+  // Events that wait to be written at most: some seconds of a busy proxy.
+  static constexpr std::size_t kMostWaiting = 100'000;
+
+  // Creates the file, or empties it, and writes the first line. Times in the log count from `origin`. INVALID_ARGUMENT
+  // where the file cannot be written.
+  static absl::StatusOr<std::unique_ptr<DecisionLog>> Open(const std::string& path,
+                                                           const simulation::decision_log::Start& start, Time origin,
+                                                           std::size_t most_waiting = kMostWaiting);
+  ~DecisionLog() override;
+  DecisionLog(const DecisionLog&) = delete;
+  DecisionLog& operator=(const DecisionLog&) = delete;
+
+  // Writes what waits; what comes later is not written. Also done when it is destroyed.
+  void Close();
+
+  // Lines that are missing in the file so far.
+  std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+
+  void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
+  void BackendRemoved(scheduling::BackendId id) override;
+  void BackendSlotsChanged(scheduling::BackendId id, std::uint32_t slots) override;
+  void BackendHealthChanged(scheduling::BackendId id, bool healthy, Time now) override;
+  void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
+  void Ended(const scheduling::Finished& finished) override;
+  void Dispatched(const scheduling::Batch& batch) override;
+  void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override;
+  void StrategyChanged(std::string_view from, std::string_view to, scheduling::SwitchedBy by) override;
+  void Asking(Time now) override;
+  void StrategySet(const scheduling::StrategyChoice& strategy) override;
+  void Reconfigured(const runtime::Reconfiguration& next) override;
+
+ private:
+  using Event = simulation::decision_log::Event;
+
+  DecisionLog(std::ofstream file, std::string path, Time origin, std::size_t most_waiting);
+
+  Time FromOrigin(Time time) const { return time == kNever ? kNever : Time(time - origin_); }
+  void Push(Event event) SMARTBATCH_EXCLUDES(mutex_);
+  void Run(const std::stop_token& stop);
+  void WriteWaiting();
+
+  std::ofstream file_;  // of the writing thread
+  const std::string path_;
+  const Time origin_;
+  const std::size_t most_waiting_;
+  // The moment of the last event: the scheduler is asked at each, and only other moments need a line of their own.
+  std::optional<Time> last_event_;
+
+  std::atomic<std::uint64_t> dropped_ = 0;  // read by scrapes
+  bool failed_ = false;                     // of the writing thread: what comes is counted and not written
+  Mutex mutex_;
+  std::vector<Event> waiting_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::uint64_t dropped_since_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
+  std::vector<Event> writing_;  // of the writing thread
+  std::jthread writer_;         // last: it uses the others
+};
+
+}  // namespace smartbatch::decision_log

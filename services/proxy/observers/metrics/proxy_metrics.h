@@ -1,0 +1,178 @@
+// What the proxy tells Prometheus.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+#include <prometheus/collectable.h>
+#include <prometheus/registry.h>
+
+#include "common/mutex.h"
+#include "common/time.h"
+#include "services/proxy/observers/metrics/call_series.h"
+#include "services/proxy/observers/metrics/observation_buffer.h"
+#include "services/proxy/observers/metrics/series.h"
+#include "services/proxy/runtime/call_observer.h"
+#include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/scheduling/observer.h"
+
+namespace smartbatch::metrics {
+
+// The label of every customer that has no series of its own.
+inline constexpr char kOtherCustomers[] = "other";
+// So many backends have series that stay; those that come later, with other addresses, are counted together.
+inline constexpr std::size_t kMaxBackends = 100;
+inline constexpr char kOtherBackends[] = "other";
+
+// Within which time the requests of customers should be answered.
+struct Objectives {
+  // Of each configured customer.
+  std::map<std::string, Duration> configured;
+  Duration others = std::chrono::seconds(1);
+};
+
+// Calls that wait for their callers.
+struct CallsInTransit {
+  std::size_t requests_arriving = 0;
+  std::size_t answers_leaving = 0;
+  // Since the start.
+  std::uint64_t requests_given_up = 0;
+  std::uint64_t answers_given_up = 0;
+};
+
+struct MetricsOptions {
+  std::string version;
+  std::uint32_t max_batch_size = 5;
+  // What a batch is believed to cost; only the ratios count here.
+  scheduling::CostModel cost;
+  // The configured customers have series from the start.
+  Objectives objectives;
+  // So many others get series of their own, in the order in which they come.
+  std::size_t max_other_customers = 100;
+};
+
+// Counts what the scheduler does, and looks at its state when it is scraped.
+//
+// What it is told of requests, batches, strategies and decisions comes from one thread at a time (the dispatcher's lock
+// sees to that), what it is told of calls and of the configuration from any; none of it waits for a scrape but the
+// first request of a customer and the first use of a strategy, when series are made. Collect is thread safe.
+class ProxyMetrics final : public prometheus::Collectable,
+                           public scheduling::SchedulerObserver,
+                           public runtime::DecisionObserver,
+                           public runtime::CallObserver {
+ public:
+  // Looks at the scheduler, with the standing of the named customers.
+  using StateSource = std::function<runtime::State(const std::vector<std::string>& customers)>;
+
+  explicit ProxyMetrics(const MetricsOptions& options);
+
+  // Where the gauges come from; until then they are left out. Call it before the first scrape.
+  void WatchState(StateSource source) { state_source_ = std::move(source); }
+  // Where the number of lines that the decision log lost comes from. Call it before the first scrape.
+  void WatchDecisionLog(std::function<std::uint64_t()> dropped) { decision_log_dropped_ = std::move(dropped); }
+
+  // Where the numbers of calls that wait for their callers come from. Call it before the first scrape.
+  void WatchCalls(std::function<CallsInTransit()> calls) { calls_in_transit_ = std::move(calls); }
+
+  // The configuration was reloaded: what ends from now on is held against these. The bounds of the histograms stay, and
+  // so do the series of customers that are not named any more. One call at a time.
+  void SetObjectives(Objectives objectives);
+  void ReloadEnded(bool successful) { reload_successful_.Set(successful ? 1 : 0); }
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
+  void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
+  void Rejected(std::string_view customer, std::string_view strategy, scheduling::RejectReason reason) override;
+  void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
+  void Ended(const scheduling::Finished& finished) override;
+  void Dispatched(const scheduling::Batch& batch) override;
+  void Charged(const scheduling::Customer& customer, std::string_view strategy, double seconds) override;
+  void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override;
+  void BatchTooLarge(scheduling::BackendId id, std::uint32_t sequences, std::uint32_t limit) override;
+  void StrategyChanged(std::string_view from, std::string_view to, scheduling::SwitchedBy by) override;
+  void Decided(std::string_view strategy, Duration took) override;
+  void CallStarted() override { calls_.started().Increment(); }
+  void CallHandled(int code, Duration took) override;
+
+ private:
+  struct BackendSeries {
+    std::string name;
+    prometheus::Counter& busy;
+    prometheus::Counter& dead;
+    prometheus::Counter& too_large;
+  };
+  // Those of a backend that is there now.
+  struct BackendGauges {
+    prometheus::Gauge& inflight_batches;
+    prometheus::Gauge& up;
+    prometheus::Gauge& size_limit;
+    prometheus::Gauge& cost_fixed;
+    prometheus::Gauge& cost_quadratic;
+    prometheus::Gauge& cost_per_sequence;
+    prometheus::Gauge& cost_per_character;
+    prometheus::Gauge& cost_per_character_squared;
+    prometheus::Gauge& cost_knee;
+    prometheus::Gauge& cost_residual;
+    prometheus::Gauge& cost_prediction_error;
+    prometheus::Gauge& cost_batches;
+  };
+
+  CustomerSeries& Of(std::string_view customer);
+  void TakeNewObjectives();
+  Duration ObjectiveOf(const std::string& customer) const;
+  // The place of the strategy in strategies_; it is added where it is new.
+  std::size_t IndexOf(std::string_view strategy);
+  CustomerStrategySeries& Of(std::string_view customer, std::string_view strategy);
+  CustomerSeries& AddCustomer(const std::string& name);
+  // The series are found from now on. None of that customer may be there yet.
+  CustomerSeries& Enter(std::unique_ptr<CustomerSeries> entered);
+  double PaddingShare(const scheduling::Batch& batch) const;
+
+  void SetGauges() const;
+  void SetCallGauges() const;
+  void SetQueueGauges(const runtime::State& state) const;
+  void SetBackendGauges(const std::vector<runtime::BackendState>& backends) const;
+  BackendGauges MakeBackendGauges(const std::string& name) const;
+  void RemoveBackendGauges(const BackendGauges& gauges) const;
+
+  const MetricsOptions options_;
+  Objectives objectives_;
+  prometheus::Registry registry_;
+  mutable Families families_;
+  CallSeries calls_;
+  mutable ObservationBuffer observations_;
+  StateSource state_source_;
+  std::function<std::uint64_t()> decision_log_dropped_;
+  std::function<CallsInTransit()> calls_in_transit_;
+
+  absl::flat_hash_map<std::string, std::unique_ptr<CustomerSeries>> customers_;
+  CustomerSeries* others_ = nullptr;
+  prometheus::Counter& overflowed_;
+  prometheus::Gauge& reload_successful_;
+  std::vector<std::unique_ptr<StrategySeries>> strategies_;
+  std::vector<std::unique_ptr<BackendSeries>> all_backends_;  // that there ever were, up to kMaxBackends and one
+  std::vector<std::size_t> backends_;                         // by BackendId: the place in all_backends_
+  // Of the scrape, under the lock of observations_.
+  mutable std::map<std::string, BackendGauges> backend_gauges_;
+
+  // What SetObjectives has brought and nobody has taken yet; the flag spares every request the lock.
+  std::atomic<bool> has_new_objectives_ = false;
+  Mutex new_objectives_mutex_;
+  Objectives new_objectives_ SMARTBATCH_GUARDED_BY(new_objectives_mutex_);
+  std::vector<std::unique_ptr<CustomerSeries>> new_series_ SMARTBATCH_GUARDED_BY(new_objectives_mutex_);
+
+  // The names in customers_ and in strategies_, for the threads that scrape and reload.
+  mutable Mutex names_mutex_;
+  std::vector<std::string> names_ SMARTBATCH_GUARDED_BY(names_mutex_);
+  std::vector<std::string> strategy_names_ SMARTBATCH_GUARDED_BY(names_mutex_);
+};
+
+}  // namespace smartbatch::metrics

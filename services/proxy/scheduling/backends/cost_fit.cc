@@ -1,0 +1,314 @@
+#include "services/proxy/scheduling/backends/cost_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+namespace smartbatch::scheduling {
+namespace {
+
+constexpr unsigned kAllTerms = 0b11111;
+constexpr double kSmoothKnee = 3;
+// How many batches the prior counts for, in each term.
+constexpr double kPriorBatches = 0.2;
+// By how much another prior, or another form, must lower the mean error to be taken in place of the simpler one.
+constexpr double kBetterPrior = 0.7;
+constexpr double kBetterForm = 0.9;
+// An error that is as good as none.
+constexpr double kNoError = 0.002;
+// Of the median batch time.
+constexpr double kScaleFloorShare = 0.05;
+constexpr int kRobustRounds = 3;
+constexpr int kKneeRounds = 8;
+// The rounds end once the error changes by no more than this part of itself.
+constexpr double kSettled = 0.01;
+constexpr double kHuberThreshold = 1.345;
+constexpr double kNormalMedianToDeviation = 1.4826;
+
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// Solves the rows and columns of the symmetric system that `chosen` names by Gaussian elimination; the other unknowns
+// are 0. Nothing where the system is singular.
+template <std::size_t N>
+std::optional<std::array<double, N>> SolveFor(std::array<std::array<double, N>, N> matrix, std::array<double, N> right,
+                                              unsigned chosen) {
+  std::array<std::size_t, N> places{};
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < N; ++i) {
+    if ((chosen >> i & 1U) != 0) places[count++] = i;
+  }
+  for (std::size_t k = 0; k < count; ++k) {
+    const std::size_t pivot = places[k];
+    if (matrix[pivot][pivot] <= 1e-12) return std::nullopt;
+    for (std::size_t i = k + 1; i < count; ++i) {
+      const std::size_t row = places[i];
+      const double factor = matrix[row][pivot] / matrix[pivot][pivot];
+      for (std::size_t j = k; j < count; ++j) matrix[row][places[j]] -= factor * matrix[pivot][places[j]];
+      right[row] -= factor * right[pivot];
+    }
+  }
+  std::array<double, N> solution{};
+  for (std::size_t k = count; k-- > 0;) {
+    const std::size_t row = places[k];
+    double value = right[row];
+    for (std::size_t j = k + 1; j < count; ++j) value -= matrix[row][places[j]] * solution[places[j]];
+    solution[row] = value / matrix[row][row];
+  }
+  return solution;
+}
+
+}  // namespace
+
+CostFit::Terms CostFit::TermsOf(const CostModel& model) {
+  return {model.fixed, model.quadratic, model.per_sequence, model.per_character, model.per_character_squared};
+}
+
+CostModel CostFit::ModelOf(const Terms& terms, double knee) {
+  return {terms[0], terms[1], terms[2], terms[3], terms[4], knee};
+}
+
+void CostFit::Observe(std::uint32_t sequences, std::uint32_t longest, double seconds) {
+  if (!(seconds > 0)) return;
+  const double n = sequences;
+  const double length = longest;
+  const Sample sample{{1, length * length, n, n * length, n * length * length},
+                      sequences,
+                      longest,
+                      seconds,
+                      model_.Seconds(sequences, longest)};
+  if (samples_.size() < kSamples) {
+    samples_.push_back(sample);
+  } else {
+    samples_[next_] = sample;
+    next_ = (next_ + 1) % kSamples;
+  }
+  ++since_refit_;
+  const bool first = samples_.size() == kFirstSamples;
+  if (!first && since_refit_ < (samples_.size() < kSamples ? kFirstRefits : kRefits)) return;
+  if (!first) since_refit_ = 0;
+  Refit();
+}
+
+// --- The prior ---
+
+CostFit::Fitted CostFit::Scaled(const CostModel& shape) const {
+  std::vector<double> ratios;
+  ratios.reserve(samples_.size());
+  for (const Sample& sample : samples_) {
+    const double believed = shape.Seconds(sample.sequences, sample.longest);
+    ratios.push_back(believed > 0 ? std::log(sample.seconds / believed) : HUGE_VAL);
+  }
+  const double middle = Median(ratios);
+  if (!std::isfinite(middle)) return {shape, HUGE_VAL};
+  Terms terms = TermsOf(shape);
+  for (double& term : terms) term *= std::exp(middle);
+  double error = 0;
+  for (const double ratio : ratios) error += std::abs(ratio - middle) / static_cast<double>(ratios.size());
+  return {ModelOf(terms, shape.knee), error};
+}
+
+CostModel CostFit::PriorOfTheBatches() const {
+  const Fitted configured = Scaled(configured_);
+  Fitted best = configured;
+  for (const CostProfile& profile : CostProfiles()) {
+    const Fitted other = Scaled(profile.cost);
+    if (other.error < best.error) best = other;
+  }
+  const bool clearly = best.error + kNoError < kBetterPrior * (configured.error + kNoError);
+  if (clearly) return best.model;
+  return std::isfinite(configured.error) ? configured.model : configured_;
+}
+
+// --- The fit ---
+
+// The terms that the model has, and the fixed one.
+unsigned CostFit::TermsIn(const CostModel& model) {
+  const Terms terms = TermsOf(model);
+  unsigned present = 1;
+  for (std::size_t i = 1; i < kTerms; ++i) {
+    if (terms[i] > 0) present |= 1U << i;
+  }
+  return present;
+}
+
+void CostFit::Refit() {
+  std::vector<double> times;
+  for (const Sample& sample : samples_) times.push_back(sample.seconds);
+  scale_floor_ = kScaleFloorShare * Median(std::move(times));
+  prior_ = PriorOfTheBatches();
+  if (samples_.size() < kFirstRefits) {
+    model_ = prior_;
+    return;
+  }
+  // From the simplest on, each form has to be clearly better than what is simpler.
+  const unsigned few = TermsIn(prior_);
+  const double other_knee = prior_.knee == 1 ? kSmoothKnee : 1;
+  const Fitted simplest = Fit(prior_.knee, few);
+  Fitted best = simplest;
+  for (const auto& [knee, allowed] : {std::pair(other_knee, few), {prior_.knee, kAllTerms}, {other_knee, kAllTerms}}) {
+    if (best.error <= kNoError) break;
+    const Fitted other = Fit(knee, allowed);
+    if (other.error + kNoError < kBetterForm * (best.error + kNoError)) best = other;
+  }
+  if (prior_.RidersAreFree() && SeatShare(best.model) < kLeastSeatShare) best = simplest;
+  // A backend that answers in no time at all leaves nothing to choose by: the configured model stays.
+  const Terms terms = TermsOf(best.model);
+  const bool all_zero = std::all_of(terms.begin(), terms.end(), [](double term) { return term <= 0; });
+  model_ = all_zero ? configured_ : best.model;
+}
+
+CostFit::Fitted CostFit::Fit(double knee, unsigned allowed) const {
+  std::vector<double> weights(samples_.size(), 1);
+  // Where the prior has another knee the first round is the additive fit: at nothing the features are as they are.
+  const bool from_prior = knee == prior_.knee;
+  CostModel model = from_prior ? prior_ : CostModel{.quadratic = 0, .knee = knee};
+  double error = HUGE_VAL;
+  const int rounds = knee == 1 ? kRobustRounds : kKneeRounds;
+  for (int round = 0; round < rounds; ++round) {
+    Terms terms = SolveNonNegative(Assemble(model, weights), allowed);
+    // A whole step may lead past the aim and back.
+    if (knee != 1 && (from_prior || round > 0)) {
+      const Terms before = TermsOf(model);
+      for (std::size_t i = 0; i < kTerms; ++i) terms[i] = std::midpoint(terms[i], before[i]);
+    }
+    model = ModelOf(terms, knee);
+    const std::vector<double> errors = RelativeErrors(model);
+    const double deviation = std::max(kNormalMedianToDeviation * Median(errors), 1e-6);
+    for (std::size_t i = 0; i < errors.size(); ++i) {
+      const double limit = kHuberThreshold * deviation;
+      weights[i] = errors[i] <= limit ? 1 : limit / errors[i];
+    }
+    const double before =
+        std::exchange(error, std::accumulate(errors.begin(), errors.end(), 0.0) / static_cast<double>(errors.size()));
+    if (std::abs(before - error) < kSettled * error) break;
+  }
+  return {model, error};
+}
+
+// The features of a batch's cost linearized at `at`.
+CostFit::Terms CostFit::FeaturesAt(const Sample& sample, const CostModel& at) {
+  Terms features = sample.features;
+  if (at.knee == 1) return features;
+  // A part that is found to be nothing would never be looked at again.
+  constexpr double kLeastPart = 0.1;
+  const Terms terms = TermsOf(at);
+  double work = 0;
+  for (std::size_t i = 1; i < kTerms; ++i) work += terms[i] * features[i];
+  const double whole = at.Seconds(sample.sequences, sample.longest);
+  const auto slope = [&](double part) {
+    if (!(whole > 0)) return 1.0;
+    const double share = std::max(part / whole, kLeastPart);
+    return at.knee == kSmoothKnee ? share * share : std::pow(share, at.knee - 1);
+  };
+  features[0] *= slope(at.fixed);
+  const double slope_of_work = slope(work);
+  for (std::size_t i = 1; i < kTerms; ++i) features[i] *= slope_of_work;
+  return features;
+}
+
+CostFit::NormalEquations CostFit::Assemble(const CostModel& at, const std::vector<double>& weights) const {
+  NormalEquations equations;
+  for (std::size_t s = 0; s < samples_.size(); ++s) {
+    const Terms features = FeaturesAt(samples_[s], at);
+    const double scale = Scale(samples_[s]);
+    const double weight = weights[s] / (scale * scale);
+    for (std::size_t i = 0; i < kTerms; ++i) {
+      for (std::size_t j = 0; j < kTerms; ++j) equations.matrix[i][j] += weight * features[i] * features[j];
+      equations.right[i] += weight * features[i] * samples_[s].seconds;
+    }
+  }
+  const Terms prior = TermsOf(prior_);
+  for (std::size_t i = 0; i < kTerms; ++i) {
+    const double added = kPriorBatches * equations.matrix[i][i] / static_cast<double>(samples_.size());
+    equations.matrix[i][i] += added;
+    equations.right[i] += added * prior[i];
+  }
+  return equations;
+}
+
+CostFit::Terms CostFit::SolveNonNegative(const NormalEquations& equations, unsigned allowed) {
+  // Unknowns of like size, so that one threshold tells a singular system.
+  Terms unit{};
+  NormalEquations scaled = equations;
+  for (std::size_t i = 0; i < kTerms; ++i) unit[i] = 1 / std::sqrt(std::max(equations.matrix[i][i], 1e-300));
+  for (std::size_t i = 0; i < kTerms; ++i) {
+    for (std::size_t j = 0; j < kTerms; ++j) scaled.matrix[i][j] *= unit[i] * unit[j];
+    scaled.right[i] *= unit[i];
+  }
+  Terms best{};
+  double best_gain = 0;
+  for (unsigned chosen = 1; chosen <= kAllTerms; ++chosen) {
+    if ((chosen & ~allowed) != 0) continue;
+    const std::optional<Terms> solution = SolveFor(scaled.matrix, scaled.right, chosen);
+    if (!solution || std::any_of(solution->begin(), solution->end(), [](double term) { return term < 0; })) continue;
+    // By how much the solution lowers the sum of squares: its product with the right side.
+    double gain = 0;
+    for (std::size_t i = 0; i < kTerms; ++i) gain += (*solution)[i] * scaled.right[i];
+    if (gain <= best_gain) continue;
+    best_gain = gain;
+    best = *solution;
+  }
+  for (std::size_t i = 0; i < kTerms; ++i) best[i] *= unit[i];
+  return best;
+}
+
+std::vector<double> CostFit::RelativeErrors(const CostModel& model) const {
+  std::vector<double> errors;
+  errors.reserve(samples_.size());
+  for (const Sample& sample : samples_) {
+    const double fitted = model.Seconds(sample.sequences, sample.longest);
+    errors.push_back(std::abs(sample.seconds - fitted) / Scale(sample));
+  }
+  return errors;
+}
+
+double CostFit::SeatShare(const CostModel& model) const {
+  CostModel without = model;
+  without.per_sequence = without.per_character = without.per_character_squared = 0;
+  double seats = 0;
+  double all = 0;
+  for (const Sample& sample : samples_) {
+    const double fitted = model.Seconds(sample.sequences, sample.longest);
+    seats += fitted - without.Seconds(sample.sequences, sample.longest);
+    all += fitted;
+  }
+  return all > 0 ? seats / all : 0;
+}
+
+// --- How sure it is ---
+
+bool CostFit::KnowsLength(std::uint32_t length) const {
+  constexpr double kGood = 0.25;
+  if (samples_.size() < kSamples) return false;
+  const bool seen = std::any_of(samples_.begin(), samples_.end(),
+                                [&](const Sample& sample) { return 2.0 * sample.longest >= length; });
+  return seen && ResidualRatio() < kGood;
+}
+
+double CostFit::ResidualRatio() const {
+  if (samples_.empty()) return 0;
+  double sum = 0;
+  for (const Sample& sample : samples_) {
+    const double fitted = model_.Seconds(sample.sequences, sample.longest);
+    sum += fitted > 0 ? std::abs(sample.seconds - fitted) / fitted : 0;
+  }
+  return sum / static_cast<double>(samples_.size());
+}
+
+double CostFit::PredictionErrorRatio() const {
+  if (samples_.empty()) return 0;
+  std::vector<double> errors;
+  errors.reserve(samples_.size());
+  for (const Sample& sample : samples_) {
+    errors.push_back(std::abs(sample.seconds - sample.predicted) / sample.seconds);
+  }
+  return Median(std::move(errors));
+}
+
+}  // namespace smartbatch::scheduling

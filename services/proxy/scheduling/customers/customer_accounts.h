@@ -1,0 +1,104 @@
+// The customers' accounts: they belong to the scheduler, so a switch of strategy forgets no debt.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <absl/container/flat_hash_set.h>
+#include <absl/hash/hash.h>
+#include <absl/strings/string_view.h>
+
+#include "services/proxy/scheduling/customers/backlog.h"
+#include "services/proxy/scheduling/customers/customer.h"
+
+namespace smartbatch::scheduling {
+
+// Opens an account at a customer's first request and keeps virtual time, in the manner of a virtual token counter
+// (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024) and of start-time fair queueing (Goyal,
+// Vin, Cheng, 1996): a customer that comes back from idleness starts at the counter of those who stayed, so that
+// idleness earns no credit and a debt is not forgotten.
+//
+// The accounts of configured customers stay. Of the others at most `max_idle_accounts` idle ones are kept; beyond, the
+// one that has been idle longest is closed, which forgets its debt. All but ForEach, ForEachWhile and
+// FairnessGapSeconds take constant time, or logarithmic time in the backlogged customers. Not thread safe.
+class CustomerAccounts {
+ public:
+  explicit CustomerAccounts(std::size_t max_idle_accounts) : max_idle_accounts_(max_idle_accounts) {}
+  CustomerAccounts(const CustomerAccounts&) = delete;
+  CustomerAccounts& operator=(const CustomerAccounts&) = delete;
+  ~CustomerAccounts();
+
+  // The customer's account; null where there is none. It is good while a request of the customer is alive, and for
+  // configured customers always.
+  Customer* Find(std::string_view name);
+  const Customer* Find(std::string_view name) const;
+  // Opens an account for a customer that has none.
+  Customer& Open(std::string_view name);
+
+  // Grants a policy; the account is kept from then on. Takes effect at the next decision.
+  void Configure(std::string_view name, const CustomerPolicy& policy);
+  // Takes the policy back; may close the account, or that of another idle customer.
+  void Unconfigure(std::string_view name);
+
+  // The customer has its first waiting request: its counter is lifted to virtual time.
+  void BecameBacklogged(Customer& customer);
+  // The customer has no waiting request any more.
+  void BecameUnbacklogged(Customer& customer);
+  // The customer has no live request any more; may close the account of another one, or this one.
+  void BecameIdle(Customer& customer);
+  // The customer of an idle account has a request again.
+  void LeftIdle(Customer& customer);
+
+  // Charges seconds of backend time. At most logarithmic in the backlogged customers.
+  void Charge(Customer& customer, double seconds);
+
+  // The largest value that the smallest counter of a backlogged customer has had, in seconds over weight.
+  double virtual_time() const { return virtual_time_; }
+  // Largest minus smallest counter over the backlogged customers; 0 where there are none. Linear in them.
+  double FairnessGapSeconds() const;
+  // The customers with something waiting.
+  const Backlog& backlogged() const { return backlogged_; }
+
+  std::size_t size() const { return accounts_.size(); }
+  void ForEach(const std::function<void(const Customer&)>& visit) const;
+  // The same until `visit` returns false.
+  void ForEachWhile(const std::function<bool(const Customer&)>& visit) const;
+
+ private:
+  using IdleList =
+      boost::intrusive::list<Customer, boost::intrusive::member_hook<Customer, IndexHook, &Customer::idle_hook>>;
+
+  using Account = std::unique_ptr<Customer>;
+  static absl::string_view NameOf(std::string_view name) { return {name.data(), name.size()}; }
+  static absl::string_view NameOf(const Account& account) { return NameOf(account->name); }
+  struct HashOfName {
+    using is_transparent = void;
+    template <class Key>
+    std::size_t operator()(const Key& key) const {
+      return absl::Hash<absl::string_view>()(NameOf(key));
+    }
+  };
+  struct SameName {
+    using is_transparent = void;
+    template <class Left, class Right>
+    bool operator()(const Left& left, const Right& right) const {
+      return NameOf(left) == NameOf(right);
+    }
+  };
+
+  void LiftVirtualTime();
+
+  std::size_t max_idle_accounts_;
+  absl::flat_hash_set<Account, HashOfName, SameName> accounts_;
+  // Those that may be closed, longest idle first: never a configured one, or to close some would mean to look at all.
+  IdleList idle_;
+  Backlog backlogged_;
+  double virtual_time_ = 0;
+  std::uint64_t opened_ = 0;
+};
+
+}  // namespace smartbatch::scheduling

@@ -1,0 +1,61 @@
+// A batch on its way to a backend.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <absl/container/inlined_vector.h>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/model/outcome.h"
+#include "services/proxy/scheduling/model/request.h"
+
+namespace smartbatch::scheduling {
+
+// Counts the batches; never used twice.
+using BatchId = std::uint64_t;
+// Names a backend from AddBackend until it is removed and its last batch has ended; then it may name another one.
+// Small: it counts the backends that there are at once.
+using BackendId = std::uint32_t;
+
+// One sequence of one request.
+struct BatchMember {
+  RequestId request;
+  std::uint32_t sequence = 0;  // its place in the request
+  std::uint32_t length = 0;    // characters
+};
+
+using BatchMembers = absl::InlinedVector<BatchMember, 5>;
+
+struct Batch {
+  BatchId id = 0;
+  BackendId backend = 0;
+  BatchMembers members;       // those of one request stand together
+  std::uint32_t longest = 0;  // characters
+  double predicted_seconds = 0;
+  // The backend is hung when it has not answered after this time; never zero.
+  Duration timeout{};
+  DispatchReason reason = DispatchReason::kSlotFree;
+  std::string_view strategy;  // lives as long as the program
+  Time dispatched{};
+  // With kRetry: the backend that has failed the sequence before, and whether one fell while it had the sequence.
+  BackendId failed_before = 0;
+  bool suspect = false;
+  // With kRetry: the batch that was refused with the sequence in it, maybe for its size; 0 if it failed otherwise.
+  BatchId refused_batch = 0;
+  // Sequences that it might have had.
+  std::uint32_t seats = 0;
+  // Once it has ended: members whose request had ended before it.
+  std::uint32_t dead = 0;
+};
+
+// How many requests have members in it.
+inline std::uint32_t RequestsIn(const Batch& batch) {
+  std::uint32_t requests = 0;
+  for (std::size_t i = 0; i < batch.members.size(); ++i) {
+    if (i == 0 || batch.members[i].request != batch.members[i - 1].request) ++requests;
+  }
+  return requests;
+}
+
+}  // namespace smartbatch::scheduling

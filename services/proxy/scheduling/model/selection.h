@@ -1,0 +1,60 @@
+// The batch that a strategy is forming.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/model/outcome.h"
+#include "services/proxy/scheduling/model/request.h"
+
+namespace smartbatch::scheduling {
+
+// A batch in the making, or the wish to wait, or nothing. The scheduler keeps one object and clears it before
+// each use. Not thread safe.
+class Selection {
+ public:
+  enum class Kind : std::uint8_t { kNothing, kWait, kBatch };
+
+  void Clear(std::uint32_t seats);
+
+  // Takes one waiting sequence; there must be a free seat and it must not be in the selection.
+  void Take(PendingSequence& sequence);
+  // The request's waiting sequences have a seat each; or the batch is empty, so that a request which needs more seats
+  // than this backend's batches have is served in parts.
+  bool HasRoomFor(const PendingRequest& request) const { return empty() || request.waiting <= free_seats(); }
+  // Takes the waiting sequences of the request that are not yet selected, as many as fit.
+  void TakeWaitingOf(PendingRequest& request);
+
+  // What was taken so far is what the batch is for and pays for it; what is taken later rides free.
+  void RestRidesFree();
+
+  // The batch goes now.
+  void DispatchFor(DispatchReason reason);
+  // The same, with reason kFull where no seat is free.
+  void DispatchForOrFull(DispatchReason reason);
+  // Gives back what was taken, and asks to be asked again at `time` or at the next arrival.
+  void WaitUntil(Time time);
+
+  Kind kind() const { return kind_; }
+  DispatchReason reason() const { return reason_; }
+  Time ask_again_at() const { return ask_again_at_; }
+  const std::vector<PendingSequence*>& members() const { return members_; }
+  // How many of the members, from the front, pay.
+  std::size_t paying() const { return rest_rides_free_ ? paying_ : members_.size(); }
+  std::uint32_t free_seats() const { return seats_ - static_cast<std::uint32_t>(members_.size()); }
+  std::uint32_t longest() const { return longest_; }
+  bool empty() const { return members_.empty(); }
+
+ private:
+  std::vector<PendingSequence*> members_;
+  std::uint32_t seats_ = 0;
+  std::uint32_t longest_ = 0;
+  Kind kind_ = Kind::kNothing;
+  DispatchReason reason_ = DispatchReason::kSlotFree;
+  Time ask_again_at_ = kNever;
+  std::size_t paying_ = 0;
+  bool rest_rides_free_ = false;
+};
+
+}  // namespace smartbatch::scheduling

@@ -1,0 +1,377 @@
+#include "services/proxy/scheduling/strategies/density_choice.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+#include "services/proxy/scheduling/customers/customer.h"
+
+namespace smartbatch::scheduling {
+namespace {
+
+// A cost to divide by: a backend whose batches are believed to take no time still takes some.
+constexpr double kLeastSeconds = 1e-9;
+// A seat that costs no more than this part of the batch costs nothing.
+constexpr double kFreeSeat = 1e-9;
+// Riders that do not pay before the search for more is given up.
+constexpr int kMostRefusals = 4;
+// The load that is counted with at most: g stays below 20.
+constexpr double kMostLoad = 0.95;
+
+double Power(double base, double exponent) {
+  if (exponent == 0.5) return std::sqrt(base);
+  if (exponent == 0) return 1;
+  if (exponent == 1) return base;
+  return std::pow(base, exponent);
+}
+
+bool Waits(const PendingSequence& sequence) { return sequence.state == SequenceState::kWaiting && !sequence.alone; }
+
+}  // namespace
+
+void DensityChoice::Start(const Surroundings& surroundings) {
+  around_ = surroundings;
+  const CostModel& cost = around_.cost;
+  if (cost.knee != 1 && (cost != known_cost_ || around_.seats != known_seats_)) {
+    known_.assign(kKnown, {});
+    known_cost_ = cost;
+    known_seats_ = around_.seats;
+  }
+  riders_are_free_ = cost.RidersAreFree();
+  efficiency_exponent_ = 0;
+  if (!riders_are_free_) {
+    const double mean = around_.mean_length;
+    const double paid_once = cost.quadratic * mean * mean / std::max(cost.Alone(around_.mean_length), kLeastSeconds);
+    efficiency_exponent_ = options_.efficiency_exponent * (1 - std::min(paid_once, 1.0));
+  }
+  seats_.clear();
+  sequences_.clear();
+  heaviest_.clear();
+  weighed_ = 0;
+  heaviest_sum_ = heaviest_seat_ = considered_weight_ = batch_weight_ = 0;
+  best_ = {};
+  peak_ = 1;
+}
+
+// --- Weights ---
+
+// With a knee a cost takes a root, and the same lengths are asked for again and again.
+const DensityChoice::OfLength& DensityChoice::Known(std::uint32_t length) const {
+  OfLength& known = known_[length % kKnown];
+  if (known.length != length) {
+    known = {length, around_.cost.Alone(length), std::max(around_.cost.Packed(length, around_.seats), kLeastSeconds)};
+  }
+  return known;
+}
+
+double DensityChoice::LeastSeconds(std::uint32_t length) const {
+  if (around_.cost.knee != 1) return Known(length).least_seconds;
+  return std::max(around_.cost.Packed(length, around_.seats), kLeastSeconds);
+}
+
+double DensityChoice::Alone(std::uint32_t length) const {
+  return around_.cost.knee != 1 ? Known(length).alone : around_.cost.Alone(length);
+}
+
+double DensityChoice::MostWeight(Time arrival, std::uint32_t length) const {
+  const double age = ToSeconds(around_.now - arrival) + Alone(length);
+  return Power(std::max(age, kLeastSeconds), options_.age_exponent);
+}
+
+double DensityChoice::WeightOf(const PendingRequest& request) const {
+  const double weight = MostWeight(request.arrival, request.longest_at_arrival);
+  if (options_.tier_ratio == 1) return weight;
+  return weight * std::pow(options_.tier_ratio, -static_cast<double>(request.customer->policy.tier));
+}
+
+double DensityChoice::WeightOf(const PendingSequence& sequence) const {
+  const PendingRequest& request = *sequence.request;
+  const double weight = WeightOf(request);
+  if (request.waiting == 1) return weight;
+  double left_to_do = 0;
+  for (const PendingSequence& other : request.sequences) {
+    if (Waits(other)) left_to_do += LeastSeconds(other.length);
+  }
+  return weight * LeastSeconds(sequence.length) / left_to_do;
+}
+
+double DensityChoice::DensityOf(const PendingRequest& request) const {
+  return WeightOf(request) / std::max(around_.cost.Seconds(request.waiting, request.longest_waiting), kLeastSeconds);
+}
+
+double DensityChoice::WeightOfAll() const {
+  const auto all = static_cast<double>(around_.waiting_sequences);
+  const double others = all - static_cast<double>(sequences_.size());
+  double weight = considered_weight_;
+  if (others > 0) {
+    const double mean = MostWeight(around_.now - around_.mean_age, around_.mean_length);
+    weight += others * mean * static_cast<double>(around_.waiting_requests) / all;
+  }
+  return weight / (1 - std::min(around_.load, kMostLoad));
+}
+
+// --- By sequence ---
+
+void DensityChoice::Consider(PendingSequence& sequence) {
+  const double weight = WeightOf(sequence);
+  seats_.push_back({std::uint64_t{sequence.length} << 32 | static_cast<std::uint32_t>(~sequences_.size()), weight});
+  sequences_.push_back(&sequence);
+  heaviest_seat_ = std::max(heaviest_seat_, weight);
+  considered_weight_ += weight;
+}
+
+void DensityChoice::ConsiderAll(PendingRequest& request) {
+  for (PendingSequence& sequence : request.sequences) {
+    if (Waits(sequence)) Consider(sequence);
+  }
+}
+
+double DensityChoice::Index(double weight, double least_seconds, double seconds) const {
+  const double density = weight / seconds;
+  if (efficiency_exponent_ == 0) return density;
+  return density * Power(std::min(1.0, least_seconds / seconds), efficiency_exponent_);
+}
+
+bool DensityChoice::CouldBeBetter(double weight, std::uint32_t length) const {
+  return std::max(weight, heaviest_seat_) > best_.index * LeastSeconds(length);
+}
+
+void DensityChoice::Weigh() {
+  std::sort(seats_.begin() + static_cast<std::ptrdiff_t>(weighed_), seats_.end(),
+            [](const Seat& left, const Seat& right) { return left.key < right.key; });
+  bool changed = false;
+  for (; weighed_ < seats_.size(); ++weighed_) {
+    const Seat& seat = seats_[weighed_];
+    const std::uint32_t length = seat.length();
+    if (riders_are_free_) {
+      AddToHeaviestWhereRidersAreFree(seat.weight);
+      changed = true;
+    } else {
+      changed = AddToHeaviest({seat.weight, LeastSeconds(length)}) || changed;
+    }
+    const bool last_of_length = weighed_ + 1 == seats_.size() || seats_[weighed_ + 1].length() != length;
+    // What was the best before costs more at a larger length.
+    if (!last_of_length || !changed) continue;
+    TryLength(length, weighed_ + 1);
+    changed = false;
+  }
+}
+
+// The best batch whose longest sequence has this length, given the heaviest sequences up to it.
+void DensityChoice::TryLength(std::uint32_t length, std::size_t no_longer) {
+  const double alone = std::max(Alone(length), kLeastSeconds);
+  if (heaviest_sum_ <= best_.index * alone) return;
+  if (riders_are_free_) {
+    best_ = {heaviest_sum_ / alone, length, heaviest_.size(), no_longer};
+    return;
+  }
+  sums_.clear();
+  Heavy sum;
+  for (auto heavy = heaviest_.rbegin(); heavy != heaviest_.rend(); ++heavy) {
+    sum.weight += heavy->weight;
+    sum.least_seconds += heavy->least_seconds;
+    sums_.push_back(sum);
+  }
+  const auto index = [&](std::size_t count) {
+    const double seconds = std::max(around_.cost.Seconds(count, length), kLeastSeconds);
+    return Index(sums_[count - 1].weight, sums_[count - 1].least_seconds, seconds);
+  };
+  // One peak, and seldom far from where it was at the length before.
+  std::size_t count = std::clamp<std::size_t>(peak_, 1, sums_.size());
+  double found = index(count);
+  const auto climb = [&](std::size_t step) {
+    bool climbed = false;
+    for (;;) {
+      const std::size_t next = count + step;  // a step down wraps around
+      if (next < 1 || next > sums_.size()) return climbed;
+      const double other = index(next);
+      if (other <= found) return climbed;
+      found = other;
+      count = next;
+      climbed = true;
+    }
+  };
+  if (!climb(1)) climb(static_cast<std::size_t>(-1));
+  peak_ = count;
+  if (found > best_.index) best_ = {found, length, count, no_longer};
+}
+
+// Only the sum counts: no order is needed until seats are scarce.
+void DensityChoice::AddToHeaviestWhereRidersAreFree(double weight) {
+  const auto lighter = [](const Heavy& left, const Heavy& right) { return left.weight < right.weight; };
+  const std::size_t capacity = around_.seats;
+  if (heaviest_.size() < capacity) {
+    heaviest_sum_ += weight;
+    heaviest_.push_back({weight, 0});
+    if (heaviest_.size() == capacity) std::sort(heaviest_.begin(), heaviest_.end(), lighter);
+    return;
+  }
+  if (weight <= heaviest_.front().weight) return;
+  heaviest_sum_ += weight - heaviest_.front().weight;
+  std::size_t place = 0;
+  for (; place + 1 < capacity && heaviest_[place + 1].weight < weight; ++place) heaviest_[place] = heaviest_[place + 1];
+  heaviest_[place].weight = weight;
+}
+
+// In ascending order; false where it is too light.
+bool DensityChoice::AddToHeaviest(const Heavy& heavy) {
+  if (heaviest_.size() == around_.seats) {
+    if (heavy.weight <= heaviest_.front().weight) return false;
+    heaviest_sum_ -= heaviest_.front().weight;
+    heaviest_.erase(heaviest_.begin());
+  }
+  heaviest_sum_ += heavy.weight;
+  const auto lighter = [](const Heavy& left, const Heavy& right) { return left.weight < right.weight; };
+  heaviest_.insert(std::lower_bound(heaviest_.begin(), heaviest_.end(), heavy, lighter), heavy);
+  return true;
+}
+
+void DensityChoice::Take(Selection& selection) {
+  assert(!seats_.empty() && selection.empty());
+  const auto heavier = [this](const Seat& left, const Seat& right) {
+    if (left.weight != right.weight) return left.weight > right.weight;
+    if (left.length() != right.length()) return left.length() > right.length();
+    const PendingSequence& first = *sequences_[left.place()];
+    const PendingSequence& second = *sequences_[right.place()];
+    if (first.request != second.request) return first.request->id.number < second.request->id.number;
+    return first.index() < second.index();
+  };
+  batch_.assign(seats_.begin(), seats_.begin() + static_cast<std::ptrdiff_t>(best_.no_longer));
+  const std::size_t count = std::min(best_.seats, batch_.size());
+  const auto end = batch_.begin() + static_cast<std::ptrdiff_t>(count);
+  if (end != batch_.end()) std::nth_element(batch_.begin(), end, batch_.end(), heavier);
+  batch_.resize(count);
+  if (!riders_are_free_) CutWhereThatPays();
+  std::sort(batch_.begin(), batch_.end(), heavier);
+  batch_weight_ = 0;
+  for (const Seat& seat : batch_) {
+    selection.Take(*sequences_[seat.place()]);
+    batch_weight_ += seat.weight;
+  }
+}
+
+void DensityChoice::CutWhereThatPays() {
+  const CostModel& cost = around_.cost;
+  std::sort(batch_.begin(), batch_.end(), [](const Seat& left, const Seat& right) { return left.key < right.key; });
+  const double all = WeightOfAll();
+  while (batch_.size() > 1) {
+    const std::uint32_t longest = batch_.back().length();
+    const double whole = cost.Seconds(batch_.size(), longest);
+    double most_gain = 0;
+    std::size_t best = batch_.size();
+    double weight = 0;
+    for (std::size_t first = 1; first < batch_.size(); ++first) {
+      weight += batch_[first - 1].weight;
+      const double sooner = cost.Seconds(first, batch_[first - 1].length());
+      const double longer = sooner + cost.Seconds(batch_.size() - first, longest) - whole;
+      const double gain = weight * (whole - sooner) - longer * (all - weight);
+      if (gain <= most_gain) continue;
+      most_gain = gain;
+      best = first;
+    }
+    if (best == batch_.size()) return;
+    batch_.resize(best);
+  }
+}
+
+bool DensityChoice::Pays(const PendingSequence& sequence, const Selection& selection) {
+  if (riders_are_free_) return true;
+  const std::size_t taken = selection.members().size();
+  const double before = around_.cost.Seconds(taken, selection.longest());
+  const double seat = around_.cost.Seconds(taken + 1, selection.longest()) - before;
+  const bool is_free = seat <= kFreeSeat * before;
+  const double saved = LeastSeconds(sequence.length) - seat;
+  if (!is_free && seat * batch_weight_ > saved * (WeightOfAll() - batch_weight_)) return false;
+  batch_weight_ += WeightOf(sequence);
+  return true;
+}
+
+void DensityChoice::Fill(Selection& selection) {
+  int refusals = 0;
+  const std::uint32_t longest = selection.longest();
+  for (auto seat = seats_.rbegin(); seat != seats_.rend() && selection.free_seats() > 0 && refusals < kMostRefusals;
+       ++seat) {
+    PendingSequence& sequence = *sequences_[seat->place()];
+    if (sequence.length > longest || sequence.selected) continue;
+    if (Pays(sequence, selection)) {
+      selection.Take(sequence);
+    } else {
+      ++refusals;
+    }
+  }
+}
+
+// --- By request ---
+
+void DensityChoice::SortByLength(std::span<PendingRequest* const> candidates) {
+  by_length_.assign(candidates.begin(), candidates.end());
+  std::sort(by_length_.begin(), by_length_.end(), [](const PendingRequest* left, const PendingRequest* right) {
+    if (left->longest_waiting != right->longest_waiting) return left->longest_waiting < right->longest_waiting;
+    return left->id.number < right->id.number;
+  });
+}
+
+void DensityChoice::ChooseUncontended(std::span<PendingRequest* const> candidates, Selection& selection) {
+  assert(!candidates.empty() && selection.empty());
+  SortByLength(candidates);
+  double weight = 0;
+  std::uint32_t sequences = 0;
+  std::size_t best_count = 0;
+  double best_density = 0;
+  for (std::size_t i = 0; i < by_length_.size(); ++i) {
+    const PendingRequest& request = *by_length_[i];
+    weight += WeightOf(request);
+    sequences += request.waiting;
+    const double density = weight / std::max(around_.cost.Seconds(sequences, request.longest_waiting), kLeastSeconds);
+    if (density <= best_density) continue;
+    best_density = density;
+    best_count = i + 1;
+  }
+  for (std::size_t i = 0; i < best_count; ++i) selection.TakeWaitingOf(*by_length_[i]);
+}
+
+// Not split: the heaviest set of whole requests, a 0/1 knapsack over the seats.
+void DensityChoice::ChooseRequests(std::span<PendingRequest* const> candidates, Selection& selection) {
+  SortByLength(candidates);
+  const std::size_t capacity = selection.free_seats();
+  const std::size_t row = capacity + 1;
+  // best_weight_[n]: the largest weight of requests that need n seats together; below 0 where there is none.
+  best_weight_.assign(row, -1);
+  best_weight_[0] = 0;
+  taken_.assign(by_length_.size() * row, false);
+  double best_density = 0;
+  std::size_t best_items = 0;
+  std::size_t best_seats = 0;
+  for (std::size_t i = 0; i < by_length_.size(); ++i) {
+    const PendingRequest& request = *by_length_[i];
+    const double weight = WeightOf(request);
+    for (std::size_t seats = capacity; seats >= request.waiting; --seats) {
+      const double without = best_weight_[seats - request.waiting];
+      if (without < 0 || without + weight <= best_weight_[seats]) continue;
+      best_weight_[seats] = without + weight;
+      taken_[i * row + seats] = true;
+    }
+    const bool last_of_length =
+        i + 1 == by_length_.size() || by_length_[i + 1]->longest_waiting != request.longest_waiting;
+    if (!last_of_length) continue;
+    for (std::size_t seats = 1; seats <= capacity; ++seats) {
+      if (best_weight_[seats] < 0) continue;
+      const double seconds = around_.cost.Seconds(static_cast<std::uint32_t>(seats), request.longest_waiting);
+      const double density = best_weight_[seats] / std::max(seconds, kLeastSeconds);
+      if (density <= best_density) continue;
+      best_density = density;
+      best_items = i + 1;
+      best_seats = seats;
+    }
+  }
+  // Which requests make up the best weight: walk the table back.
+  for (std::size_t i = best_items, seats = best_seats; i-- > 0 && seats > 0;) {
+    if (!taken_[i * row + seats]) continue;
+    selection.TakeWaitingOf(*by_length_[i]);
+    seats -= by_length_[i]->waiting;
+  }
+  // None fits into a batch of this backend: the shortest goes in parts.
+  if (selection.empty()) selection.TakeWaitingOf(*by_length_.front());
+}
+
+}  // namespace smartbatch::scheduling

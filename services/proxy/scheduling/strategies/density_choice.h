@@ -1,0 +1,191 @@
+// The rule at the heart of `density`: what a batch should be for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/model/cost_model.h"
+#include "services/proxy/scheduling/model/request.h"
+#include "services/proxy/scheduling/model/selection.h"
+
+namespace smartbatch::scheduling {
+
+// Weights. A request weighs w_r = tier_ratio^-tier * (age + c(1, L0))^p, L0 its longest length at arrival: p = 0 is
+// Smith's rule for the mean, a larger p gives up some of the mean for the tail. A sequence weighs its part of what is
+// left of its request to do, w_s = w_r * q / sum of q over the waiting sequences of r, where q(l) = c(B, l) / B is the
+// least that a sequence of length l can cost: its part of a full batch of its like.
+//
+// Where riders are free. Smith's rule for one machine (W. E. Smith, "Various optimizers for single-stage production",
+// 1956) orders jobs by weight over processing time. On a machine that works on B jobs at once for as long as the
+// longest of them takes (a batch processing machine: Brucker et al., "Scheduling a batching machine", 1998) a batch
+// takes the place of the job: its density is the weight it serves over the time it takes. For a given longest length L
+// the best batch is the B heaviest of what is no longer than L, so it is enough to try each length in turn:
+//
+//     L* = argmax over L of (sum of the B largest weights with length <= L) / c(L)
+//
+// and then to fill the free seats, which costs nothing.
+//
+// Where riders cost something, density alone is wrong in two ways.
+//
+// (1) All members wait for the end of the batch. Of N like sequences with c(n) = a + e n, density always takes as many
+// as there are seats, since a is shared by more; but the mean of their waits is least with batches of about sqrt(2 N a
+// / e). Take a batch S and a part S1 of it. To serve S1 first and the rest S2 in a batch of its own ends S1 earlier by
+// c(S) - c(S1), and everybody else later by c(S1) + c(S2) - c(S): S2, and all that waits behind. So it pays iff
+//
+//     W(S1) (c(S) - c(S1)) > (c(S1) + c(S2) - c(S)) (g W_all - W(S1))                                (partition)
+//
+// W_all is the weight of all that waits. g = 1 / (1 - rho) stands for those who are still to come: a delay of the
+// machine is handed on until it next runs dry, and then has met g times what waits now. The batch is cut at the prefix,
+// by length, that gains most, and again, until none gains. Where riders are free this cuts nothing: a part that pays
+// would have been the densest batch.
+//
+// (2) A batch may waste the machine. The least that its members can cost is the sum of their q; what it takes beyond
+// that is time that later work does not get. The index of a batch is its density times its efficiency, which is 1 where
+// nothing is wasted:
+//
+//     I(S) = (W(S) / c(S)) * (sum of q over S / c(S))^eta
+//
+// Under load it is this factor that keeps long and short texts apart. Length that is paid for once, however many share
+// it (the quadratic term), is no waste of that kind, since free seats are filled afterwards; so eta is
+// efficiency_exponent times 1 - beta, beta = quadratic Lm^2 / c(1, Lm) the share of a sequence of mean length Lm that
+// is paid once. Where riders are free eta is 0, and I is Smith's density. For each L and each number n the best batch
+// is taken to be the n heaviest up to L, as above; I has one peak in n as weights fall.
+//
+// Filling. A rider of length l whose seat adds s = c(n + 1, L) - c(n, L) delays W(S) by s, and saves everybody else the
+// q(l) it would cost later, less s. It is taken iff
+//
+//     s W(S) <= (q(l) - s) (g W_all - W(S))                                                              (fill)
+//
+// and always if its seat costs nothing.
+//
+// What it is not for: deadlines, which it does not know; shares among customers (`weighted_fair` is); waits bounded by
+// more than the starvation lane. Lengths must be known, and costs to within a factor of two or so. It looks at one
+// batch at a time: a plan for all that waits (dynamic programming over the sorted lengths, as TurboTransformers does)
+// carries some per cent more close to saturation.
+//
+// Keeps scratch memory between calls. Not thread safe.
+class DensityChoice {
+ public:
+  struct Options {
+    bool split = true;
+    double age_exponent = 0.5;       // p
+    double tier_ratio = 1;           // a request of tier t weighs tier_ratio^-t
+    double efficiency_exponent = 1;  // eta where no length is paid once for all
+  };
+  // What a choice has to know beyond the candidates.
+  struct Surroundings {
+    Time now{};
+    CostModel cost;
+    std::uint32_t seats = 1;  // B
+    std::uint64_t waiting_requests = 0;
+    std::uint64_t waiting_sequences = 0;
+    Duration mean_age{};            // of the requests that wait
+    std::uint32_t mean_length = 1;  // of the sequences that come
+    double load = 0;                // rho
+  };
+  explicit DensityChoice(const Options& options) : options_(options) {}
+
+  // Starts a choice, for which all of this holds.
+  void Start(const Surroundings& surroundings);
+
+  // --- By sequence ---
+
+  // A waiting sequence that the batch may hold, each once.
+  void Consider(PendingSequence& sequence);
+  void ConsiderAll(PendingRequest& request);
+  // Tries the batches whose longest is one of those considered since the last time, of which none may be shorter than
+  // what had been considered then.
+  void Weigh();
+  // Whether a batch could be better than the best so far if its longest had at least this length and nothing in it were
+  // heavier than `weight` or what was considered. The bound is sound, as the efficiency is at most 1 and
+  // c(n, L) >= n q(L): I <= n max w / c(n, L) <= max w / q(L).
+  bool CouldBeBetter(double weight, std::uint32_t length) const;
+  // The most that a sequence of a request that came then may weigh if it is no longer than that.
+  double MostWeight(Time arrival, std::uint32_t length) const;
+  // Takes the best batch, cut where that pays, into the selection, which must be empty. Something was considered.
+  void Take(Selection& selection);
+  // Takes what pays of what was considered, longest first.
+  void Fill(Selection& selection);
+  // Whether a sequence that is no longer than the batch is worth the seat it costs; the caller takes it then.
+  bool Pays(const PendingSequence& sequence, const Selection& selection);
+
+  // --- By request ---
+
+  // Takes the best batch of whole candidates into the selection, which must be empty. Each candidate waits, stands once
+  // in the list, and there is at least one.
+  void ChooseRequests(std::span<PendingRequest* const> candidates, Selection& selection);
+  // The same for candidates whose waiting sequences all fit.
+  void ChooseUncontended(std::span<PendingRequest* const> candidates, Selection& selection);
+  double WeightOf(const PendingRequest& request) const;
+  // The weight of the request over what its waiting sequences cost in a batch of their own.
+  double DensityOf(const PendingRequest& request) const;
+
+ private:
+  // Small, since it is sorted, by one comparison: length in the upper half of the key, in the lower half the place in
+  // sequences_ counted down, so that of equal ones those considered later come first.
+  struct Seat {
+    std::uint64_t key = 0;
+    double weight = 0;
+    std::uint32_t length() const { return static_cast<std::uint32_t>(key >> 32); }
+    std::uint32_t place() const { return ~static_cast<std::uint32_t>(key); }
+  };
+  struct Heavy {
+    double weight = 0;
+    double least_seconds = 0;  // q
+  };
+  struct Best {
+    double index = 0;
+    std::uint32_t length = 0;
+    std::size_t seats = 0;
+    std::size_t no_longer = 0;  // of the seats, from the front
+  };
+
+  double WeightOf(const PendingSequence& sequence) const;
+  struct OfLength {
+    std::uint32_t length = 0;
+    double alone = 0;
+    double least_seconds = 0;
+  };
+  const OfLength& Known(std::uint32_t length) const;
+  double LeastSeconds(std::uint32_t length) const;
+  double Alone(std::uint32_t length) const;
+  double Index(double weight, double least_seconds, double seconds) const;
+  void TryLength(std::uint32_t length, std::size_t no_longer);
+  bool AddToHeaviest(const Heavy& heavy);
+  void AddToHeaviestWhereRidersAreFree(double weight);
+  void CutWhereThatPays();
+  // What delays to everybody weigh: g W_all.
+  double WeightOfAll() const;
+  void SortByLength(std::span<PendingRequest* const> candidates);
+
+  const Options options_;
+  Surroundings around_;
+  bool riders_are_free_ = true;
+  double efficiency_exponent_ = 0;  // eta
+
+  std::vector<Seat> seats_;
+  std::size_t weighed_ = 0;  // of the seats
+  std::vector<PendingSequence*> sequences_;
+  std::vector<Heavy> heaviest_;  // at most one for each seat of the batch; ascending where that matters
+  double heaviest_sum_ = 0;
+  double heaviest_seat_ = 0;
+  double considered_weight_ = 0;
+  std::vector<Heavy> sums_;  // of the n heaviest
+  Best best_;
+  std::size_t peak_ = 1;  // the number of seats that was best at the last length
+  static constexpr std::size_t kKnown = 1024;
+  mutable std::vector<OfLength> known_;  // with this cost and these seats
+  CostModel known_cost_;
+  std::uint32_t known_seats_ = 0;
+  std::vector<Seat> batch_;
+  double batch_weight_ = 0;
+
+  std::vector<PendingRequest*> by_length_;
+  std::vector<double> best_weight_;  // of the knapsack, by capacity
+  std::vector<bool> taken_;
+};
+
+}  // namespace smartbatch::scheduling

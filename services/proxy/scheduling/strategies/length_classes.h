@@ -1,0 +1,103 @@
+// Waiting sequences by classes of length, oldest first in each.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include <boost/intrusive/list.hpp>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/model/request.h"
+
+namespace smartbatch::scheduling {
+
+// Each class holds the lengths from one bound to the next, which is `ratio` times as long, so a few tens of classes
+// hold them all. Among sequences of about one length the oldest is the heaviest, so the first few of each class are all
+// that a choice has to see, however many wait.
+//
+// Adding at the back and removing take constant time; adding again what had left walks past what is older. Not thread
+// safe.
+class LengthClasses {
+ public:
+  using List =
+      boost::intrusive::list<PendingSequence,
+                             boost::intrusive::member_hook<PendingSequence, IndexHook, &PendingSequence::strategy_hook>,
+                             boost::intrusive::constant_time_size<false>>;
+  struct Class {
+    std::uint32_t shortest = 0;
+    std::uint32_t longest = 0;
+    // Arrival of the first: here, since to look at a sequence that has not been looked at for long is to wait for
+    // memory.
+    Time oldest{};
+    List waiting{};
+  };
+
+  // `ratio` is above 1.
+  explicit LengthClasses(double ratio) {
+    std::uint32_t shortest = 1;
+    while (shortest <= kLongestSequence) {
+      const double next = std::max(std::floor(shortest * ratio), shortest + 1.0);
+      const std::uint32_t beyond = static_cast<std::uint32_t>(std::min(next, kLongestSequence + 1.0));
+      Class& added = classes_.emplace_back();
+      added.shortest = shortest;
+      added.longest = beyond - 1;
+      bounds_.push_back(beyond - 1);
+      shortest = beyond;
+    }
+  }
+
+  // The waiting sequences of the request that a strategy may choose.
+  void Add(PendingRequest& request, bool again) {
+    for (PendingSequence& sequence : request.sequences) {
+      if (IsIn(sequence)) Add(sequence, again);
+    }
+  }
+  void Remove(PendingRequest& request) {
+    for (PendingSequence& sequence : request.sequences) {
+      if (IsIn(sequence)) Remove(sequence);
+    }
+  }
+  // Only those that have been selected: the others keep their places.
+  void RemoveSelected(PendingRequest& request) {
+    for (PendingSequence& sequence : request.sequences) {
+      if (IsIn(sequence) && sequence.selected) Remove(sequence);
+    }
+  }
+
+  // In ascending length.
+  std::deque<Class>& classes() { return classes_; }
+  std::size_t PlaceOf(std::uint32_t length) const {
+    return static_cast<std::size_t>(std::lower_bound(bounds_.begin(), bounds_.end(), length) - bounds_.begin());
+  }
+
+ private:
+  static bool IsIn(const PendingSequence& sequence) {
+    return sequence.state == SequenceState::kWaiting && !sequence.alone;
+  }
+
+  void Add(PendingSequence& sequence, bool again) {
+    Class& home = classes_[PlaceOf(sequence.length)];
+    auto place = home.waiting.end();
+    if (again) {
+      place = home.waiting.begin();
+      while (place != home.waiting.end() && place->request->id.number <= sequence.request->id.number) ++place;
+    }
+    home.waiting.insert(place, sequence);
+    home.oldest = home.waiting.front().request->arrival;
+  }
+  void Remove(PendingSequence& sequence) {
+    Class& home = classes_[PlaceOf(sequence.length)];
+    const bool first = &home.waiting.front() == &sequence;
+    home.waiting.erase(List::s_iterator_to(sequence));
+    if (first && !home.waiting.empty()) home.oldest = home.waiting.front().request->arrival;
+  }
+
+  std::deque<Class> classes_;  // lists do not move
+  std::vector<std::uint32_t> bounds_;
+};
+
+}  // namespace smartbatch::scheduling

@@ -1,0 +1,157 @@
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include <absl/strings/cord.h>
+#include <absl/strings/escaping.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "services/proxy/scheduling/strategies/strategies.h"
+
+namespace smartbatch::scheduling {
+namespace {
+
+constexpr char kFieldPayload[] = "smartbatch/field";
+
+absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
+
+std::optional<double> ParseValue(const ParameterSpecification& specification, const std::string& text) {
+  if (specification.kind == ParameterSpecification::Kind::kSwitch) {
+    bool on = false;
+    if (!absl::SimpleAtob(text, &on)) return std::nullopt;
+    return on ? 1.0 : 0.0;
+  }
+  if (specification.kind == ParameterSpecification::Kind::kChoice) {
+    const auto found = std::find(specification.choices.begin(), specification.choices.end(), text);
+    if (found == specification.choices.end()) return std::nullopt;
+    return static_cast<double>(found - specification.choices.begin());
+  }
+  double value = 0;
+  if (!absl::SimpleAtod(text, &value) || !std::isfinite(value)) return std::nullopt;
+  const bool integer = specification.kind == ParameterSpecification::Kind::kInteger;
+  if (integer && value != std::floor(value)) return std::nullopt;
+  if (value < specification.minimum || value > specification.maximum) return std::nullopt;
+  return value;
+}
+
+std::string Range(const ParameterSpecification& specification) {
+  if (specification.kind == ParameterSpecification::Kind::kSwitch) return "true or false";
+  if (specification.kind == ParameterSpecification::Kind::kChoice) {
+    return absl::StrCat("one of ", absl::StrJoin(specification.choices, ", "));
+  }
+  return absl::StrCat(specification.kind == ParameterSpecification::Kind::kInteger ? "a whole number" : "a number",
+                      " from ", FormatValue(specification, specification.minimum), " to ",
+                      FormatValue(specification, specification.maximum));
+}
+
+}  // namespace
+
+double Parameters::operator[](std::string_view name) const { return values_.find(name)->second; }
+
+void Strategy::Dispatched(const Occasion&, const Selection&, double) {}
+bool Strategy::Follow(const StrategySpecification&) { return false; }
+
+void TellOfEverything(const PendingSet& pending, Strategy& strategy) {
+  for (PendingRequest* request = pending.Oldest(); request != nullptr; request = pending.Younger(*request)) {
+    request->customer->strategy_key = 0;
+  }
+  for (PendingRequest* request = pending.Oldest(); request != nullptr; request = pending.Younger(*request)) {
+    strategy.Add(*request, false);
+  }
+}
+
+const std::vector<StrategySpecification>& AllStrategies() {
+  static const auto* const all = new std::vector<StrategySpecification>{
+      FcfsSpecification(),      SjfSpecification(),     FairSpecification(),         SjfAgingSpecification(),
+      FairTiersSpecification(), DensitySpecification(), WeightedFairSpecification(), AdaptiveSpecification(),
+  };
+  return *all;
+}
+
+const StrategySpecification* FindStrategy(std::string_view name, const std::vector<StrategySpecification>& strategies) {
+  for (const StrategySpecification& specification : strategies) {
+    if (specification.name == name) return &specification;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<Parameters> ParseParameters(const StrategySpecification& specification,
+                                           const std::map<std::string, std::string>& texts) {
+  Parameters parameters;
+  for (const ParameterSpecification& parameter : specification.parameters) {
+    parameters.Set(parameter.name, parameter.default_value);
+  }
+  for (const auto& [name, text] : texts) {
+    const std::string field = absl::StrCat("parameters[", name, "]");
+    const ParameterSpecification* found = nullptr;
+    for (const ParameterSpecification& parameter : specification.parameters) {
+      if (parameter.name == name) found = &parameter;
+    }
+    if (found == nullptr) {
+      const std::string valid =
+          absl::StrJoin(specification.parameters, ", ",
+                        [](std::string* out, const ParameterSpecification& parameter) { out->append(parameter.name); });
+      return FieldError(field, absl::StrCat("strategy '", specification.name, "' has no parameter ", Quoted(name),
+                                            "; it has ", valid.empty() ? "none" : valid));
+    }
+    const std::optional<double> value = ParseValue(*found, text);
+    if (!value) {
+      return FieldError(field, absl::StrCat(Quoted(text), " is out of range for parameter '", name, "' of strategy '",
+                                            specification.name, "'; give ", Range(*found)));
+    }
+    parameters.Set(name, *value);
+  }
+  return parameters;
+}
+
+absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice,
+                                          const std::vector<StrategySpecification>& strategies) {
+  const StrategySpecification* const specification = FindStrategy(choice.name, strategies);
+  if (specification == nullptr) {
+    const std::string valid = absl::StrJoin(
+        strategies, ", ", [](std::string* out, const StrategySpecification& strategy) { out->append(strategy.name); });
+    return FieldError("strategy",
+                      absl::StrCat("there is no strategy ", Quoted(choice.name), "; choose one of ", valid));
+  }
+  absl::StatusOr<Parameters> parameters = ParseParameters(*specification, choice.parameters);
+  if (!parameters.ok()) return parameters.status();
+  return CheckedChoice{specification, *std::move(parameters)};
+}
+
+StrategyChoice TextOf(const CheckedChoice& choice) {
+  StrategyChoice text{choice.specification->name, {}};
+  for (const ParameterSpecification& parameter : choice.specification->parameters) {
+    text.parameters[parameter.name] = FormatValue(parameter, choice.parameters[parameter.name]);
+  }
+  return text;
+}
+
+std::string FormatValue(const ParameterSpecification& specification, double value) {
+  if (specification.kind == ParameterSpecification::Kind::kSwitch) return value != 0 ? "true" : "false";
+  if (specification.kind == ParameterSpecification::Kind::kChoice) {
+    return specification.choices[static_cast<std::size_t>(value)];
+  }
+  char text[32];
+  const std::to_chars_result written = std::to_chars(text, text + sizeof text, value);
+  return std::string(text, written.ptr);
+}
+
+std::string Quoted(std::string_view text) { return absl::StrCat("'", absl::CHexEscape(View(text)), "'"); }
+
+absl::Status FieldError(std::string_view field, const std::string& message) {
+  absl::Status status = absl::InvalidArgumentError(message);
+  status.SetPayload(kFieldPayload, absl::Cord(View(field)));
+  return status;
+}
+
+std::optional<std::string> FieldOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kFieldPayload);
+  if (!payload.has_value()) return std::nullopt;
+  return std::string(*payload);
+}
+
+}  // namespace smartbatch::scheduling

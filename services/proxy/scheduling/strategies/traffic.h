@@ -1,0 +1,48 @@
+// What comes, as far as a choice has to know it.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/model/cost_model.h"
+#include "services/proxy/scheduling/model/request.h"
+
+namespace smartbatch::scheduling {
+
+// Moving averages over about kArrivals requests. Not thread safe.
+class Traffic {
+ public:
+  // Told of every request when it comes, with the cost of batches and their seats.
+  void Arrived(const PendingRequest& request, const CostModel& cost, std::uint32_t seats) {
+    constexpr double kArrivals = 100;
+    constexpr double kKept = 1 - 1 / kArrivals;
+    double work = 0;
+    double length = 0;
+    for (const PendingSequence& sequence : request.sequences) {
+      work += cost.Packed(sequence.length, seats);
+      length += sequence.length;
+    }
+    work_seconds_ = kKept * work_seconds_ + work;
+    characters_ = kKept * characters_ + length;
+    sequences_ = kKept * sequences_ + static_cast<double>(request.sequences.size());
+    if (last_ != Time{}) seconds_ = kKept * seconds_ + std::max(0.0, ToSeconds(request.arrival - last_));
+    last_ = request.arrival;
+  }
+
+  // Characters; 1 at least.
+  std::uint32_t MeanLength() const {
+    return sequences_ > 0 ? static_cast<std::uint32_t>(std::max(1.0, characters_ / sequences_)) : 1;
+  }
+  // The seconds of backend time that arrive in each second, at the least that they can cost, for each slot.
+  double Load(std::uint32_t slots) const { return seconds_ > 0 && slots > 0 ? work_seconds_ / seconds_ / slots : 0; }
+
+ private:
+  double work_seconds_ = 0;
+  double characters_ = 0;
+  double sequences_ = 0;
+  double seconds_ = 0;
+  Time last_{};
+};
+
+}  // namespace smartbatch::scheduling

@@ -1,0 +1,204 @@
+#include "services/proxy/simulation/adaptive_advisor.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/strings/str_format.h>
+
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
+#include "services/proxy/simulation/simulation.h"
+
+namespace smartbatch::simulation {
+namespace {
+
+constexpr const char* kAdaptive = "adaptive";
+// A customer with fewer requests has no percentile to speak of.
+constexpr std::uint64_t kFewestRequestsOfCustomer = 20;
+
+double NumberOf(const scheduling::StrategyChoice& choice, const char* parameter) {
+  const auto found = choice.parameters.find(parameter);
+  return found == choice.parameters.end() ? 0 : std::strtod(found->second.c_str(), nullptr);
+}
+
+// The highest of these that enough requests stand above. The slowest of a few requests is chance: judged by it, the
+// worst customer's tail became five times that of the best single strategy.
+double TailOf(const LatencyFigures& latency_ms) {
+  if (latency_ms.p99) return *latency_ms.p99;
+  return latency_ms.p90.value_or(latency_ms.mean);
+}
+
+double ScoreOf(const Result& result, Objective objective) {
+  switch (objective) {
+    case Objective::kMean:
+      return result.latency_ms.mean;
+    case Objective::kP99:
+      return TailOf(result.latency_ms);
+    case Objective::kWorstCustomerP99: {
+      double worst = 0;
+      for (const CustomerResult& customer : result.customers) {
+        if (customer.requests >= kFewestRequestsOfCustomer) worst = std::max(worst, TailOf(customer.latency_ms));
+      }
+      return worst;
+    }
+    case Objective::kFairness:
+      return result.fairness_gap_seconds;
+  }
+  return 0;
+}
+
+const char* Describe(Objective objective) {
+  switch (objective) {
+    case Objective::kMean:
+      return "mean latency in ms";
+    case Objective::kP99:
+      return "99th percentile in ms";
+    case Objective::kWorstCustomerP99:
+      return "worst customer's 99th percentile in ms";
+    case Objective::kFairness:
+      return "gap between customers' counters in s";
+  }
+  return "";
+}
+
+}  // namespace
+
+AdvisorOptions AdvisorOptions::From(const scheduling::StrategyChoice& adaptive) {
+  AdvisorOptions options;
+  const auto objective = adaptive.parameters.find("objective");
+  if (objective != adaptive.parameters.end()) {
+    if (objective->second == "p99") options.objective = Objective::kP99;
+    if (objective->second == "worst_customer_p99") options.objective = Objective::kWorstCustomerP99;
+    if (objective->second == "fairness") options.objective = Objective::kFairness;
+  }
+  options.window = FromSeconds(NumberOf(adaptive, "window_seconds"));
+  options.memory = FromSeconds(NumberOf(adaptive, "memory_seconds"));
+  options.interval = FromSeconds(NumberOf(adaptive, "interval_seconds"));
+  options.min_dwell = FromSeconds(NumberOf(adaptive, "min_dwell_seconds"));
+  options.min_gain = NumberOf(adaptive, "min_gain");
+  return options;
+}
+
+void RecentArrivals::Add(std::string_view customer, std::span<const std::uint32_t> lengths, Time now) {
+  if (arrivals_.size() >= max_requests_) arrivals_.pop_front();
+  Arrival& arrival = arrivals_.emplace_back();
+  arrival.time = now;
+  arrival.customer = std::string(customer);
+  arrival.lengths.assign(lengths.begin(), lengths.end());
+}
+
+Trace RecentArrivals::Since(Time since) const {
+  Trace trace;
+  absl::flat_hash_map<std::string, std::uint32_t> places;
+  Time first{};
+  for (const Arrival& arrival : arrivals_) {
+    if (arrival.time < since) continue;
+    if (trace.records.empty()) first = arrival.time;
+    const auto [place, is_new] =
+        places.try_emplace(arrival.customer, static_cast<std::uint32_t>(trace.customers.size()));
+    if (is_new) trace.customers.push_back(arrival.customer);
+    trace.Add(Time(arrival.time - first), place->second, arrival.lengths);
+  }
+  return trace;
+}
+
+scheduling::SchedulerOptions WithoutQueueLimits(scheduling::SchedulerOptions options) {
+  const scheduling::SchedulerOptions unlimited = UnlimitedQueue();
+  options.max_queued_requests = unlimited.max_queued_requests;
+  options.max_queued_requests_per_customer = unlimited.max_queued_requests_per_customer;
+  options.max_queued_bytes = unlimited.max_queued_bytes;
+  options.max_queued_bytes_per_customer = unlimited.max_queued_bytes_per_customer;
+  options.max_queued_cost = unlimited.max_queued_cost;
+  options.max_queued_cost_per_customer = unlimited.max_queued_cost_per_customer;
+  return options;
+}
+
+SimulatedBackend BelievedBackend(const std::string& name, std::uint32_t slots, const scheduling::CostModel& cost) {
+  SimulatedBackend backend;
+  backend.name = name;
+  backend.slots = slots;
+  backend.believed_cost = cost;
+  backend.true_cost = cost;
+  return backend;
+}
+
+ReplaySetting SettingOf(const scheduling::Scheduler& scheduler) {
+  ReplaySetting setting;
+  setting.scheduler = WithoutQueueLimits(scheduler.options());
+  for (const scheduling::Backend& backend : scheduler.backends().backends()) {
+    if (!backend.removed) setting.backends.push_back(BelievedBackend(backend.name, backend.slots, backend.cost));
+  }
+  scheduler.customers().ForEach([&](const scheduling::Customer& customer) {
+    if (customer.configured) setting.customers[customer.name] = customer.policy;
+  });
+  return setting;
+}
+
+absl::StatusOr<AdaptiveAdvisor::Scores> AdaptiveAdvisor::Score(const Trace& recent,
+                                                               const ReplaySetting& setting) const {
+  Scores scores;
+  for (const scheduling::StrategySpecification& candidate : scheduling::AllStrategies()) {
+    if (candidate.name == kAdaptive) continue;
+    TraceFeed feed(recent);
+    SimulationOptions options;
+    options.scheduler = setting.scheduler;
+    options.strategy = {candidate.name, {}};
+    options.backends = setting.backends;
+    options.customers = setting.customers;
+    options.warmup_share = 0;
+    const absl::StatusOr<Result> result = Simulate(feed, options);
+    if (!result.ok()) return result.status();
+    scores[candidate.name] = ScoreOf(*result, options_.objective);
+  }
+  return scores;
+}
+
+AdaptiveAdvisor::Scores AdaptiveAdvisor::Judge() const {
+  Scores judged;
+  double requests = 0;
+  for (const Window& window : memory_) requests += static_cast<double>(window.requests);
+  for (const Window& window : memory_) {
+    const double share = static_cast<double>(window.requests) / requests;
+    for (const auto& [strategy, score] : window.scores) {
+      double& sum = judged[strategy];
+      sum = options_.objective == Objective::kFairness ? std::max(sum, score) : sum + share * score;
+    }
+  }
+  return judged;
+}
+
+absl::StatusOr<Advice> AdaptiveAdvisor::Consider(const Trace& recent, const ReplaySetting& setting,
+                                                 std::string_view following, Time now) {
+  Advice advice;
+  advice.strategy = std::string(following);
+  if (recent.records.size() < kFewestRequests || setting.backends.empty()) {
+    advice.reason =
+        absl::StrFormat("%d requests in the window are too few to compare strategies", recent.records.size());
+    return advice;
+  }
+  absl::StatusOr<Scores> scores = Score(recent, setting);
+  if (!scores.ok()) return scores.status();
+  memory_.push_back({now, recent.records.size(), *std::move(scores)});
+  while (memory_.size() > 1 && now - memory_.front().time > options_.memory) memory_.pop_front();
+  advice.scores = Judge();
+
+  const auto best = std::min_element(advice.scores.begin(), advice.scores.end(),
+                                     [](const auto& left, const auto& right) { return left.second < right.second; });
+  const double now_score = advice.scores[advice.strategy];
+  advice.gain = now_score > 0 ? 1 - best->second / now_score : 0;
+  advice.reason = absl::StrFormat("%s over the last %d requests and %d windows before: %s %.4g, %s %.4g",
+                                  Describe(options_.objective), recent.records.size(), memory_.size() - 1,
+                                  advice.strategy, now_score, best->first, best->second);
+  const bool worth_it = best->first != advice.strategy && advice.gain >= options_.min_gain;
+  const bool confirmed = worth_it && better_last_time_ == best->first;
+  better_last_time_ = worth_it ? best->first : "";
+  const bool may_change = last_change_ == Time::min() || now - last_change_ >= options_.min_dwell;
+  if (!confirmed || !may_change) return advice;
+  advice.change = true;
+  advice.strategy = best->first;
+  last_change_ = now;
+  better_last_time_.clear();
+  return advice;
+}
+
+}  // namespace smartbatch::simulation

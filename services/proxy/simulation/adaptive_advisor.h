@@ -1,0 +1,123 @@
+// Which strategy would have served the last minutes best: the thinking half of the `adaptive` strategy.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/inlined_vector.h>
+#include <absl/status/statusor.h>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/scheduler.h"
+#include "services/proxy/simulation/backend.h"
+#include "services/proxy/simulation/result.h"
+#include "services/proxy/simulation/trace.h"
+
+namespace smartbatch::simulation {
+
+// What is to be small.
+enum class Objective : std::uint8_t { kMean, kP99, kWorstCustomerP99, kFairness };
+
+struct AdvisorOptions {
+  Objective objective = Objective::kMean;
+  Duration window = std::chrono::seconds(120);
+  Duration memory = std::chrono::seconds(1800);
+  Duration interval = std::chrono::seconds(15);
+  Duration min_dwell = std::chrono::seconds(60);
+  double min_gain = 0.1;
+
+  // Reads the parameters of the `adaptive` strategy, as Scheduler::strategy() gives them.
+  static AdvisorOptions From(const scheduling::StrategyChoice& adaptive);
+};
+
+// The requests that were accepted lately: at most `max_requests`, the oldest forgotten first. Not thread safe.
+class RecentArrivals {
+ public:
+  explicit RecentArrivals(std::size_t max_requests) : max_requests_(max_requests) {}
+
+  void Add(std::string_view customer, std::span<const std::uint32_t> lengths, Time now);
+  // Those not before `since`, counted from the first of them.
+  Trace Since(Time since) const;
+  void Clear() { arrivals_.clear(); }
+
+ private:
+  struct Arrival {
+    Time time{};
+    std::string customer;
+    absl::InlinedVector<std::uint32_t, 5> lengths;
+  };
+
+  std::size_t max_requests_;
+  std::deque<Arrival> arrivals_;
+};
+
+// What the arrivals are replayed against.
+struct ReplaySetting {
+  scheduling::SchedulerOptions scheduler;
+  std::vector<SimulatedBackend> backends;
+  std::map<std::string, scheduling::CustomerPolicy> customers;
+};
+
+// The options without limits on the queue, so that a strategy that does not keep up shows it in its latency.
+scheduling::SchedulerOptions WithoutQueueLimits(scheduling::SchedulerOptions options);
+// A backend whose batches cost what they are believed to cost.
+SimulatedBackend BelievedBackend(const std::string& name, std::uint32_t slots, const scheduling::CostModel& cost);
+// The backends and options of a scheduler as they are believed to be now.
+ReplaySetting SettingOf(const scheduling::Scheduler& scheduler);
+
+struct Advice {
+  bool change = false;
+  std::string strategy;                  // to follow from now on
+  double gain = 0;                       // predicted, as a share of the objective; 0 where nothing is better
+  std::string reason;                    // in a sentence
+  std::map<std::string, double> scores;  // by strategy, in ms (kFairness: seconds); small is good
+};
+
+// Gives advice at intervals. Each time it replays the last window under every strategy, and it judges them by all that
+// it has seen in the last `memory`: by the mean over the windows, each counting by its requests; of the gap, which is a
+// maximum itself, by the largest. For a strategy that looks a little better in a quiet window may be the one that fails
+// in the next flood: following whatever was best in the last two minutes alone made the tail of a changing workload up
+// to four times that of the best single strategy. The largest of the windows' tails, tried for the tails too, is one
+// request's bad luck: it made the worst customer's twice that of the best. (To follow the leader in hindsight: Hannan,
+// "Approximation to Bayes risk in repeated play", 1957.)
+//
+// Two considerations in a row must name the same better strategy before a change is advised, and a change is not taken
+// back before min_dwell. Not thread safe.
+class AdaptiveAdvisor {
+ public:
+  explicit AdaptiveAdvisor(const AdvisorOptions& options) : options_(options) {}
+
+  const AdvisorOptions& options() const { return options_; }
+
+  // Replays the requests, those of the last window, under every strategy but `adaptive` itself. Takes some microseconds
+  // of CPU a request and strategy. With fewer than kFewestRequests nothing is changed. Fails only where the setting is
+  // wrong.
+  absl::StatusOr<Advice> Consider(const Trace& recent, const ReplaySetting& setting, std::string_view following,
+                                  Time now);
+
+  static constexpr std::size_t kFewestRequests = 50;
+
+ private:
+  using Scores = std::map<std::string, double>;
+  struct Window {
+    Time time{};
+    std::size_t requests = 0;
+    Scores scores;
+  };
+
+  absl::StatusOr<Scores> Score(const Trace& recent, const ReplaySetting& setting) const;
+  // The scores over what is remembered.
+  Scores Judge() const;
+
+  const AdvisorOptions options_;
+  std::deque<Window> memory_;  // at least the last one
+  Time last_change_ = Time::min();
+  std::string better_last_time_;
+};
+
+}  // namespace smartbatch::simulation

@@ -1,0 +1,36 @@
+// What the simulated customers send.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/time.h"
+
+namespace smartbatch::simulation {
+
+struct FedRequest {
+  Time time{};
+  std::uint32_t customer = 0;  // an index into ArrivalFeed::customers()
+  // Characters of each sequence; good until the next Take.
+  std::span<const std::uint32_t> lengths;
+};
+
+// Requests in the order of time. Not thread safe.
+class ArrivalFeed {
+ public:
+  virtual ~ArrivalFeed() = default;
+
+  virtual const std::vector<std::string>& customers() const = 0;
+  // How many requests it gives in all.
+  virtual std::uint64_t requests() const = 0;
+  // The moment of the next request; kNever at the end, and while every customer of a closed loop waits for its answer.
+  virtual Time NextTime() const = 0;
+  // Takes the next request; NextTime must not be kNever.
+  virtual FedRequest Take() = 0;
+  // A request of the customer ended in some way: a closed loop goes on.
+  virtual void Ended(std::uint32_t /*customer*/, Time /*now*/) {}
+};
+
+}  // namespace smartbatch::simulation

@@ -1,0 +1,116 @@
+#include "services/proxy/simulation/collector.h"
+
+#include <algorithm>
+
+namespace smartbatch::simulation {
+
+Collector::Collector(const ArrivalFeed& feed, std::uint64_t warmup, const scheduling::Scheduler& scheduler,
+                     const CostModel& cost)
+    : warmup_(warmup), scheduler_(scheduler), feed_(feed), cost_(cost), latencies_ms_(feed.customers().size()) {}
+
+std::vector<double> Collector::ChargedSeconds(const ArrivalFeed& feed) const {
+  std::vector<double> charged;
+  charged.reserve(feed.customers().size());
+  for (const std::string& name : feed.customers()) {
+    const scheduling::Customer* const account = scheduler_.customers().Find(name);
+    charged.push_back(account == nullptr ? 0 : account->charged_seconds);
+  }
+  return charged;
+}
+
+void Collector::Offered(std::uint64_t number, std::span<const std::uint32_t> lengths, Time now) {
+  if (number < warmup_) return;
+  if (!measuring_) {
+    measuring_ = true;
+    start_ = now;
+    last_end_ = now;
+    charged_at_start_ = ChargedSeconds(feed_);
+  }
+  ++offered_;
+  last_arrival_ = now;
+  std::uint32_t longest = 0;
+  for (const std::uint32_t length : lengths) {
+    longest = std::max(longest, length);
+    const double seconds = cost_.Seconds(1, length);
+    sum_squared_seconds_ += seconds * seconds;
+  }
+  sum_seconds_ += cost_.Seconds(1, longest);
+}
+
+void Collector::Ended(std::uint64_t number, std::uint32_t customer, const scheduling::Finished& finished) {
+  if (!measuring_) return;
+  last_end_ = finished.finish;
+  if (number < warmup_ || finished.outcome != scheduling::Outcome::kAnswered) return;
+  latencies_ms_[customer].Add(ToMilliseconds(finished.finish - finished.arrival));
+}
+
+void Collector::Dispatched(const scheduling::Batch& batch) {
+  if (!measuring_) return;
+  ++batches_;
+  batch_sequences_ += batch.members.size();
+  batch_seconds_ += cost_.Seconds(batch.members.size(), batch.longest);
+  for (const scheduling::BatchMember& member : batch.members)
+    used_seconds_ += cost_.Packed(member.length, scheduler_.options().max_batch_size);
+  fairness_gap_seconds_ = std::max(fairness_gap_seconds_, scheduler_.customers().FairnessGapSeconds());
+}
+
+void Collector::Ran(Time from, Time to) {
+  if (measuring_ && from >= start_) busy_ += to - from;
+}
+
+Result Collector::Finish(const ArrivalFeed& feed, std::uint32_t slots, bool poisson_arrivals) const {
+  Result result;
+  result.outcomes = scheduler_.outcomes();
+  const std::uint32_t seats = scheduler_.options().max_batch_size;
+  const std::vector<double> charged = ChargedSeconds(feed);
+  Sample all;
+  for (std::size_t i = 0; i < latencies_ms_.size(); ++i) {
+    const Sample& latencies_ms = latencies_ms_[i];
+    if (latencies_ms.empty()) continue;
+    // Before FiguresOf sorts it: the sum is then in the order of time, whatever is read first.
+    all.Append(latencies_ms);
+    result.customers.push_back({feed.customers()[i], latencies_ms.count(), FiguresOf(latencies_ms),
+                                charged[i] - (charged_at_start_.empty() ? 0 : charged_at_start_[i])});
+  }
+  result.requests = all.count();
+  result.latency_ms = FiguresOf(all);
+
+  const double seconds = ToSeconds(last_end_ - start_);
+  if (seconds > 0) {
+    result.throughput_per_second = static_cast<double>(result.requests) / seconds;
+    result.busy_share = ToSeconds(busy_) / (seconds * slots);
+  }
+  if (batches_ > 0) {
+    result.batch_sequences_mean = static_cast<double>(batch_sequences_) / static_cast<double>(batches_);
+    result.padding_share = 1 - used_seconds_ / batch_seconds_;
+  }
+  result.fairness_gap_seconds = fairness_gap_seconds_;
+  result.drain_seconds = std::max(0.0, ToSeconds(last_end_ - last_arrival_));
+  result.arrival_seconds = ToSeconds(last_arrival_ - start_);
+
+  using scheduling::Outcome;
+  const bool every_request_was_answered = result.outcomes[Outcome::kAnswered] == result.outcomes.offered;
+  if (offered_ > 0 && every_request_was_answered) {
+    const auto requests = static_cast<double>(offered_);
+    const bool poisson = poisson_arrivals && slots == 1 && result.arrival_seconds > 0;
+    result.lower_bound_ms = LowerBoundMilliseconds({sum_seconds_ / requests, sum_squared_seconds_ / requests,
+                                                    poisson ? requests / result.arrival_seconds : 0, seats});
+  }
+  return result;
+}
+
+LatencyFigures FiguresOf(const Sample& latencies_ms) {
+  return {latencies_ms.Mean(),
+          latencies_ms.TrustworthyPercentile(50),
+          latencies_ms.TrustworthyPercentile(90),
+          latencies_ms.TrustworthyPercentile(99),
+          latencies_ms.TrustworthyPercentile(99.9),
+          latencies_ms.Maximum()};
+}
+
+double LowerBoundMilliseconds(const LowerBoundTerms& terms) {
+  const double residual = terms.requests_per_second / 2 * terms.mean_squared_seconds / terms.max_batch_size;
+  return 1e3 * (terms.mean_seconds + residual);
+}
+
+}  // namespace smartbatch::simulation

@@ -1,0 +1,60 @@
+// Gathers the figures of a run.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/cost_model.h"
+#include "common/statistics.h"
+#include "common/time.h"
+#include "services/proxy/scheduling/scheduler.h"
+#include "services/proxy/simulation/arrival_feed.h"
+#include "services/proxy/simulation/backend.h"
+#include "services/proxy/simulation/result.h"
+
+namespace smartbatch::simulation {
+
+// Counts nothing before the request with the number `warmup`. Not thread safe.
+class Collector {
+ public:
+  Collector(const ArrivalFeed& feed, std::uint64_t warmup, const scheduling::Scheduler& scheduler,
+            const CostModel& cost);
+
+  // The request with that number is offered.
+  void Offered(std::uint64_t number, std::span<const std::uint32_t> lengths, Time now);
+  // A request of a customer ended.
+  void Ended(std::uint64_t number, std::uint32_t customer, const scheduling::Finished& finished);
+  void Dispatched(const scheduling::Batch& batch);
+  // A batch held its slot for that time.
+  void Ran(Time from, Time to);
+
+  // `slots` in all.
+  Result Finish(const ArrivalFeed& feed, std::uint32_t slots, bool poisson_arrivals) const;
+
+ private:
+  std::vector<double> ChargedSeconds(const ArrivalFeed& feed) const;
+
+  const std::uint64_t warmup_;
+  const scheduling::Scheduler& scheduler_;
+  const ArrivalFeed& feed_;
+  const CostModel cost_;
+
+  std::vector<Sample> latencies_ms_;      // of each customer
+  std::vector<double> charged_at_start_;  // to each customer
+  bool measuring_ = false;
+  Time start_{};
+  Time last_arrival_{};
+  Time last_end_{};
+  std::uint64_t offered_ = 0;
+  double sum_seconds_ = 0;          // c(L) over the offered requests
+  double sum_squared_seconds_ = 0;  // c^2 over their sequences
+  std::uint64_t batches_ = 0;
+  std::uint64_t batch_sequences_ = 0;
+  double batch_seconds_ = 0;  // cost of the batches by the model
+  double used_seconds_ = 0;   // the least that their members can cost
+  Duration busy_{};
+  double fairness_gap_seconds_ = 0;
+};
+
+}  // namespace smartbatch::simulation

@@ -1,0 +1,19 @@
+// The dynamic program of TurboTransformers' batch scheduler.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "services/proxy/scheduling/model/cost_model.h"
+
+namespace smartbatch::simulation {
+
+// Cuts the lengths, which rise, into runs of at most `max_batch_size` whose batches take the least time together.
+// Returns the position behind each run, in order; of cuts that take the same time, one with longer runs. Time: the
+// number of lengths times max_batch_size.
+std::vector<std::size_t> CheapestRuns(std::span<const std::uint32_t> lengths, std::uint32_t max_batch_size,
+                                      const scheduling::CostModel& cost);
+
+}  // namespace smartbatch::simulation

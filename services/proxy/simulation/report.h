@@ -1,0 +1,39 @@
+// Results as JSON.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/workload/workload.h"
+#include "services/proxy/simulation/result.h"
+#include "services/proxy/simulation/simulation.h"
+
+namespace smartbatch::simulation {
+
+// What was simulated, as the report names it.
+struct Scenario {
+  std::string workload;  // the name of a generator, or the path of a trace
+  double rho = 0;        // 0 where it means nothing: in closed loops and traces
+  std::uint64_t requests = 0;
+  std::uint64_t seed = 0;
+  double warmup_share = 0;
+  std::uint32_t max_batch_size = 0;
+  std::uint32_t backends = 0;
+  std::uint32_t slots = 0;  // of each backend
+  workload::Seeds seeds = {};
+};
+
+// The version of the schema below: raised when a field changes its meaning or goes.
+inline constexpr int kReportSchemaVersion = 1;
+
+// {"schema_version", "workload": {...}, "results": [{"strategy", "parameters", "requests", "latency_ms": {"mean",
+// "p50", "p90", "p99", "p999", "max"}, "throughput_per_second", "busy_share", "batch_sequences_mean", "padding_share",
+// "fairness_gap_seconds", "arrival_seconds", "drain_seconds", "lower_bound_ms", "outcomes", "customers": [...]}]}; null
+// where a figure cannot be given.
+std::string ReportJson(const Scenario& scenario, const std::vector<Result>& results);
+
+// One line of a decision log, its end included:
+// {"time_ms", "strategy", "backend", "members": [[request, sequence], ...], "longest", "cost_seconds", "reason"}
+std::string DecisionLine(const Decision& decision);
+
+}  // namespace smartbatch::simulation

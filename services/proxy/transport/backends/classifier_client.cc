@@ -1,0 +1,175 @@
+#include "services/proxy/transport/backends/classifier_client.h"
+
+#include <chrono>
+#include <utility>
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <spdlog/spdlog.h>
+
+#include "common/program/limited_log.h"
+#include "common/program/logging.h"
+#include "services/proxy/scheduling/model/batch_end.h"
+#include "services/proxy/transport/backends/classifier_answer.h"
+#include "services/proxy/transport/backends/lost_connection.h"
+#include "services/proxy/transport/customers/caller.h"
+#include "services/proxy/transport/tag.h"
+#include "services/rpc/status_details.h"
+
+namespace smartbatch::transport {
+namespace {
+
+std::shared_ptr<grpc::Channel> Connect(const std::string& address, const ClassifierClientOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // in spite of its name, how long one attempt may take
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetMaxReceiveMessageSize(MaxReplyBytes(options.max_batch_size));
+  arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxReplyMetadataBytes);
+  if (!options.server_name.empty()) arguments.SetSslTargetNameOverride(options.server_name);
+  return grpc::CreateCustomChannel(address, options.credentials, arguments);
+}
+
+}  // namespace
+
+// One batch at the classifier. The client owns it until its end comes from the queue.
+class ClassifierClient::BatchCall final : public Tag {
+ public:
+  BatchCall(ClassifierClient& client, scheduling::BatchId id, runtime::BatchReply reply)
+      : client_(client), id_(id), reply_(std::move(reply)) {}
+
+  void Start(const runtime::OutgoingBatch& batch, Stub& stub) {
+    sequences_ = batch.texts.size();
+    classifier::v1::ClassifyRequest request;
+    for (const runtime::Text& text : batch.texts) request.add_sequences(*text);
+    for (const runtime::CallContext& caller : batch.contexts) {
+      if (!caller.request_id.empty()) context_.AddMetadata(kRequestIdKey, caller.request_id);
+      if (!caller.trace_parent.empty()) context_.AddMetadata(kTraceParentKey, caller.trace_parent);
+    }
+    context_.set_deadline(std::chrono::system_clock::now() + batch.timeout);
+    reader_ = stub.AsyncClassify(&context_, request, &client_.queue_);
+    reader_->Finish(&response_, &status_, this);
+  }
+
+  void Cancel() { context_.TryCancel(); }
+
+  // `parsed` is false if the classifier says OK and its message cannot be parsed; gRPC hands on a part of it then.
+  void Run(bool parsed) override {
+    const auto self = client_.Take(id_);
+    absl::StatusOr<runtime::BatchResults> results = Outcome(parsed);
+    if (!results.ok()) LogFailure(results.status());
+    client_.Remember(results.status());
+    if (status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) client_.ConnectAnew();
+    std::move(reply_).Fulfil(std::move(results));
+  }
+
+ private:
+  absl::StatusOr<runtime::BatchResults> Outcome(bool parsed) {
+    if (!status_.ok()) {
+      const absl::Status failure = FailureOf(status_);
+      return LostConnection(status_, context_.peer()) ? scheduling::Fell(failure) : failure;
+    }
+    if (!parsed) return absl::InternalError("the classifier's reply is damaged: it is no ClassifyResponse");
+    return ResultsOf(response_, sequences_);
+  }
+
+  // Given up by us, or refused because it serves others: neither is a failure.
+  void LogFailure(const absl::Status& failure) const {
+    const bool expected = absl::IsCancelled(failure) || absl::IsResourceExhausted(failure);
+    static program::LogLimit limit;
+    program::LogLimited(limit, expected ? spdlog::level::debug : spdlog::level::warn,
+                        "batch={} classifier={} code={} message={}", id_, client_.address_,
+                        rpc::CodeName(failure.raw_code()), program::Quoted(std::string(failure.message())));
+  }
+
+  ClassifierClient& client_;
+  const scheduling::BatchId id_;
+  runtime::BatchReply reply_;
+  std::size_t sequences_ = 0;
+  grpc::ClientContext context_;
+  classifier::v1::ClassifyResponse response_;
+  grpc::Status status_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<classifier::v1::ClassifyResponse>> reader_;
+};
+
+ClassifierClient::ClassifierClient(const std::string& address, grpc::CompletionQueue& queue,
+                                   ClassifierClientOptions options)
+    : address_(address),
+      options_(std::move(options)),
+      queue_(queue),
+      channel_(Connect(address, options_)),
+      stub_(classifier::v1::ClassifierService::NewStub(channel_)) {}
+
+ClassifierClient::~ClassifierClient() { StopHealthChecks(); }
+
+void ClassifierClient::Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) {
+  auto owned = std::make_unique<BatchCall>(*this, batch.id, std::move(reply));
+  BatchCall& call = *owned;
+  std::shared_ptr<Stub> stub;
+  {
+    const MutexLock lock(mutex_);
+    calls_.emplace(batch.id, std::move(owned));
+    stub = stub_;
+  }
+  call.Start(batch, *stub);
+}
+
+void ClassifierClient::ConnectAnew() {
+  std::shared_ptr<grpc::Channel> channel = Connect(address_, options_);
+  std::shared_ptr<Stub> stub = classifier::v1::ClassifierService::NewStub(channel);
+  const MutexLock lock(mutex_);
+  channel_.swap(channel);
+  stub_.swap(stub);
+}
+
+void ClassifierClient::Remember(const absl::Status& status) {
+  if (absl::IsCancelled(status)) return;  // given up by us
+  constexpr std::size_t kMostBytes = 200;
+  std::string trouble;
+  if (!status.ok()) {
+    trouble = rpc::CodeName(status.raw_code()) + ": " + rpc::Shortened(std::string(status.message()), kMostBytes);
+  }
+  const MutexLock lock(mutex_);
+  trouble_.swap(trouble);
+}
+
+std::string ClassifierClient::trouble() const {
+  const MutexLock lock(mutex_);
+  return trouble_;
+}
+
+void ClassifierClient::StartHealthChecks(Duration interval, std::function<void(scheduling::HealthReport)> report) {
+  const auto connection = [this] {
+    const MutexLock lock(mutex_);
+    return channel_;
+  };
+  const auto pass_on = [this, report = std::move(report)](scheduling::HealthReport said, const absl::Status& reason) {
+    if (absl::IsDeadlineExceeded(reason)) ConnectAnew();
+    Remember(said == scheduling::HealthReport::kNotServing
+                 ? absl::UnavailableError("its health check says that it does not serve")
+                 : reason);
+    report(said);
+  };
+  health_ = HealthChecker::Start(queue_, interval, connection, pass_on);
+}
+
+void ClassifierClient::StopHealthChecks() {
+  if (health_) health_->Stop();
+}
+
+void ClassifierClient::Cancel(scheduling::BatchId id) {
+  const MutexLock lock(mutex_);
+  const auto found = calls_.find(id);
+  if (found != calls_.end()) found->second->Cancel();
+}
+
+std::unique_ptr<ClassifierClient::BatchCall> ClassifierClient::Take(scheduling::BatchId id) {
+  const MutexLock lock(mutex_);
+  return std::move(calls_.extract(id).mapped());
+}
+
+}  // namespace smartbatch::transport

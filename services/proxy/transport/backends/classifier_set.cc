@@ -1,0 +1,161 @@
+#include "services/proxy/transport/backends/classifier_set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <absl/strings/strip.h>
+#include <spdlog/spdlog.h>
+
+#include "common/program/logging.h"
+
+namespace smartbatch::transport {
+namespace {
+
+bool IsName(const ClassifierTarget& target) { return absl::StartsWith(target.address, kDnsPrefix); }
+std::string NameOf(const ClassifierTarget& target) {
+  return std::string(absl::StripPrefix(target.address, kDnsPrefix));
+}
+
+}  // namespace
+
+ClassifierSet::ClassifierSet(runtime::Dispatcher& dispatcher, MakeClient make_client,
+                             const ClassifierSetOptions& options, Lookup lookup)
+    : dispatcher_(dispatcher), make_client_(std::move(make_client)), options_(options), lookup_(std::move(lookup)) {}
+
+ClassifierSet::~ClassifierSet() {
+  const MutexLock lock(mutex_);
+  for (const auto& [address, member] : members_) member.client->StopHealthChecks();
+}
+
+void ClassifierSet::SetTargets(std::vector<ClassifierTarget> targets) {
+  const MutexLock lock(mutex_);
+  targets_ = std::move(targets);
+  std::map<std::string, std::vector<std::string>> known;
+  for (const ClassifierTarget& target : targets_) {
+    if (!IsName(target)) continue;
+    const auto found = found_.find(NameOf(target));
+    if (found != found_.end()) known.insert(*found);
+    has_new_names_ = has_new_names_ || found == found_.end();
+  }
+  found_ = std::move(known);
+  Update();
+  if (has_new_names_) wake_.notify_all();
+}
+
+void ClassifierSet::Refresh() {
+  std::vector<std::string> names;
+  {
+    const MutexLock lock(mutex_);
+    has_new_names_ = false;
+    for (const ClassifierTarget& target : targets_) {
+      if (IsName(target)) names.push_back(NameOf(target));
+    }
+  }
+  if (names.empty()) return;
+  // Not under the lock: a resolver may take its time.
+  std::map<std::string, std::vector<std::string>> found;
+  for (const std::string& name : names) {
+    auto addresses = lookup_(name);
+    if (!addresses.ok()) {
+      spdlog::warn("classifiers of {}: {}; those known stay", name, std::string(addresses.status().message()));
+    } else if (addresses->empty()) {
+      spdlog::warn("classifiers of {}: the name stands for nothing; those known stay", name);
+    } else {
+      found.emplace(name, *std::move(addresses));
+    }
+  }
+  const MutexLock lock(mutex_);
+  for (const ClassifierTarget& target : targets_) {
+    const auto looked_up = IsName(target) ? found.find(NameOf(target)) : found.end();
+    if (looked_up != found.end()) found_[looked_up->first] = looked_up->second;
+  }
+  Update();
+}
+
+void ClassifierSet::Run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    {
+      const MutexLock lock(mutex_);
+      runs_ = true;
+      wake_.wait_for(mutex_, stop, options_.lookup_interval,
+                     [this]() SMARTBATCH_REQUIRES(mutex_) { return has_new_names_; });
+    }
+    if (!stop.stop_requested()) Refresh();
+  }
+}
+
+void ClassifierSet::Update() {
+  std::map<std::string, std::uint32_t> wanted;
+  for (const ClassifierTarget& target : targets_) {
+    if (!IsName(target)) {
+      wanted.emplace(target.address, target.slots);
+      continue;
+    }
+    for (const std::string& address : found_[NameOf(target)]) wanted.emplace(address, target.slots);
+  }
+  for (const auto& [address, slots] : wanted) {
+    const auto known = members_.find(address);
+    if (known == members_.end()) {
+      Add(address, slots);
+    } else {
+      ChangeSlots(address, known->second, slots);
+    }
+  }
+  for (auto known = members_.begin(); known != members_.end();) {
+    if (wanted.contains(known->first)) {
+      ++known;
+      continue;
+    }
+    spdlog::info("classifier {} is removed", known->first);
+    known->second.client->StopHealthChecks();
+    dispatcher_.RemoveBackend(known->second.id);
+    known = members_.erase(known);
+  }
+}
+
+void ClassifierSet::ChangeSlots(const std::string& address, Member& member, std::uint32_t slots) {
+  if (member.slots == slots) return;
+  spdlog::info("classifier {} has {} slots from now on, {} before", address, slots, member.slots);
+  member.slots = slots;
+  dispatcher_.SetSlots(member.id, slots);
+}
+
+void ClassifierSet::Add(const std::string& address, std::uint32_t slots) {
+  spdlog::log(runs_ ? spdlog::level::info : spdlog::level::debug, "classifier {} is added, with {} slots", address,
+              slots);
+  auto client = make_client_(address);
+  const scheduling::BackendId id = dispatcher_.AddBackend(address, slots, options_.cost, client);
+  if (options_.health_check_interval > Duration::zero()) {
+    client->StartHealthChecks(options_.health_check_interval,
+                              [this, id](scheduling::HealthReport report) { dispatcher_.ReportHealth(id, report); });
+  }
+  members_.emplace(address, Member{id, slots, std::move(client)});
+}
+
+std::vector<std::string> ClassifierSet::addresses() const {
+  const MutexLock lock(mutex_);
+  std::vector<std::string> addresses;
+  for (const auto& [address, member] : members_) addresses.push_back(address);
+  return addresses;
+}
+
+std::string ClassifierSet::Troubles() const {
+  constexpr std::size_t kMost = 10;
+  const MutexLock lock(mutex_);
+  if (members_.empty()) return "there is none";
+  std::vector<std::string> troubles;
+  for (const auto& [address, member] : members_) {
+    if (troubles.size() == kMost) {
+      troubles.push_back(absl::StrCat(members_.size() - kMost, " more"));
+      break;
+    }
+    const std::string trouble = member.client->trouble();
+    troubles.push_back(absl::StrCat(address, " (", trouble.empty() ? "no error" : program::Quoted(trouble), ")"));
+  }
+  return absl::StrJoin(troubles, ", ");
+}
+
+}  // namespace smartbatch::transport

@@ -1,0 +1,218 @@
+#include "services/proxy/transport/customers/proxy_call.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "common/program/limited_log.h"
+#include "common/program/logging.h"
+#include "services/proxy/transport/customers/caller.h"
+#include "services/proxy/transport/status_mapping.h"
+#include "services/rpc/raw_message.h"
+#include "services/rpc/status_details.h"
+#include "smartbatch/proxy/v1/proxy.pb.h"
+
+namespace smartbatch::transport {
+namespace {
+
+// What a call that waits holds besides its texts: gRPC's part of it and the objects of this program. Measured
+// (docs/OPERATIONS.md, "Memory").
+constexpr std::size_t kHeldBytes = 16 * 1024;
+constexpr std::size_t kHeldBytesOfASequence = 160;
+
+constexpr std::chrono::seconds kComeBack{1};
+
+grpc::Status TooManyInTransit() {
+  return rpc::ResourceExhausted("calls in transit",
+                                "too many calls are sending a request or have not taken their answer "
+                                "(connections.max_calls_in_transit)",
+                                kComeBack);
+}
+
+grpc::ByteBuffer ResponseOf(runtime::Ending& ending) {
+  proxy::v1::ProxyClassifyResponse response;
+  response.mutable_results()->Reserve(static_cast<int>(ending.results.size()));
+  for (runtime::Classification& classification : ending.results) {
+    auto& result = *response.add_results();
+    result.set_label(std::move(classification.label));
+    result.set_confidence(classification.confidence);
+  }
+  response.set_proxy_latency_ms(ToMilliseconds(ending.latency));
+  auto& timings = *response.mutable_timings();
+  timings.set_queue_ms(ToMilliseconds(ending.queued));
+  timings.set_service_ms(ToMilliseconds(ending.in_service));
+  timings.set_strategy(std::string(ending.strategy));
+  timings.mutable_batch_sizes()->Add(ending.batch_sizes.begin(), ending.batch_sizes.end());
+  timings.set_batches(static_cast<std::uint32_t>(ending.batch_sizes.size()));
+  return rpc::SerializeMessage(response);
+}
+
+}  // namespace
+
+void ProxyCall::Await(Serving& serving) {
+  std::unique_ptr<ProxyCall> owned(new ProxyCall(serving));
+  ProxyCall& call = *owned;
+  call.self_ = std::move(owned);
+  serving.method.Request(call.context_, call.stream_, serving.queue, &call.accepted_);
+}
+
+ProxyCall::ProxyCall(Serving& serving) : serving_(serving), stream_(&context_) {
+  serving_.live_calls.Enter();
+  context_.AsyncNotifyWhenDone(&done_);
+}
+
+void ProxyCall::OnAccepted(bool ok) {
+  if (!ok) return Leave();  // the server is stopped; no other event will come
+  Await(serving_);
+  accepted_at_ = serving_.clock.Now();
+  serving_.observer.CallStarted();
+  const LiveCalls::Admission admission = serving_.live_calls.StartArriving(*this, accepted_at_);
+  const bool accepted = admission == LiveCalls::Admission::kAccepted;
+  const grpc::Status status = accepted ? CheckHeaders() : TooManyInTransit();
+  if (status.ok()) return stream_.Read(&request_, &arrived_);
+  // The message is not read.
+  if (accepted && !serving_.live_calls.StopArriving(*this)) return EndOne();  // it was given up, and answered
+  if (admission == LiveCalls::Admission::kHopeless) context_.TryCancel();
+  --events_to_come_;
+  Refuse(status);
+}
+
+void ProxyCall::OnArrived(bool ok) {
+  if (!serving_.live_calls.StopArriving(*this)) return EndOne();  // it was given up, and answered
+  // Not the last event: the answer is still to come.
+  --events_to_come_;
+  // What gRPC itself refuses, such as a message that is too long, has its status by now: this one reaches nobody.
+  if (!ok) return Refuse(rpc::InvalidArgument("(message)", "the call carried no request; send exactly one"));
+  runtime::Request request;
+  if (const grpc::Status status = Read(request); !status.ok()) return Refuse(status);
+  serving_.dispatcher.Submit(
+      std::move(request), ticket_,
+      runtime::Reply([this](absl::StatusOr<runtime::Ending> ending) { Answer(std::move(ending)); }));
+  // The call may be gone now.
+}
+
+void ProxyCall::GiveUpRequest(Reason reason) {
+  if (reason == Reason::kTooLate) {
+    return Refuse({grpc::StatusCode::DEADLINE_EXCEEDED,
+                   "the request did not arrive in time after its headers (connections.transit_timeout_seconds)"});
+  }
+  Refuse(rpc::ResourceExhausted("arriving requests",
+                                "the request was arriving for longest and others needed its place "
+                                "(connections.max_receive_bytes)",
+                                kComeBack));
+}
+
+void ProxyCall::GiveUpAnswer() { context_.TryCancel(); }
+
+// gRPC 1.51 applies this limit only once the client has acknowledged it.
+grpc::Status ProxyCall::CheckHeaders() const {
+  constexpr std::size_t kBytesOfAnEntry = 32;  // as HTTP/2 counts (RFC 9113, section 6.5.2)
+  std::size_t bytes = 0;
+  for (const auto& [key, value] : context_.client_metadata()) bytes += key.size() + value.size() + kBytesOfAnEntry;
+  if (bytes <= serving_.max_metadata_bytes) return grpc::Status::OK;
+  return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+          fmt::format("the call's headers have {} bytes; at most {} are allowed (connections.max_metadata_bytes)",
+                      bytes, serving_.max_metadata_bytes)};
+}
+
+grpc::Status ProxyCall::Read(runtime::Request& request) {
+  request.deadline = ReadDeadline(context_, serving_.clock.Now());
+  request.context = ReadCallContext(context_);
+  if (auto status = ReadCustomer(context_, request.customer); !status.ok()) return status;
+  if (auto status = serving_.customer_rights.Check(request.customer, context_); !status.ok()) return status;
+  proxy::v1::ProxyClassifyRequest message;
+  if (auto status = rpc::ParseMessage(request_, message); !status.ok()) return status;
+  request_.Clear();
+  const rpc::SequenceLimits limits{.max_sequences = serving_.limits.max_batch_size,
+                                   .max_characters = serving_.limits.max_sequence_length};
+  std::vector<std::size_t> lengths;
+  if (auto status = rpc::CheckSequences(message.sequences(), limits, lengths); !status.ok()) return status;
+  request.lengths.assign(lengths.begin(), lengths.end());
+  request.texts.assign(std::make_move_iterator(message.mutable_sequences()->begin()),
+                       std::make_move_iterator(message.mutable_sequences()->end()));
+  request.held_bytes = kHeldBytes + lengths.size() * kHeldBytesOfASequence;
+  return grpc::Status::OK;
+}
+
+void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
+  if (!ending.ok()) {
+    static program::LogLimit limit;
+    program::LogLimited(limit, spdlog::level::err, "a request was not answered: {}", ending.status().ToString());
+    return Refuse(FromAbsl(ending.status()));
+  }
+  const grpc::Status status = StatusOf(*ending);
+  LogEnd(status, *ending);
+  AddTrailers(*ending);
+  if (!status.ok()) {
+    AddPushback(status, ending->outcome);
+    return Refuse(status);
+  }
+  serving_.observer.CallHandled(status.error_code(), serving_.clock.Now() - accepted_at_);
+  serving_.live_calls.StartLeaving(*this, serving_.clock.Now());
+  stream_.WriteAndFinish(ResponseOf(*ending), grpc::WriteOptions(), status, &finished_);
+}
+
+void ProxyCall::Refuse(const grpc::Status& status) {
+  serving_.observer.CallHandled(status.error_code(), serving_.clock.Now() - accepted_at_);
+  serving_.live_calls.StartLeaving(*this, serving_.clock.Now());
+  stream_.Finish(status, &finished_);
+}
+
+void ProxyCall::AddTrailers(const runtime::Ending& ending) {
+  if (ending.outcome == scheduling::Outcome::kRejected) return;  // nothing happened to it
+  context_.AddTrailingMetadata("x-smartbatch-strategy", std::string(ending.strategy));
+  context_.AddTrailingMetadata("x-smartbatch-queue-ms", fmt::format("{:.3f}", ToMilliseconds(ending.queued)));
+  context_.AddTrailingMetadata("x-smartbatch-service-ms", fmt::format("{:.3f}", ToMilliseconds(ending.in_service)));
+  context_.AddTrailingMetadata("x-smartbatch-latency-ms", fmt::format("{:.3f}", ToMilliseconds(ending.latency)));
+  context_.AddTrailingMetadata("x-smartbatch-batches", std::to_string(ending.batch_sizes.size()));
+  context_.AddTrailingMetadata("x-smartbatch-batch-sizes", fmt::format("{}", fmt::join(ending.batch_sizes, ",")));
+}
+
+// Clients with a retry policy obey this one; it overrules their own backoff. They do not call again at a negative one.
+void ProxyCall::AddPushback(const grpc::Status& status, scheduling::Outcome outcome) {
+  if (status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) return;
+  const auto wait = rpc::RetryAfter(status);
+  if (!wait && outcome != scheduling::Outcome::kRejected) return;  // the classifier's own
+  context_.AddTrailingMetadata("grpc-retry-pushback-ms",
+                               wait ? fmt::format("{:.0f}", std::ceil(ToMilliseconds(*wait))) : "-1");
+}
+
+void ProxyCall::LogEnd(const grpc::Status& status, const runtime::Ending& ending) const {
+  if (!spdlog::should_log(spdlog::level::debug)) return;
+  std::string customer;
+  ReadCustomer(context_, customer);
+  const runtime::CallContext call = ReadCallContext(context_);
+  spdlog::debug("customer={} code={} outcome={} latency_ms={:.3f} queue_ms={:.3f} batches={} request_id={} trace={}",
+                customer, rpc::CodeName(status.error_code()), fmt::string_view(Name(ending.outcome)),
+                ToMilliseconds(ending.latency), ToMilliseconds(ending.queued), ending.batch_sizes.size(),
+                program::Quoted(call.request_id), program::Quoted(call.trace_parent));
+}
+
+void ProxyCall::OnDone(bool /*always true*/) {
+  if (context_.IsCancelled()) serving_.dispatcher.Cancel(ticket_);
+  EndOne();
+}
+
+void ProxyCall::OnFinished(bool /*false if the caller had gone*/) {
+  serving_.live_calls.StopLeaving(*this);
+  EndOne();
+}
+
+void ProxyCall::EndOne() {
+  if (--events_to_come_ == 0) Leave();
+}
+
+void ProxyCall::Leave() {
+  LiveCalls& live_calls = serving_.live_calls;
+  std::exchange(self_, nullptr).reset();  // this is gone now
+  live_calls.Leave();
+}
+
+}  // namespace smartbatch::transport

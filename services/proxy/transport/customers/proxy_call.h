@@ -1,0 +1,83 @@
+// One call of ProxyClassify, from its arrival to its last event.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include "common/mutex.h"
+#include "services/proxy/runtime/call_observer.h"
+#include "services/proxy/runtime/clock.h"
+#include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/transport/customers/customer_rights.h"
+#include "services/proxy/transport/customers/live_calls.h"
+#include "services/proxy/transport/customers/proxy_method.h"
+#include "services/proxy/transport/tag.h"
+#include "services/rpc/sequences.h"
+
+namespace smartbatch::transport {
+
+// What the calls share; outlives them.
+struct Serving {
+  ProxyMethod& method;
+  grpc::ServerCompletionQueue& queue;
+  runtime::Dispatcher& dispatcher;
+  const runtime::Clock& clock;
+  runtime::CallObserver& observer;
+  scheduling::SchedulerOptions limits;
+  std::uint32_t max_metadata_bytes;
+  const CustomerRights& customer_rights;
+  LiveCalls live_calls;
+};
+
+// Owns itself. It goes if it will never be matched with a call (the server is stopped). Otherwise it goes when three
+// events have come, in whatever order: the request has arrived (or never will), the call is done (the caller knows the
+// answer, or has gone), and it is finished (the answer was handed to gRPC).
+class ProxyCall final : public LiveCall {
+ public:
+  // Asks gRPC for the next call. There is always one such, so that no call waits inside gRPC, unseen.
+  static void Await(Serving& serving);
+
+ private:
+  explicit ProxyCall(Serving& serving);
+
+  void GiveUpRequest(Reason reason) override;
+  void GiveUpAnswer() override;
+
+  void OnAccepted(bool ok);
+  void OnArrived(bool ok);
+  void OnDone(bool ok);
+  void OnFinished(bool ok);
+
+  // Checks what the caller sent before its message is read.
+  grpc::Status CheckHeaders() const;
+  // Checks the call and fills in what goes to the dispatcher. Afterwards the texts are nowhere else.
+  grpc::Status Read(runtime::Request& request);
+  void Refuse(const grpc::Status& status);
+  // One of the three events has come. The call may be gone afterwards.
+  void EndOne();
+  void Answer(absl::StatusOr<runtime::Ending> ending);
+  void AddTrailers(const runtime::Ending& ending);
+  void AddPushback(const grpc::Status& status, scheduling::Outcome outcome);
+  void LogEnd(const grpc::Status& status, const runtime::Ending& ending) const;
+  void Leave();
+
+  Serving& serving_;
+  std::unique_ptr<ProxyCall> self_;
+  grpc::ServerContext context_;
+  grpc::ByteBuffer request_;
+  ProxyMethod::Stream stream_;
+  runtime::Ticket ticket_;
+  Time accepted_at_{};
+  // Threads of the queue may bring the last events at the same time.
+  std::atomic<int> events_to_come_ = 3;
+  MemberTag<ProxyCall, &ProxyCall::OnAccepted> accepted_{*this};
+  MemberTag<ProxyCall, &ProxyCall::OnArrived> arrived_{*this};
+  MemberTag<ProxyCall, &ProxyCall::OnDone> done_{*this};
+  MemberTag<ProxyCall, &ProxyCall::OnFinished> finished_{*this};
+};
+
+}  // namespace smartbatch::transport

@@ -1,0 +1,89 @@
+// The customers' listener: a completion-queue server for ProxyService.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/server.h>
+
+#include "services/proxy/runtime/clock.h"
+#include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/transport/customers/proxy_call.h"
+#include "services/proxy/transport/elsewhere.h"
+#include "services/rpc/listener.h"
+
+namespace smartbatch::transport {
+
+// One completion queue carries the calls of the customers and those to the classifiers, which are made on queue().
+//
+//   ProxyServer server(address, limits);
+//   ClassifierClient classifier(..., server.queue());    then the dispatcher, which sends to it
+//   server.Start(dispatcher, clock, observer, threads);
+//   ...
+//   server.StopServing();       health checks say NOT_SERVING; calls are still taken
+//   ...                         the dispatcher is drained and closed: every request is answered, no batch is out
+//   server.Shutdown();          gRPC answers CANCELLED to calls that come at this moment
+//
+// Not thread safe but for queue(), customer_rights() and, after Start, calls(). Destroy it before the dispatcher and
+// after nobody uses the queue any more.
+class ProxyServer {
+ public:
+  ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits,
+              rpc::ListenerOptions options = {});
+  // Calls Shutdown.
+  ~ProxyServer();
+  ProxyServer(const ProxyServer&) = delete;
+  ProxyServer& operator=(const ProxyServer&) = delete;
+
+  grpc::CompletionQueue& queue() { return *queue_; }
+  CustomerRights& customer_rights() { return customer_rights_; }
+
+  // Listens and serves with so many threads, at least 1. UNAVAILABLE where the address cannot be bound.
+  absl::Status Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock, runtime::CallObserver& observer,
+                     int threads);
+  // host:port, after Start with the port that was bound.
+  const std::string& address() const { return listener_.address(); }
+
+  // Health checks of ProxyService say NOT_SERVING as long as no classifier can be reached; those of the server as a
+  // whole do not, so that nobody restarts the proxy for it. After Start; thread safe; does nothing after StopServing.
+  void SetReachable(bool reachable);
+  // New connections are refused, or taken by another process that listens there too.
+  void StopAccepting() { listener_.StopAccepting(); }
+  // After StopAccepting: asks the callers to connect anew (services/rpc/goaway.h); to be called again and again, for
+  // those whose connection is not agreed on yet. Answers how many connections are open.
+  std::size_t MoveCallers();
+  // Where calls of AdminService, which this port does not serve, are told to go. Thread safe.
+  void SetAdminAddress(std::string address) { elsewhere_.SetAddress(std::move(address)); }
+
+  void StopServing();
+  // Waits until every answer has been handed to the system, for a second at most.
+  void WaitForAnswers();
+  // Returns when the last call has gone and the threads have ended.
+  void Shutdown();
+
+  // Calls that wait for their callers.
+  LiveCalls::Counts calls() const;
+
+ private:
+  // Gives up calls whose callers take too long.
+  void RunSweeper(const std::stop_token& stop);
+
+  const scheduling::SchedulerOptions limits_;
+  const rpc::ConnectionLimits connection_limits_;
+  ProxyMethod method_;
+  Elsewhere elsewhere_;
+  CustomerRights customer_rights_;
+  rpc::Listener listener_;
+  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  std::unique_ptr<Serving> serving_;
+  std::unique_ptr<grpc::Server> server_;
+  std::vector<std::jthread> threads_;
+  std::jthread sweeper_;
+  bool shut_down_ = false;
+};
+
+}  // namespace smartbatch::transport

@@ -1,0 +1,53 @@
+#include "tests/proxy/scheduling/strategies/stage.h"
+
+namespace smartbatch::scheduling {
+namespace {
+
+using std::chrono::milliseconds;
+
+StrategyChoice WithoutLinger() { return {"fcfs", {{"linger_ms", "0"}}}; }
+
+TEST(Fcfs, TakesTheOldestUpToTheFirstThatDoesNotFit) {
+  Stage stage(WithoutLinger());
+  stage.Offer("a", {500, 500});
+  stage.Offer("b", {10});
+  stage.Offer("a", {20, 20, 20});
+  stage.Offer("b", {10});
+  // The last would fit, and does not overtake.
+  EXPECT_EQ(stage.Serve(), "0.0 0.1 1.0 slot_free");
+  EXPECT_EQ(stage.Serve(), "2.0 2.1 2.2 3.0 slot_free");
+}
+
+TEST(Fcfs, LingersForABatchWithFreeSeatsOnce) {
+  Stage stage({"fcfs", {}});
+  stage.Offer("a", {10});
+  EXPECT_EQ(stage.Next(), "wait 50 ms");
+  stage.Wait(milliseconds(20));
+  stage.Offer("b", {10});
+  // What comes does not begin it anew.
+  EXPECT_EQ(stage.Next(), "wait 30 ms");
+  stage.Wait(milliseconds(30));
+  EXPECT_EQ(stage.Serve(), "0.0 1.0 linger");
+  stage.Offer("c", {10});
+  EXPECT_EQ(stage.Next(), "wait 50 ms");
+}
+
+TEST(Fcfs, SendsAFullBatchAtOnce) {
+  Stage stage({"fcfs", {}});
+  stage.Offer("a", {10, 10, 10});
+  EXPECT_EQ(stage.Next(), "wait 50 ms");
+  stage.Offer("b", {10, 10});
+  EXPECT_EQ(stage.Serve(), "0.0 0.1 0.2 1.0 1.1 full");
+}
+
+TEST(Fcfs, LingersAlsoWhereTheNextRequestDoesNotFit) {
+  Stage stage({"fcfs", {{"linger_ms", "10"}}});
+  stage.Offer("a", {10, 10, 10});
+  stage.Offer("b", {10, 10, 10});
+  EXPECT_EQ(stage.Next(), "wait 10 ms");
+  stage.Wait(milliseconds(10));
+  EXPECT_EQ(stage.Serve(), "0.0 0.1 0.2 linger");
+}
+
+}  // namespace
+}  // namespace smartbatch::scheduling

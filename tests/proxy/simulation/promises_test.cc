@@ -1,0 +1,220 @@
+// The strategies' promises about waiting and about shares, each with a strategy that breaks it as the control.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "services/proxy/simulation/simulation.h"
+#include "services/proxy/simulation/workload_feed.h"
+#include "tests/support/oracles.h"
+
+namespace smartbatch::test {
+namespace {
+
+using scheduling::CostModel;
+
+// Records for each request the cost of all that was unfinished when it came, itself included, and the longest wait as
+// a part of what a bound allows.
+class WaitObserver final : public scheduling::SchedulerObserver {
+ public:
+  // The bound in seconds for a request, from that cost and from the largest cost of a request.
+  using Bound = double (*)(double work_seconds, double largest_seconds);
+  WaitObserver(Bound bound, const CostModel& cost, double largest_seconds)
+      : bound_(bound), cost_(cost), largest_seconds_(largest_seconds) {}
+
+  double worst_part() const { return worst_part_; }
+
+  void Accepted(const scheduling::Customer&, const scheduling::PendingRequest& request) override {
+    // In a batch of its own.
+    const double work_seconds = cost_.Seconds(request.sequences.size(), request.longest_at_arrival);
+    unfinished_seconds_ += work_seconds;
+    requests_[request.id.number] = {work_seconds, unfinished_seconds_};
+  }
+  void Ended(const scheduling::Finished& finished) override {
+    const Known known = requests_.at(finished.id.number);
+    requests_.erase(finished.id.number);
+    unfinished_seconds_ -= known.seconds;
+    const double waited = ToSeconds(finished.finish - finished.arrival);
+    worst_part_ = std::max(worst_part_, waited / bound_(known.work_seconds, largest_seconds_));
+  }
+
+ private:
+  struct Known {
+    double seconds = 0;
+    double work_seconds = 0;
+  };
+  const Bound bound_;
+  const CostModel cost_;
+  const double largest_seconds_;
+  std::map<std::uint64_t, Known> requests_;
+  double unfinished_seconds_ = 0;
+  double worst_part_ = 0;
+};
+
+workload::Workload Workload(const std::string& name, double rho, const CostModel& cost = {}) {
+  workload::BuiltinOptions options;
+  options.rho = rho;
+  options.cost = cost;
+  return workload::MakeBuiltin(name, options);
+}
+
+// The longest wait over what the bound allows, in 5,000 requests of a workload that is more than sjf can carry.
+double WorstPart(const scheduling::StrategyChoice& strategy, WaitObserver::Bound bound, std::uint64_t seed,
+                 const CostModel& cost = {}) {
+  const workload::Workload workload = Workload("mixed", 1.2, cost);
+  simulation::WorkloadFeed feed(workload, workload::Seeds::All(seed), 5000);
+  simulation::SimulationOptions options;
+  WaitObserver observer(bound, cost, cost.Seconds(options.scheduler.max_batch_size, 2000));
+  options.strategy = strategy;
+  options.observer = &observer;
+  options.scheduler.learn_costs = false;
+  options.backends.front().true_cost = options.backends.front().believed_cost = cost;
+  EXPECT_TRUE(simulation::Simulate(feed, options).ok());
+  return observer.worst_part();
+}
+
+// density with lane_share phi = 0.5 and lane_after T0 = 1: T0 + (1 + 1/phi) P + (2 + 1/phi) c_max.
+double LaneBound(double work, double largest) { return 1 + 3 * work + 4 * largest; }
+// sjf_aging with max_wait = 1: the work that was ahead, and the batch that ran.
+double MaxWaitBound(double work, double largest) { return 1 + work + largest; }
+
+// Each cost form by which riders are free, cost as much as the longest, or hide behind a fixed part. The lane must be
+// able to open within a run, so batches of a millisecond are made as long as the others.
+std::vector<std::pair<std::string, CostModel>> CostForms() {
+  CostModel gpu = *FindCostProfile("gpu");
+  gpu.fixed *= 100;
+  gpu.per_character *= 100;
+  gpu.per_character_squared *= 100;
+  CostModel sharp = gpu;
+  sharp.knee = CostModel::kLargestKnee;
+  return {{"seed", {}},
+          {"cpu", *FindCostProfile("cpu")},
+          {"gpu", gpu},
+          {"sharp", sharp},
+          {"all terms", {5e-3, 5e-7, 5e-3, 1e-4, 1e-7}}};
+}
+
+TEST(Density, LetsNobodyWaitLongerThanItsLaneAllowsWhateverRidersCost) {
+  for (const auto& [name, cost] : CostForms()) {
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      EXPECT_LE(WorstPart({"density", {{"lane_share", "0.5"}, {"lane_after_seconds", "1"}, {"hold", "0"}}}, LaneBound,
+                          seed, cost),
+                1)
+          << name;
+    }
+  }
+}
+
+TEST(SjfAging, LetsNobodyWaitLongerThanMaxWaitAndTheWorkAhead) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    EXPECT_LE(WorstPart({"sjf_aging", {{"max_wait_seconds", "1"}}}, MaxWaitBound, seed), 1);
+  }
+}
+
+// The control: sjf starves, and both bounds notice.
+TEST(Sjf, LetsLongRequestsStarve) {
+  for (const auto& [name, cost] : CostForms()) EXPECT_GT(WorstPart({"sjf", {}}, LaneBound, 1, cost), 1) << name;
+  EXPECT_GT(WorstPart({"sjf", {}}, MaxWaitBound, 1), 1);
+}
+
+// --- Shares ---
+
+constexpr double kWindowSeconds = 0.3;
+
+simulation::Result PlayWeighted(const scheduling::StrategyChoice& strategy, const workload::Workload& workload,
+                                const std::map<std::string, scheduling::CustomerPolicy>& policies, std::uint64_t seed,
+                                std::uint64_t requests, const CostModel& cost = {}) {
+  simulation::WorkloadFeed feed(workload, workload::Seeds::All(seed), requests);
+  simulation::SimulationOptions options;
+  options.strategy = strategy;
+  options.customers = policies;
+  options.warmup_share = 0;
+  options.scheduler.learn_costs = false;
+  options.backends.front().true_cost = options.backends.front().believed_cost = cost;
+  return *simulation::Simulate(feed, options);
+}
+
+// Closed loops without think time: every customer always has requests waiting; `light` ones send little.
+workload::Workload Greedy(int greedy, int light) {
+  workload::Workload workload;
+  for (int i = 0; i < greedy; ++i) {
+    for (int connection = 0; connection < 12; ++connection) {
+      workload.customers.push_back({"greedy-" + std::to_string(i),
+                                    workload::ClosedLoop{},
+                                    {1, 3, workload::UniformLength{20, 150U + 100U * static_cast<std::uint32_t>(i)}}});
+    }
+  }
+  for (int i = 0; i < light; ++i) {
+    workload.customers.push_back(
+        {"light-" + std::to_string(i), workload::Poisson{2}, {1, 2, workload::UniformLength{20, 100}}});
+  }
+  return workload;
+}
+
+TEST(WeightedFair, KeepsTheCountersWithinTheWindowAndOneBatchWhateverRidersCost) {
+  Random random(1);
+  const auto forms = CostForms();
+  for (std::uint64_t seed = 1; seed <= 4 * forms.size(); ++seed) {
+    const auto& [name, cost] = forms[seed % forms.size()];
+    const workload::Workload workload = Workload(seed / forms.size() % 2 == 0 ? "flood-long" : "mixed", 1.2, cost);
+    std::map<std::string, scheduling::CustomerPolicy> policies;
+    double least_weight = 1;
+    for (const workload::CustomerModel& customer : workload.customers) {
+      if (random.Chance(0.5)) continue;
+      policies[customer.name].weight = 0.25 + 4 * random.Uniform();
+      least_weight = std::min(least_weight, policies[customer.name].weight);
+    }
+    const simulation::Result result = PlayWeighted({"weighted_fair", {}}, workload, policies, seed, 5000, cost);
+    constexpr std::uint32_t kSeats = 5;
+    EXPECT_LE(result.fairness_gap_seconds, kWindowSeconds + cost.Seconds(kSeats, 2000) / least_weight)
+        << name << " seed " << seed;
+  }
+}
+
+// The control: without it the counters drift apart without bound.
+TEST(Fcfs, LetsTheCountersDriftApart) {
+  const simulation::Result result = PlayWeighted({"fcfs", {}}, Workload("flood-long", 1.2), {}, 1, 5000);
+  EXPECT_GT(result.fairness_gap_seconds, 3 * (kWindowSeconds + CostModel{}.Alone(2000)));
+}
+
+// How far what each customer was charged is from its max-min fair share, as a part of the share, at most.
+double DistanceFromMaxMin(const scheduling::StrategyChoice& strategy) {
+  const std::map<std::string, scheduling::CustomerPolicy> policies = {
+      {"greedy-0", {3, 0}}, {"greedy-1", {1, 0}}, {"greedy-2", {2, 0}}};
+  const simulation::Result result = PlayWeighted(strategy, Greedy(3, 2), policies, 1, 20'000);
+  std::map<std::string, double> charged;
+  for (const simulation::CustomerResult& customer : result.customers)
+    charged[customer.customer] = customer.charged_seconds;
+  std::vector<Claim> claims;
+  double capacity = 0;
+  for (const auto& [name, charged_seconds] : charged) {
+    const auto policy = policies.find(name);
+    // Whoever is greedy wants everything.
+    claims.push_back(policy == policies.end() ? Claim{charged_seconds, 1} : Claim{1e9, policy->second.weight});
+    capacity += charged_seconds;
+  }
+  const std::vector<double> shares = MaxMinShares(claims, capacity);
+  double distance = 0;
+  std::size_t place = 0;
+  for (const auto& [name, charged_seconds] : charged) {
+    distance = std::max(distance, std::abs(charged_seconds - shares[place]) / shares[place]);
+    ++place;
+  }
+  return distance;
+}
+
+TEST(MaxMinShares, AreWhatProgressiveFillingGives) {
+  EXPECT_EQ(MaxMinShares({{1, 1}, {10, 1}, {10, 1}}, 9), (std::vector<double>{1, 4, 4}));
+  EXPECT_EQ(MaxMinShares({{10, 1}, {10, 3}}, 8), (std::vector<double>{2, 6}));
+  EXPECT_EQ(MaxMinShares({{1, 1}, {2, 1}}, 9), (std::vector<double>{1, 2}));
+}
+
+TEST(WeightedFair, ChargesCustomersTheirMaxMinFairShares) {
+  EXPECT_LE(DistanceFromMaxMin({"weighted_fair", {}}), 0.02);
+}
+
+TEST(Fair, DoesNotChargeThemSo) { EXPECT_GT(DistanceFromMaxMin({"fair", {}}), 0.2); }
+
+}  // namespace
+}  // namespace smartbatch::test

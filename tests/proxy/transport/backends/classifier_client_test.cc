@@ -1,0 +1,113 @@
+#include "services/proxy/transport/backends/classifier_client.h"
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "services/proxy/transport/tag.h"
+#include "tests/proxy/transport/backends/scripted_classifier.h"
+
+namespace smartbatch::transport {
+namespace {
+
+using runtime::BatchResults;
+using std::chrono::milliseconds;
+using testing::ScriptedClassifier;
+
+class ClassifierClientTest : public ::testing::Test {
+ protected:
+  ~ClassifierClientTest() override {
+    queue_.Shutdown();
+    poller_.join();
+  }
+
+  std::future<absl::StatusOr<BatchResults>> Send(ClassifierClient& client, scheduling::BatchId id,
+                                                 const std::vector<std::string>& texts,
+                                                 Duration timeout = std::chrono::seconds(20),
+                                                 std::vector<runtime::CallContext> contexts = {}) {
+    runtime::OutgoingBatch batch{.id = id, .texts = {}, .contexts = std::move(contexts), .timeout = timeout};
+    for (const std::string& text : texts) batch.texts.push_back(std::make_shared<const std::string>(text));
+    auto promise = std::make_unique<std::promise<absl::StatusOr<BatchResults>>>();
+    auto future = promise->get_future();
+    client.Send(batch, runtime::BatchReply([promise = std::move(promise)](absl::StatusOr<BatchResults> results) {
+                  promise->set_value(std::move(results));
+                }));
+    return future;
+  }
+
+  grpc::CompletionQueue queue_;
+  std::jthread poller_{[this] { RunTags(queue_); }};
+};
+
+TEST_F(ClassifierClientTest, BringsTheResultsInOrder) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  const auto results = Send(client, 1, {"a", "b"}).get();
+  ASSERT_TRUE(results.ok()) << results.status();
+  ASSERT_EQ(results->size(), 2U);
+  EXPECT_EQ((*results)[0].label, "label of a");
+  EXPECT_EQ((*results)[1].label, "label of b");
+  EXPECT_EQ((*results)[1].confidence, 0.5);
+}
+
+TEST_F(ClassifierClientTest, BringsTheClassifiersOwnError) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  EXPECT_EQ(Send(client, 1, {"fail"}).get().status(), absl::DataLossError("as asked"));
+}
+
+TEST_F(ClassifierClientTest, PassesOnByWhatEachCallerFindsItsCallAgain) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  ASSERT_TRUE(Send(client, 1, {"a", "b"}, std::chrono::seconds(20), {{"first", "00-1"}, {"second", ""}}).get().ok());
+  EXPECT_THAT(classifier.metadata(),
+              ::testing::UnorderedElementsAre("x-request-id: first", "x-request-id: second", "traceparent: 00-1"));
+}
+
+TEST_F(ClassifierClientTest, GivesUpAtTheTimeout) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(Send(client, 1, {"hang"}, milliseconds(50)).get().status()));
+}
+
+TEST_F(ClassifierClientTest, TellsTheClassifierHowLongItWaits) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  ASSERT_TRUE(Send(client, 1, {"a"}, std::chrono::seconds(3)).get().ok());
+  EXPECT_GT(classifier.last_time_left(), std::chrono::seconds(2));
+  EXPECT_LT(classifier.last_time_left(), std::chrono::seconds(4));  // gRPC rounds up
+}
+
+TEST_F(ClassifierClientTest, GivesUpWhenItIsCancelled) {
+  ScriptedClassifier classifier;
+  ClassifierClient client(classifier.address(), queue_);
+  auto hanging = Send(client, 7, {"hang"});
+  client.Cancel(8);  // nobody
+  EXPECT_EQ(hanging.wait_for(milliseconds(20)), std::future_status::timeout);
+  client.Cancel(7);
+  EXPECT_TRUE(absl::IsCancelled(hanging.get().status()));
+  client.Cancel(7);
+}
+
+TEST_F(ClassifierClientTest, IsUnavailableAtOnceWhereNobodyListensAndConnectsWhenSomebodyDoes) {
+  std::string address;
+  { address = ScriptedClassifier().address(); }
+  ClassifierClient client(address, queue_);
+  EXPECT_TRUE(absl::IsUnavailable(Send(client, 1, {"a"}).get().status()));
+  ScriptedClassifier classifier(address);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  bool answered = false;
+  for (scheduling::BatchId id = 2; !answered && std::chrono::steady_clock::now() < deadline; ++id) {
+    answered = Send(client, id, {"a"}).get().ok();
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_TRUE(answered);
+}
+
+}  // namespace
+}  // namespace smartbatch::transport

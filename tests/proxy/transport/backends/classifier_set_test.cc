@@ -1,0 +1,289 @@
+// Classifiers that are named, that names stand for, that come and go, and whose health is asked.
+#include "services/proxy/transport/backends/classifier_set.h"
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include "services/proxy/runtime/clock.h"
+#include "services/proxy/transport/tag.h"
+#include "tests/proxy/transport/backends/scripted_classifier.h"
+
+namespace smartbatch::transport {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using testing::ScriptedClassifier;
+using ::testing::UnorderedElementsAre;
+
+class TheClassifiers : public ::testing::Test {
+ protected:
+  ~TheClassifiers() override {
+    lookups_ = {};
+    set_.reset();
+    dispatcher_.Close();
+    EXPECT_TRUE(dispatcher_.WaitUntilIdle(std::chrono::seconds(10)));
+    queue_.Shutdown();
+  }
+
+  static bool Becomes(const std::function<bool()>& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(milliseconds(2));
+    }
+    return true;
+  }
+  // Those that the dispatcher has, with their slots; `+` where they are well.
+  std::vector<std::string> Backends() {
+    std::vector<std::string> backends;
+    for (const auto& backend : dispatcher_.Look(0).backends) {
+      backends.push_back(backend.name + " " + std::to_string(backend.slots) + (backend.up ? " +" : " -"));
+    }
+    return backends;
+  }
+  struct Asked {
+    runtime::Ticket ticket;
+    std::optional<scheduling::Outcome> outcome;
+    std::atomic<bool> is_done = false;
+  };
+  Asked& Ask(const std::string& text) {
+    asked_.push_back(std::make_unique<Asked>());
+    Asked& asked = *asked_.back();
+    runtime::Request request{.customer = "a", .texts = {text}, .lengths = {1}, .deadline = kNever};
+    dispatcher_.Submit(std::move(request), asked.ticket, runtime::Reply([&asked](absl::StatusOr<runtime::Ending> e) {
+                         asked.outcome = e->outcome;
+                         asked.is_done = true;
+                       }));
+    return asked;
+  }
+  bool IsAnswered(Asked& asked) {
+    return Becomes([&] { return asked.is_done.load(); }) && asked.outcome == scheduling::Outcome::kAnswered;
+  }
+
+  std::vector<std::unique_ptr<Asked>> asked_;
+  std::size_t clients_made_ = 0;
+  runtime::SteadyClock clock_;
+  grpc::CompletionQueue queue_;
+  std::jthread poller_{[this] { RunTags(queue_); }};
+  runtime::Dispatcher dispatcher_{*scheduling::Scheduler::Create({}, {"sjf", {}}, nullptr), clock_, nullptr};
+  Mutex mutex_;
+  std::map<std::string, std::vector<std::string>> names_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::unique_ptr<ClassifierSet> set_ = std::make_unique<ClassifierSet>(
+      dispatcher_,
+      [this](const std::string& address) {
+        ++clients_made_;
+        return std::make_shared<ClassifierClient>(address, queue_);
+      },
+      ClassifierSetOptions{.cost = {}, .health_check_interval = milliseconds(100), .lookup_interval = milliseconds(50)},
+      [this](const std::string& name) -> absl::StatusOr<std::vector<std::string>> {
+        const MutexLock lock(mutex_);
+        const auto found = names_.find(name);
+        if (found == names_.end()) return absl::UnavailableError("the resolver is away");
+        return found->second;
+      });
+  std::jthread lookups_;
+
+  void NameIs(const std::string& name, const std::vector<std::string>& addresses) {
+    const MutexLock lock(mutex_);
+    names_[name] = addresses;
+  }
+  void ForgetNames() {
+    const MutexLock lock(mutex_);
+    names_.clear();
+  }
+};
+
+TEST_F(TheClassifiers, AreThoseOfTheListAndChangeWithIt) {
+  set_->SetTargets({{"127.0.0.1:1", 1}, {"127.0.0.1:2", 3}});
+  EXPECT_THAT(set_->addresses(), ElementsAre("127.0.0.1:1", "127.0.0.1:2"));
+  set_->SetTargets({{"127.0.0.1:2", 4}, {"127.0.0.1:3", 1}});
+  std::vector<std::string> names;
+  for (const auto& backend : dispatcher_.Look(0).backends) names.push_back(backend.name);
+  EXPECT_THAT(names, UnorderedElementsAre("127.0.0.1:2", "127.0.0.1:3"));
+}
+
+TEST_F(TheClassifiers, ChangeAllAtOnceWithoutARequestThatFails) {
+  ScriptedClassifier one("127.0.0.1:0");
+  ScriptedClassifier other("127.0.0.2:0");
+  NameIs("classifiers:5", {one.address()});
+  set_->SetTargets({{"dns:///classifiers:5", 1}});
+  set_->Refresh();
+  auto& running = Ask("hang");
+  EXPECT_TRUE(Becomes([&] { return one.calls() == 1; }));
+  auto& waiting = Ask("waits");
+  set_->SetTargets({{"dns:///classifiers:5", 2}});  // the slots of the only one
+  EXPECT_TRUE(IsAnswered(waiting));
+  set_->SetTargets({{"dns:///classifiers:5", 1}});  // fewer than run
+  auto& moves = Ask("moves");
+  NameIs("classifiers:5", {other.address()});
+  set_->Refresh();
+  EXPECT_TRUE(IsAnswered(moves));
+  set_->SetTargets({{one.address(), 1}});  // one list for another
+  auto& back = Ask("goes back");
+  one.LetGo();
+  EXPECT_TRUE(IsAnswered(back));
+  EXPECT_TRUE(IsAnswered(running));
+}
+
+TEST_F(TheClassifiers, KeepTheirConnectionAndTheirBatchesWhenTheirSlotsChange) {
+  ScriptedClassifier one("127.0.0.1:0");
+  set_->SetTargets({{one.address(), 2}});
+  auto& first = Ask("hang");
+  auto& second = Ask("hang");
+  EXPECT_TRUE(Becomes([&] { return one.calls() == 2; }));
+  const std::size_t clients = clients_made_;
+  set_->SetTargets({{one.address(), 1}});
+  EXPECT_THAT(Backends(), ElementsAre(one.address() + " 1 +"));
+  auto& third = Ask("x");
+  set_->SetTargets({{one.address(), 3}});
+  EXPECT_TRUE(IsAnswered(third));
+  one.LetGo();
+  EXPECT_TRUE(IsAnswered(first));
+  EXPECT_TRUE(IsAnswered(second));
+  EXPECT_EQ(clients_made_, clients);
+}
+
+TEST_F(TheClassifiers, AreWaitedForIfThereAreNoneYet) {
+  ScriptedClassifier one("127.0.0.1:0");
+  auto& early = Ask("early");
+  EXPECT_FALSE(early.is_done);
+  set_->SetTargets({{one.address(), 1}});
+  EXPECT_TRUE(IsAnswered(early));
+  set_->SetTargets({});
+  auto& between = Ask("between");
+  EXPECT_FALSE(between.is_done);
+  set_->SetTargets({{one.address(), 1}});
+  EXPECT_TRUE(IsAnswered(between));
+}
+
+TEST_F(TheClassifiers, AreAllThatANameStandsForEachWithSlotsOfItsOwn) {
+  ScriptedClassifier one("127.0.0.1:0");
+  ScriptedClassifier other("127.0.0.2:0");
+  NameIs("classifiers:5", {one.address(), other.address()});
+  set_->SetTargets({{"dns:///classifiers:5", 1}});
+  EXPECT_THAT(set_->addresses(), IsEmpty());
+  set_->Refresh();
+  EXPECT_THAT(Backends(), UnorderedElementsAre(one.address() + " 1 +", other.address() + " 1 +"));
+  auto& first = Ask("hang");
+  auto& second = Ask("hang");
+  EXPECT_TRUE(Becomes([&] { return one.calls() == 1 && other.calls() == 1; }));
+  dispatcher_.Cancel(first.ticket);
+  dispatcher_.Cancel(second.ticket);
+}
+
+TEST_F(TheClassifiers, FollowTheNameWhileItRuns) {
+  ScriptedClassifier one("127.0.0.1:0");
+  ScriptedClassifier other("127.0.0.2:0");
+  NameIs("classifiers:5", {one.address()});
+  set_->SetTargets({{"dns:///classifiers:5", 1}});
+  lookups_ = std::jthread([this](const std::stop_token& stop) { set_->Run(stop); });
+  EXPECT_TRUE(Becomes([&] { return set_->addresses() == std::vector{one.address()}; }));
+  auto& running = Ask("hang");
+  EXPECT_TRUE(Becomes([&] { return one.calls() == 1; }));
+  NameIs("classifiers:5", {other.address()});
+  EXPECT_TRUE(Becomes([&] { return set_->addresses() == std::vector{other.address()}; }));
+  EXPECT_TRUE(IsAnswered(Ask("served by the other")));
+  EXPECT_EQ(one.calls(), 1);
+  EXPECT_FALSE(running.is_done);  // what the first one has is not given up
+  one.LetGo();
+  EXPECT_TRUE(IsAnswered(running));
+}
+
+TEST_F(TheClassifiers, StayWhereTheNameCannotBeLookedUpOrStandsForNothing) {
+  NameIs("classifiers:5", {"127.0.0.1:1"});
+  set_->SetTargets({{"dns:///classifiers:5", 1}});
+  set_->Refresh();
+  NameIs("classifiers:5", {});
+  set_->Refresh();
+  EXPECT_THAT(set_->addresses(), ElementsAre("127.0.0.1:1"));
+  ForgetNames();
+  set_->Refresh();
+  EXPECT_THAT(set_->addresses(), ElementsAre("127.0.0.1:1"));
+  set_->SetTargets({{"dns:///classifiers:5", 1}, {"127.0.0.1:2", 1}});
+  EXPECT_THAT(set_->addresses(), ElementsAre("127.0.0.1:1", "127.0.0.1:2"));
+}
+
+TEST_F(TheClassifiers, GetNothingWhileTheirHealthCheckSaysNo) {
+  ScriptedClassifier one("127.0.0.1:0");
+  ScriptedClassifier other("127.0.0.2:0");
+  set_->SetTargets({{one.address(), 1}, {other.address(), 1}});
+  one.SetServing(false);
+  EXPECT_TRUE(Becomes([&] { return !dispatcher_.Look(0).backends[0].up; }));
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(IsAnswered(Ask("x")));
+  EXPECT_EQ(one.calls(), 0);
+  EXPECT_EQ(other.calls(), 10);
+  one.SetServing(true);
+  EXPECT_TRUE(Becomes([&] { return dispatcher_.Look(0).backends[0].up; }));
+}
+
+TEST_F(TheClassifiers, AreTakenOutWhereNobodyAnswersTheHealthCheckAndTakenBack) {
+  std::optional<ScriptedClassifier> one(std::in_place, "127.0.0.1:0");
+  const std::string address = one->address();
+  set_->SetTargets({{address, 1}});
+  EXPECT_TRUE(IsAnswered(Ask("x")));
+  one.reset();
+  EXPECT_TRUE(Becomes([&] { return !dispatcher_.Look(0).backends[0].up; }));
+  one.emplace(address);
+  EXPECT_TRUE(Becomes([&] { return dispatcher_.Look(0).backends[0].up; }));
+  EXPECT_TRUE(IsAnswered(Ask("x")));
+}
+
+TEST(TheSystemsLookup, FindsTheAddressesOfAName) {
+  const auto addresses = LookUpBySystem("localhost:7");
+  ASSERT_TRUE(addresses.ok()) << addresses.status();
+  EXPECT_THAT(*addresses, ::testing::Contains("127.0.0.1:7"));
+  const auto itself = LookUpBySystem("127.0.0.3:7");
+  ASSERT_TRUE(itself.ok());
+  EXPECT_THAT(*itself, ElementsAre("127.0.0.3:7"));
+  EXPECT_THAT(std::string(LookUpBySystem("no name:7").status().message()),
+              ::testing::HasSubstr("cannot look up 'no name'"));
+}
+
+// A classifier and nothing else.
+TEST(AHealthCheck, OfAServerThatHasNoneSaysThatItServes) {
+  grpc::ServerBuilder builder;
+  int port = 0;
+  grpc::EnableDefaultHealthCheckService(false);
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  classifier::v1::ClassifierService::Service service;
+  builder.RegisterService(&service);
+  const auto server = builder.BuildAndStart();
+  ASSERT_NE(server, nullptr);
+  grpc::CompletionQueue queue;
+  std::jthread poller([&queue] { RunTags(queue); });
+  const auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
+  std::atomic<int> reports = 0;
+  std::atomic<bool> all_serving = true;
+  const auto checker = HealthChecker::Start(
+      queue, milliseconds(20), [&] { return channel; },
+      [&](scheduling::HealthReport report, const absl::Status&) {
+        all_serving = all_serving && report == scheduling::HealthReport::kServing;
+        ++reports;
+      });
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (reports < 3 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(milliseconds(1));
+  checker->Stop();
+  const int until_stopped = reports;
+  EXPECT_GE(until_stopped, 3);
+  EXPECT_TRUE(all_serving);
+  std::this_thread::sleep_for(milliseconds(60));
+  EXPECT_EQ(reports, until_stopped) << "a report came after Stop";
+  queue.Shutdown();
+}
+
+}  // namespace
+}  // namespace smartbatch::transport
