@@ -106,7 +106,10 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
       break;
     case Outcome::kBackendFailed:
       if (finished.backend_status.ok()) fail("without an error");
-      if (suspect_ == finished.id) charged_since_dispatch_ -= suspect_seconds_;
+      // Not if it was to be tried again and ended because no backend could be reached.
+      if (suspect_ == finished.id && finished.backend_status.message() != "no backend can be reached") {
+        charged_since_dispatch_ -= suspect_seconds_;
+      }
       suspect_.reset();
       break;
     case Outcome::kShed:

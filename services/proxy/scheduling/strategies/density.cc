@@ -64,8 +64,14 @@ class Density final : public Strategy {
       requests_.Remove(request);
     }
   }
-  void BeforeSplit(PendingRequest& request) override { sequences_.RemoveSelected(request); }
-  void AfterSplit(PendingRequest&) override {}
+  void BeforeSplit(PendingRequest& request) override {
+    if (parameters_.choice.split) return sequences_.RemoveSelected(request);
+    requests_.Remove(request);
+  }
+  // Whole requests are split only if a backend takes smaller batches than one of them needs.
+  void AfterSplit(PendingRequest& request) override {
+    if (!parameters_.choice.split) requests_.Add(request, true);
+  }
 
   void Select(const Occasion& occasion, Selection& selection) override {
     PendingRequest* const oldest = pending_.Oldest();
