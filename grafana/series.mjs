@@ -91,10 +91,12 @@ const LABELS = {
   grpc_server_handling_seconds_bucket: [...CALL, 'le'],
   grpc_server_handling_seconds_sum: CALL,
   grpc_server_handling_seconds_count: CALL,
-  // Only where TLS is spoken.
+  // Only if TLS is spoken.
   smartbatch_certificate_expiry_timestamp_seconds: ['file'],
   smartbatch_certificate_expires_soon: ['file'],
   smartbatch_certificate_last_reload_successful: ['file'],
+
+  smartbatch_log_lines_dropped_total: ['reason'],
 
   process_cpu_seconds_total: [],
   process_resident_memory_bytes: [],
@@ -108,8 +110,9 @@ const LABELS = {
 // The labels of a series, those left out that Prometheus adds (job, instance); undefined where there is no such series.
 export const labelsOf = (name) => LABELS[name];
 export const seriesNames = () => Object.keys(LABELS);
-// Whether a system in the clear lacks the series.
-export const needsTls = (name) => name.startsWith('smartbatch_certificate_');
+// Whether a healthy system in the clear lacks the series: it speaks no TLS, and no batch of it has failed.
+export const mayBeMissing = (name) =>
+  name.startsWith('smartbatch_certificate_') || name === 'smartbatch_backend_failed_batches_total';
 
 // Histograms are named without their ending.
 const FAMILIES = new Set(Object.keys(LABELS).flatMap((name) => [name, name.replace(/_(bucket|sum|count)$/, '')]));

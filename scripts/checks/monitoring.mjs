@@ -7,7 +7,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import { labelsOf, needsTls, seriesNames } from '../../grafana/series.mjs';
+import { labelsOf, mayBeMissing, seriesNames } from '../../grafana/series.mjs';
 import { filledIn, Prometheus } from './prometheus.mjs';
 
 const [url, option, prefix] = process.argv.slice(2);
@@ -28,7 +28,7 @@ let samples = 0;
 async function checkQuery(where, expr, { isRange, legend = '' }, existing) {
   const names = namesIn(expr);
   if (left_out && names.some((name) => name.startsWith(left_out))) return [];
-  if (names.some((name) => needsTls(name) && !existing.has(name))) return [];
+  if (names.some((name) => mayBeMissing(name) && !existing.has(name))) return [];
   if (names.length === 0) faults.push(`${where}: names no series: ${expr}`);
   for (const name of names) {
     if (!existing.has(name)) faults.push(`${where}: there is no series ${name}`);
@@ -109,7 +109,7 @@ async function checkSeries(existing) {
         break;
       }
     }
-    if (series.data.length === 0 && !needsTls(name)) faults.push(`series ${name} of grafana/series.mjs does not exist`);
+    if (series.data.length === 0 && !mayBeMissing(name)) faults.push(`series ${name} of grafana/series.mjs does not exist`);
   }
   for (const name of existing) {
     const ours = name.startsWith('smartbatch_') && !name.startsWith('smartbatch_classifier_');

@@ -186,13 +186,16 @@ mv next-customers.pem customers.pem
 becomes "once it is known it is let in" classify next-a -H 'x-customer-id: A'
 expect "and the one it replaced no longer is" "$no_connection" classify a -H 'x-customer-id: A'
 
-# A key without its certificate: nobody gets in until both are there; then all is well by itself.
+# A key without its certificate: the pair that was good stays until both are there.
 make_certificate servers last proxy.test DNS:proxy.test
+before=$(serial_of "$DATA")
 mv last.key proxy.key
-is_shut() { ! classify next-a -H 'x-customer-id: A'; }
-becomes "a key without its certificate lets nobody in" is_shut
+is_rejected() { scrape https --cert prometheus.pem --key prometheus.key | grep -q '^smartbatch_certificate_last_reload_successful{file=".*proxy.pem"} 0'; }
+becomes "a key without its certificate is told in a metric" is_rejected
+expect "and keeps nobody out" '"label"' classify next-a -H 'x-customer-id: A'
 mv last.pem proxy.pem
-becomes "and its certificate opens the port again" classify next-a -H 'x-customer-id: A'
+becomes "once its certificate is there a client sees it" is_replaced
+expect "and is answered with it" '"label"' classify next-a -H 'x-customer-id: A'
 
 # What does not start.
 refused_to_start "an admin port for everybody is refused" \

@@ -67,7 +67,7 @@ std::string Load::Describe() const {
 
 void Load::Run(const std::string& address, const LoadOptions& options, int caller, const std::stop_token& stop) {
   Random random = Random::Stream(options.seed, static_cast<std::uint64_t>(caller));
-  const auto channel = ChannelTo(address);
+  const auto channel = options.connect ? options.connect(address) : ChannelTo(address);
   // Seen with gRPC 1.51 on a crowded machine, the cause unknown: a channel's first connection fails with "No such file
   // or directory", and the channel then refuses every call for a second.
   channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10));

@@ -5,12 +5,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include <grpcpp/channel.h>
 #include <grpcpp/support/status.h>
 
 #include "common/mutex.h"
@@ -24,6 +27,8 @@ struct LoadOptions {
   double impatient_share = 0;
   double cancelled_share = 0;
   std::uint64_t seed = 1;
+  // How each caller connects; as ChannelTo does if it is empty.
+  std::function<std::shared_ptr<grpc::Channel>(const std::string& address)> connect = {};
 };
 
 // Each caller sends a request of 1 to 5 sequences, waits for the end of the call, and sends the next, from the making

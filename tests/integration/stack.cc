@@ -33,6 +33,16 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
+std::shared_ptr<grpc::Channel> TlsChannelTo(const std::string& address, const std::string& trusted,
+                                            const std::string& name) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetSslTargetNameOverride(name);
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = trusted;
+  return grpc::CreateCustomChannel(address, grpc::SslCredentials(options), arguments);
+}
+
 Scrape::Scrape(const std::string& text) {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {

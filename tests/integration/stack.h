@@ -24,6 +24,10 @@ using Flags = std::vector<std::string>;
 // A channel of its own, without retries.
 std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address);
 
+// The same over TLS, with a client's usual retries: trusts these certificates (PEM) if they bear that name.
+std::shared_ptr<grpc::Channel> TlsChannelTo(const std::string& address, const std::string& trusted,
+                                            const std::string& name);
+
 // The series of one scrape by their names and labels as they are written.
 class Scrape {
  public:

@@ -1,8 +1,10 @@
 // Everything at once, for long: callers that leave, classifiers that die, freeze, send damaged replies and are
-// exchanged, strategies and configurations that change; and nothing grows.
+// exchanged, strategies and configurations that change or are no configurations, certificates that are rotated, emptied
+// and mixed up, a log that nobody reads; and nothing grows.
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -17,8 +19,10 @@
 #include "tests/integration/load.h"
 #include "tests/integration/stack.h"
 #include "tests/reliability/lies.h"
+#include "tests/reliability/log_reader.h"
 #include "tests/reliability/raw_connection.h"
 #include "tests/reliability/scale.h"
+#include "tests/support/certificate.h"
 
 namespace smartbatch::testing {
 namespace {
@@ -33,10 +37,10 @@ class Soak {
     for (int i = 0; i < 3; ++i) classifiers_.push_back(std::make_unique<ClassifierProcess>(kClassifier));
     WriteConfiguration(0, 3, 1);
     proxy_ =
-        std::make_unique<ProxyProcess>("", Flags{"--config", file_, "--cost-fixed", "0.002", "--max-queued-requests",
-                                                 "200", "--batch-timeout-seconds", "0.5"});
+        log_reader_.Start<ProxyProcess>("", Flags{"--config", file_, "--cost-fixed", "0.002", "--max-queued-requests",
+                                                  "200", "--batch-timeout-seconds", "0.5", "--log-level", "info"});
   }
-  ~Soak() { std::remove(file_.c_str()); }
+  ~Soak() { std::filesystem::remove_all(file_); }
   Soak(const Soak&) = delete;
   Soak& operator=(const Soak&) = delete;
 
@@ -46,7 +50,7 @@ class Soak {
   // One thing goes wrong, or changes.
   void Disturb() {
     const auto one = static_cast<std::size_t>(random_.Between(0, 2));
-    switch (random_.Between(0, 6)) {
+    switch (random_.Between(0, 7)) {
       case 0: {
         const std::string address = classifiers_[one]->address();
         classifiers_[one].reset();  // killed
@@ -83,6 +87,9 @@ class Soak {
         connection.WaitForEnds(400);
         break;
       }
+      case 6:
+        ReloadWhatIsNoConfiguration();
+        break;
       default:
         proxy_->Status();
         proxy_->Metrics();
@@ -90,6 +97,19 @@ class Soak {
   }
 
  private:
+  // A folder, an empty file, or one that is half written; the configuration that was there holds on.
+  void ReloadWhatIsNoConfiguration() {
+    std::filesystem::remove_all(file_);
+    const std::int64_t kind = random_.Between(0, 2);
+    if (kind == 0) std::filesystem::create_directory(file_);
+    if (kind == 1) std::ofstream(file_).flush();
+    if (kind == 2) std::ofstream(file_) << "backends { addr";
+    proxy_->process().Signal(SIGHUP);
+    std::this_thread::sleep_for(milliseconds(50));
+    std::filesystem::remove_all(file_);
+    WriteConfiguration(0, 3, 1);
+  }
+
   // Names the classifiers from `first` to before `end`, and now and then one more that sends damaged replies.
   void WriteConfiguration(std::size_t first, std::size_t end, int weight) {
     std::ofstream file(file_);
@@ -106,21 +126,89 @@ class Soak {
   Random random_{1};
   std::vector<std::unique_ptr<ClassifierProcess>> classifiers_;
   RawClassifier liar_{DamagedReplies()};
+  LogReader log_reader_;  // that reads nothing
   std::unique_ptr<ProxyProcess> proxy_;
+};
+
+// A proxy that speaks TLS, whose certificate and key are replaced all the time: by another good pair, by one that does
+// not match, by nothing. Its connections live for a second, so that every rotation meets handshakes.
+class TlsSoak {
+ public:
+  TlsSoak() {
+    std::filesystem::create_directory(folder_);
+    Write(0, 0);
+    proxy_ = std::make_unique<Process>(
+        "smartbatch-proxy",
+        Flags{"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
+              "--classifier", classifier_.address(), "--tls-cert", Path("cert.pem"), "--tls-key", Path("key.pem"),
+              "--max-connection-age-seconds", "1", "--log-level", "error", "--cost-fixed", "0.002"});
+    const auto ready = proxy_->WaitUntilReady();
+    if (!ready) throw std::runtime_error("the proxy with TLS did not start");
+    address_ = ready->at("listen");
+  }
+  ~TlsSoak() { std::filesystem::remove_all(folder_); }
+  TlsSoak(const TlsSoak&) = delete;
+  TlsSoak& operator=(const TlsSoak&) = delete;
+
+  const std::string& address() const { return address_; }
+  Process& proxy() { return *proxy_; }
+  std::shared_ptr<grpc::Channel> Connect(const std::string& address) const {
+    return TlsChannelTo(address, pairs_[0].certificate + pairs_[1].certificate, kName);
+  }
+
+  // To be called again and again: the files stay for long enough to be looked at twice.
+  void Rotate() {
+    constexpr milliseconds kStay{2500};
+    if (steady_clock::now() < next_rotation_) return;
+    next_rotation_ = steady_clock::now() + kStay;
+    const auto one = static_cast<std::size_t>(random_.Between(0, 1));
+    switch (random_.Between(0, 3)) {
+      case 0:
+        return Write(one, 1 - one);
+      case 1:
+        std::ofstream(Path("cert.pem")).flush();
+        return;
+      case 2:
+        std::ofstream(Path("key.pem")) << "no key";
+        return;
+      default:
+        return Write(one, one);
+    }
+  }
+
+ private:
+  std::string Path(const char* name) const { return folder_ + "/" + name; }
+  void Write(std::size_t certificate, std::size_t key) {
+    std::ofstream(Path("cert.pem")) << pairs_[certificate].certificate;
+    std::ofstream(Path("key.pem")) << pairs_[key].key;
+  }
+
+  static constexpr char kName[] = "proxy.test";
+  const std::string folder_ = ::testing::TempDir() + "soak-tls-" + std::to_string(getpid());
+  const Certificate pairs_[2] = {MakeCertificate(kName), MakeCertificate(kName)};
+  Random random_{2};
+  steady_clock::time_point next_rotation_{};
+  ClassifierProcess classifier_{{"--cost-fixed", "0.002", "--cost-quadratic", "0"}};
+  std::unique_ptr<Process> proxy_;
+  std::string address_;
 };
 
 // SMARTBATCH_TEST_SOAK_SECONDS says for how long: 1800 for the whole.
 TEST(ASoak, OfEverythingAtOnceLosesNothingAndNothingGrows) {
   const auto time = seconds(Scale("SMARTBATCH_TEST_SOAK_SECONDS", 120, 20));
   Soak soak;
+  TlsSoak tls;
   const auto start = steady_clock::now();
   double memory_at_quarter = 0;
   double descriptors_at_quarter = 0;
   int disturbances = 0;
   {
     Load load(soak.proxy().address(), {.callers = 12, .impatient_share = 0.1, .cancelled_share = 0.1});
+    Load encrypted(tls.address(),
+                   {.callers = 2, .connect = [&tls](const std::string& address) { return tls.Connect(address); }});
     while (steady_clock::now() - start < time) {
       soak.Disturb();
+      tls.Rotate();
       ++disturbances;
       std::this_thread::sleep_for(milliseconds(100));
       if (memory_at_quarter == 0 && steady_clock::now() - start > time / 4) {
@@ -129,11 +217,14 @@ TEST(ASoak, OfEverythingAtOnceLosesNothingAndNothingGrows) {
       }
     }
     load.Stop();
+    encrypted.Stop();
+    EXPECT_EQ(encrypted.ended(grpc::StatusCode::OK), encrypted.issued()) << encrypted.Describe();
+    EXPECT_EQ(encrypted.wrong(), 0U);
     EXPECT_EQ(load.ended(), load.issued());
     EXPECT_EQ(load.wrong(), 0U);
     EXPECT_EQ(load.unanswered(), 0U) << load.Describe();
     EXPECT_GT(load.ended(grpc::StatusCode::OK), load.issued() / 2) << load.Describe();
-    std::printf("%s\n", load.Describe().c_str());
+    std::printf("%s\nover TLS: %s\n", load.Describe().c_str(), encrypted.Describe().c_str());
   }
   EXPECT_TRUE(soak.proxy().WaitForUnfinished(0)) << "something is left in the books";
   const double memory = soak.Gauge("process_resident_memory_bytes");
@@ -147,6 +238,8 @@ TEST(ASoak, OfEverythingAtOnceLosesNothingAndNothingGrows) {
   EXPECT_LT(memory, SMARTBATCH_MOST_BYTES);
   EXPECT_LT(memory, memory_at_quarter + SMARTBATCH_MOST_GROWTH_BYTES);
   EXPECT_LT(descriptors, descriptors_at_quarter + 30);
+  tls.proxy().Signal(SIGTERM);
+  EXPECT_EQ(tls.proxy().Wait(), 0);
   soak.proxy().process().Signal(SIGTERM);
   EXPECT_EQ(soak.proxy().process().Wait(), 0);
 }
