@@ -99,8 +99,7 @@ std::string HeadersOf(const RawCall& call) {
   constexpr char kPath = '\x04';
   return std::string{kPost, kHttp, kPath} + Text("/smartbatch.proxy.v1.ProxyService/ProxyClassify") +
          Header(":authority", "proxy") + Header("content-type", "application/grpc") + Header("te", "trailers") +
-         Header("x-customer-id", call.customer) +
-         (call.timeout.empty() ? "" : Header("grpc-timeout", call.timeout));
+         Header("x-customer-id", call.customer) + (call.timeout.empty() ? "" : Header("grpc-timeout", call.timeout));
 }
 
 }  // namespace

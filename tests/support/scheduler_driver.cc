@@ -36,8 +36,8 @@ SchedulerDriver::SchedulerDriver(const DriverOptions& options) : options_(option
   scheduler_options_.max_idle_accounts = random_.Chance(0.5) ? Small(random_, 5) : 10'000;
   scheduler_options_.batch_timeout_minimum = milliseconds(100);
   if (options_.crashers && !options_.backend_faults) {
-    // Then every failure of an innocent is the crashers' doing, but for those that these two bring. Never, and not after
-    // long: this driver goes to the moment of the next tick, however far away it is.
+    // Then every failure of an innocent is the crashers' doing, but for those that these two bring. Never, and not
+    // after long: this driver goes to the moment of the next tick, however far away it is.
     scheduler_options_.max_attempts = std::max(2U, scheduler_options_.max_attempts);
     scheduler_options_.backends.unavailable_after = Duration::max();
   }
