@@ -192,6 +192,8 @@ std::vector<Fault> ClassifierFaults() {
        .happen = SendCrashers,
        .classifiers = 3,
        .classifier_flags = {"--fault-crash-text", "crash-me"},
+       // A classifier that is not back yet refuses what it is sent, which costs an attempt as well.
+       .proxy_flags = {"--max-attempts", "8"},
        .may_fail = false},
       {.name = "errors",
        .what = "one batch in five fails with INTERNAL",

@@ -129,6 +129,10 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
   ++outcomes_[finished.outcome];
 }
 
+void SchedulerChecker::Refused(const scheduling::Rejection& rejection) {
+  if (rejection.retry_after < Duration::zero()) Violation("a refused caller is told to come back before now");
+}
+
 // --- Batches ---
 
 void SchedulerChecker::Charged(const scheduling::Customer&, std::string_view, double seconds) {

@@ -23,6 +23,9 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
  public:
   explicit SchedulerChecker(const scheduling::SchedulerOptions& options) : options_(options) {}
 
+  // What a caller was told that was refused.
+  void Refused(const scheduling::Rejection& rejection);
+
   // --- What the observer cannot see; said before it happens ---
   // The strategy was set; before the first event and after each switch.
   void StrategyIs(const scheduling::StrategyChoice& choice) { rules_ = RulesOf(choice); }

@@ -121,6 +121,7 @@ void SchedulerDriver::Offer() {
     if (options_.deadlines && random_.Chance(0.2)) arrival.deadline = now_ + FromSeconds(random_.Uniform() - 0.01);
     const auto answer = scheduler_->Offer(arrival, now_, effects_);
     TakeEffects();
+    if (const auto* const refused = std::get_if<scheduling::Rejection>(&answer)) checker_->Refused(*refused);
     if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
       const auto crashers = std::count(lengths.begin(), lengths.end(), kCrasher);
       offered_crashers_ += static_cast<std::uint64_t>(crashers);

@@ -158,8 +158,7 @@ Place PlaceForecast::PlaceOfCustomer(const LimitedShare& share, const QueueUse& 
   const double own_share = std::min(left, Share(share.unfinished.cost_ns, pending_.unfinished().cost_ns));
   const double of_customer =
       std::max(of_queue, own.SecondsPerCost().value_or(of_queue / std::max(own_share, kLeastShare)));
-  const double batch_seconds = BatchSeconds(of_queue, now) * of_customer / of_queue;
-  return PlaceOf(share, request, UntilSomethingIsFree(of_all, now), of_customer, batch_seconds,
+  return PlaceOf(share, request, UntilSomethingIsFree(of_all, now), of_customer, BatchSeconds(of_customer, now),
                  own.SecondsPerCost().has_value());
 }
 

@@ -26,9 +26,12 @@ class LiveCall : public boost::intrusive::list_base_hook<> {
   // The answer is given up: cancels the call. Called by any thread, under the lock of LiveCalls; must not block.
   virtual void GiveUpAnswer() = 0;
 
+  virtual ~LiveCall() = default;
+  LiveCall(const LiveCall&) = delete;
+  LiveCall& operator=(const LiveCall&) = delete;
+
  protected:
   LiveCall() = default;
-  ~LiveCall() = default;
 
  private:
   friend class LiveCalls;

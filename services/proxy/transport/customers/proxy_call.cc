@@ -24,7 +24,7 @@ namespace {
 
 // What a call that waits holds besides its texts: gRPC's part of it and the objects of this program. Measured
 // (docs/OPERATIONS.md, "Memory").
-constexpr std::size_t kHeldBytes = 16 * 1024;
+constexpr std::size_t kHeldBytes = 16'384;
 constexpr std::size_t kHeldBytesOfASequence = 160;
 
 constexpr std::chrono::seconds kComeBack{1};
