@@ -64,8 +64,8 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   Customer* customer = customers_.Find(arrival.customer);
   std::optional<RejectReason> reason = admission_.ReasonToReject(arrival, customer, now);
   const auto shed = [&](PendingRequest& request) { Finish(request, Outcome::kShed, absl::OkStatus(), now, effects); };
-  if (reason && admission_.MakeRoom(*reason, arrival, customer, now, shed)) {
-    reason.reset();
+  if (reason) {
+    if (admission_.MakeRoom(*reason, arrival, customer, now, shed)) reason.reset();
     customer = customers_.Find(arrival.customer);  // an account may have gone with what was shed
   }
   if (reason) {
