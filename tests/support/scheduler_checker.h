@@ -121,6 +121,8 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   std::uint64_t resent_ = 0;  // sequences that were sent again, but for those that were alone
   std::uint64_t last_number_ = 0;
   scheduling::BatchId last_batch_ = 0;
+  // Then what is learned of a short sequence's batch may hold a long one to take years, which no limit is beyond.
+  bool batch_of_minutes_ = false;
   double charged_since_dispatch_ = 0;
   // Whoever has just failed alone, and what that cost: it is charged for where that is its end.
   std::optional<scheduling::RequestId> suspect_;

@@ -48,7 +48,7 @@ std::uint64_t KeyOf(const PendingRequest& request) {
 // to be higher. Unless what was promised last is far beyond the forecast: then it was made from a wrong belief.
 Time InOrder(const Waitlist& waitlist, Time forecast, Duration spacing, Time now) {
   if (waitlist.places.empty()) return forecast;
-  const Time after_last = waitlist.last_place + spacing;
+  const Time after_last = Later(waitlist.last_place, spacing);
   return after_last - now > 2 * (forecast - now) ? forecast : std::max(forecast, after_last);
 }
 

@@ -14,6 +14,10 @@ constexpr Duration kAllowance = std::chrono::milliseconds(2);
 // Of the backends, however many customers have something in the queue.
 constexpr double kLeastShare = 1e-3;
 
+// Beyond every time that is told, and far from where a sum of such times overflows: costs may be anything.
+constexpr Duration kForEver = std::chrono::hours(24);
+Duration Bounded(double seconds) { return std::min(FromSeconds(seconds), kForEver); }
+
 double Share(std::uint64_t excess, std::uint64_t of) {
   return static_cast<double>(excess) / static_cast<double>(std::max<std::uint64_t>(of, 1));
 }
@@ -58,7 +62,7 @@ Duration PlaceForecast::UntilSomethingIsFree(const AnswerRate& of_all, Time now)
   const auto seconds_of = [&](double predicted) { return SecondsOf(predicted, of_all); };
   const Duration end = running_.UntilOneIsThoughtToEnd(backends_, seconds_of, now).value_or(Duration::max());
   const Duration least = std::min(end, pause);
-  return least == Duration::max() ? Duration::zero() : least;
+  return least == Duration::max() ? Duration::zero() : std::min(least, kForEver);
 }
 
 // What waits, in batches by order of arrival. A strategy that puts like to like does better: then it is a little late.
@@ -121,7 +125,7 @@ double PlaceForecast::BatchSeconds(double seconds_per_cost, Time now) const {
 Duration PlaceForecast::Lasting(const AnswerRate& of_all, Time now) const {
   constexpr double kSlowBatches = 3;
   const double batch_seconds = BatchSeconds(SecondsPerCost(of_all, now), now);
-  return UntilSomethingIsFree(of_all, now) + FromSeconds(kSlowBatches * batch_seconds / backends_.UsableSlots(now));
+  return UntilSomethingIsFree(of_all, now) + Bounded(kSlowBatches * batch_seconds / backends_.UsableSlots(now));
 }
 
 Place PlaceForecast::PlaceOf(const LimitedShare& share, const QueueUse& request, Duration first,
@@ -136,9 +140,9 @@ Place PlaceForecast::PlaceOf(const LimitedShare& share, const QueueUse& request,
   LimitedShare with_it = share;
   with_it.promised += request;
   const double one_more = seconds_per_cost * (CostAhead(with_it, request) - cost_ahead);
-  return {.wait = kAllowance + FromSeconds((seen ? kCautious : kMoreCautious) * (ToSeconds(first) + later) +
-                                           (with_the_first ? 0 : batch_seconds)),
-          .spacing = FromSeconds(one_more)};
+  return {.wait = kAllowance + Bounded((seen ? kCautious : kMoreCautious) * (ToSeconds(first) + later) +
+                                       (with_the_first ? 0 : batch_seconds)),
+          .spacing = Bounded(one_more)};
 }
 
 Place PlaceForecast::PlaceInQueue(const LimitedShare& share, const QueueUse& request, const AnswerRate& of_all,

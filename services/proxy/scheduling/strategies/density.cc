@@ -253,7 +253,8 @@ StrategySpecification DensitySpecification() {
            "How much a batch counts that wastes none of the backend's time, where riders cost something.", 1, 0, 4},
           {"length_ratio", "Lengths up to so many times each other are of one class, in which the oldest come first.",
            1.25, 1.05, 4},
-          {"hold", "How long a batch with free seats waits for company, as a fraction of its cost.", 0.01, 0, 1},
+          {"hold", "How long a batch with free seats waits for company, as a fraction of its cost; a second at most.",
+           0.01, 0, 1},
           {"lane_share",
            "Share of the backend that is reserved for the oldest request once it is older than "
            "lane_after_seconds; 0 for none.",

@@ -1,6 +1,8 @@
 // A short wait for company while seats are free.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -11,9 +13,12 @@
 namespace smartbatch::scheduling {
 
 // Holds a batch with free seats for at most a fraction of what it costs, counted from the first time it could have
-// left: the added idle time of the backend is at most that fraction of its busy time. Not thread safe.
+// left: the added idle time of the backend is at most that fraction of its busy time. Never for longer than kLongest,
+// since a cost may be believed that is far from the truth. Not thread safe.
 class Hold {
  public:
+  static constexpr Duration kLongest = std::chrono::seconds(1);
+
   explicit Hold(double fraction) : fraction_(fraction) {}
 
   // Lets what was selected go or, with free seats and nothing else that waits, has it wait for company.
@@ -33,7 +38,8 @@ class Hold {
     if (fraction_ <= 0) return std::nullopt;
     if (!since_) since_ = occasion.now;
     const auto seats = static_cast<std::uint32_t>(selection.members().size());
-    const Time end = Later(*since_, FromSeconds(fraction_ * occasion.cost.Seconds(seats, selection.longest())));
+    const double seconds = fraction_ * occasion.cost.Seconds(seats, selection.longest());
+    const Time end = Later(*since_, std::min(FromSeconds(seconds), kLongest));
     if (end <= occasion.now) return std::nullopt;
     return end;
   }

@@ -262,7 +262,8 @@ StrategySpecification WeightedFairSpecification() {
           {"candidates",
            "Requests that are considered, shortest first, over the eligible customers; and half as many of the oldest.",
            8, 1, 4096, ParameterSpecification::Kind::kInteger},
-          {"hold", "How long a batch with free seats waits for company, as a fraction of its cost.", 0.01, 0, 1},
+          {"hold", "How long a batch with free seats waits for company, as a fraction of its cost; a second at most.",
+           0.01, 0, 1},
       },
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
         WeightedFairParameters read;
