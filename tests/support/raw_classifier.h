@@ -63,7 +63,9 @@ class RawClassifier final : public classifier::v1::ClassifierService::WithRawCal
     classifier::v1::ClassifyRequest message;
     grpc::ByteBuffer copy = *request;
     grpc::SerializationTraits<classifier::v1::ClassifyRequest>::Deserialize(&copy, &message);
-    const Reply reply = answer_(message);
+    // Of a call that was cancelled before its message came there is none.
+    const Reply reply =
+        message.sequences().empty() ? Reply{.message = {}, .status = grpc::Status::CANCELLED} : answer_(message);
     for (const auto& [key, value] : reply.initial_metadata) context->AddInitialMetadata(key, value);
     for (const auto& [key, value] : reply.trailing_metadata) context->AddTrailingMetadata(key, value);
     const grpc::Slice bytes(reply.message);
