@@ -20,7 +20,7 @@ struct CostFlags {
   std::optional<double> per_character_squared;
   std::optional<double> knee;
 
-  // The profile where one was given, else `base`; with the terms that were given in place of its own.
+  // The profile if one was given, else `base`. Terms that were given replace its own.
   CostModel Over(const CostModel& base) const;
 };
 

@@ -68,6 +68,9 @@ TEST_F(ProgramTest, APublishedTraceIsConvertedAndThenPlayed) {
   EXPECT_EQ(wrong.exit_code, 2) << wrong.output;
   EXPECT_THAT(wrong.output, AllOf(HasSubstr("code.csv: line 1"), HasSubstr("'Model'")));
   EXPECT_EQ(Loadgen({"trace", "convert", "--from", "azure", "--out", "b.jsonl", "none.csv"}).exit_code, 2);
+  const ProcessOutcome folder = Loadgen({"trace", "convert", "--from", "azure", "--out", "b.jsonl", "."});
+  EXPECT_EQ(folder.exit_code, 2) << folder.output;
+  EXPECT_THAT(folder.output, HasSubstr("folder"));
 }
 
 TEST_F(ProgramTest, RunMeasuresTheActiveStrategy) {

@@ -1,11 +1,12 @@
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "common/file.h"
 #include "common/workload/customer_fields.h"
 #include "tools/loadgen/output/result_folder.h"
 #include "tools/loadgen/traces/public_traces.h"
@@ -41,8 +42,9 @@ int Convert(const TraceFlags& flags) {
   TraceConverter converter(flags.options);
   for (const std::string& argument : flags.files) {
     const auto [customer, path] = CustomerAndPath(argument);
-    std::ifstream file(path);
-    if (!file) return ReportError(absl::InvalidArgumentError(fmt::format("{}: the file cannot be opened", path)));
+    auto text = ReadFile(path, simulation::kLargestRecordingBytes, FileKind::kAnyStream);
+    if (!text.ok()) return ReportError(text.status());
+    std::istringstream file(*std::move(text));
     if (const absl::Status added = converter.Add(file, {flags.format, customer}); !added.ok()) {
       return ReportError(absl::InvalidArgumentError(fmt::format("{}: {}", path, std::string(added.message()))));
     }
