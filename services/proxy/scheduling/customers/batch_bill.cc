@@ -24,9 +24,11 @@ void BatchBill::Settle(const Selection& batch, const CostModel& cost,
   }
   if (paying > 0) {
     AirportCharges(cost, lengths_, paying, charges_);
-  } else {
-    // All that are left ride free, and pay for their seats alone.
-    charges_.assign(lengths_.size(), cost.per_sequence + cost.per_character * batch.longest());
+  } else if (!lengths_.empty()) {
+    // All that are left ride free, and pay for their seats alone: for what the batch takes longer with them.
+    const std::size_t all = batch.members().size();
+    const double seats = cost.Seconds(all, batch.longest()) - cost.Seconds(all - lengths_.size(), batch.longest());
+    charges_.assign(lengths_.size(), seats / static_cast<double>(lengths_.size()));
   }
   for (std::size_t i = 0; i < charges_.size(); ++i) {
     if (charges_[i] <= 0) continue;

@@ -74,5 +74,20 @@ TEST_F(Billing, WhoRidesWithWhatIsSentAgainPaysForTheSeatAlone) {
   EXPECT_THAT(Charges(cost), ElementsAre(Pair("b", DoubleNear(0.5, 1e-12))));
 }
 
+TEST_F(Billing, TheSeatBesideWhatIsSentAgainCostsWhatTheBatchTakesLonger) {
+  for (const CostModel& cost : {CostModel{.fixed = 0.01, .quadratic = 0, .per_character_squared = 1e-7},
+                                CostModel{.fixed = 0.01, .quadratic = 0, .per_character = 1e-4, .knee = 3}}) {
+    PendingRequest& again = Add("a", {200});
+    batch_.Clear(5);
+    batch_.TakeWaitingOf(again);
+    Charges(cost);
+    batch_.Clear(5);
+    batch_.TakeWaitingOf(again);
+    batch_.RestRidesFree();
+    batch_.TakeWaitingOf(Add("b", {100}));
+    EXPECT_THAT(Charges(cost), ElementsAre(Pair("b", DoubleNear(cost.Seconds(2, 200) - cost.Seconds(1, 200), 1e-12))));
+  }
+}
+
 }  // namespace
 }  // namespace smartbatch::scheduling
