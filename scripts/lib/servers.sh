@@ -49,7 +49,7 @@ start_servers() {
     --listen "127.0.0.1:${ports[2]}" --metrics-listen "127.0.0.1:${ports[4]}"
   BACKEND=$(ready_value "$logs/classifier.out" listen)
   CLASSIFIER_METRICS=$(ready_value "$logs/classifier.out" metrics)
-  start_server proxy "$logs" "$bin/smartbatch-proxy" --classifier "$BACKEND" --listen "127.0.0.1:${ports[0]}" \
+  start_server proxy "$logs" "$bin/smartbatch-proxy" --backend "$BACKEND" --listen "127.0.0.1:${ports[0]}" \
     --admin-listen "127.0.0.1:${ports[1]}" --metrics-listen "127.0.0.1:${ports[3]}"
   DATA=$(ready_value "$logs/proxy.out" listen)
   ADMIN=$(ready_value "$logs/proxy.out" admin)

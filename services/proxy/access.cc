@@ -16,8 +16,8 @@ absl::StatusOr<Access> AccessOf(const Config& config) {
   if (!customers.ok()) return customers.status();
   auto operators = rpc::MakeServerCredentials({choice.certificate, choice.key, choice.admin_client_ca});
   if (!operators.ok()) return operators.status();
-  auto classifiers = rpc::MakeChannelCredentials({choice.certificate, choice.key, choice.classifier_ca});
-  if (!classifiers.ok()) return classifiers.status();
+  auto backends = rpc::MakeChannelCredentials({choice.certificate, choice.key, choice.backend_ca});
+  if (!backends.ok()) return backends.status();
   if (auto status = tls::CheckServerFiles(choice.metrics); !status.ok()) return status;
   if (!config.admin_token_file.empty()) {
     if (const auto token = rpc::ReadToken(config.admin_token_file); !token.ok()) return token.status();
@@ -27,7 +27,7 @@ absl::StatusOr<Access> AccessOf(const Config& config) {
   const std::set<std::string> names(choice.admin_client_names.begin(), choice.admin_client_names.end());
   return Access{{*std::move(customers), config.connections},
                 {*std::move(operators), config.connections},
-                {*std::move(classifiers), choice.classifier_server_name, config.limits.max_batch_size},
+                {*std::move(backends), choice.backend_server_name, config.limits.max_batch_size},
                 {config.admin_token_file, names}};
 }
 

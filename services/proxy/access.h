@@ -4,7 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include "services/proxy/config/config.h"
-#include "services/proxy/transport/backends/classifier_client.h"
+#include "services/proxy/transport/backends/backend_client.h"
 #include "services/proxy/transport/customers/customer_rights.h"
 #include "services/proxy/transport/operators/operator_rights.h"
 #include "services/rpc/listener.h"
@@ -14,7 +14,7 @@ namespace smartbatch::proxy {
 struct Access {
   rpc::ListenerOptions customers;
   rpc::ListenerOptions operators;
-  transport::ClassifierClientOptions classifiers;
+  transport::BackendClientOptions backends;
   transport::OperatorRights operator_rights;
 };
 

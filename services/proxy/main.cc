@@ -37,8 +37,8 @@
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/runtime/recent_decisions.h"
 #include "services/proxy/runtime/sharing_advice.h"
-#include "services/proxy/transport/backends/classifier_client.h"
-#include "services/proxy/transport/backends/classifier_set.h"
+#include "services/proxy/transport/backends/backend_client.h"
+#include "services/proxy/transport/backends/backend_set.h"
 #include "services/proxy/transport/backends/reachability.h"
 #include "services/proxy/transport/customers/proxy_server.h"
 #include "services/proxy/transport/operators/admin_server.h"
@@ -90,8 +90,8 @@ void WarnOfSharing(std::string_view strategy) {
       strategy);
 }
 
-std::vector<transport::ClassifierTarget> TargetsOf(const Config& config) {
-  std::vector<transport::ClassifierTarget> targets;
+std::vector<transport::BackendTarget> TargetsOf(const Config& config) {
+  std::vector<transport::BackendTarget> targets;
   for (const BackendChoice& backend : config.backends) targets.push_back({backend.address, backend.slots});
   return targets;
 }
@@ -210,16 +210,16 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
 
   transport::ProxyServer server(config.listen, config.limits, access->customers);
   server.customer_rights().Set(BindingsOf(config));
-  transport::ClassifierSet classifiers(dispatcher,
-                                       [&server, &access](const std::string& address) {
-                                         return std::make_shared<transport::ClassifierClient>(address, server.queue(),
-                                                                                              access->classifiers);
-                                       },
-                                       {.cost = config.cost,
-                                        .health_check_interval = FromSeconds(config.health_check_seconds),
-                                        .lookup_interval = FromSeconds(config.lookup_seconds)});
-  classifiers.SetTargets(TargetsOf(config));
-  classifiers.Refresh();
+  transport::BackendSet backends(dispatcher,
+                                 [&server, &access](const std::string& address) {
+                                   return std::make_shared<transport::BackendClient>(address, server.queue(),
+                                                                                     access->backends);
+                                 },
+                                 {.cost = config.cost,
+                                  .health_check_interval = FromSeconds(config.health_check_seconds),
+                                  .lookup_interval = FromSeconds(config.lookup_seconds)});
+  backends.SetTargets(TargetsOf(config));
+  backends.Refresh();
 
   metrics->WatchState([&dispatcher](const std::vector<std::string>& names) { return dispatcher.Look(names); });
   metrics->WatchCalls([&server] {
@@ -236,7 +236,7 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
     adaptive.Reconfigure(after.limits, PoliciesOf(after));
     metrics->SetObjectives(ObjectivesOf(after));
     server.customer_rights().Set(BindingsOf(after));
-    classifiers.SetTargets(TargetsOf(after));
+    backends.SetTargets(TargetsOf(after));
     return absl::OkStatus();
   };
   Reloader reloader(
@@ -253,16 +253,16 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
   server.SetAdminAddress((*admin)->address());
   (*admin)->SetDataAddress(server.address());
   const std::jthread timer([&dispatcher](const std::stop_token& stop) { dispatcher.RunTimer(stop); });
-  const std::jthread lookups([&classifiers](const std::stop_token& stop) { classifiers.Run(stop); });
+  const std::jthread lookups([&backends](const std::stop_token& stop) { backends.Run(stop); });
   transport::Reachability reachability(
-      dispatcher, [&classifiers] { return classifiers.Troubles(); },
+      dispatcher, [&backends] { return backends.Troubles(); },
       [&server](bool reachable) { server.SetReachable(reachable); });
   const std::jthread watcher([&](const std::stop_token& stop) { reachability.Run(clock, stop); });
   const std::jthread adviser([&](const std::stop_token& stop) { adaptive.Run(dispatcher, stop); });
 
-  spdlog::info("serving on {}, admin on {}, metrics on {}: strategy {}, up to {} sequences a batch, {} classifiers",
+  spdlog::info("serving on {}, admin on {}, metrics on {}: strategy {}, up to {} sequences a batch, {} backends",
                server.address(), (*admin)->address(), endpoint->address(), config.strategy.name,
-               config.limits.max_batch_size, classifiers.addresses().size());
+               config.limits.max_batch_size, backends.addresses().size());
   program::WritePatiently(STDOUT_FILENO, fmt::format("{} ready listen={} admin={} metrics={}\n", kProgram,
                                                      server.address(), (*admin)->address(), endpoint->address()));
   net::TellReady();
@@ -283,7 +283,7 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
   using scheduling::Outcome;
   spdlog::info(
       "stopped: of {} requests {} were answered, {} rejected, {} shed, {} expired, {} cancelled, {} failed by "
-      "classifiers, {} ended by the stop",
+      "backends, {} ended by the stop",
       ended.offered, ended[Outcome::kAnswered], ended[Outcome::kRejected], ended[Outcome::kShed],
       ended[Outcome::kExpired], ended[Outcome::kCancelled], ended[Outcome::kBackendFailed], ended[Outcome::kShutDown]);
   // Shutdown would answer CANCELLED to the calls that come meanwhile, as if their callers had asked for it. Where the
@@ -315,7 +315,7 @@ int Main(int argc, char** argv) {
   }
   program::StartLogging(kProgram, config.log);
   program::RaiseDescriptorLimit();
-  // Proxies that share classifiers must not ask a busy one at the same moments.
+  // Proxies that share backends must not ask a busy one at the same moments.
   config.limits.backends.seed = std::random_device()();
   return Run(config, handover, argc, argv, signals);
 }

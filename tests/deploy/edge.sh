@@ -38,7 +38,7 @@ make_certificate customers two two DNS:hog,DNS:neighbour
 make_certificate strangers stranger neighbour DNS:neighbour
 
 start_proxy() { # start_proxy NAME
-  start_server "$1" "$work" "$bin/smartbatch-proxy" --classifier "$BACKEND" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
+  start_server "$1" "$work" "$bin/smartbatch-proxy" --backend "$BACKEND" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
     --metrics-listen 127.0.0.1:0 --tls-cert proxy.pem --tls-key proxy.key --tls-client-ca authority.pem
 }
 start_server classifier "$work" "$bin/smartbatch-classifier" --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0

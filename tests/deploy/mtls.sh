@@ -48,9 +48,9 @@ TEXT
 start_server classifier "$work" "$bin/smartbatch-classifier" --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 \
   --tls-cert classifier.pem --tls-key classifier.key --tls-client-ca servers.pem
 BACKEND=$(ready_value classifier.out listen)
-proxy_flags=(--config proxy.textproto --classifier "$BACKEND" --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0
+proxy_flags=(--config proxy.textproto --backend "$BACKEND" --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0
   --tls-cert proxy.pem --tls-key proxy.key --tls-client-ca customers.pem
-  --classifier-ca servers.pem --classifier-server-name classifier.test)
+  --backend-ca servers.pem --backend-server-name classifier.test)
 # On all addresses, as only a protected port may be; called on loopback.
 start_server proxy "$work" "$bin/smartbatch-proxy" "${proxy_flags[@]}" --admin-listen 0.0.0.0:0 \
   --admin-client-ca operators.pem --admin-token-file token \
@@ -128,7 +128,7 @@ expect "loadgen is told that it shows no token" 'shows no token.*--token-file' "
   --admin-target "$ADMIN" "${secure[@]}" --cert operator.pem --key operator.key
 
 # A proxy that asks only for the token, in the clear.
-start_server plain "$work" "$bin/smartbatch-proxy" --classifier 127.0.0.1:1 --listen 127.0.0.1:0 \
+start_server plain "$work" "$bin/smartbatch-proxy" --backend 127.0.0.1:1 --listen 127.0.0.1:0 \
   --metrics-listen 127.0.0.1:0 --admin-listen 0.0.0.0:0 --admin-token-file token
 PLAIN_ADMIN=127.0.0.1:$(ready_value plain.out admin | sed 's/.*://')
 expect "a token alone is enough where nothing else is asked for" 'density' "$bin/loadgen" strategy get \

@@ -8,7 +8,7 @@
 #include <grpcpp/test/server_context_test_spouse.h>
 
 #include "common/workload/customer_fields.h"
-#include "services/proxy/transport/backends/classifier_answer.h"
+#include "services/proxy/transport/backends/backend_answer.h"
 #include "services/proxy/transport/customers/caller.h"
 #include "services/proxy/transport/status_mapping.h"
 #include "services/rpc/status_details.h"

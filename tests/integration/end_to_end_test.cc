@@ -173,7 +173,7 @@ TEST(EndToEnd, TheLogHasALineForEachBatchAtDebugLevelAndNoTextOfACustomer) {
   ClassifierProcess classifier;
   Process proxy("/bin/sh", {"-c", "exec " + std::string(SMARTBATCH_BIN_DIR) + "/smartbatch-proxy --listen 127.0.0.1:0" +
                                       " --admin-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --log-level debug" +
-                                      " --strategy fair --classifier " + classifier.address() + " 2>&1"});
+                                      " --strategy fair --backend " + classifier.address() + " 2>&1"});
   const auto ready = proxy.WaitUntilReady();
   ASSERT_TRUE(ready);
   const auto stub = proxy::v1::ProxyService::NewStub(ChannelTo(ready->at("listen")));
@@ -185,7 +185,7 @@ TEST(EndToEnd, TheLogHasALineForEachBatchAtDebugLevelAndNoTextOfACustomer) {
   ASSERT_TRUE(stub->ProxyClassify(&context, request, &response).ok());
   proxy.Signal(SIGTERM);
   const std::string log = proxy.ReadAll(std::chrono::seconds(20));
-  EXPECT_THAT(log, HasSubstr("debug batch=1 classifier=" + classifier.address() +
+  EXPECT_THAT(log, HasSubstr("debug batch=1 backend=" + classifier.address() +
                              " strategy=fair reason=slot_free sequences=2 requests=1 longest=13 predicted_ms=0.169 "));
   EXPECT_THAT(log, HasSubstr(" dead=0 code=OK\n"));
   EXPECT_THAT(log, Not(HasSubstr("ecret")));

@@ -120,7 +120,7 @@ TEST(Faults, AFrozenClassifierKeepsABatchForASecondOnceItsCostIsKnown) {
   const Flags cost = {"--cost-fixed", "0.005", "--cost-quadratic", "0"};
   ClassifierProcess one(cost);
   ClassifierProcess other(cost);
-  ProxyProcess proxy(one.address(), {"--classifier", other.address(), "--cost-fixed", "0.005", "--cost-quadratic", "0",
+  ProxyProcess proxy(one.address(), {"--backend", other.address(), "--cost-fixed", "0.005", "--cost-quadratic", "0",
                                      "--batch-timeout-seconds", "60", "--health-check-seconds", "0"});
   StandStill(proxy, other, seconds(4));
 }
@@ -129,7 +129,7 @@ TEST(Faults, AFrozenClassifierKeepsABatchForThreeHealthChecksWhateverTheTimeout)
   const Flags cost = {"--cost-fixed", "0.2", "--cost-quadratic", "0"};
   ClassifierProcess one(cost);
   ClassifierProcess other(cost);
-  ProxyProcess proxy(one.address(), {"--classifier", other.address(), "--cost-fixed", "0.2", "--cost-quadratic", "0",
+  ProxyProcess proxy(one.address(), {"--backend", other.address(), "--cost-fixed", "0.2", "--cost-quadratic", "0",
                                      "--batch-timeout-seconds", "60", "--health-check-seconds", "0.3"});
   ASSERT_TRUE(proxy.Classify({"def warm"}).status.ok());
   other.process().Signal(SIGSTOP);

@@ -92,8 +92,8 @@ class Security : public Secured {
   ProxyProcess proxy_{
       classifier_.address(),
       {"--tls-cert", Path("proxy.pem"), "--tls-key", Path("proxy.key"), "--tls-client-ca", Path("customers.pem"),
-       "--admin-client-ca", Path("operators.pem"), "--admin-token-file", Path("token"), "--classifier-ca",
-       Path("classifier.pem"), "--classifier-server-name", "classifier.test", "--config",
+       "--admin-client-ca", Path("operators.pem"), "--admin-token-file", Path("token"), "--backend-ca",
+       Path("classifier.pem"), "--backend-server-name", "classifier.test", "--config",
        Write("proxy.textproto", R"(customers { name: "A" weight: 9 certificate_names: "a.test" }
                                                    connections { max_metadata_bytes: 4096 })")}};
 };
@@ -183,10 +183,10 @@ TEST_F(Security, CertificatesThatAreEmptyOrWrongEndNeitherProgramAndAreReplacedW
 
 TEST_F(Security, AProxyThatDoesNotKnowTheClassifierSendsItNothing) {
   const ClassifierProcess classifier({"--tls-cert", Path("classifier.pem"), "--tls-key", Path("classifier.key")});
-  const Flags right = {"--classifier-ca", Path("classifier.pem"), "--classifier-server-name", "classifier.test"};
+  const Flags right = {"--backend-ca", Path("classifier.pem"), "--backend-server-name", "classifier.test"};
   EXPECT_TRUE(AskThrough(classifier, right).ok());
-  const Flags wrong_authority = {"--classifier-ca", Path("proxy.pem"), "--classifier-server-name", "classifier.test"};
-  const Flags wrong_name = {"--classifier-ca", Path("classifier.pem"), "--classifier-server-name", "other.test"};
+  const Flags wrong_authority = {"--backend-ca", Path("proxy.pem"), "--backend-server-name", "classifier.test"};
+  const Flags wrong_name = {"--backend-ca", Path("classifier.pem"), "--backend-server-name", "other.test"};
   for (const Flags& flags : {wrong_authority, wrong_name, Flags{}}) {
     const grpc::Status status = AskThrough(classifier, flags);
     EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
@@ -196,8 +196,8 @@ TEST_F(Security, AProxyThatDoesNotKnowTheClassifierSendsItNothing) {
 
 TEST_F(Security, AProxyWithoutACertificateGetsNoAnswerFromTheClassifier) {
   // This classifier asks for the proxy's certificate, which this proxy has not.
-  const grpc::Status status = AskThrough(
-      classifier_, {"--classifier-ca", Path("classifier.pem"), "--classifier-server-name", "classifier.test"});
+  const grpc::Status status =
+      AskThrough(classifier_, {"--backend-ca", Path("classifier.pem"), "--backend-server-name", "classifier.test"});
   EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
   EXPECT_TRUE(rpc::Details(status)) << "the proxy itself answers: " << status.error_message();
 }

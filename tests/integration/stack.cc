@@ -85,7 +85,7 @@ ProxyProcess::ProxyProcess(const std::string& classifier_address, const Flags& f
     : process_(
           "smartbatch-proxy",
           Joined(Joined({"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"},
-                        classifier_address.empty() ? Flags{} : Flags{"--classifier", classifier_address}),
+                        classifier_address.empty() ? Flags{} : Flags{"--backend", classifier_address}),
                  Quieted(flags, "error"))) {
   const auto ready = process_.WaitUntilReady();
   if (!ready) throw std::runtime_error("the proxy did not start");

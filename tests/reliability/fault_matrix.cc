@@ -25,7 +25,7 @@ std::unique_ptr<Scene> MakeScene(const Fault& fault) {
   for (int i = 0; i < fault.classifiers; ++i) {
     scene->classifiers.push_back(std::make_unique<ClassifierProcess>(scene->classifier_flags));
     if (i > 0 && !fault.classifiers_in_file) {
-      proxy_flags.insert(proxy_flags.end(), {"--classifier", scene->classifiers.back()->address()});
+      proxy_flags.insert(proxy_flags.end(), {"--backend", scene->classifiers.back()->address()});
     }
   }
   std::string address = scene->classifiers[0]->address();
@@ -42,7 +42,7 @@ std::unique_ptr<Scene> MakeScene(const Fault& fault) {
   }
   if (fault.lie) {
     scene->liar = std::make_unique<RawClassifier>(fault.lie);
-    proxy_flags.insert(proxy_flags.end(), {"--classifier", scene->liar->address()});
+    proxy_flags.insert(proxy_flags.end(), {"--backend", scene->liar->address()});
   }
   if (fault.by_name) address = "dns:///localhost" + address.substr(address.rfind(':'));
   proxy_flags.insert(proxy_flags.end(), {"--config", scene->config_file, "--cost-fixed", "0.005"});

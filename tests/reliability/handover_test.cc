@@ -130,7 +130,7 @@ struct Running {
 };
 
 Flags ProxyFlags(const std::string& classifier, const Ready& at) {
-  return {"--classifier",     classifier,       "--listen",    at.at("listen"), "--admin-listen",  at.at("admin"),
+  return {"--backend",        classifier,       "--listen",    at.at("listen"), "--admin-listen",  at.at("admin"),
           "--metrics-listen", at.at("metrics"), "--log-level", "error",         "--drain-seconds", "10"};
 }
 const Ready kAnywhere = {{"listen", "127.0.0.1:0"}, {"admin", "127.0.0.1:0"}, {"metrics", "127.0.0.1:0"}};

@@ -140,7 +140,7 @@ class TlsSoak {
     proxy_ = std::make_unique<Process>(
         "smartbatch-proxy",
         Flags{"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
-              "--classifier", classifier_.address(), "--tls-cert", Path("cert.pem"), "--tls-key", Path("key.pem"),
+              "--backend", classifier_.address(), "--tls-cert", Path("cert.pem"), "--tls-key", Path("key.pem"),
               "--max-connection-age-seconds", "1", "--log-level", "error", "--cost-fixed", "0.002"});
     const auto ready = proxy_->WaitUntilReady();
     if (!ready) throw std::runtime_error("the proxy with TLS did not start");

@@ -22,11 +22,11 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   smartbatch-proxy
-      in front of the classifier at 127.0.0.1:50061
-  smartbatch-proxy --classifier 10.0.0.1:50061 --classifier 10.0.0.2:50061 --slots 2
-      two classifiers, each with two batches at once
-  smartbatch-proxy --classifier dns:///classifiers.internal:50061
-      each address that the name stands for is a classifier; the name is looked up again and again
+      in front of the backend at 127.0.0.1:50061
+  smartbatch-proxy --backend 10.0.0.1:50061 --backend 10.0.0.2:50061 --slots 2
+      two backends, each with two batches at once
+  smartbatch-proxy --backend dns:///backends.internal:50061
+      each address that the name stands for is a backend; the name is looked up again and again
   smartbatch-proxy --strategy fcfs --strategy-parameter linger_ms=0
       another strategy, or one that is set differently; ListStrategies of the admin service tells them all
   smartbatch-proxy --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0
@@ -149,8 +149,8 @@ absl::Status ValidateTls(const TlsChoice& tls) {
   if (tls.bound_customers_only && tls.client_ca.empty()) {
     return Wrong("tls.bound_customers_only", "true", "it needs --tls-client-ca, so that customers show certificates");
   }
-  if (!tls.classifier_server_name.empty() && tls.classifier_ca.empty()) {
-    return Wrong("classifier-server-name", tls.classifier_server_name, "it needs --classifier-ca");
+  if (!tls.backend_server_name.empty() && tls.backend_ca.empty()) {
+    return Wrong("backend-server-name", tls.backend_server_name, "it needs --backend-ca");
   }
   return absl::OkStatus();
 }
@@ -236,7 +236,7 @@ absl::Status ValidateWatching(const Config& config) {
 
 absl::Status Config::Validate() const {
   if (auto status = ValidateAddresses(*this); !status.ok()) return status;
-  if (backends.empty()) return Wrong("the list of classifiers", "empty", "give at least one (--classifier host:port)");
+  if (backends.empty()) return Wrong("the list of backends", "empty", "give at least one (--backend host:port)");
   for (const BackendChoice& backend : backends) {
     if (backend.slots < 1 || backend.slots > 1024) {
       return Wrong("slots of " + backend.address, std::to_string(backend.slots), "it must be from 1 to 1024");
@@ -269,11 +269,11 @@ ConfigFlags::ConfigFlags(CLI::App& app, Config& config)
       max_connection_age_seconds_(ToSeconds(config.connections.max_age)),
       max_queued_cost_seconds_(ToSeconds(config.limits.max_queued_cost)),
       max_queued_cost_seconds_per_customer_(ToSeconds(config.limits.max_queued_cost_per_customer)) {
-  for (const BackendChoice& backend : config.backends) classifiers_.push_back(backend.address);
+  for (const BackendChoice& backend : config.backends) backend_addresses_.push_back(backend.address);
   // As the weakest part of the environment it comes before the flags are parsed.
   if (const char* const name = std::getenv("PROXY_STRATEGY"); name != nullptr && *name != '\0') strategy_ = name;
   app.description(
-      "Takes requests to classify texts, decides which of them share a batch and in which order, and has a classifier "
+      "Takes requests to classify texts, decides which of them share a batch and in which order, and has a backend "
       "answer.");
   app.footer(kExamples);
   program::AddFlag(app, "config", config_file_, "File with the settings that are structured; see the examples")
@@ -305,14 +305,13 @@ void ConfigFlags::AddListeners(CLI::App& app) {
 }
 
 void ConfigFlags::AddScheduling(CLI::App& app) {
-  classifiers_option_ =
-      program::AddFlag(
-          app, "classifier", classifiers_,
-          "Address of a classifier, or dns:///NAME:PORT for all that NAME stands for; give it again for more")
+  backends_option_ =
+      program::AddFlag(app, "backend", backend_addresses_,
+                       "Address of a backend, or dns:///NAME:PORT for all that NAME stands for; give it again for more")
           ->type_name("HOST:PORT")
           ->delimiter(',');
   slots_option_ =
-      program::AddFlag(app, "slots", slots_, "Batches that each classifier gets at once")->check(CLI::Range(1, 1024));
+      program::AddFlag(app, "slots", slots_, "Batches that each backend gets at once")->check(CLI::Range(1, 1024));
   program::AddFlag(app, "strategy", strategy_, "Strategy to start with")->type_name("NAME");
   program::AddFlag(app, "strategy-parameter", strategy_parameters_,
                    "Parameter of the strategy to start with; give it again for more")
@@ -328,7 +327,7 @@ void ConfigFlags::AddLimits(CLI::App& app) {
                    "Characters (Unicode code points) in a sequence")
       ->check(CLI::Range(std::uint32_t{1}, scheduling::kLongestSequence));
   program::AddFlag(app, "max-queued-requests", limits.max_queued_requests,
-                   "Requests that wait or are at a classifier; more are refused")
+                   "Requests that wait or are at a backend; more are refused")
       ->check(CLI::Range(1, 100'000'000));
   program::AddFlag(app, "max-queued-requests-per-customer", limits.max_queued_requests_per_customer,
                    "The same of one customer")
@@ -346,17 +345,15 @@ void ConfigFlags::AddLimits(CLI::App& app) {
 }
 
 void ConfigFlags::AddFailures(CLI::App& app) {
-  program::AddFlag(
-      app, "batch-timeout-seconds", batch_timeout_seconds_,
-      "A batch is given up after so long (1 s, if that is shorter, once the classifier's cost is known), or "
-      "after ten times the time that it is believed to take");
+  program::AddFlag(app, "batch-timeout-seconds", batch_timeout_seconds_,
+                   "A batch is given up after so long (1 s, if that is shorter, once the backend's cost is known), or "
+                   "after ten times the time that it is believed to take");
   program::AddFlag(app, "max-attempts", config_.limits.max_attempts,
-                   "How often a sequence is sent at most where classifiers cannot be reached, or fail it alone")
+                   "How often a sequence is sent at most where backends cannot be reached, or fail it alone")
       ->check(CLI::Range(1, 100));
   program::AddFlag(app, "health-check-seconds", config_.health_check_seconds,
-                   "From one health check of a classifier to the next, and how long it may take; 0 for none");
-  program::AddFlag(app, "lookup-seconds", config_.lookup_seconds,
-                   "From one lookup of the classifiers' names to the next");
+                   "From one health check of a backend to the next, and how long it may take; 0 for none");
+  program::AddFlag(app, "lookup-seconds", config_.lookup_seconds, "From one lookup of the backends' names to the next");
 }
 
 void ConfigFlags::AddCost(CLI::App& app) {
@@ -378,9 +375,9 @@ void ConfigFlags::AddSecurity(CLI::App& app) {
       ->type_name("NAME")
       ->delimiter(',');
   add_file("admin-token-file", config_.admin_token_file, "Operators must show the bearer token in this file");
-  add_file("classifier-ca", tls.classifier_ca,
-           "Speak TLS to the classifiers, which must show a certificate of these authorities (PEM)");
-  program::AddFlag(app, "classifier-server-name", tls.classifier_server_name,
+  add_file("backend-ca", tls.backend_ca,
+           "Speak TLS to the backends, which must show a certificate of these authorities (PEM)");
+  program::AddFlag(app, "backend-server-name", tls.backend_server_name,
                    "The name that their certificates bear, where it is not that of their address")
       ->type_name("NAME");
   add_file("metrics-tls-cert", tls.metrics.certificate, "Certificate of the metrics port (PEM): speak HTTPS there");
@@ -392,9 +389,9 @@ void ConfigFlags::AddSecurity(CLI::App& app) {
 }
 
 absl::Status ConfigFlags::Finish() {
-  if (classifiers_option_->count() > 0) {
+  if (backends_option_->count() > 0) {
     config_.backends.clear();
-    for (const std::string& address : classifiers_) config_.backends.push_back({address, slots_});
+    for (const std::string& address : backend_addresses_) config_.backends.push_back({address, slots_});
   }
   if (slots_option_->count() > 0) {
     for (BackendChoice& backend : config_.backends) backend.slots = slots_;

@@ -42,8 +42,8 @@ struct TlsChoice {
   std::string client_ca;
   std::string admin_client_ca;
   std::vector<std::string> admin_client_names;
-  std::string classifier_ca;
-  std::string classifier_server_name;
+  std::string backend_ca;
+  std::string backend_server_name;
   tls::TlsFiles metrics;
   bool bound_customers_only = false;
 };
@@ -102,7 +102,7 @@ class ConfigFlags {
 
   Config& config_;
   std::string config_file_;
-  std::vector<std::string> classifiers_;
+  std::vector<std::string> backend_addresses_;
   std::uint32_t slots_ = 1;
   std::string strategy_;
   program::CostFlags cost_;
@@ -111,7 +111,7 @@ class ConfigFlags {
   double max_queued_cost_seconds_;
   double max_queued_cost_seconds_per_customer_;
   std::vector<std::string> strategy_parameters_;
-  CLI::Option* classifiers_option_ = nullptr;
+  CLI::Option* backends_option_ = nullptr;
   CLI::Option* slots_option_ = nullptr;
 };
 

@@ -62,8 +62,8 @@ void PutTls(const TlsChoice& tls, Fields& fields) {
   Put(fields, "tls.client_ca", tls.client_ca);
   Put(fields, "tls.admin_client_ca", tls.admin_client_ca);
   Put(fields, "tls.admin_client_names", absl::StrJoin(tls.admin_client_names, ","));
-  Put(fields, "tls.classifier_ca", tls.classifier_ca);
-  Put(fields, "tls.classifier_server_name", tls.classifier_server_name);
+  Put(fields, "tls.backend_ca", tls.backend_ca);
+  Put(fields, "tls.backend_server_name", tls.backend_server_name);
   Put(fields, "tls.metrics_certificate", tls.metrics.certificate);
   Put(fields, "tls.metrics_key", tls.metrics.key);
   Put(fields, "tls.metrics_client_ca", tls.metrics.authorities);

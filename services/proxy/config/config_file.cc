@@ -99,8 +99,8 @@ void Apply(const v1::TlsConfig& file, TlsChoice& tls) {
          .client_ca = file.client_ca(),
          .admin_client_ca = file.admin_client_ca(),
          .admin_client_names = {file.admin_client_names().begin(), file.admin_client_names().end()},
-         .classifier_ca = file.classifier_ca(),
-         .classifier_server_name = file.classifier_server_name(),
+         .backend_ca = file.backend_ca(),
+         .backend_server_name = file.backend_server_name(),
          .metrics = {file.metrics_certificate(), file.metrics_key(), file.metrics_client_ca()},
          .bound_customers_only = file.bound_customers_only()};
 }

@@ -14,7 +14,7 @@ void BackendLog::BatchTooLarge(scheduling::BackendId id, std::uint32_t sequences
   Known& known = known_[id];
   if (std::exchange(known.told_limit, limit) == limit) return;
   spdlog::warn(
-      "classifier {} refused a batch of {} sequences and takes them one by one: it gets at most {} from now on, "
+      "backend {} refused a batch of {} sequences and takes them one by one: it gets at most {} from now on, "
       "although "
       "max-batch-size is {}; give both the same",
       known.address, sequences, limit, max_batch_size_);

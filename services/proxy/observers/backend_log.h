@@ -1,4 +1,4 @@
-// What is learned of the classifiers, in the log.
+// What is learned of the backends, in the log.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace smartbatch::proxy {
 
-// A warning when a classifier turns out to take smaller batches than the proxy is configured for; again only if the
+// A warning when a backend turns out to take smaller batches than the proxy is configured for; again only if the
 // limit is another one. Thread safety: that of the scheduler.
 class BackendLog final : public scheduling::SchedulerObserver {
  public:

@@ -11,7 +11,7 @@ void BatchLog::BackendAdded(scheduling::BackendId id, const scheduling::Backend&
 
 void BatchLog::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) {
   spdlog::debug(
-      "batch={} classifier={} strategy={} reason={} sequences={} requests={} longest={} predicted_ms={:.3f} "
+      "batch={} backend={} strategy={} reason={} sequences={} requests={} longest={} predicted_ms={:.3f} "
       "took_ms={:.3f} dead={} code={}",
       batch.id, addresses_[batch.backend], batch.strategy, scheduling::Name(batch.reason), batch.members.size(),
       scheduling::RequestsIn(batch), batch.longest, batch.predicted_seconds * 1e3, ToSeconds(took) * 1e3, batch.dead,

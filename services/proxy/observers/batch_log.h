@@ -8,7 +8,7 @@
 
 namespace smartbatch::proxy {
 
-// What was chosen, why, and how long it took: `batch=7 classifier=host:port strategy=density reason=full sequences=5
+// What was chosen, why, and how long it took: `batch=7 backend=host:port strategy=density reason=full sequences=5
 // requests=3 longest=558 predicted_ms=311.364 took_ms=312.020 dead=0 code=OK`. Never a text, never a customer's name.
 //
 // Called by the scheduler, whose work waits for the line to be put together. Thread safety: that of the scheduler.

@@ -17,7 +17,7 @@ constexpr std::uint8_t kMostFalls = 2;
 absl::Status StatusFor(const PendingSequence& sequence, const absl::Status& status) {
   if (sequence.falls < kMostFalls) return status;
   return absl::InternalError(absl::StrCat("the connection was lost ", static_cast<int>(sequence.falls),
-                                          " times while a classifier had this sequence, the last time while it was "
+                                          " times while a backend had this sequence, the last time while it was "
                                           "alone; it is not sent again: ",
                                           status.message()));
 }

@@ -51,17 +51,16 @@ grpc::Status StatusOfRejection(const scheduling::Rejection& rejection) {
     case RejectReason::kCustomerCostFull:
       return full(kShare, "ms of predicted cost");
     case RejectReason::kNoBackend:
-      return rpc::Unavailable("no classifier can be reached", std::max(rejection.retry_after, kSoonest));
+      return rpc::Unavailable("no backend can be reached", std::max(rejection.retry_after, kSoonest));
     case RejectReason::kShuttingDown:
       return rpc::Unavailable("the proxy is shutting down; call another one", kRetryElsewhere);
     case RejectReason::kDeadlinePassed:
       return rpc::WithReason(grpc::StatusCode::DEADLINE_EXCEEDED, "the deadline had passed when the call came",
                              "DEADLINE_PASSED_ON_ARRIVAL");
     case RejectReason::kDeadlineTooSoon:
-      return rpc::WithReason(
-          grpc::StatusCode::DEADLINE_EXCEEDED,
-          "no classifier could meet the deadline: the longest sequence takes longer once one is free",
-          "DEADLINE_CANNOT_BE_MET");
+      return rpc::WithReason(grpc::StatusCode::DEADLINE_EXCEEDED,
+                             "no backend could meet the deadline: the longest sequence takes longer once one is free",
+                             "DEADLINE_CANNOT_BE_MET");
   }
   return {grpc::StatusCode::INTERNAL, "unknown reason to reject"};
 }
@@ -77,13 +76,13 @@ grpc::Status StatusOfExpiry(const Ending& ending) {
 grpc::Status StatusOfBackendFailure(const absl::Status& backend) {
   const std::string message(backend.message());
   if (absl::IsUnavailable(backend)) {
-    return rpc::Unavailable("no classifier can be reached: " + message, kRetryElsewhere);
+    return rpc::Unavailable("no backend can be reached: " + message, kRetryElsewhere);
   }
   const auto code = static_cast<grpc::StatusCode>(backend.raw_code());
-  // The classifier does not know the proxy or does not let it in. To the caller that would read as if its own
+  // The backend does not know the proxy or does not let it in. To the caller that would read as if its own
   // credentials were at fault; it can do nothing about it, and a retry would not help.
   const bool is_about_the_proxy = absl::IsUnauthenticated(backend) || absl::IsPermissionDenied(backend);
-  return rpc::WithReason(is_about_the_proxy ? grpc::StatusCode::INTERNAL : code, "the classifier failed: " + message,
+  return rpc::WithReason(is_about_the_proxy ? grpc::StatusCode::INTERNAL : code, "the backend failed: " + message,
                          "BACKEND_FAILED", {{"backend_code", rpc::CodeName(code)}});
 }
 

@@ -132,25 +132,24 @@ TEST(Config, ReadsEverythingThatTheFileCanSay) {
   EXPECT_EQ(config->drain_seconds, 1.5);
 }
 
-TEST(Config, TheLimitsAndTheWatchingOfClassifiersAreFlagsToo) {
+TEST(Config, TheLimitsAndTheWatchingOfBackendsAreFlagsToo) {
   const auto config = Read({"--max-queued-bytes-per-customer", "1000", "--max-queued-cost-seconds", "2.5",
                             "--max-queued-cost-seconds-per-customer", "0.5", "--health-check-seconds", "0",
-                            "--lookup-seconds", "0.5", "--classifier", "dns:///classifiers:50061"});
+                            "--lookup-seconds", "0.5", "--backend", "dns:///backends:50061"});
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->limits.max_queued_bytes_per_customer, 1000U);
   EXPECT_EQ(config->limits.max_queued_cost, std::chrono::milliseconds(2500));
   EXPECT_EQ(config->limits.max_queued_cost_per_customer, std::chrono::milliseconds(500));
   EXPECT_EQ(config->health_check_seconds, 0);
   EXPECT_EQ(config->lookup_seconds, 0.5);
-  EXPECT_EQ(config->backends[0].address, "dns:///classifiers:50061");
+  EXPECT_EQ(config->backends[0].address, "dns:///backends:50061");
   for (const auto& [flag, value] :
        std::initializer_list<std::pair<const char*, const char*>>{{"--max-queued-cost-seconds", "0"},
                                                                   {"--max-queued-cost-seconds-per-customer", "-1"},
                                                                   {"--health-check-seconds", "0.001"},
                                                                   {"--lookup-seconds", "0"},
-                                                                  {"--classifier", "dns:///classifiers"}}) {
-    EXPECT_THAT(MessageOf(Read({flag, value})),
-                HasSubstr(std::string(flag) == "--classifier" ? "classifiers" : flag + 2))
+                                                                  {"--backend", "dns:///backends"}}) {
+    EXPECT_THAT(MessageOf(Read({flag, value})), HasSubstr(std::string(flag) == "--backend" ? "backends" : flag + 2))
         << flag;
   }
 }
@@ -240,13 +239,13 @@ TEST(Config, AnotherStrategyLeavesTheParametersOfTheFileBehind) {
   EXPECT_EQ(Read({"--config", file, "--strategy-parameter", "linger_ms=0"})->strategy.parameters.at("linger_ms"), "0");
 }
 
-TEST(Config, TakesSeveralClassifiersAndTheirSlots) {
-  const auto flags = Read({"--classifier", "a:1", "--classifier", "b:2", "--slots", "3"});
+TEST(Config, TakesSeveralBackendsAndTheirSlots) {
+  const auto flags = Read({"--backend", "a:1", "--backend", "b:2", "--slots", "3"});
   ASSERT_TRUE(flags.ok()) << flags.status();
   ASSERT_EQ(flags->backends.size(), 2U);
   EXPECT_EQ(flags->backends[1].address, "b:2");
   EXPECT_EQ(flags->backends[1].slots, 3U);
-  const Variable environment("SMARTBATCH_CLASSIFIER", "c:3,d:4");
+  const Variable environment("SMARTBATCH_BACKEND", "c:3,d:4");
   const auto variables = Read({});
   ASSERT_TRUE(variables.ok()) << variables.status();
   ASSERT_EQ(variables->backends.size(), 2U);
@@ -255,7 +254,7 @@ TEST(Config, TakesSeveralClassifiersAndTheirSlots) {
 
 TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
   EXPECT_THAT(MessageOf(Read({"--listen", "nowhere"})), AllOf(HasSubstr("'nowhere'"), HasSubstr("host:port")));
-  EXPECT_THAT(MessageOf(Read({"--classifier", "nowhere"})), AllOf(HasSubstr("'nowhere'"), HasSubstr("host:port")));
+  EXPECT_THAT(MessageOf(Read({"--backend", "nowhere"})), AllOf(HasSubstr("'nowhere'"), HasSubstr("host:port")));
   EXPECT_THAT(MessageOf(Read({"--listen", "no\rwhere:1"})), HasSubstr("host:port"));
   EXPECT_THAT(MessageOf(Read({"--max-batch-size", "0"})), AllOf(HasSubstr("max-batch-size"), HasSubstr("1024")));
   EXPECT_THAT(MessageOf(Read({"--strategy", "best"})), AllOf(HasSubstr("'best'"), HasSubstr("fcfs")));
@@ -312,14 +311,13 @@ TEST(Config, RightsThatNeedCertificatesNeedAnAuthority) {
               AllOf(HasSubstr("bound_customers_only"), HasSubstr("--tls-client-ca")));
   EXPECT_THAT(MessageOf(Read({"--admin-client-names", "a"})),
               AllOf(HasSubstr("is a;"), HasSubstr("--admin-client-ca")));
-  EXPECT_THAT(MessageOf(Read({"--classifier-server-name", "a"})),
-              AllOf(HasSubstr("is a;"), HasSubstr("--classifier-ca")));
+  EXPECT_THAT(MessageOf(Read({"--backend-server-name", "a"})), AllOf(HasSubstr("is a;"), HasSubstr("--backend-ca")));
 }
 
 TEST(Config, ReadsTlsRightsAndLimitsOfConnectionsFromFlagsAndFile) {
   const std::string file = WriteFile("tls.textproto", R"(
       tls { certificate: "a.pem" key: "a.key" client_ca: "c.pem" admin_client_ca: "o.pem" admin_client_names: "o.test"
-            classifier_ca: "s.pem" classifier_server_name: "s.test" bound_customers_only: true }
+            backend_ca: "s.pem" backend_server_name: "s.test" bound_customers_only: true }
       admin_token_file: "token"
       customers { name: "a" certificate_names: ["a.test", "spiffe://test/a"] }
       connections { max_age_seconds: 10 max_age_grace_seconds: 2 max_idle_seconds: 3 max_concurrent_calls: 4
@@ -332,8 +330,8 @@ TEST(Config, ReadsTlsRightsAndLimitsOfConnectionsFromFlagsAndFile) {
   EXPECT_EQ(config->tls.client_ca, "other.pem");
   EXPECT_EQ(config->tls.admin_client_ca, "o.pem");
   EXPECT_EQ(config->tls.admin_client_names, (std::vector<std::string>{"p.test", "q.test"}));
-  EXPECT_EQ(config->tls.classifier_ca, "s.pem");
-  EXPECT_EQ(config->tls.classifier_server_name, "s.test");
+  EXPECT_EQ(config->tls.backend_ca, "s.pem");
+  EXPECT_EQ(config->tls.backend_server_name, "s.test");
   EXPECT_TRUE(config->tls.bound_customers_only);
   EXPECT_EQ(config->admin_token_file, "token");
   EXPECT_EQ(config->customers[0].certificate_names, (std::vector<std::string>{"a.test", "spiffe://test/a"}));

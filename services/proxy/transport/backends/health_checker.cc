@@ -3,7 +3,7 @@
 #include <chrono>
 #include <utility>
 
-#include "services/proxy/transport/backends/classifier_answer.h"
+#include "services/proxy/transport/backends/backend_answer.h"
 
 namespace smartbatch::transport {
 namespace {

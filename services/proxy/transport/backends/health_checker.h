@@ -1,4 +1,4 @@
-// Asks a classifier again and again whether it serves.
+// Asks a backend again and again whether it serves.
 #pragma once
 
 #include <functional>

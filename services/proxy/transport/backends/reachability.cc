@@ -23,12 +23,12 @@ void Reachability::Look(Time now) {
     last_unavailable_ = now;
     if (unreachable_since_) return;
     unreachable_since_ = now;
-    spdlog::warn("no classifier can be reached, calls are answered UNAVAILABLE: {}", troubles_());
+    spdlog::warn("no backend can be reached, calls are answered UNAVAILABLE: {}", troubles_());
     tell_(false);
     return;
   }
   if (!unreachable_since_ || now - last_unavailable_ < kBackAfter) return;
-  spdlog::warn("a classifier can be reached again, after {:.1f} s", ToSeconds(last_unavailable_ - *unreachable_since_));
+  spdlog::warn("a backend can be reached again, after {:.1f} s", ToSeconds(last_unavailable_ - *unreachable_since_));
   unreachable_since_.reset();
   tell_(true);
 }

@@ -1,4 +1,4 @@
-// Whether any classifier can be reached, for the log and for whoever asks for the proxy's health.
+// Whether any backend can be reached, for the log and for whoever asks for the proxy's health.
 #pragma once
 
 #include <functional>
@@ -13,13 +13,13 @@
 namespace smartbatch::transport {
 
 // Tells once when the dispatcher has become unavailable (every backend has been failing for unavailable_after, or there
-// has been none), and once when it is back: that is when it has not been unavailable for a second, so that a classifier
+// has been none), and once when it is back: that is when it has not been unavailable for a second, so that a backend
 // that is tried again and fails again does not count. Both are a warning in the log. Not thread safe.
 class Reachability {
  public:
   using Tell = std::function<void(bool reachable)>;
 
-  // The dispatcher must outlive it. `troubles` is what the warning says of the classifiers and their last errors.
+  // The dispatcher must outlive it. `troubles` is what the warning says of the backends and their last errors.
   Reachability(const runtime::Dispatcher& dispatcher, std::function<std::string()> troubles, Tell tell);
 
   // Looks at this moment.

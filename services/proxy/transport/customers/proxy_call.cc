@@ -179,7 +179,7 @@ void ProxyCall::AddTrailers(const runtime::Ending& ending) {
 void ProxyCall::AddPushback(const grpc::Status& status, scheduling::Outcome outcome) {
   if (status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) return;
   const auto wait = rpc::RetryAfter(status);
-  if (!wait && outcome != scheduling::Outcome::kRejected) return;  // the classifier's own
+  if (!wait && outcome != scheduling::Outcome::kRejected) return;  // the backend's own
   context_.AddTrailingMetadata("grpc-retry-pushback-ms",
                                wait ? fmt::format("{:.0f}", std::ceil(ToMilliseconds(*wait))) : "-1");
 }

@@ -18,10 +18,10 @@
 
 namespace smartbatch::transport {
 
-// One completion queue carries the calls of the customers and those to the classifiers, which are made on queue().
+// One completion queue carries the calls of the customers and those to the backends, which are made on queue().
 //
 //   ProxyServer server(address, limits);
-//   ClassifierClient classifier(..., server.queue());    then the dispatcher, which sends to it
+//   BackendClient backend(..., server.queue());    then the dispatcher, which sends to it
 //   server.Start(dispatcher, clock, observer, threads);
 //   ...
 //   server.StopServing();       health checks say NOT_SERVING; calls are still taken
@@ -48,7 +48,7 @@ class ProxyServer {
   // host:port, after Start with the port that was bound.
   const std::string& address() const { return listener_.address(); }
 
-  // Health checks of ProxyService say NOT_SERVING as long as no classifier can be reached; those of the server as a
+  // Health checks of ProxyService say NOT_SERVING as long as no backend can be reached; those of the server as a
   // whole do not, so that nobody restarts the proxy for it. After Start; thread safe; does nothing after StopServing.
   void SetReachable(bool reachable);
   // New connections are refused, or taken by another process that listens there too.

@@ -1,4 +1,4 @@
-// Which failed calls may have crashed their classifier.
+// Which failed calls may have crashed their backend.
 #include "services/proxy/transport/backends/lost_connection.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@ grpc::Status Unavailable(const std::string& text, const std::string& details = "
   return {grpc::StatusCode::UNAVAILABLE, text, details};
 }
 
-// The texts are those of gRPC 1.51 when a classifier is killed, resets the connection, or is not there.
+// The texts are those of gRPC 1.51 when a backend is killed, resets the connection, or is not there.
 TEST(ALostConnection, IsToldByThePeerAndTheLibrarysOwnText) {
   EXPECT_TRUE(LostConnection(Unavailable("Socket closed"), kAddress));
   EXPECT_TRUE(LostConnection(Unavailable("recvmsg:Connection reset by peer"), "ipv6:[::1]:50061"));
@@ -26,7 +26,7 @@ TEST(ALostConnection, IsNotOneThatNeverWas) {
   EXPECT_FALSE(LostConnection(Unavailable("Socket closed"), ""));
 }
 
-TEST(ALostConnection, IsNotWhatTheClassifierItselfHasSaid) {
+TEST(ALostConnection, IsNotWhatTheBackendItselfHasSaid) {
   EXPECT_FALSE(LostConnection(Unavailable("the model is being loaded"), kAddress));
   EXPECT_FALSE(LostConnection(Unavailable("Socket closed by the model", "details"), kAddress));
   EXPECT_FALSE(LostConnection(Unavailable("GOAWAY received"), kAddress));

@@ -1,4 +1,4 @@
-// What is told when no classifier can be reached, and when one can again.
+// What is told when no backend can be reached, and when one can again.
 #include "services/proxy/transport/backends/reachability.h"
 
 #include <chrono>
@@ -68,7 +68,7 @@ TEST_F(TheReachability, IsLoggedAndToldOnceWhenItIsLostAndOnceWhenItIsBack) {
   EXPECT_EQ(Logged(), "");
   Pass(milliseconds(1));
   EXPECT_THAT(told_, ElementsAre(false));
-  EXPECT_THAT(Logged(), AllOf(HasSubstr("no classifier can be reached"), HasSubstr("10.0.0.1:5 (\"gone\")")));
+  EXPECT_THAT(Logged(), AllOf(HasSubstr("no backend can be reached"), HasSubstr("10.0.0.1:5 (\"gone\")")));
   for (int i = 0; i < 100; ++i) Pass(milliseconds(100));
   EXPECT_THAT(told_, ElementsAre(false));
   EXPECT_EQ(Logged(), "");
@@ -77,7 +77,7 @@ TEST_F(TheReachability, IsLoggedAndToldOnceWhenItIsLostAndOnceWhenItIsBack) {
   EXPECT_THAT(told_, ElementsAre(false)) << "it must last";
   Pass(seconds(1));
   EXPECT_THAT(told_, ElementsAre(false, true));
-  EXPECT_THAT(Logged(), HasSubstr("a classifier can be reached again"));
+  EXPECT_THAT(Logged(), HasSubstr("a backend can be reached again"));
   for (int i = 0; i < 100; ++i) Pass(milliseconds(100));
   EXPECT_THAT(told_, ElementsAre(false, true));
   EXPECT_EQ(Logged(), "");
@@ -93,7 +93,7 @@ TEST_F(TheReachability, IsLostWhenThereIsNoneForASecondAfterTheStart) {
   EXPECT_THAT(told_, ElementsAre(false, true));
 }
 
-TEST_F(TheReachability, IsNotBackBecauseAClassifierIsTriedAgain) {
+TEST_F(TheReachability, IsNotBackBecauseABackendIsTriedAgain) {
   const scheduling::BackendId id = dispatcher_.AddBackend("10.0.0.1:5", 1, {}, backend_);
   dispatcher_.ReportHealth(id, HealthReport::kNotServing);
   Pass(seconds(1));

@@ -1,4 +1,4 @@
-// A classifier in the test's own process.
+// A backend in the test's own process.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@
 
 namespace smartbatch::testing {
 
-// A classifier that does what the first text of the batch says.
+// A backend that does what the first text of the batch says.
 class ScriptedClassifier final : public classifier::v1::ClassifierService::Service {
  public:
   explicit ScriptedClassifier(const std::string& address = "127.0.0.1:0") : listener_(address) {

@@ -1,4 +1,4 @@
-#include "services/proxy/transport/backends/classifier_answer.h"
+#include "services/proxy/transport/backends/backend_answer.h"
 
 #include <algorithm>
 #include <utility>
@@ -13,7 +13,7 @@ namespace {
 
 // Whether a message or metadata was larger than gRPC allows, on either side. gRPC tells it in no other way than by the
 // text: our library makes up trailers with this status, and not even ClientContext::debug_error_string() says whether a
-// status came from the classifier. A classifier that sends such a text itself has got a batch that is too large for it.
+// status came from the backend. A backend that sends such a text itself has got a batch that is too large for it.
 bool IsTooLarge(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED &&
          (absl::StrContains(status.error_message(), "message larger than max (") ||
@@ -21,7 +21,7 @@ bool IsTooLarge(const grpc::Status& status) {
 }
 
 absl::Status BreaksTheContract(const std::string& how) {
-  return absl::InternalError(absl::StrCat("the classifier's reply is no answer to the batch: ", how));
+  return absl::InternalError(absl::StrCat("the backend's reply is no answer to the batch: ", how));
 }
 
 }  // namespace
@@ -55,7 +55,7 @@ absl::StatusOr<runtime::BatchResults> ResultsOf(classifier::v1::ClassifyResponse
 
 absl::Status FailureOf(const grpc::Status& status) {
   if (IsTooLarge(status)) {
-    return absl::InternalError("the classifier's reply, or the batch, is too large: " +
+    return absl::InternalError("the backend's reply, or the batch, is too large: " +
                                rpc::Shortened(status.error_message(), rpc::kMaxMessageBytes));
   }
   return {static_cast<absl::StatusCode>(status.error_code()),

@@ -1,4 +1,4 @@
-#include "services/proxy/transport/backends/classifier_set.h"
+#include "services/proxy/transport/backends/backend_set.h"
 
 #include <algorithm>
 #include <utility>
@@ -14,27 +14,25 @@
 namespace smartbatch::transport {
 namespace {
 
-bool IsName(const ClassifierTarget& target) { return absl::StartsWith(target.address, kDnsPrefix); }
-std::string NameOf(const ClassifierTarget& target) {
-  return std::string(absl::StripPrefix(target.address, kDnsPrefix));
-}
+bool IsName(const BackendTarget& target) { return absl::StartsWith(target.address, kDnsPrefix); }
+std::string NameOf(const BackendTarget& target) { return std::string(absl::StripPrefix(target.address, kDnsPrefix)); }
 
 }  // namespace
 
-ClassifierSet::ClassifierSet(runtime::Dispatcher& dispatcher, MakeClient make_client,
-                             const ClassifierSetOptions& options, Lookup lookup)
+BackendSet::BackendSet(runtime::Dispatcher& dispatcher, MakeClient make_client, const BackendSetOptions& options,
+                       Lookup lookup)
     : dispatcher_(dispatcher), make_client_(std::move(make_client)), options_(options), lookup_(std::move(lookup)) {}
 
-ClassifierSet::~ClassifierSet() {
+BackendSet::~BackendSet() {
   const MutexLock lock(mutex_);
   for (const auto& [address, member] : members_) member.client->StopHealthChecks();
 }
 
-void ClassifierSet::SetTargets(std::vector<ClassifierTarget> targets) {
+void BackendSet::SetTargets(std::vector<BackendTarget> targets) {
   const MutexLock lock(mutex_);
   targets_ = std::move(targets);
   std::map<std::string, std::vector<std::string>> known;
-  for (const ClassifierTarget& target : targets_) {
+  for (const BackendTarget& target : targets_) {
     if (!IsName(target)) continue;
     const auto found = found_.find(NameOf(target));
     if (found != found_.end()) known.insert(*found);
@@ -45,12 +43,12 @@ void ClassifierSet::SetTargets(std::vector<ClassifierTarget> targets) {
   if (has_new_names_) wake_.notify_all();
 }
 
-void ClassifierSet::Refresh() {
+void BackendSet::Refresh() {
   std::vector<std::string> names;
   {
     const MutexLock lock(mutex_);
     has_new_names_ = false;
-    for (const ClassifierTarget& target : targets_) {
+    for (const BackendTarget& target : targets_) {
       if (IsName(target)) names.push_back(NameOf(target));
     }
   }
@@ -60,22 +58,22 @@ void ClassifierSet::Refresh() {
   for (const std::string& name : names) {
     auto addresses = lookup_(name);
     if (!addresses.ok()) {
-      spdlog::warn("classifiers of {}: {}; those known stay", name, std::string(addresses.status().message()));
+      spdlog::warn("backends of {}: {}; those known stay", name, std::string(addresses.status().message()));
     } else if (addresses->empty()) {
-      spdlog::warn("classifiers of {}: the name stands for nothing; those known stay", name);
+      spdlog::warn("backends of {}: the name stands for nothing; those known stay", name);
     } else {
       found.emplace(name, *std::move(addresses));
     }
   }
   const MutexLock lock(mutex_);
-  for (const ClassifierTarget& target : targets_) {
+  for (const BackendTarget& target : targets_) {
     const auto looked_up = IsName(target) ? found.find(NameOf(target)) : found.end();
     if (looked_up != found.end()) found_[looked_up->first] = looked_up->second;
   }
   Update();
 }
 
-void ClassifierSet::Run(const std::stop_token& stop) {
+void BackendSet::Run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     {
       const MutexLock lock(mutex_);
@@ -87,9 +85,9 @@ void ClassifierSet::Run(const std::stop_token& stop) {
   }
 }
 
-void ClassifierSet::Update() {
+void BackendSet::Update() {
   std::map<std::string, std::uint32_t> wanted;
-  for (const ClassifierTarget& target : targets_) {
+  for (const BackendTarget& target : targets_) {
     if (!IsName(target)) {
       wanted.emplace(target.address, target.slots);
       continue;
@@ -109,23 +107,22 @@ void ClassifierSet::Update() {
       ++known;
       continue;
     }
-    spdlog::info("classifier {} is removed", known->first);
+    spdlog::info("backend {} is removed", known->first);
     known->second.client->StopHealthChecks();
     dispatcher_.RemoveBackend(known->second.id);
     known = members_.erase(known);
   }
 }
 
-void ClassifierSet::ChangeSlots(const std::string& address, Member& member, std::uint32_t slots) {
+void BackendSet::ChangeSlots(const std::string& address, Member& member, std::uint32_t slots) {
   if (member.slots == slots) return;
-  spdlog::info("classifier {} has {} slots from now on, {} before", address, slots, member.slots);
+  spdlog::info("backend {} has {} slots from now on, {} before", address, slots, member.slots);
   member.slots = slots;
   dispatcher_.SetSlots(member.id, slots);
 }
 
-void ClassifierSet::Add(const std::string& address, std::uint32_t slots) {
-  spdlog::log(runs_ ? spdlog::level::info : spdlog::level::debug, "classifier {} is added, with {} slots", address,
-              slots);
+void BackendSet::Add(const std::string& address, std::uint32_t slots) {
+  spdlog::log(runs_ ? spdlog::level::info : spdlog::level::debug, "backend {} is added, with {} slots", address, slots);
   auto client = make_client_(address);
   const scheduling::BackendId id = dispatcher_.AddBackend(address, slots, options_.cost, client);
   if (options_.health_check_interval > Duration::zero()) {
@@ -135,14 +132,14 @@ void ClassifierSet::Add(const std::string& address, std::uint32_t slots) {
   members_.emplace(address, Member{id, slots, std::move(client)});
 }
 
-std::vector<std::string> ClassifierSet::addresses() const {
+std::vector<std::string> BackendSet::addresses() const {
   const MutexLock lock(mutex_);
   std::vector<std::string> addresses;
   for (const auto& [address, member] : members_) addresses.push_back(address);
   return addresses;
 }
 
-std::string ClassifierSet::Troubles() const {
+std::string BackendSet::Troubles() const {
   constexpr std::size_t kMost = 10;
   const MutexLock lock(mutex_);
   if (members_.empty()) return "there is none";

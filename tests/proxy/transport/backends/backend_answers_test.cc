@@ -1,4 +1,4 @@
-// Answers of a classifier that are damaged, wrong or too large, through real sockets.
+// Answers of a backend that are damaged, wrong or too large, through real sockets.
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -15,8 +15,8 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
-#include "services/proxy/transport/backends/classifier_answer.h"
-#include "services/proxy/transport/backends/classifier_client.h"
+#include "services/proxy/transport/backends/backend_answer.h"
+#include "services/proxy/transport/backends/backend_client.h"
 #include "services/proxy/transport/backends/health_checker.h"
 #include "services/proxy/transport/tag.h"
 #include "tests/support/raw_classifier.h"
@@ -29,16 +29,16 @@ using runtime::BatchResults;
 using testing::RawClassifier;
 using testing::RightAnswerTo;
 
-class ClassifierAnswers : public ::testing::Test {
+class BackendAnswers : public ::testing::Test {
  protected:
-  ~ClassifierAnswers() override {
+  ~BackendAnswers() override {
     queue_.Shutdown();
     poller_.join();
   }
 
   using Future = std::future<absl::StatusOr<BatchResults>>;
 
-  static Future Send(ClassifierClient& client, const std::vector<std::string>& texts) {
+  static Future Send(BackendClient& client, const std::vector<std::string>& texts) {
     static std::atomic<scheduling::BatchId> batches = 0;
     runtime::OutgoingBatch batch{.id = ++batches, .texts = {}, .contexts = {}, .timeout = std::chrono::seconds(20)};
     for (const std::string& text : texts) batch.texts.push_back(std::make_shared<const std::string>(text));
@@ -49,10 +49,10 @@ class ClassifierAnswers : public ::testing::Test {
                 }));
     return future;
   }
-  // What a batch of these texts becomes at a classifier that answers so.
+  // What a batch of these texts becomes at a backend that answers so.
   absl::StatusOr<BatchResults> Ask(RawClassifier::Answer answer, const std::vector<std::string>& texts = {"a", "b"}) {
-    const RawClassifier classifier(std::move(answer));
-    ClassifierClient client(classifier.address(), queue_);
+    const RawClassifier backend(std::move(answer));
+    BackendClient client(backend.address(), queue_);
     return Send(client, texts).get();
   }
   absl::StatusOr<BatchResults> AskForMessage(const std::function<std::string(const ClassifyRequest&)>& message) {
@@ -68,7 +68,7 @@ class ClassifierAnswers : public ::testing::Test {
   std::jthread poller_{[this] { RunTags(queue_); }};
 };
 
-TEST_F(ClassifierAnswers, ThatAreRightAreBrought) {
+TEST_F(BackendAnswers, ThatAreRightAreBrought) {
   const auto results =
       AskForMessage([](const ClassifyRequest& request) { return RightAnswerTo(request).SerializeAsString(); });
   ASSERT_TRUE(results.ok()) << results.status();
@@ -76,7 +76,7 @@ TEST_F(ClassifierAnswers, ThatAreRightAreBrought) {
   EXPECT_EQ((*results)[1].label, "right-b");
 }
 
-TEST_F(ClassifierAnswers, ThatAreCutByAnyNumberOfBytesAreInternalErrors) {
+TEST_F(BackendAnswers, ThatAreCutByAnyNumberOfBytesAreInternalErrors) {
   const std::size_t size = [] {
     ClassifyRequest request;
     request.add_sequences("a");
@@ -93,14 +93,14 @@ TEST_F(ClassifierAnswers, ThatAreCutByAnyNumberOfBytesAreInternalErrors) {
   }
 }
 
-TEST_F(ClassifierAnswers, ThatAreGarbageAreInternalErrors) {
+TEST_F(BackendAnswers, ThatAreGarbageAreInternalErrors) {
   for (const std::string& garbage : {std::string(40, '\xff'), std::string(40, '\0'), std::string("<html>502</html>")}) {
     const auto results = AskForMessage([&](const ClassifyRequest&) { return garbage; });
     EXPECT_TRUE(absl::IsInternal(results.status())) << results.status();
   }
 }
 
-TEST_F(ClassifierAnswers, WhoseLabelIsNotUtf8AreInternalErrors) {
+TEST_F(BackendAnswers, WhoseLabelIsNotUtf8AreInternalErrors) {
   const auto results = AskForMessage([](const ClassifyRequest& request) {
     std::string bytes = RightAnswerTo(request).SerializeAsString();
     bytes.at(bytes.find("right-b")) = '\xff';
@@ -109,7 +109,7 @@ TEST_F(ClassifierAnswers, WhoseLabelIsNotUtf8AreInternalErrors) {
   EXPECT_TRUE(absl::IsInternal(results.status())) << results.status();
 }
 
-TEST_F(ClassifierAnswers, WhoseConfidenceIsNotFromZeroToOneAreInternalErrors) {
+TEST_F(BackendAnswers, WhoseConfidenceIsNotFromZeroToOneAreInternalErrors) {
   for (const double confidence : {-0.001, 1.001, 1e300, std::numeric_limits<double>::quiet_NaN(),
                                   std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
     const auto results = AskForConfidence(confidence);
@@ -119,7 +119,7 @@ TEST_F(ClassifierAnswers, WhoseConfidenceIsNotFromZeroToOneAreInternalErrors) {
   EXPECT_TRUE(AskForConfidence(1).ok());
 }
 
-TEST_F(ClassifierAnswers, WithoutALabelAreInternalErrors) {
+TEST_F(BackendAnswers, WithoutALabelAreInternalErrors) {
   const auto results = AskForMessage([](const ClassifyRequest& request) {
     classifier::v1::ClassifyResponse response = RightAnswerTo(request);
     response.mutable_results(1)->clear_label();
@@ -128,7 +128,7 @@ TEST_F(ClassifierAnswers, WithoutALabelAreInternalErrors) {
   EXPECT_TRUE(absl::IsInternal(results.status())) << results.status();
 }
 
-TEST_F(ClassifierAnswers, WithOneResultTooFewOrTooManyAreInternalErrors) {
+TEST_F(BackendAnswers, WithOneResultTooFewOrTooManyAreInternalErrors) {
   for (const int difference : {-2, -1, 1}) {
     const auto results = AskForMessage([difference](const ClassifyRequest& request) {
       ClassifyRequest other = request;
@@ -140,7 +140,7 @@ TEST_F(ClassifierAnswers, WithOneResultTooFewOrTooManyAreInternalErrors) {
   }
 }
 
-TEST_F(ClassifierAnswers, LargerThanABatchMayAnswerAreInternalErrors) {
+TEST_F(BackendAnswers, LargerThanABatchMayAnswerAreInternalErrors) {
   constexpr std::size_t kLimit = 4 * 1024 * 1024;
   const auto answer_of = [this](std::size_t label_size) {
     return AskForMessage([label_size](const ClassifyRequest& request) {
@@ -168,7 +168,7 @@ RawClassifier::Answer WithMetadata(RawClassifier::Reply reply) {
   };
 }
 
-TEST_F(ClassifierAnswers, WithALongErrorTextKeepTheirCodeAndABoundedText) {
+TEST_F(BackendAnswers, WithALongErrorTextKeepTheirCodeAndABoundedText) {
   for (const std::size_t size : {10'000U, 500'000U}) {
     const absl::Status status =
         Ask(WithMetadata({.message = {}, .status = {grpc::StatusCode::DATA_LOSS, std::string(size, 'x')}})).status();
@@ -177,13 +177,13 @@ TEST_F(ClassifierAnswers, WithALongErrorTextKeepTheirCodeAndABoundedText) {
   }
 }
 
-TEST_F(ClassifierAnswers, WithMoreMetadataThanGrpcTakesByDefaultAreBrought) {
+TEST_F(BackendAnswers, WithMoreMetadataThanGrpcTakesByDefaultAreBrought) {
   const std::string large(500'000, 'x');
   EXPECT_TRUE(Ask(WithMetadata({.message = {}, .initial_metadata = {{"x", large}}})).ok());
   EXPECT_TRUE(Ask(WithMetadata({.message = {}, .trailing_metadata = {{"x", large}}})).ok());
 }
 
-TEST_F(ClassifierAnswers, WithTooMuchMetadataAreInternalErrors) {
+TEST_F(BackendAnswers, WithTooMuchMetadataAreInternalErrors) {
   const std::string large(kMaxReplyMetadataBytes, 'x');
   for (const RawClassifier::Reply& reply : {RawClassifier::Reply{.message = {}, .initial_metadata = {{"x", large}}},
                                             {.message = {}, .trailing_metadata = {{"x", large}}},
@@ -195,12 +195,12 @@ TEST_F(ClassifierAnswers, WithTooMuchMetadataAreInternalErrors) {
   }
 }
 
-TEST_F(ClassifierAnswers, WithMuchMetadataHarmNoOtherBatchOnTheConnection) {
+TEST_F(BackendAnswers, WithMuchMetadataHarmNoOtherBatchOnTheConnection) {
   const std::string large(500'000, 'x');
   std::promise<void> let_go;
   const std::shared_future<void> released = let_go.get_future().share();
   std::atomic<bool> waits = false;
-  const RawClassifier classifier([&](const ClassifyRequest& request) {
+  const RawClassifier backend([&](const ClassifyRequest& request) {
     RawClassifier::Reply reply{.message = RightAnswerTo(request).SerializeAsString()};
     if (request.sequences(0) == "large") reply.trailing_metadata = {{"x", large}};
     if (request.sequences(0) == "waits") {
@@ -209,7 +209,7 @@ TEST_F(ClassifierAnswers, WithMuchMetadataHarmNoOtherBatchOnTheConnection) {
     }
     return reply;
   });
-  ClassifierClient client(classifier.address(), queue_);
+  BackendClient client(backend.address(), queue_);
   Future waiting = Send(client, {"waits"});
   while (!waits) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_TRUE(Send(client, {"large"}).get().ok());
@@ -219,7 +219,7 @@ TEST_F(ClassifierAnswers, WithMuchMetadataHarmNoOtherBatchOnTheConnection) {
   EXPECT_TRUE(results.ok()) << results.status();
 }
 
-TEST_F(ClassifierAnswers, ThatAreReallyShortOfSomethingRemainResourceExhausted) {
+TEST_F(BackendAnswers, ThatAreReallyShortOfSomethingRemainResourceExhausted) {
   for (const char* const text : {"", "the queue is full", "larger batches are refused: 5 is the maximum"}) {
     const absl::Status status =
         Ask(WithMetadata({.message = {}, .status = {grpc::StatusCode::RESOURCE_EXHAUSTED, text}})).status();
@@ -241,7 +241,7 @@ class DamagedHealth final
   }
 };
 
-TEST_F(ClassifierAnswers, ToAHealthCheckThatAreDamagedAreNoAnswers) {
+TEST_F(BackendAnswers, ToAHealthCheckThatAreDamagedAreNoAnswers) {
   int port = 0;
   DamagedHealth health;
   grpc::EnableDefaultHealthCheckService(false);

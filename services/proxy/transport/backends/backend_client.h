@@ -1,4 +1,4 @@
-// The way to one classifier.
+// The way to one backend.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 
 namespace smartbatch::transport {
 
-struct ClassifierClientOptions {
+struct BackendClientOptions {
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
   // The name that a certificate must bear; empty: that of the address.
   std::string server_name = {};
@@ -33,18 +33,18 @@ struct ClassifierClientOptions {
 // or a health check that timed out it connects anew, since a connection whose other side has gone without a word looks
 // like a slow one and would be kept for a quarter of an hour. Thread safe. Every call must have ended before it is
 // destroyed.
-class ClassifierClient final : public runtime::Backend {
+class BackendClient final : public runtime::Backend {
  public:
   // `address` is host:port. Does not wait for a connection. The queue must outlive it.
-  ClassifierClient(const std::string& address, grpc::CompletionQueue& queue, ClassifierClientOptions options = {});
-  ~ClassifierClient() override;
+  BackendClient(const std::string& address, grpc::CompletionQueue& queue, BackendClientOptions options = {});
+  ~BackendClient() override;
 
   // The call carries `x-request-id` and `traceparent` once for each context of the batch. A reply that cannot be
   // parsed, breaks the contract in classifier.proto or is too large ends the batch with INTERNAL.
   void Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) override;
   void Cancel(scheduling::BatchId id) override;
 
-  // Asks the classifier's health again and again. Call it once at most; the queue must not be shut down before
+  // Asks the backend's health again and again. Call it once at most; the queue must not be shut down before
   // StopHealthChecks, after which no report comes.
   void StartHealthChecks(Duration interval, std::function<void(scheduling::HealthReport)> report);
   void StopHealthChecks();
@@ -62,7 +62,7 @@ class ClassifierClient final : public runtime::Backend {
   void Remember(const absl::Status& status);
 
   const std::string address_;
-  const ClassifierClientOptions options_;
+  const BackendClientOptions options_;
   grpc::CompletionQueue& queue_;
   std::shared_ptr<HealthChecker> health_;
   mutable Mutex mutex_;

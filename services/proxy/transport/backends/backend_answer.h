@@ -1,4 +1,4 @@
-// What a classifier's reply to a batch is worth. Pure functions, thread safe.
+// What a backend's reply to a batch is worth. Pure functions, thread safe.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,7 @@ absl::StatusOr<runtime::BatchResults> ResultsOf(classifier::v1::ClassifyResponse
 
 // What a batch ends with if its call ended with that status, which is not OK: the same code, and the text cut after
 // rpc::kMaxMessageBytes. INTERNAL if a message or metadata was too large for gRPC: gRPC calls that RESOURCE_EXHAUSTED,
-// but it is a fault of this one batch or its reply, and the classifier is short of nothing.
+// but it is a fault of this one batch or its reply, and the backend is short of nothing.
 absl::Status FailureOf(const grpc::Status& status);
 
 }  // namespace smartbatch::transport

@@ -1,5 +1,5 @@
-// Classifiers that are named, that names stand for, that come and go, and whose health is asked.
-#include "services/proxy/transport/backends/classifier_set.h"
+// Backends that are named, that names stand for, that come and go, and whose health is asked.
+#include "services/proxy/transport/backends/backend_set.h"
 
 #include <atomic>
 #include <chrono>
@@ -29,9 +29,9 @@ using ::testing::IsEmpty;
 using testing::ScriptedClassifier;
 using ::testing::UnorderedElementsAre;
 
-class TheClassifiers : public ::testing::Test {
+class TheBackends : public ::testing::Test {
  protected:
-  ~TheClassifiers() override {
+  ~TheBackends() override {
     lookups_ = {};
     set_.reset();
     dispatcher_.Close();
@@ -82,13 +82,13 @@ class TheClassifiers : public ::testing::Test {
   runtime::Dispatcher dispatcher_{*scheduling::Scheduler::Create({}, {"sjf", {}}, nullptr), clock_, nullptr};
   Mutex mutex_;
   std::map<std::string, std::vector<std::string>> names_ SMARTBATCH_GUARDED_BY(mutex_);
-  std::unique_ptr<ClassifierSet> set_ = std::make_unique<ClassifierSet>(
+  std::unique_ptr<BackendSet> set_ = std::make_unique<BackendSet>(
       dispatcher_,
       [this](const std::string& address) {
         ++clients_made_;
-        return std::make_shared<ClassifierClient>(address, queue_);
+        return std::make_shared<BackendClient>(address, queue_);
       },
-      ClassifierSetOptions{.cost = {}, .health_check_interval = milliseconds(100), .lookup_interval = milliseconds(50)},
+      BackendSetOptions{.cost = {}, .health_check_interval = milliseconds(100), .lookup_interval = milliseconds(50)},
       [this](const std::string& name) -> absl::StatusOr<std::vector<std::string>> {
         const MutexLock lock(mutex_);
         const auto found = names_.find(name);
@@ -107,7 +107,7 @@ class TheClassifiers : public ::testing::Test {
   }
 };
 
-TEST_F(TheClassifiers, AreThoseOfTheListAndChangeWithIt) {
+TEST_F(TheBackends, AreThoseOfTheListAndChangeWithIt) {
   set_->SetTargets({{"127.0.0.1:1", 1}, {"127.0.0.1:2", 3}});
   EXPECT_THAT(set_->addresses(), ElementsAre("127.0.0.1:1", "127.0.0.1:2"));
   set_->SetTargets({{"127.0.0.1:2", 4}, {"127.0.0.1:3", 1}});
@@ -116,20 +116,20 @@ TEST_F(TheClassifiers, AreThoseOfTheListAndChangeWithIt) {
   EXPECT_THAT(names, UnorderedElementsAre("127.0.0.1:2", "127.0.0.1:3"));
 }
 
-TEST_F(TheClassifiers, ChangeAllAtOnceWithoutARequestThatFails) {
+TEST_F(TheBackends, ChangeAllAtOnceWithoutARequestThatFails) {
   ScriptedClassifier one("127.0.0.1:0");
   ScriptedClassifier other("127.0.0.2:0");
-  NameIs("classifiers:5", {one.address()});
-  set_->SetTargets({{"dns:///classifiers:5", 1}});
+  NameIs("backends:5", {one.address()});
+  set_->SetTargets({{"dns:///backends:5", 1}});
   set_->Refresh();
   auto& running = Ask("hang");
   EXPECT_TRUE(Becomes([&] { return one.calls() == 1; }));
   auto& waiting = Ask("waits");
-  set_->SetTargets({{"dns:///classifiers:5", 2}});  // the slots of the only one
+  set_->SetTargets({{"dns:///backends:5", 2}});  // the slots of the only one
   EXPECT_TRUE(IsAnswered(waiting));
-  set_->SetTargets({{"dns:///classifiers:5", 1}});  // fewer than run
+  set_->SetTargets({{"dns:///backends:5", 1}});  // fewer than run
   auto& moves = Ask("moves");
-  NameIs("classifiers:5", {other.address()});
+  NameIs("backends:5", {other.address()});
   set_->Refresh();
   EXPECT_TRUE(IsAnswered(moves));
   set_->SetTargets({{one.address(), 1}});  // one list for another
@@ -139,7 +139,7 @@ TEST_F(TheClassifiers, ChangeAllAtOnceWithoutARequestThatFails) {
   EXPECT_TRUE(IsAnswered(running));
 }
 
-TEST_F(TheClassifiers, KeepTheirConnectionAndTheirBatchesWhenTheirSlotsChange) {
+TEST_F(TheBackends, KeepTheirConnectionAndTheirBatchesWhenTheirSlotsChange) {
   ScriptedClassifier one("127.0.0.1:0");
   set_->SetTargets({{one.address(), 2}});
   auto& first = Ask("hang");
@@ -157,7 +157,7 @@ TEST_F(TheClassifiers, KeepTheirConnectionAndTheirBatchesWhenTheirSlotsChange) {
   EXPECT_EQ(clients_made_, clients);
 }
 
-TEST_F(TheClassifiers, AreWaitedForIfThereAreNoneYet) {
+TEST_F(TheBackends, AreWaitedForIfThereAreNoneYet) {
   ScriptedClassifier one("127.0.0.1:0");
   auto& early = Ask("early");
   EXPECT_FALSE(early.is_done);
@@ -170,11 +170,11 @@ TEST_F(TheClassifiers, AreWaitedForIfThereAreNoneYet) {
   EXPECT_TRUE(IsAnswered(between));
 }
 
-TEST_F(TheClassifiers, AreAllThatANameStandsForEachWithSlotsOfItsOwn) {
+TEST_F(TheBackends, AreAllThatANameStandsForEachWithSlotsOfItsOwn) {
   ScriptedClassifier one("127.0.0.1:0");
   ScriptedClassifier other("127.0.0.2:0");
-  NameIs("classifiers:5", {one.address(), other.address()});
-  set_->SetTargets({{"dns:///classifiers:5", 1}});
+  NameIs("backends:5", {one.address(), other.address()});
+  set_->SetTargets({{"dns:///backends:5", 1}});
   EXPECT_THAT(set_->addresses(), IsEmpty());
   set_->Refresh();
   EXPECT_THAT(Backends(), UnorderedElementsAre(one.address() + " 1 +", other.address() + " 1 +"));
@@ -185,16 +185,16 @@ TEST_F(TheClassifiers, AreAllThatANameStandsForEachWithSlotsOfItsOwn) {
   dispatcher_.Cancel(second.ticket);
 }
 
-TEST_F(TheClassifiers, FollowTheNameWhileItRuns) {
+TEST_F(TheBackends, FollowTheNameWhileItRuns) {
   ScriptedClassifier one("127.0.0.1:0");
   ScriptedClassifier other("127.0.0.2:0");
-  NameIs("classifiers:5", {one.address()});
-  set_->SetTargets({{"dns:///classifiers:5", 1}});
+  NameIs("backends:5", {one.address()});
+  set_->SetTargets({{"dns:///backends:5", 1}});
   lookups_ = std::jthread([this](const std::stop_token& stop) { set_->Run(stop); });
   EXPECT_TRUE(Becomes([&] { return set_->addresses() == std::vector{one.address()}; }));
   auto& running = Ask("hang");
   EXPECT_TRUE(Becomes([&] { return one.calls() == 1; }));
-  NameIs("classifiers:5", {other.address()});
+  NameIs("backends:5", {other.address()});
   EXPECT_TRUE(Becomes([&] { return set_->addresses() == std::vector{other.address()}; }));
   EXPECT_TRUE(IsAnswered(Ask("served by the other")));
   EXPECT_EQ(one.calls(), 1);
@@ -203,21 +203,21 @@ TEST_F(TheClassifiers, FollowTheNameWhileItRuns) {
   EXPECT_TRUE(IsAnswered(running));
 }
 
-TEST_F(TheClassifiers, StayWhereTheNameCannotBeLookedUpOrStandsForNothing) {
-  NameIs("classifiers:5", {"127.0.0.1:1"});
-  set_->SetTargets({{"dns:///classifiers:5", 1}});
+TEST_F(TheBackends, StayWhereTheNameCannotBeLookedUpOrStandsForNothing) {
+  NameIs("backends:5", {"127.0.0.1:1"});
+  set_->SetTargets({{"dns:///backends:5", 1}});
   set_->Refresh();
-  NameIs("classifiers:5", {});
+  NameIs("backends:5", {});
   set_->Refresh();
   EXPECT_THAT(set_->addresses(), ElementsAre("127.0.0.1:1"));
   ForgetNames();
   set_->Refresh();
   EXPECT_THAT(set_->addresses(), ElementsAre("127.0.0.1:1"));
-  set_->SetTargets({{"dns:///classifiers:5", 1}, {"127.0.0.1:2", 1}});
+  set_->SetTargets({{"dns:///backends:5", 1}, {"127.0.0.1:2", 1}});
   EXPECT_THAT(set_->addresses(), ElementsAre("127.0.0.1:1", "127.0.0.1:2"));
 }
 
-TEST_F(TheClassifiers, GetNothingWhileTheirHealthCheckSaysNo) {
+TEST_F(TheBackends, GetNothingWhileTheirHealthCheckSaysNo) {
   ScriptedClassifier one("127.0.0.1:0");
   ScriptedClassifier other("127.0.0.2:0");
   set_->SetTargets({{one.address(), 1}, {other.address(), 1}});
@@ -230,7 +230,7 @@ TEST_F(TheClassifiers, GetNothingWhileTheirHealthCheckSaysNo) {
   EXPECT_TRUE(Becomes([&] { return dispatcher_.Look(0).backends[0].up; }));
 }
 
-TEST_F(TheClassifiers, AreTakenOutWhereNobodyAnswersTheHealthCheckAndTakenBack) {
+TEST_F(TheBackends, AreTakenOutWhereNobodyAnswersTheHealthCheckAndTakenBack) {
   std::optional<ScriptedClassifier> one(std::in_place, "127.0.0.1:0");
   const std::string address = one->address();
   set_->SetTargets({{address, 1}});
@@ -253,7 +253,7 @@ TEST(TheSystemsLookup, FindsTheAddressesOfAName) {
               ::testing::HasSubstr("cannot look up 'no name'"));
 }
 
-// A classifier and nothing else.
+// A backend and nothing else.
 TEST(AHealthCheck, OfAServerThatHasNoneSaysThatItServes) {
   grpc::ServerBuilder builder;
   int port = 0;

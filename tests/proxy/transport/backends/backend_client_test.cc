@@ -1,4 +1,4 @@
-#include "services/proxy/transport/backends/classifier_client.h"
+#include "services/proxy/transport/backends/backend_client.h"
 
 #include <chrono>
 #include <future>
@@ -19,14 +19,14 @@ using runtime::BatchResults;
 using std::chrono::milliseconds;
 using testing::ScriptedClassifier;
 
-class ClassifierClientTest : public ::testing::Test {
+class BackendClientTest : public ::testing::Test {
  protected:
-  ~ClassifierClientTest() override {
+  ~BackendClientTest() override {
     queue_.Shutdown();
     poller_.join();
   }
 
-  std::future<absl::StatusOr<BatchResults>> Send(ClassifierClient& client, scheduling::BatchId id,
+  std::future<absl::StatusOr<BatchResults>> Send(BackendClient& client, scheduling::BatchId id,
                                                  const std::vector<std::string>& texts,
                                                  Duration timeout = std::chrono::seconds(20),
                                                  std::vector<runtime::CallContext> contexts = {}) {
@@ -44,9 +44,9 @@ class ClassifierClientTest : public ::testing::Test {
   std::jthread poller_{[this] { RunTags(queue_); }};
 };
 
-TEST_F(ClassifierClientTest, BringsTheResultsInOrder) {
-  ScriptedClassifier classifier;
-  ClassifierClient client(classifier.address(), queue_);
+TEST_F(BackendClientTest, BringsTheResultsInOrder) {
+  ScriptedClassifier backend;
+  BackendClient client(backend.address(), queue_);
   const auto results = Send(client, 1, {"a", "b"}).get();
   ASSERT_TRUE(results.ok()) << results.status();
   ASSERT_EQ(results->size(), 2U);
@@ -55,37 +55,37 @@ TEST_F(ClassifierClientTest, BringsTheResultsInOrder) {
   EXPECT_EQ((*results)[1].confidence, 0.5);
 }
 
-TEST_F(ClassifierClientTest, BringsTheClassifiersOwnError) {
-  ScriptedClassifier classifier;
-  ClassifierClient client(classifier.address(), queue_);
+TEST_F(BackendClientTest, BringsTheBackendsOwnError) {
+  ScriptedClassifier backend;
+  BackendClient client(backend.address(), queue_);
   EXPECT_EQ(Send(client, 1, {"fail"}).get().status(), absl::DataLossError("as asked"));
 }
 
-TEST_F(ClassifierClientTest, PassesOnByWhatEachCallerFindsItsCallAgain) {
-  ScriptedClassifier classifier;
-  ClassifierClient client(classifier.address(), queue_);
+TEST_F(BackendClientTest, PassesOnByWhatEachCallerFindsItsCallAgain) {
+  ScriptedClassifier backend;
+  BackendClient client(backend.address(), queue_);
   ASSERT_TRUE(Send(client, 1, {"a", "b"}, std::chrono::seconds(20), {{"first", "00-1"}, {"second", ""}}).get().ok());
-  EXPECT_THAT(classifier.metadata(),
+  EXPECT_THAT(backend.metadata(),
               ::testing::UnorderedElementsAre("x-request-id: first", "x-request-id: second", "traceparent: 00-1"));
 }
 
-TEST_F(ClassifierClientTest, GivesUpAtTheTimeout) {
-  ScriptedClassifier classifier;
-  ClassifierClient client(classifier.address(), queue_);
+TEST_F(BackendClientTest, GivesUpAtTheTimeout) {
+  ScriptedClassifier backend;
+  BackendClient client(backend.address(), queue_);
   EXPECT_TRUE(absl::IsDeadlineExceeded(Send(client, 1, {"hang"}, milliseconds(50)).get().status()));
 }
 
-TEST_F(ClassifierClientTest, TellsTheClassifierHowLongItWaits) {
-  ScriptedClassifier classifier;
-  ClassifierClient client(classifier.address(), queue_);
+TEST_F(BackendClientTest, TellsTheBackendHowLongItWaits) {
+  ScriptedClassifier backend;
+  BackendClient client(backend.address(), queue_);
   ASSERT_TRUE(Send(client, 1, {"a"}, std::chrono::seconds(3)).get().ok());
-  EXPECT_GT(classifier.last_time_left(), std::chrono::seconds(2));
-  EXPECT_LT(classifier.last_time_left(), std::chrono::seconds(4));  // gRPC rounds up
+  EXPECT_GT(backend.last_time_left(), std::chrono::seconds(2));
+  EXPECT_LT(backend.last_time_left(), std::chrono::seconds(4));  // gRPC rounds up
 }
 
-TEST_F(ClassifierClientTest, GivesUpWhenItIsCancelled) {
-  ScriptedClassifier classifier;
-  ClassifierClient client(classifier.address(), queue_);
+TEST_F(BackendClientTest, GivesUpWhenItIsCancelled) {
+  ScriptedClassifier backend;
+  BackendClient client(backend.address(), queue_);
   auto hanging = Send(client, 7, {"hang"});
   client.Cancel(8);  // nobody
   EXPECT_EQ(hanging.wait_for(milliseconds(20)), std::future_status::timeout);
@@ -94,12 +94,12 @@ TEST_F(ClassifierClientTest, GivesUpWhenItIsCancelled) {
   client.Cancel(7);
 }
 
-TEST_F(ClassifierClientTest, IsUnavailableAtOnceWhereNobodyListensAndConnectsWhenSomebodyDoes) {
+TEST_F(BackendClientTest, IsUnavailableAtOnceWhereNobodyListensAndConnectsWhenSomebodyDoes) {
   std::string address;
   { address = ScriptedClassifier().address(); }
-  ClassifierClient client(address, queue_);
+  BackendClient client(address, queue_);
   EXPECT_TRUE(absl::IsUnavailable(Send(client, 1, {"a"}).get().status()));
-  ScriptedClassifier classifier(address);
+  ScriptedClassifier backend(address);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   bool answered = false;
   for (scheduling::BatchId id = 2; !answered && std::chrono::steady_clock::now() < deadline; ++id) {

@@ -1,4 +1,4 @@
-#include "services/proxy/transport/backends/classifier_client.h"
+#include "services/proxy/transport/backends/backend_client.h"
 
 #include <chrono>
 #include <utility>
@@ -11,7 +11,7 @@
 #include "common/program/limited_log.h"
 #include "common/program/logging.h"
 #include "services/proxy/scheduling/model/batch_end.h"
-#include "services/proxy/transport/backends/classifier_answer.h"
+#include "services/proxy/transport/backends/backend_answer.h"
 #include "services/proxy/transport/backends/lost_connection.h"
 #include "services/proxy/transport/customers/caller.h"
 #include "services/proxy/transport/tag.h"
@@ -20,7 +20,7 @@
 namespace smartbatch::transport {
 namespace {
 
-std::shared_ptr<grpc::Channel> Connect(const std::string& address, const ClassifierClientOptions& options) {
+std::shared_ptr<grpc::Channel> Connect(const std::string& address, const BackendClientOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -36,10 +36,10 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address, const Classif
 
 }  // namespace
 
-// One batch at the classifier. The client owns it until its end comes from the queue.
-class ClassifierClient::BatchCall final : public Tag {
+// One batch at the backend. The client owns it until its end comes from the queue.
+class BackendClient::BatchCall final : public Tag {
  public:
-  BatchCall(ClassifierClient& client, scheduling::BatchId id, runtime::BatchReply reply)
+  BatchCall(BackendClient& client, scheduling::BatchId id, runtime::BatchReply reply)
       : client_(client), id_(id), reply_(std::move(reply)) {}
 
   void Start(const runtime::OutgoingBatch& batch, Stub& stub) {
@@ -57,7 +57,7 @@ class ClassifierClient::BatchCall final : public Tag {
 
   void Cancel() { context_.TryCancel(); }
 
-  // `parsed` is false if the classifier says OK and its message cannot be parsed; gRPC hands on a part of it then.
+  // `parsed` is false if the backend says OK and its message cannot be parsed; gRPC hands on a part of it then.
   void Run(bool parsed) override {
     const auto self = client_.Take(id_);
     absl::StatusOr<runtime::BatchResults> results = Outcome(parsed);
@@ -73,7 +73,7 @@ class ClassifierClient::BatchCall final : public Tag {
       const absl::Status failure = FailureOf(status_);
       return LostConnection(status_, context_.peer()) ? scheduling::Fell(failure) : failure;
     }
-    if (!parsed) return absl::InternalError("the classifier's reply is damaged: it is no ClassifyResponse");
+    if (!parsed) return absl::InternalError("the backend's reply is damaged: it is no ClassifyResponse");
     return ResultsOf(response_, sequences_);
   }
 
@@ -82,11 +82,11 @@ class ClassifierClient::BatchCall final : public Tag {
     const bool expected = absl::IsCancelled(failure) || absl::IsResourceExhausted(failure);
     static program::LogLimit limit;
     program::LogLimited(limit, expected ? spdlog::level::debug : spdlog::level::warn,
-                        "batch={} classifier={} code={} message={}", id_, client_.address_,
+                        "batch={} backend={} code={} message={}", id_, client_.address_,
                         rpc::CodeName(failure.raw_code()), program::Quoted(std::string(failure.message())));
   }
 
-  ClassifierClient& client_;
+  BackendClient& client_;
   const scheduling::BatchId id_;
   runtime::BatchReply reply_;
   std::size_t sequences_ = 0;
@@ -96,17 +96,16 @@ class ClassifierClient::BatchCall final : public Tag {
   std::unique_ptr<grpc::ClientAsyncResponseReader<classifier::v1::ClassifyResponse>> reader_;
 };
 
-ClassifierClient::ClassifierClient(const std::string& address, grpc::CompletionQueue& queue,
-                                   ClassifierClientOptions options)
+BackendClient::BackendClient(const std::string& address, grpc::CompletionQueue& queue, BackendClientOptions options)
     : address_(address),
       options_(std::move(options)),
       queue_(queue),
       channel_(Connect(address, options_)),
       stub_(classifier::v1::ClassifierService::NewStub(channel_)) {}
 
-ClassifierClient::~ClassifierClient() { StopHealthChecks(); }
+BackendClient::~BackendClient() { StopHealthChecks(); }
 
-void ClassifierClient::Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) {
+void BackendClient::Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) {
   auto owned = std::make_unique<BatchCall>(*this, batch.id, std::move(reply));
   BatchCall& call = *owned;
   std::shared_ptr<Stub> stub;
@@ -118,7 +117,7 @@ void ClassifierClient::Send(const runtime::OutgoingBatch& batch, runtime::BatchR
   call.Start(batch, *stub);
 }
 
-void ClassifierClient::ConnectAnew() {
+void BackendClient::ConnectAnew() {
   std::shared_ptr<grpc::Channel> channel = Connect(address_, options_);
   std::shared_ptr<Stub> stub = classifier::v1::ClassifierService::NewStub(channel);
   const MutexLock lock(mutex_);
@@ -126,7 +125,7 @@ void ClassifierClient::ConnectAnew() {
   stub_.swap(stub);
 }
 
-void ClassifierClient::Remember(const absl::Status& status) {
+void BackendClient::Remember(const absl::Status& status) {
   if (absl::IsCancelled(status)) return;  // given up by us
   constexpr std::size_t kMostBytes = 200;
   std::string trouble;
@@ -137,12 +136,12 @@ void ClassifierClient::Remember(const absl::Status& status) {
   trouble_.swap(trouble);
 }
 
-std::string ClassifierClient::trouble() const {
+std::string BackendClient::trouble() const {
   const MutexLock lock(mutex_);
   return trouble_;
 }
 
-void ClassifierClient::StartHealthChecks(Duration interval, std::function<void(scheduling::HealthReport)> report) {
+void BackendClient::StartHealthChecks(Duration interval, std::function<void(scheduling::HealthReport)> report) {
   const auto connection = [this] {
     const MutexLock lock(mutex_);
     return channel_;
@@ -157,17 +156,17 @@ void ClassifierClient::StartHealthChecks(Duration interval, std::function<void(s
   health_ = HealthChecker::Start(queue_, interval, connection, pass_on);
 }
 
-void ClassifierClient::StopHealthChecks() {
+void BackendClient::StopHealthChecks() {
   if (health_) health_->Stop();
 }
 
-void ClassifierClient::Cancel(scheduling::BatchId id) {
+void BackendClient::Cancel(scheduling::BatchId id) {
   const MutexLock lock(mutex_);
   const auto found = calls_.find(id);
   if (found != calls_.end()) found->second->Cancel();
 }
 
-std::unique_ptr<ClassifierClient::BatchCall> ClassifierClient::Take(scheduling::BatchId id) {
+std::unique_ptr<BackendClient::BatchCall> BackendClient::Take(scheduling::BatchId id) {
   const MutexLock lock(mutex_);
   return std::move(calls_.extract(id).mapped());
 }
