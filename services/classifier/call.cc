@@ -22,6 +22,7 @@ Call::Call(const Serving& serving, const grpc::CallbackServerContext& context, g
 void Call::Start(const grpc::ByteBuffer& request, std::uint64_t batch_number) {
   if (const auto status = Parse(request); !status.ok()) return Refuse(status);
   fault_ = serving_.faults.Decide(batch_number, sequences_);
+  crashes_ = serving_.faults.EndTheClassifier(sequences_);
   self_ = shared_from_this();
   serving_.metrics.Queued();
   if (serving_.runner.Submit(shared_from_this())) return;
@@ -58,13 +59,13 @@ Duration Call::Begin() {
     result.set_confidence(classification.confidence);
   }
   response_ = rpc::SerializeMessage(message);
-  if (fault_ == Fault::kCrash) std::raise(SIGKILL);
+  if (crashes_) std::raise(SIGKILL);
   const double seconds = serving_.cost.Seconds(sequences_.size(), longest_characters_);
   switch (fault_) {
     case Fault::kHang:
       return Duration::max();
     case Fault::kSlow:
-      return FromSeconds(seconds * serving_.faults.slow_factor());
+      return FromSeconds(seconds * serving_.faults.rates.slow_factor);
     default:
       return FromSeconds(seconds);
   }

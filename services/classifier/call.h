@@ -25,7 +25,7 @@ namespace smartbatch::classifier {
 struct Serving {
   rpc::SequenceLimits limits;
   CostModel cost;
-  FaultPlan faults;
+  FaultOptions faults;
   Metrics& metrics;
   BatchRunner& runner;
 };
@@ -60,7 +60,8 @@ class Call final : public grpc::ServerUnaryReactor, public Batch, public std::en
   std::vector<std::string> sequences_;
   std::size_t longest_characters_ = 0;
   Fault fault_ = Fault::kNone;
-  bool began_ = false;  // the batch had a slot
+  bool crashes_ = false;  // the batch ends the classifier
+  bool began_ = false;    // the batch had a slot
   std::shared_ptr<Call> self_;
 };
 

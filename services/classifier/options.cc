@@ -34,11 +34,13 @@ void AddLimitFlags(CLI::App& app, Options& options) {
 
 void AddFaultFlags(CLI::App& app, FaultOptions& faults) {
   using program::AddFlag;
-  AddFlag(app, "fault-error-rate", faults.error_rate, "Share of the batches that fail with INTERNAL, after their time");
-  AddFlag(app, "fault-slow-rate", faults.slow_rate, "Share of the batches that take --fault-slow-factor times as long");
-  AddFlag(app, "fault-slow-factor", faults.slow_factor, "How many times as long a slow batch takes");
-  AddFlag(app, "fault-hang-rate", faults.hang_rate, "Share of the batches that never end");
-  AddFlag(app, "fault-seed", faults.seed, "Seed of the faults; the same seed hits the same batches");
+  AddFlag(app, "fault-error-rate", faults.rates.error_rate,
+          "Share of the batches that fail with INTERNAL, after their time");
+  AddFlag(app, "fault-slow-rate", faults.rates.slow_rate,
+          "Share of the batches that take --fault-slow-factor times as long");
+  AddFlag(app, "fault-slow-factor", faults.rates.slow_factor, "How many times as long a slow batch takes");
+  AddFlag(app, "fault-hang-rate", faults.rates.hang_rate, "Share of the batches that never end");
+  AddFlag(app, "fault-seed", faults.rates.seed, "Seed of the faults; the same seed hits the same batches");
   AddFlag(app, "fault-poison", faults.poison, "Text that makes the batch it is found in fail with INTERNAL");
   AddFlag(app, "fault-crash-text", faults.crash, "Text that ends the classifier when a batch with it gets a slot");
 }
@@ -74,7 +76,7 @@ void AddFlags(CLI::App& app, Options& options) {
 
 absl::Status Validate(const Options& options) {
   if (auto status = options.cost.Over({}).Validate(); !status.ok()) return status;
-  if (auto status = options.faults.Validate(); !status.ok()) return status;
+  if (auto status = options.faults.rates.Validate(); !status.ok()) return status;
   return tls::CheckServerFiles(options.metrics_tls);
 }
 

@@ -13,7 +13,7 @@ constexpr Duration kRetryWhenStopping = std::chrono::seconds(1);
 
 Service::Service(const Options& options, Metrics& metrics)
     : runner_(options.slots, options.max_waiting),
-      serving_{options.limits, options.cost.Over({}), FaultPlan(options.faults), metrics, runner_} {}
+      serving_{options.limits, options.cost.Over({}), options.faults, metrics, runner_} {}
 
 grpc::ServerUnaryReactor* Service::Classify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) {

@@ -34,7 +34,7 @@ absl::Status SimulatedBackend::Validate() const {
 BackendProcess::BackendProcess(SimulatedBackend backend, std::uint64_t seed, std::uint64_t index)
     : backend_(std::move(backend)),
       faults_([&] {
-        classifier::FaultOptions faults = backend_.faults;
+        FaultRates faults = backend_.faults;
         faults.seed = Random::Stream(seed ^ faults.seed, kJitterStream + 2 * index).Bits();
         return faults;
       }()),
@@ -42,19 +42,18 @@ BackendProcess::BackendProcess(SimulatedBackend backend, std::uint64_t seed, std
       random_(Random::Stream(seed, kJitterStream + 2 * index + 1)) {}
 
 Service BackendProcess::Start(const scheduling::Batch& batch, Time now) {
-  using classifier::Fault;
   const std::uint64_t number = batches_++;
   const auto outage = std::find_if(backend_.outages.begin(), backend_.outages.end(),
                                    [&](const Outage& candidate) { return now < candidate.to; });
   const bool will_go = outage != backend_.outages.end();
   if (will_go && outage->from <= now) return {Later(now, kRefusal), absl::StatusCode::kUnavailable};
 
-  const Fault fault = has_faults_ ? faults_.Decide(number, {}) : Fault::kNone;
+  const Fault fault = has_faults_ ? faults_.Draw(number) : Fault::kNone;
   double seconds = backend_.true_cost.Seconds(batch.members.size(), batch.longest);
   if (backend_.jitter > 0) {
     seconds *= std::exp(backend_.jitter * random_.Normal() - backend_.jitter * backend_.jitter / 2);
   }
-  if (fault == Fault::kSlow) seconds *= faults_.slow_factor();
+  if (fault == Fault::kSlow) seconds *= faults_.slow_factor;
   const Duration takes = fault == Fault::kHang ? Duration::max() : FromSeconds(seconds);
 
   Service service{Later(now, takes), fault == Fault::kError ? absl::StatusCode::kInternal : absl::StatusCode::kOk};

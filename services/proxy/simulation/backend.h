@@ -8,9 +8,9 @@
 #include <absl/status/status.h>
 
 #include "common/cost_model.h"
+#include "common/fault_rates.h"
 #include "common/random.h"
 #include "common/time.h"
-#include "services/classifier/faults.h"
 #include "services/proxy/scheduling/model/batch.h"
 #include "services/proxy/scheduling/model/cost_model.h"
 
@@ -30,8 +30,7 @@ struct SimulatedBackend {
   scheduling::CostModel believed_cost;
   // Every batch takes its time times a lognormal factor of mean 1 and this sigma; 0 for none.
   double jitter = 0;
-  // Error, slow and hang rates; `poison` is not looked at, since simulated sequences have no text.
-  classifier::FaultOptions faults;
+  FaultRates faults;
   // In order of time, apart from each other.
   std::vector<Outage> outages;
 
@@ -59,7 +58,7 @@ class BackendProcess {
 
  private:
   SimulatedBackend backend_;
-  classifier::FaultPlan faults_;
+  FaultRates faults_;
   bool has_faults_;
   Random random_;
   std::uint64_t batches_ = 0;

@@ -37,7 +37,7 @@ struct SimulateFlags {
   program::CostFlags believed;
   bool learn_costs = true;
   double jitter = 0;
-  classifier::FaultOptions faults;
+  FaultRates faults;
   std::vector<std::string> outages;
   double cancel_share = 0;
   double mean_patience_ms = 1000;
