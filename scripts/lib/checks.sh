@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # The checks of scripts/test: a function check_NAME each, run in a subshell of its own. Sourced after common.sh.
 # A check ends with 0, calls `skip REASON`, or fails.
+# shellcheck source=scripts/lib/fuzzing.sh
+source "$ROOT/scripts/lib/fuzzing.sh"
 
 readonly SKIPPED=77
 TOOLS=$BUILD_ROOT/tools
@@ -332,44 +334,4 @@ check_asan() {
   # the tests that bound memory see it grow.
   SMARTBATCH_TEST_SOAK_SECONDS=20 ASAN_OPTIONS=detect_stack_use_after_return=1:quarantine_size_mb=16 \
     UBSAN_OPTIONS=print_stacktrace=1 run_ctest asan --label-exclude long
-}
-
-# fuzz_target FOLDER PROGRAM: what it finds stays in FOLDER/NAME-found, the log in FOLDER/NAME.log.
-fuzz_target() {
-  local folder=$1 program=$2 name log grown status=0
-  name=$(basename "$program") name=${name#fuzz-}
-  log=$folder/$name.log grown=$folder/$name-corpus
-  mkdir -p "$grown" "$folder/$name-found"
-  "$program" -max_total_time="${SMARTBATCH_FUZZ_SECONDS:-30}" -timeout=10 -rss_limit_mb=1500 -max_len=4096 \
-    -print_final_stats=1 -artifact_prefix="$folder/$name-found/" "$grown" "tests/fuzz/corpus/$name" >"$log" 2>&1 || status=$?
-  if [[ $status != 0 ]]; then
-    grep -E 'broken:|ERROR:|runtime error:|SUMMARY:' -A 1 "$log" | head -n 20 >&2 || tail -n 20 "$log" >&2
-    say "fuzz: $name broke (the whole of it: $log). Replay it:" \
-      "$program $(grep -o -m 1 "$folder/$name-found/[a-z]*-[0-9a-f]*" "$log" || echo 'INPUT')"
-    say "once it is mended, keep the input in tests/fuzz/corpus/$name"
-    return 1
-  fi
-  say "$name: $(grep -m 1 -o 'stat::number_of_executed_units: .*' "$log" | tr -dc 0-9) inputs," \
-    "$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | tr -dc 0-9) edges"
-}
-
-# Targets run beside each other, one on each core; one that breaks does not stop the others.
-check_fuzz() {
-  local folder=$BUILD_ROOT/fuzzing program failed=0 running=0
-  need_packages "${BUILD_PACKAGES[@]}" "${CLANG_PACKAGES[@]}" || skip "the packages of the build with clang are missing"
-  build asan fuzzers
-  mkdir -p "$folder"
-  for program in "$BUILD_ROOT"/asan/tests/fuzz-*; do
-    if [[ $running -ge $(nproc) ]]; then
-      wait -n || failed=1
-      running=$((running - 1))
-    fi
-    fuzz_target "$folder" "$program" &
-    running=$((running + 1))
-  done
-  while [[ $running -gt 0 ]]; do
-    wait -n || failed=1
-    running=$((running - 1))
-  done
-  return "$failed"
 }
