@@ -18,11 +18,11 @@ const verdict = row('In short', [
   stat('p95', 'The time within which 95 of 100 of its requests are answered.', 's', query(quantileNow(0.95, LATENCY, CUSTOMER))),
   stat('Objective', 'Within which time its requests should be answered.', 's', instant(`max(${metric.slo_objective_seconds}{${CUSTOMER}})`)),
   stat('Objective met', 'The share of its requests within that time; failures count as missed.', 'percentunit', query(objectiveMetNow(CUSTOMER)),
-    { thresholds: [[null, 'red'], [0.95, 'orange'], [0.99, 'green']], min: 0, max: 1 }),
+    { thresholds: [[null, 'red'], [0.95, 'orange'], [0.99, 'green']], min: 0 }),
   stat('Waiting in the queue', 'The share of its time in the proxy that its requests waited. Near 100 %: load, or another customer. Near 0: long sequences, or a slow backend.',
-    'percentunit', query(ratio(queueSum, latencySum)), { min: 0, max: 1 }),
+    'percentunit', query(ratio(queueSum, latencySum)), { min: 0 }),
   stat('Share of backend time', 'Its part of what was charged to all customers.', 'percentunit',
-    query(ratio(rate(metric.customer_charged_seconds_total, CUSTOMER), rate(metric.customer_charged_seconds_total, TARGET))), { min: 0, max: 1 }),
+    query(ratio(rate(metric.customer_charged_seconds_total, CUSTOMER), rate(metric.customer_charged_seconds_total, TARGET))), { min: 0 }),
 ]);
 
 const where = row('Where the time went', [

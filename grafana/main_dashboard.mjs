@@ -33,12 +33,12 @@ const now = row('Now', [
   stat('Objective met', 'The share of requests answered within their customer\'s latency objective. Failures count as missed.',
     'percentunit',
     query(objectiveMetNow(CUSTOMER)),
-    { thresholds: [[null, 'red'], [0.95, 'orange'], [0.99, 'green']], min: 0, max: 1 }),
+    { thresholds: [[null, 'red'], [0.95, 'orange'], [0.99, 'green']], min: 0 }),
   stat('Backend utilisation', 'The share of the time in which a backend works, in the mean over the backends. Near 100 % the queue grows.',
     'percentunit', query(`avg(rate(${metric.backend_busy_seconds_total}{${TARGET}}[$__rate_interval]))`),
     { thresholds: [[null, 'green'], [0.8, 'orange'], [0.95, 'red']], min: 0 }),
   stat('Fairness', 'Jain\'s index over the backend time charged to each customer: 100 % when all get the same, 100 % / n when one of n gets everything. Customers that ask for different amounts differ here without harm.',
-    'percentunit', query(jainIndex), { min: 0, max: 1 }),
+    'percentunit', query(jainIndex), { min: 0 }),
 ]);
 
 const compared = row('Strategies compared over the selected range', [
@@ -52,7 +52,7 @@ const compared = row('Strategies compared over the selected range', [
     column(objectiveMetInRange(BOTH, 'strategy'), 'objective met', { unit: 'percentunit' }),
     column(meanInRange(metric.batch_sequences, STRATEGY, 'strategy'), 'batch size', { unit: 'short' }),
     column(paddingShareInRange, 'padding', { unit: 'percentunit' }),
-  ], ['strategy'], { size: [24, 6] }),
+  ], ['strategy'], { size: [24, 6], sortBy: 'mean' }),
   bars('Latency by strategy', 'Percentiles of the time from arrival to answer, all selected customers together, over the selected range.', 's', [
     column(quantileInRange(0.5, LATENCY, BOTH, 'strategy'), 'p50'),
     column(quantileInRange(0.95, LATENCY, BOTH, 'strategy'), 'p95'),
@@ -60,7 +60,7 @@ const compared = row('Strategies compared over the selected range', [
   ], 'strategy', { size: [9, 8] }),
   bars('Arrival rate by strategy', 'Requests a second while the strategy was active: the latencies beside it can be compared only where these bars are alike.',
     'reqps', [column(rateWhileActive, 'arrival rate')], 'strategy', { size: [6, 8] }),
-  matrixBars('p$quantile by customer and strategy', 'The chosen percentile of each customer\'s latency under each strategy, over the selected range.',
+  matrixBars('${quantile:text} by customer and strategy', 'The chosen percentile of each customer\'s latency under each strategy, over the selected range.',
     's', instant(quantileInRange('$quantile', LATENCY, BOTH, 'customer, strategy')), 'customer', 'strategy', { size: [9, 8] }),
   table('Customers', 'The same by customer: who gains and who loses by a change of strategy.', [
     column(customerRateWhileActive, 'arrival rate', { unit: 'reqps' }),
@@ -73,7 +73,7 @@ const compared = row('Strategies compared over the selected range', [
 ]);
 
 const latency = row('Latency', [
-  timeseries('p$quantile by customer', 'The chosen percentile of the time from arrival to answer.', 's',
+  timeseries('${quantile:text} by customer', 'The chosen percentile of the time from arrival to answer.', 's',
     [query(quantileNow('$quantile', LATENCY, BOTH, 'customer'), '{{customer}}')], { log: true }),
   timeseries('Percentiles', 'Over all selected customers and strategies.', 's', [
     query(quantileNow(0.5, LATENCY, BOTH), 'p50'),
@@ -86,7 +86,7 @@ const latency = row('Latency', [
     query(meanNow(QUEUE, BOTH, ''), 'queue'),
     query(`(${rate(`${LATENCY}_sum`, BOTH)} - ${rate(`${QUEUE}_sum`, BOTH)}) / (${rate(`${LATENCY}_count`, BOTH)} > 0)`, 'service'),
   ], { stack: true, size: [12, 8] }),
-  timeseries('p$quantile of the queue by customer', 'The chosen percentile of the time from arrival to the dispatch of the last part.', 's',
+  timeseries('${quantile:text} of the queue by customer', 'The chosen percentile of the time from arrival to the dispatch of the last part.', 's',
     [query(quantileNow('$quantile', QUEUE, BOTH, 'customer'), '{{customer}}')], { log: true, size: [12, 8] }),
 ]);
 
@@ -202,7 +202,7 @@ const loadgen = row('Load generator', [
   ], { min: 0, size: [12, 8] }),
   timeseries('Ends as the callers saw them', 'By the outcome that the load generator counted.', 'reqps',
     [query(rate(metric.loadgen_requests_done_total, LOAD, 'outcome'), '{{outcome}}')], { stack: true, min: 0 }),
-  timeseries('p$quantile as the callers saw it', 'From when a request was due to its answer: the time on the network and in the generator is in it, unlike in the proxy\'s own figure.', 's', [
+  timeseries('${quantile:text} as the callers saw it', 'From when a request was due to its answer: the time on the network and in the generator is in it, unlike in the proxy\'s own figure.', 's', [
     query(quantileNow('$quantile', metric.loadgen_request_latency_seconds, LOAD, 'customer'), '{{customer}}'),
   ], { log: true }),
   timeseries('How late requests left', 'From when a request was due to when it was sent: above 10 ms the generator was too slow, and its figures say so.', 's', [
@@ -222,7 +222,7 @@ export const mainDashboard = dashboard({
     labelVariable('instance', 'Instance', `${metric.process_start_time_seconds}{job=~"$job"}, instance`),
     labelVariable('strategy', 'Strategy', `${metric.strategy_active}{${TARGET}}, strategy`),
     labelVariable('customer', 'Customer', `${metric.requests_total}{${TARGET}}, customer`),
-    choiceVariable('quantile', 'Percentile', ['0.5', '0.9', '0.95', '0.99'], '0.95'),
+    choiceVariable('quantile', 'Percentile', { p50: '0.5', p90: '0.9', p95: '0.95', p99: '0.99' }, 'p95'),
   ],
   annotations: [
     annotation('Switches of strategy', 'purple', switchesSinceStep(), '5s', '{{from}} → {{to}}', 'by {{by}}'),

@@ -39,7 +39,8 @@ function panel(type, title, description, unit, targets, { size, options, custom,
   };
 }
 
-// A single figure. `thresholds` is a list of [value, colour], the first value null.
+// A single figure. `thresholds` is a list of [value, colour], the first value null. Not with both `min` and `max`: then
+// the line behind the figure throws (Grafana 11.6, Sparkline) and is not drawn.
 export function stat(title, description, unit, target, { size = [4, 4], text = 'value', thresholds, ...defaults } = {}) {
   const steps = (thresholds ?? [[null, 'text']]).map(([value, color]) => ({ value, color }));
   return panel('stat', title, description, unit, [target], {
@@ -114,8 +115,8 @@ function joined(columns, labels) {
   ];
 }
 
-// Columns side by side, one row for each combination of `labels`.
-export function table(title, description, columns, labels, { size = [12, 8] } = {}) {
+// Columns side by side, one row for each combination of `labels`, in the order of the column `sortBy`.
+export function table(title, description, columns, labels, { size = [12, 8], sortBy = labels[0] } = {}) {
   return panel('table', title, description, 'short', columns.map((c) => c.target), {
     size,
     custom: { align: 'auto', inspect: false, filterable: true, cellOptions: { type: 'auto' } },
@@ -128,7 +129,7 @@ export function table(title, description, columns, labels, { size = [12, 8] } = 
       frameIndex: 0,
       showHeader: true,
       cellHeight: 'sm',
-      sortBy: [{ displayName: labels[0], desc: false }],
+      sortBy: [{ displayName: sortBy, desc: false }],
     },
   });
 }
@@ -237,13 +238,15 @@ export function datasourceVariable() {
   });
 }
 
-export function choiceVariable(name, label, values, chosen) {
+// One of `choices`, which are values by the text that is shown for them; `${name:text}` in a title is that text.
+export function choiceVariable(name, label, choices, chosen) {
+  const options = Object.entries(choices).map(([text, value]) => ({ selected: text === chosen, text, value }));
   return variable('custom', name, label, {
-    query: values.join(','),
+    query: options.map(({ text, value }) => `${text} : ${value}`).join(', '),
     multi: false,
     includeAll: false,
-    current: { selected: true, text: chosen, value: chosen },
-    options: values.map((value) => ({ selected: value === chosen, text: value, value })),
+    current: { selected: true, text: chosen, value: choices[chosen] },
+    options,
   });
 }
 
