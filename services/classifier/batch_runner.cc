@@ -21,7 +21,7 @@ BatchRunner::~BatchRunner() {
 bool BatchRunner::Submit(std::shared_ptr<Batch> batch) {
   const auto arrived = Clock::now();
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto free = static_cast<std::size_t>(
         std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.running == nullptr; }));
     if (waiting_.size() >= max_waiting_ + free) return false;  // the first `free` of them are about to get a slot
@@ -34,7 +34,7 @@ bool BatchRunner::Submit(std::shared_ptr<Batch> batch) {
 void BatchRunner::Cancel(const Batch& batch) {
   std::shared_ptr<Batch> removed;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (Slot& slot : slots_) {
       if (slot.running == &batch) CancelRunning(slot);
     }
@@ -51,7 +51,7 @@ void BatchRunner::Cancel(const Batch& batch) {
 void BatchRunner::CancelAll() {
   std::deque<Entry> removed;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     removed.swap(waiting_);
     for (Slot& slot : slots_) {
       if (slot.running != nullptr) CancelRunning(slot);
@@ -80,8 +80,8 @@ void BatchRunner::Work(const std::stop_token& stop, Slot& slot) {
 }
 
 bool BatchRunner::Take(const std::stop_token& stop, Slot& slot, Entry& entry) {
-  std::unique_lock lock(mutex_);
-  if (!arrival_.wait(lock, stop, [this] { return !waiting_.empty(); })) return false;
+  const MutexLock lock(mutex_);
+  if (!arrival_.wait(mutex_, stop, [this]() SMARTBATCH_REQUIRES(mutex_) { return !waiting_.empty(); })) return false;
   entry = std::move(waiting_.front());
   waiting_.pop_front();
   slot.running = entry.batch.get();
@@ -90,8 +90,8 @@ bool BatchRunner::Take(const std::stop_token& stop, Slot& slot, Entry& entry) {
 }
 
 BatchEnd BatchRunner::HoldUntil(Slot& slot, Clock::time_point end) {
-  std::unique_lock lock(mutex_);
-  const bool cancelled = slot.wake_up.wait_until(lock, end, [&slot] { return slot.cancelled; });
+  const MutexLock lock(mutex_);
+  const bool cancelled = slot.wake_up.wait_until(mutex_, end, [&slot] { return slot.cancelled; });
   slot.running = nullptr;
   return cancelled ? BatchEnd::kCancelled : BatchEnd::kDone;
 }

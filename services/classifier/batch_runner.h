@@ -6,11 +6,11 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <thread>
 #include <vector>
 
+#include "common/mutex.h"
 #include "common/time.h"
 
 namespace smartbatch::classifier {
@@ -59,7 +59,7 @@ class BatchRunner {
   struct Slot {
     const Batch* running = nullptr;  // nullptr: the slot is free
     bool cancelled = false;
-    std::condition_variable wake_up;
+    std::condition_variable_any wake_up;
   };
 
   void Work(const std::stop_token& stop, Slot& slot);
@@ -70,11 +70,11 @@ class BatchRunner {
   static void CancelRunning(Slot& slot);
 
   const std::size_t max_waiting_;
-  std::mutex mutex_;
+  Mutex mutex_;
   std::condition_variable_any arrival_;  // of an entry in waiting_
-  std::deque<Entry> waiting_;            // guarded by mutex_
-  std::deque<Slot> slots_;               // the contents are guarded by mutex_
-  std::vector<std::jthread> threads_;    // one for each slot; last, so that they end first
+  std::deque<Entry> waiting_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::deque<Slot> slots_;             // the contents are guarded by mutex_
+  std::vector<std::jthread> threads_;  // one for each slot; last, so that they end first
 };
 
 }  // namespace smartbatch::classifier

@@ -18,7 +18,7 @@ Service::Service(const Options& options, Metrics& metrics)
 grpc::ServerUnaryReactor* Service::Classify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++calls_;
   }
   const auto call = std::make_shared<Call>(serving_, *context, *response, [this] { CallEnded(); });
@@ -31,13 +31,13 @@ grpc::ServerUnaryReactor* Service::Classify(grpc::CallbackServerContext* context
 }
 
 std::size_t Service::WaitForCalls(std::chrono::milliseconds timeout) {
-  std::unique_lock lock(mutex_);
-  call_ended_.wait_for(lock, timeout, [this] { return calls_ == 0; });
+  const MutexLock lock(mutex_);
+  call_ended_.wait_for(mutex_, timeout, [this]() SMARTBATCH_REQUIRES(mutex_) { return calls_ == 0; });
   return calls_;
 }
 
 void Service::CallEnded() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --calls_;
   call_ended_.notify_all();  // under the lock: afterwards the service may be gone
 }

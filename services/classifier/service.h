@@ -6,10 +6,10 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 
 #include <grpcpp/support/server_callback.h>
 
+#include "common/mutex.h"
 #include "services/classifier/batch_runner.h"
 #include "services/classifier/call.h"
 #include "services/classifier/metrics.h"
@@ -47,9 +47,9 @@ class Service final : public RawService {
   const Serving serving_;
   std::atomic<bool> refusing_ = false;  // set by main and read by every call; no other data hangs on it
   std::atomic<std::uint64_t> next_batch_number_ = 0;
-  std::mutex mutex_;
-  std::condition_variable call_ended_;
-  std::size_t calls_ = 0;  // guarded by mutex_
+  Mutex mutex_;
+  std::condition_variable_any call_ended_;
+  std::size_t calls_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace smartbatch::classifier

@@ -1,4 +1,5 @@
 #include "services/tls/certificate_watch.h"
+#include "common/sleep.h"
 
 #include <algorithm>
 #include <map>
@@ -84,10 +85,7 @@ CertificateWatch::~CertificateWatch() {
 
 void CertificateWatch::Run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    {
-      const MutexLock lock(mutex_);
-      wake_.wait_for(mutex_, stop, kInterval, [] { return false; });
-    }
+    SleepFor(kInterval, stop);
     Refresh();
   }
 }

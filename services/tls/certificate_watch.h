@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <string>
@@ -43,7 +42,6 @@ class CertificateWatch {
   const TlsFiles files_;
   const Changed changed_;
   Mutex mutex_;
-  std::condition_variable_any wake_;
   Material material_ SMARTBATCH_GUARDED_BY(mutex_);
   std::string last_rejection_ SMARTBATCH_GUARDED_BY(mutex_);
   // Guarded by the mutex of the list of all watches: for CertificateStates, and because several watches of one file say

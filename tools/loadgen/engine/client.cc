@@ -72,7 +72,7 @@ void Client::Send(const std::string& customer, const proxy::v1::ProxyClassifyReq
   call->context.set_deadline(WallClockAfter(options_.deadline));
   std::uint64_t turn = 0;
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     calls_.insert(call.get());
     turn = sent_++;
   }
@@ -91,28 +91,28 @@ void Client::TakeAnswers(grpc::CompletionQueue& queue) {
     // gRPC says so of an answer with the status OK that is damaged, and hands on a part of it.
     if (!parsed && call->status.ok()) call->status = {grpc::StatusCode::INTERNAL, "the answer is damaged"};
     call->on_done({call->status, call->response, done, Disconnected(*call)});
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     calls_.erase(call.get());
     if (calls_.empty()) idle_.notify_all();
   }
 }
 
 std::size_t Client::in_flight() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return calls_.size();
 }
 
 bool Client::WaitUntilIdle(Time deadline) const {
-  std::unique_lock lock(mutex_);
-  const auto idle = [this] { return calls_.empty(); };
-  if (deadline != kNever) return idle_.wait_until(lock, ToSteadyClock(deadline), idle);
-  idle_.wait(lock, idle);
+  const MutexLock lock(mutex_);
+  const auto idle = [this]() SMARTBATCH_REQUIRES(mutex_) { return calls_.empty(); };
+  if (deadline != kNever) return idle_.wait_until(mutex_, ToSteadyClock(deadline), idle);
+  idle_.wait(mutex_, idle);
   return true;
 }
 
 void Client::CancelAll() {
   // The lock keeps the calls alive; TryCancel only asks, the end comes through the completion queue.
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (Call* const call : calls_) call->context.TryCancel();
 }
 

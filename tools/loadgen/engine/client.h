@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "common/mutex.h"
 #include "common/time.h"
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 #include "tools/loadgen/engine/channel.h"
@@ -77,11 +77,10 @@ class Client {
   std::vector<std::unique_ptr<proxy::v1::ProxyService::Stub>> stubs_;
   std::vector<std::unique_ptr<Worker>> workers_;
 
-  mutable std::mutex mutex_;
-  mutable std::condition_variable idle_;
-  // Guarded by mutex_.
-  absl::flat_hash_set<Call*> calls_;
-  std::uint64_t sent_ = 0;
+  mutable Mutex mutex_;
+  mutable std::condition_variable_any idle_;
+  absl::flat_hash_set<Call*> calls_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::uint64_t sent_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace smartbatch::loadgen

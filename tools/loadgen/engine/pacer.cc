@@ -9,7 +9,7 @@
 namespace smartbatch::loadgen {
 
 void Pacer::At(Time moment, std::uint32_t customer) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const bool is_first = appointments_.empty() || moment < appointments_.top().moment;
   appointments_.push({moment, customer});
   if (is_first) changed_.notify_one();
@@ -19,24 +19,27 @@ void Pacer::RunUntil(Time end, const std::stop_token& stop) {
   // By default the kernel may wake a sleeping thread 50 microseconds late, to save power.
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   const std::stop_callback wake(stop, [this] {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     stopped_ = true;
     changed_.notify_one();
   });
-  std::unique_lock lock(mutex_);
+  for (std::optional<Appointment> due = NextDue(end); due; due = NextDue(end)) due_(due->customer, due->moment);
+}
+
+std::optional<Pacer::Appointment> Pacer::NextDue(Time end) {
+  const MutexLock lock(mutex_);
   while (!stopped_) {
     const Time next = appointments_.empty() ? end : std::min(appointments_.top().moment, end);
     if (next > Now()) {
-      changed_.wait_until(lock, ToSteadyClock(next));
+      changed_.wait_until(mutex_, ToSteadyClock(next));
       continue;
     }
-    if (next == end) return;
+    if (next == end) return std::nullopt;
     const Appointment due = appointments_.top();
     appointments_.pop();
-    lock.unlock();
-    due_(due.customer, due.moment);
-    lock.lock();
+    return due;
   }
+  return std::nullopt;
 }
 
 }  // namespace smartbatch::loadgen

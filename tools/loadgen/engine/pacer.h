@@ -4,11 +4,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
-#include <mutex>
+#include <optional>
 #include <queue>
 #include <stop_token>
 #include <vector>
 
+#include "common/mutex.h"
 #include "common/time.h"
 
 namespace smartbatch::loadgen {
@@ -37,12 +38,15 @@ class Pacer {
     }
   };
 
+  // Waits for the next appointment and takes it. Returns nothing when none is due before `end`, or after a stop.
+  std::optional<Appointment> NextDue(Time end);
+
   const Due due_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  // Guarded by mutex_.
-  std::priority_queue<Appointment, std::vector<Appointment>, std::greater<>> appointments_;
-  bool stopped_ = false;
+  Mutex mutex_;
+  std::condition_variable_any changed_;
+  std::priority_queue<Appointment, std::vector<Appointment>, std::greater<>> appointments_
+      SMARTBATCH_GUARDED_BY(mutex_);
+  bool stopped_ SMARTBATCH_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace smartbatch::loadgen

@@ -9,13 +9,13 @@ namespace smartbatch::loadgen {
 
 void RunRecorder::CountSent() {
   if (observer_ != nullptr) observer_->Sent();
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   ++sent_;
 }
 
 void RunRecorder::AddDone(RequestRecord record, const std::string& message) {
   if (observer_ != nullptr) observer_->Ended(record);
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (record.answered()) {
     recent_ms_[answered_ % kRecent] = record.latency_ms();
     ++answered_;
@@ -29,7 +29,7 @@ void RunRecorder::AddDone(RequestRecord record, const std::string& message) {
 void RunRecorder::AddNotSent(RequestRecord record) {
   record.status_code = kStatusNotSent;
   if (observer_ != nullptr) observer_->Ended(record);
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   messages_.try_emplace(kStatusNotSent, "the limit of requests in flight was reached");
   records_.push_back(std::move(record));
 }
@@ -38,7 +38,7 @@ LiveFigures RunRecorder::Live() const {
   LiveFigures live;
   Sample recent;
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     live = {sent_, answered_, failed_, 0, 0};
     const std::size_t count = std::min<std::size_t>(answered_, kRecent);
     recent.Reserve(count);
@@ -50,12 +50,12 @@ LiveFigures RunRecorder::Live() const {
 }
 
 std::vector<RequestRecord> RunRecorder::TakeRecords() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::exchange(records_, {});
 }
 
 std::map<int, std::string> RunRecorder::TakeMessages() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::exchange(messages_, {});
 }
 

@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "common/mutex.h"
 #include "tools/loadgen/engine/load_observer.h"
 #include "tools/loadgen/model/request_record.h"
 
@@ -50,10 +50,9 @@ class RunRecorder {
   static constexpr std::size_t kRecent = 1000;
 
   LoadObserver* const observer_;
-  mutable std::mutex mutex_;
-  // All below guarded by mutex_.
-  std::vector<RequestRecord> records_;
-  std::map<int, std::string> messages_;
+  mutable Mutex mutex_;
+  std::vector<RequestRecord> records_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::map<int, std::string> messages_ SMARTBATCH_GUARDED_BY(mutex_);
   std::array<double, kRecent> recent_ms_{};
   std::uint64_t sent_ = 0;
   std::uint64_t answered_ = 0;

@@ -1,8 +1,7 @@
 #include "services/proxy/observers/adaptive/adaptive_controller.h"
+#include "common/sleep.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -15,14 +14,6 @@ namespace {
 // Of the time: working against resting.
 constexpr int kRestForWork = 9;
 constexpr std::chrono::milliseconds kLookInterval{500};
-
-// Sleeps until it is over or asked to stop.
-void Rest(Duration duration, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never_notified;
-  std::unique_lock lock(mutex);
-  never_notified.wait_for(lock, stop, duration, [] { return false; });
-}
 
 }  // namespace
 
@@ -89,7 +80,7 @@ void AdaptiveController::Run(runtime::Dispatcher& dispatcher, const std::stop_to
   std::uint64_t generation = 0;
   Time next{};
   while (!stop.stop_requested()) {
-    Rest(kLookInterval, stop);
+    SleepFor(kLookInterval, stop);
     const runtime::State state = dispatcher.Look(0);
     if (state.strategy.name != "adaptive") {
       advisor.reset();

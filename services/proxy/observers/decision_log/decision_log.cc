@@ -1,12 +1,12 @@
 #include "services/proxy/observers/decision_log/decision_log.h"
 
 #include <chrono>
-#include <mutex>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
 #include <spdlog/spdlog.h>
 
+#include "common/sleep.h"
 #include "services/proxy/scheduling/model/batch_end.h"
 
 namespace smartbatch::decision_log {
@@ -124,13 +124,8 @@ void DecisionLog::Asking(Time now) {
 // --- On a thread of its own ---
 
 void DecisionLog::Run(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never_notified;
   while (!stop.stop_requested()) {
-    {
-      std::unique_lock lock(mutex);
-      never_notified.wait_for(lock, stop, kWriteInterval, [] { return false; });
-    }
+    SleepFor(kWriteInterval, stop);
     WriteWaiting();
   }
   WriteWaiting();

@@ -1,8 +1,7 @@
 #include "services/proxy/transport/backends/reachability.h"
+#include "common/sleep.h"
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -34,12 +33,9 @@ void Reachability::Look(Time now) {
 }
 
 void Reachability::Run(const runtime::Clock& clock, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never_notified;
   while (!stop.stop_requested()) {
     Look(clock.Now());
-    std::unique_lock lock(mutex);
-    never_notified.wait_for(lock, stop, kInterval, [] { return false; });
+    SleepFor(kInterval, stop);
   }
 }
 
