@@ -169,6 +169,14 @@ void AddFairness(Table& table) {
            harm({"weighted_fair", {{"window_seconds", "0.05"}}}))
       .requests = requests;
   table.Add("flood-short 0.8: the same for sjf", Bound::kAtLeast, 20, harm(kSjf)).requests = requests;
+  table.Add("one call beside a hog's twelve: its share of the answers, weighted_fair", Bound::kAtLeast, 0.25,
+            [](Laboratory& laboratory, std::uint64_t seed) {
+              return ReadOneBesideAHog(laboratory.Play({kOneBesideAHog, 0, kWeightedFair}, seed)).share;
+            });
+  table.Add("one call beside a hog's twelve: its mean latency in ms, weighted_fair", Bound::kAtMost, 110,
+            [](Laboratory& laboratory, std::uint64_t seed) {
+              return ReadOneBesideAHog(laboratory.Play({kOneBesideAHog, 0, kWeightedFair}, seed)).mean_ms;
+            });
 }
 
 // --- Starvation prevention ---

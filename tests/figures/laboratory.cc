@@ -1,6 +1,7 @@
 #include "tests/figures/laboratory.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -42,7 +43,17 @@ bool IsPoisson(const workload::Workload& workload) {
   });
 }
 
+workload::Workload MakeOneBesideAHog() {
+  constexpr workload::UniformLength kLength{155, 155};
+  const workload::ClosedLoop at_once{std::chrono::microseconds(500)};
+  workload::Workload workload;
+  workload.customers.push_back({"one", at_once, {5, 5, kLength}});
+  for (int call = 0; call < 12; ++call) workload.customers.push_back({"hog", at_once, {5, 5, kLength}});
+  return workload;
+}
+
 workload::Workload WorkloadOf(const Setting& setting) {
+  if (setting.workload == kOneBesideAHog) return MakeOneBesideAHog();
   return workload::MakeBuiltin(setting.workload, {setting.rho * setting.slots, 5, setting.cost});
 }
 
@@ -144,6 +155,16 @@ double Laboratory::HarmToVictims(const std::string& workload, double rho, const 
   while (recording.NextTime() != kNever) recording.Take();
   const simulation::Trace victims = OnlyVictims(recording.trace());
   return MeanOfVictims(recording.trace(), strategy) / MeanOfVictims(victims, strategy);
+}
+
+OneBesideAHog ReadOneBesideAHog(const simulation::Result& result) {
+  OneBesideAHog read;
+  for (const simulation::CustomerResult& customer : result.customers) {
+    if (customer.customer != "one") continue;
+    read.share = static_cast<double>(customer.requests) / static_cast<double>(result.requests);
+    read.mean_ms = customer.latency_ms.mean;
+  }
+  return read;
 }
 
 double WorstCustomerP99(const simulation::Result& result) {

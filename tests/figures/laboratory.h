@@ -26,7 +26,11 @@ struct Scale {
   std::uint64_t flood_requests = 2'000'000;
 };
 
-// One simulation: a built-in workload under a strategy.
+// A workload that is not built in: closed loops of requests that fill a batch of 24 ms, one call of customer `one`
+// beside twelve of customer `hog`, each sent half a millisecond after the answer to the last, as over a network.
+inline constexpr const char* kOneBesideAHog = "one-beside-a-hog";
+
+// One simulation: a built-in workload, or the one above, under a strategy.
 struct Setting {
   std::string workload;
   double rho = 0.7;  // of each slot
@@ -74,6 +78,13 @@ class Laboratory {
 
 // A result, or the end of the program.
 simulation::Result PlayOrDie(simulation::ArrivalFeed& feed, const simulation::SimulationOptions& options);
+
+// What customer `one` got of the answers, and its mean latency in ms.
+struct OneBesideAHog {
+  double share = 0;
+  double mean_ms = 0;
+};
+OneBesideAHog ReadOneBesideAHog(const simulation::Result& result);
 
 // The largest 99th percentile of a customer with at least 1,000 requests, in ms.
 double WorstCustomerP99(const simulation::Result& result);

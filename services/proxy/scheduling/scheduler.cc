@@ -77,7 +77,7 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   if (customer == nullptr) customer = &customers_.Open(arrival.customer);
   if (customer->live_requests == 0) customers_.LeftIdle(*customer);
   PendingRequest& request = pending_.Insert(*customer, arrival, admission_.PredictedCost(arrival), ++offers_, now);
-  if (customer->waiting_requests == 1) customers_.BecameBacklogged(*customer);
+  if (customer->waiting_requests == 1) customers_.BecameBacklogged(*customer, strategy_->lag_allowance(), now);
   strategy_->Add(request, false);
   if (observer_ != nullptr) observer_->Accepted(*customer, request);
   return request.id;
@@ -187,7 +187,7 @@ void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, B
   if (splits) {
     strategy_->AfterSplit(request);
   } else if (request.customer->waiting_requests == 0) {
-    customers_.BecameUnbacklogged(*request.customer);
+    customers_.BecameUnbacklogged(*request.customer, batch.dispatched);
     admission_.NothingWaitsOf(*request.customer);
   }
 }
@@ -200,7 +200,7 @@ void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status st
   if (request.waiting > 0) strategy_->Remove(request);
   pending_.Finish(request);
   if (was_backlogged && customer.waiting_requests == 0) {
-    customers_.BecameUnbacklogged(customer);
+    customers_.BecameUnbacklogged(customer, now);
     admission_.NothingWaitsOf(customer);
   }
 

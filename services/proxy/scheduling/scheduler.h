@@ -176,7 +176,7 @@ class Scheduler {
   bool MayRetry(const PendingSequence& sequence, const Batch& batch, Verdict verdict, Time now);
   void ReturnMembers(const Batch& batch, Verdict verdict, const absl::Status& status, bool maybe_too_large, Time now,
                      Effects& effects);
-  void ReturnToStrategy(PendingSequence& sequence);
+  void ReturnToStrategy(PendingSequence& sequence, Time now);
   void RetireSequence(PendingSequence& sequence, Time now, Effects& effects);
   void FailWaitingIfUnavailable(Time now, Effects& effects);
   void Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects);

@@ -148,18 +148,18 @@ void Scheduler::ReturnMembers(const Batch& batch, Verdict verdict, const absl::S
       const BatchId refused = maybe_too_large ? batch.id : busy ? batch.refused_batch : 0;
       lone_retries_.Add(member, busy ? batch.failed_before : batch.backend, refused);
     } else {
-      ReturnToStrategy(sequence);
+      ReturnToStrategy(sequence, now);
     }
   }
 }
 
-void Scheduler::ReturnToStrategy(PendingSequence& sequence) {
+void Scheduler::ReturnToStrategy(PendingSequence& sequence, Time now) {
   PendingRequest& request = *sequence.request;
   Customer& customer = *request.customer;
   const bool was_backlogged = customer.waiting_requests > 0;
   if (request.waiting > 0) strategy_->Remove(request);
   pending_.ReturnToWaiting(sequence, false);
-  if (!was_backlogged) customers_.BecameBacklogged(customer);
+  if (!was_backlogged) customers_.BecameBacklogged(customer, strategy_->lag_allowance(), now);
   strategy_->Add(request, true);
 }
 

@@ -24,7 +24,7 @@ class QueueFixture : public testing::Test {
     if (account == nullptr) account = &customers_.Open(customer);
     if (account->live_requests == 0) customers_.LeftIdle(*account);
     PendingRequest& request = pending_.Insert(*account, {customer, lengths, kNever, bytes}, kCostNs, ++requests_, now_);
-    if (account->waiting_requests == 1) customers_.BecameBacklogged(*account);
+    if (account->waiting_requests == 1) customers_.BecameBacklogged(*account, {}, now_);
     return request;
   }
   // It ends, wherever it is.
@@ -32,7 +32,7 @@ class QueueFixture : public testing::Test {
     Customer& customer = *request.customer;
     const bool waited = customer.waiting_requests > 0;
     pending_.Finish(request);
-    if (waited && customer.waiting_requests == 0) customers_.BecameUnbacklogged(customer);
+    if (waited && customer.waiting_requests == 0) customers_.BecameUnbacklogged(customer, now_);
     pending_.ReleaseIfIdle(request);
   }
   // All of these requests' sequences, one batch.

@@ -28,6 +28,13 @@ struct CustomerPolicy {
   friend bool operator==(const CustomerPolicy&, const CustomerPolicy&) = default;
 };
 
+// Where a customer stood when nothing of it waited any more.
+struct Departure {
+  Time time{};
+  // In seconds over weight (CustomerAccounts).
+  double virtual_time = 0;
+};
+
 // The account of one customer. Owned by CustomerAccounts; its address does not change while it lives. What every
 // request touches comes first: in a long queue of many customers each cache line is fetched from memory.
 struct alignas(64) Customer {
@@ -54,6 +61,8 @@ struct alignas(64) Customer {
   // Virtual time: seconds of backend time charged to the customer over its weight, lifted when it comes back
   // from idleness.
   double counter = 0;
+  // The last one. What the counter is behind its virtual time, the charge of the last batch included, is the lag.
+  Departure departure;
   // Charges of the batch that is being sent, not yet added up.
   double unsettled_seconds = 0;
   // Seconds of backend time charged since the account was opened.

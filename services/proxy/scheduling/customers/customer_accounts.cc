@@ -47,16 +47,20 @@ void CustomerAccounts::Unconfigure(std::string_view name) {
   if (customer.live_requests == 0) BecameIdle(customer);
 }
 
-void CustomerAccounts::BecameBacklogged(Customer& customer) {
-  customer.counter = std::max(customer.counter, virtual_time_);
-  if (!backlogged_.empty()) customer.counter = std::max(customer.counter, backlogged_.LeastCounter());
+void CustomerAccounts::BecameBacklogged(Customer& customer, const LagAllowance& allowance, Time now) {
+  double lag = 0;
+  if (now - customer.departure.time <= allowance.longest_absence) {
+    lag = std::clamp(customer.departure.virtual_time - customer.counter, 0.0, allowance.most_seconds);
+  }
+  customer.counter = std::max(customer.counter, virtual_time_ - lag);
   backlogged_.Add(customer);
   LiftVirtualTime();
 }
 
-void CustomerAccounts::BecameUnbacklogged(Customer& customer) {
+void CustomerAccounts::BecameUnbacklogged(Customer& customer, Time now) {
   backlogged_.Remove(customer);
   LiftVirtualTime();
+  customer.departure = {now, virtual_time_};
 }
 
 void CustomerAccounts::LeftIdle(Customer& customer) {

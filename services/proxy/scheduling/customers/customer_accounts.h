@@ -17,10 +17,21 @@
 
 namespace smartbatch::scheduling {
 
+// What a customer that comes back may still be behind: at most so many seconds over weight, and nothing after a longer
+// absence than that.
+struct LagAllowance {
+  double most_seconds = 0;
+  Duration longest_absence{};
+};
+
 // Opens an account at a customer's first request and keeps virtual time, in the manner of a virtual token counter
 // (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024) and of start-time fair queueing (Goyal,
 // Vin, Cheng, 1996): a customer that comes back from idleness starts at the counter of those who stayed, so that
 // idleness earns no credit and a debt is not forgotten.
+//
+// What others were served while it waited is no credit of idleness. So it may keep its lag, what its counter was behind
+// virtual time when it left, as a sleeper does in EEVDF (Stoica and Abdel-Wahab, "Earliest Eligible Virtual Deadline
+// First", 1995; Linux 6.6). The lag does not grow while the customer is away, and no counter ever falls.
 //
 // The accounts of configured customers stay. Of the others at most `max_idle_accounts` idle ones are kept; beyond, the
 // one that has been idle longest is closed, which forgets its debt. All but ForEach, ForEachWhile and
@@ -44,10 +55,10 @@ class CustomerAccounts {
   // Takes the policy back; may close the account, or that of another idle customer.
   void Unconfigure(std::string_view name);
 
-  // The customer has its first waiting request: its counter is lifted to virtual time.
-  void BecameBacklogged(Customer& customer);
-  // The customer has no waiting request any more.
-  void BecameUnbacklogged(Customer& customer);
+  // The customer has its first waiting request: its counter is lifted to virtual time less the lag that it may keep.
+  void BecameBacklogged(Customer& customer, const LagAllowance& allowance, Time now);
+  // The customer has no waiting request any more. The charges of its last batch may follow.
+  void BecameUnbacklogged(Customer& customer, Time now);
   // The customer has no live request any more; may close the account of another one, or this one.
   void BecameIdle(Customer& customer);
   // The customer of an idle account has a request again.

@@ -30,6 +30,8 @@ class Adaptive final : public Strategy {
     followed_->Dispatched(occasion, selection, cost_seconds);
   }
 
+  LagAllowance lag_allowance() const override { return followed_->lag_allowance(); }
+
   std::string_view Following() const override { return specification_->name; }
   bool Follow(const StrategySpecification& specification) override {
     if (specification.name == AdaptiveSpecification().name) return false;

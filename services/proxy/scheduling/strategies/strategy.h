@@ -71,6 +71,9 @@ class Strategy {
   // The batch chosen last has been dispatched at this predicted cost, in seconds.
   virtual void Dispatched(const Occasion& occasion, const Selection& selection, double cost_seconds);
 
+  // What a customer that comes back may still be behind the others; by default nothing.
+  virtual LagAllowance lag_allowance() const { return {}; }
+
   // For a strategy that leaves the choice to another one: the name of that one, under which batches are counted; empty
   // for every other strategy.
   virtual std::string_view Following() const { return {}; }

@@ -22,6 +22,7 @@ struct WeightedFairParameters {
   Duration window = std::chrono::milliseconds(300);
   std::uint32_t candidates = 8;
   double hold = 0.01;
+  Duration keep_lag = std::chrono::seconds(10);
 };
 
 // Each customer gets backend time in proportion to its weight, to within a window; inside the window the batch that
@@ -31,14 +32,27 @@ struct WeightedFairParameters {
 // counter, Sheng et al., OSDI 2024). Eligible are the backlogged customers with X_c <= min X + D, D the window. The
 // batch is chosen from the eligible customers' requests, and its cost is charged to them by the airport game
 // (airport_charges.h). Seats that stay free go to what is worth its seat, which is all that it pays: from anybody where
-// riders are free, else from the eligible customers. So for the backlogged customers, at all times (c_max the most that
-// a batch can cost, w_min the smallest weight):
+// riders are free, else from the eligible customers.
 //
-//     max X - min X <= D + c_max / w_min
+// V, virtual time, is the largest value that min X has had. A customer that comes back starts at V, so that idleness
+// saves nothing up; but for `keep_lag` it keeps its lag, what it was behind V when it left, up to K = D. Otherwise one
+// with a single open call, which leaves with every answer, would begin each time level with a hog whose dozen calls are
+// older, and wait until these had used up the window; with the lag that it gathered by waiting it is next but one.
+// For the backlogged customers, at all times (c_max the most that a batch can cost, w_min the smallest weight):
+//
+//     X_c <= V + D + c_max / w_c      at a charge X_c was within D of min X, which is at most V
+//     X_c >= V - K                    so it came back, and V does not pass the least counter
+//     max X - min X <= D + K + c_max / w_min
+//
+// Nobody saves up. Lag is gathered by waiting while others are served, an absence adds nothing to it, and no counter
+// falls. So while j waits, from s to t, i gets at most this much more, however it comes and goes (S what was charged to
+// them; from X_i(t) <= X_j(t) + D + c_max / w_i, X_i(s) >= V(s) - K and X_j(s) <= V(s) + D + c_max / w_j):
+//
+//     S_i / w_i - S_j / w_j <= 2 (D + c_max / w_min) + K
 //
 // A customer that has just become backlogged waits at most until the others' counters have passed its own: with N
-// backlogged customers, (N - 1) (D + c_max / w_min) w_max of others' service. Among one customer's own requests
-// age weighs, but nothing bounds the wait of a long one behind short ones of the same customer that keep coming.
+// customers in all, (N - 1) (D + K + c_max / w_min) w_max of others' service. Among one customer's own requests age
+// weighs, but nothing bounds the wait of a long one behind short ones of the same customer that keep coming.
 class WeightedFair final : public Strategy {
  public:
   WeightedFair(const StrategyEnvironment& environment, const WeightedFairParameters& parameters)
@@ -90,6 +104,8 @@ class WeightedFair final : public Strategy {
     sequences_.Add(request, true);
     if (loses_longest_) IndexFor(*request.customer).Add(request);
   }
+
+  LagAllowance lag_allowance() const override { return {ToSeconds(parameters_.window), parameters_.keep_lag}; }
 
   void Select(const Occasion& occasion, Selection& selection) override {
     if (customers_.backlogged().empty()) {
@@ -264,6 +280,10 @@ StrategySpecification WeightedFairSpecification() {
            8, 1, 4096, ParameterSpecification::Kind::kInteger},
           {"hold", "How long a batch with free seats waits for company, as a fraction of its cost; a second at most.",
            0.01, 0, 1},
+          {"keep_lag_seconds",
+           "For how long a customer with nothing waiting keeps what it was behind the others, up to window_seconds; 0 "
+           "puts it level with them.",
+           10, 0, 3600},
       },
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
         WeightedFairParameters read;
@@ -273,6 +293,7 @@ StrategySpecification WeightedFairSpecification() {
         read.window = FromSeconds(parameters["window_seconds"]);
         read.candidates = static_cast<std::uint32_t>(parameters["candidates"]);
         read.hold = parameters["hold"];
+        read.keep_lag = FromSeconds(parameters["keep_lag_seconds"]);
         return std::make_unique<WeightedFair>(environment, read);
       },
       true,

@@ -71,5 +71,19 @@ TEST(WeightedFair, SavesNothingUpForACustomerThatWasIdle) {
   EXPECT_EQ(late, 5);
 }
 
+// The hog is served 100 ms while a request of 12.1 ms waits: 87.9 ms of that are left when it has gone.
+TEST(WeightedFair, PutsACustomerThatComesBackSoonWhereItWasBehindTheOthers) {
+  for (const bool keeps : {true, false}) {
+    Stage stage({"weighted_fair", {{"hold", "0"}, {"keep_lag_seconds", keeps ? "5" : "0"}}}, {}, 1);
+    for (int i = 0; i < 10; ++i) stage.Offer("hog", {100});
+    stage.Offer("one", {110});
+    for (int i = 0; i < 10; ++i) stage.Serve();
+    stage.Offer("hog", {100});
+    EXPECT_EQ(stage.Serve(), "10.0 full");
+    stage.Offer("one", {100});
+    EXPECT_NEAR(stage.Counter("hog") - stage.Counter("one"), keeps ? 0.1 - 0.0121 : 0, 1e-9);
+  }
+}
+
 }  // namespace
 }  // namespace smartbatch::scheduling
