@@ -74,3 +74,33 @@ function(smartbatch_test name)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} RUN_SERIAL ${ARG_SERIAL} COST ${cost})
 endfunction()
+
+# smartbatch_embed(NAME NAMESPACE FILE...): a library NAME and a header NAME.h with each file's text as a C string,
+# named after it: page/live.js is NAMESPACE::kLiveJs. What changes in a file is built in again. The texts must not hold
+# `)embedded"`.
+function(smartbatch_embed name namespace)
+  set(declarations "")
+  set(definitions "")
+  foreach(file ${ARGN})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    get_filename_component(base ${file} NAME)
+    string(REGEX MATCHALL "[A-Za-z0-9]+" words "${base}")
+    set(constant k)
+    foreach(word ${words})
+      string(SUBSTRING ${word} 0 1 first)
+      string(SUBSTRING ${word} 1 -1 rest)
+      string(TOUPPER ${first} first)
+      string(APPEND constant ${first}${rest})
+    endforeach()
+    file(READ ${file} text)
+    string(APPEND declarations "extern const char ${constant}[];\n")
+    string(APPEND definitions "const char ${constant}[] = R\"embedded(${text})embedded\";\n")
+  endforeach()
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/embedded)
+  file(CONFIGURE OUTPUT ${folder}/${name}.h CONTENT
+    "#pragma once\nnamespace @namespace@ {\n@declarations@}\n" @ONLY)
+  file(CONFIGURE OUTPUT ${folder}/${name}.cc CONTENT
+    "#include \"${name}.h\"\nnamespace @namespace@ {\n@definitions@}\n" @ONLY)
+  smartbatch_library(${name} SOURCES ${folder}/${name}.cc)
+  target_include_directories(${name} PUBLIC ${folder})
+endfunction()

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # docs.sh BIN: what the documents show works. Relative links lead to files, the tables of settings are what the
-# programs say, simulations run (with few requests), every grpcurl and curl command of README.md and
-# docs/OPERATIONS.md, run against the programs in BIN, succeeds, and the proxy takes the configuration files that are
-# shipped.
+# programs say, simulations run (with few requests), the pictures of batches are what the drawing code draws, every
+# grpcurl and curl command of README.md and docs/OPERATIONS.md, run against the programs in BIN, succeeds, and the proxy
+# takes the configuration files that are shipped.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -86,6 +86,15 @@ run_simulations "$bin" docs/BENCHMARKS.md
 "$bin/figures" --only 'seedopen 0.5: mean, density / sjf' --requests 20000 --seeds 1 >"$logs/figures" ||
   fail "figures says: $(<"$logs/figures")"
 printf 'ok   figures\n'
+
+if command -v node >/dev/null; then
+  bash docs/images/batching.sh "$bin/loadgen" "$logs"
+  for picture in docs/images/batching_*.svg; do
+    cmp -s "$picture" "$logs/$(basename "$picture")" ||
+      fail "$picture is not what docs/images/batching.sh draws: run docs/images/batching.sh build/release/bin/loadgen"
+  done
+  printf 'ok   the pictures of batches are what batching.sh draws\n'
+fi
 
 if command -v gnuplot >/dev/null && command -v jq >/dev/null; then
   bash docs/images/latency_by_load.sh "$bin/loadgen" 2000 "$logs"

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "services/proxy/simulation/decision_log.h"
 #include "tests/loadgen/program_fixture.h"
 #include "tests/loadgen/scripted_proxy.h"
 #include "tests/support/process.h"
@@ -22,6 +23,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 TEST_F(ProgramTest, CompareSwitchesMeasuresReportsAndRestores) {
@@ -71,6 +73,72 @@ TEST_F(ProgramTest, APublishedTraceIsConvertedAndThenPlayed) {
   const ProcessOutcome folder = Loadgen({"trace", "convert", "--from", "azure", "--out", "b.jsonl", "."});
   EXPECT_EQ(folder.exit_code, 2) << folder.output;
   EXPECT_THAT(folder.output, HasSubstr("folder"));
+}
+
+// The charts that a page holds.
+nlohmann::json ChartsOf(const std::string& page) {
+  const std::string begin = R"(<script id="data" type="application/json">)";
+  const std::size_t from = page.find(begin) + begin.size();
+  return nlohmann::json::parse(page.substr(from, page.find("</script>", from) - from))["charts"];
+}
+
+TEST_F(ProgramTest, SimulateDrawsTheSameArrivalsUnderEachStrategyIntoAPageThatNeedsNothingElse) {
+  const ProcessOutcome outcome = Loadgen({"simulate", "--workload", "seedopen", "--requests", "2000", "--strategies",
+                                          "sjf,density", "--html", "batches.html", "--draw-requests", "50"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  const std::string page = Read("batches.html");
+  for (const char* const elsewhere : {" src=", " href=", "@import", "url(http", "{{"}) {
+    EXPECT_THAT(page, Not(HasSubstr(elsewhere)));
+  }
+  const nlohmann::json charts = ChartsOf(page);
+  ASSERT_EQ(charts.size(), 2U);
+  EXPECT_EQ(charts[1]["title"], "density");
+  EXPECT_EQ(charts[0]["duration_ms"], charts[1]["duration_ms"]);
+  // Requests that come in the time that is drawn came under both.
+  const auto arrivals = [](const nlohmann::json& chart) {
+    std::map<int, double> times;
+    for (const auto& request : chart["requests"]) {
+      if (request["arrival_ms"] >= 0) times[request["number"]] = request["arrival_ms"];
+    }
+    return times;
+  };
+  EXPECT_EQ(arrivals(charts[0]).size(), 50U);
+  EXPECT_EQ(arrivals(charts[0]).begin()->first, 200) << "the first after the warm-up";
+  EXPECT_EQ(arrivals(charts[0]), arrivals(charts[1]));
+  EXPECT_NE(charts[0]["batches"], charts[1]["batches"]);
+
+  const ProcessOutcome late = Loadgen(
+      {"simulate", "--requests", "100", "--strategies", "sjf", "--html", "batches.html", "--draw-first", "100"});
+  EXPECT_EQ(late.exit_code, 2) << late.output;
+  EXPECT_THAT(late.output, HasSubstr("--draw-first is 100"));
+}
+
+TEST_F(ProgramTest, TimelineDrawsADecisionLogAndNamesALineThatIsNone) {
+  namespace log = simulation::decision_log;
+  const auto at = [](int milliseconds) { return Time(std::chrono::milliseconds(milliseconds)); };
+  const std::string text = log::Line(log::Start{{}, {"density", {}}, {}}) +
+                           log::Line(log::BackendAdded{0, "b", 2, {}}) +
+                           log::Line(log::RequestAccepted{at(5), 0, "<script>alert(1)</script>", {15, 120}, kNever}) +
+                           log::Line(log::BatchSent{at(5), 1, "density", 0, {{0, 0}, {0, 1}}, 120, 0.0144, "hold"}) +
+                           log::Line(log::BatchEnded{at(20), 1, absl::StatusCode::kOk, false});
+  Write("decisions.jsonl", text);
+  const ProcessOutcome outcome = Loadgen({"timeline", "decisions.jsonl"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("timeline.html: 1 requests and 1 batches in 0.015 s"));
+  const std::string page = Read("timeline.html");
+  EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
+  const nlohmann::json chart = ChartsOf(page)[0];
+  EXPECT_EQ(chart["customers"][0], "<script>alert(1)</script>");
+  EXPECT_EQ(chart["batches"][0]["rows"], nlohmann::json::parse("[[0, 15, 0], [0, 120, 0]]"));
+  EXPECT_EQ(chart["batches"][0]["end_ms"], 15);
+
+  Write("wrong.jsonl", text + "nonsense\n");
+  const ProcessOutcome wrong = Loadgen({"timeline", "wrong.jsonl"});
+  EXPECT_EQ(wrong.exit_code, 2) << wrong.output;
+  EXPECT_THAT(wrong.output, HasSubstr("wrong.jsonl: line 6"));
+  const ProcessOutcome nowhere = Loadgen({"timeline", "decisions.jsonl", "--html", "/proc/no/x.html"});
+  EXPECT_EQ(nowhere.exit_code, 1) << nowhere.output;
+  EXPECT_THAT(nowhere.output, HasSubstr("/proc/no/x.html"));
 }
 
 TEST_F(ProgramTest, RunMeasuresTheActiveStrategy) {

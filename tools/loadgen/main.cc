@@ -22,12 +22,12 @@ int main(int argc, char** argv) {
       "broken; 130 interrupted, what there is was written.\n"
       "Every verb has --help with examples. Flags with (Env:...) can be set in the environment.\n");
   const std::vector<loadgen::Verb> verbs = {
-      loadgen::AddRun(program),        loadgen::AddCompare(program), loadgen::AddSweep(program),
-      loadgen::AddRecord(program),     loadgen::AddReplay(program),  loadgen::AddSimulate(program),
-      loadgen::AddReport(program),     loadgen::AddDiff(program),    loadgen::AddWorkload(program),
-      loadgen::AddStrategy(program),   loadgen::AddProbe(program),   loadgen::AddClassify(program),
-      loadgen::AddCompletion(program), loadgen::AddManual(program),  loadgen::AddVerify(program),
-      loadgen::AddTrace(program),
+      loadgen::AddRun(program),        loadgen::AddCompare(program),  loadgen::AddSweep(program),
+      loadgen::AddRecord(program),     loadgen::AddReplay(program),   loadgen::AddSimulate(program),
+      loadgen::AddReport(program),     loadgen::AddDiff(program),     loadgen::AddWorkload(program),
+      loadgen::AddStrategy(program),   loadgen::AddProbe(program),    loadgen::AddClassify(program),
+      loadgen::AddCompletion(program), loadgen::AddManual(program),   loadgen::AddVerify(program),
+      loadgen::AddTrace(program),      loadgen::AddTimeline(program),
   };
   int exit_code = 0;
   if (program::ParseOrExit(program, argc, argv, exit_code)) return exit_code;

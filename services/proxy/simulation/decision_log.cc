@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <string_view>
 
 #include <absl/strings/str_cat.h>
@@ -238,6 +237,15 @@ Event ParseEvent(const Json& json) {
 }
 
 }  // namespace
+
+std::optional<Time> TimeOf(const Event& event) {
+  return std::visit(
+      [](const auto& told) -> std::optional<Time> {
+        if constexpr (requires { told.time; }) return told.time;
+        return std::nullopt;
+      },
+      event);
+}
 
 BatchSent Sent(const scheduling::Batch& batch, Time origin) {
   BatchSent sent{Time(batch.dispatched - origin),

@@ -26,6 +26,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -118,6 +119,9 @@ struct Dropped {
 };
 using Event = std::variant<Start, BackendAdded, BackendRemoved, BackendSlots, BackendHealth, RequestAccepted, BatchSent,
                            BatchEnded, RequestEnded, StrategySet, Follows, Reconfigured, Asked, Dropped>;
+
+// Nothing if the event has none.
+std::optional<Time> TimeOf(const Event& event);
 
 // The batch as it is logged, its time counted from `origin`.
 BatchSent Sent(const scheduling::Batch& batch, Time origin);

@@ -31,6 +31,7 @@ using decision_log::RequestEnded;
 using decision_log::Sent;
 using decision_log::Start;
 using decision_log::StrategySet;
+using decision_log::TimeOf;
 using scheduling::Outcome;
 
 std::string Describe(const BatchSent& batch) {
@@ -39,16 +40,6 @@ std::string Describe(const BatchSent& batch) {
   });
   return absl::StrCat("batch ", batch.batch, " at ", ToMilliseconds(batch.time.time_since_epoch()), " ms by ",
                       batch.strategy, " to backend ", batch.backend, " (", batch.reason, "): ", members);
-}
-
-// Nothing where the event has none.
-std::optional<Time> TimeOf(const Event& event) {
-  return std::visit(
-      [](const auto& told) -> std::optional<Time> {
-        if constexpr (requires { told.time; }) return told.time;
-        return std::nullopt;
-      },
-      event);
 }
 
 bool Same(const BatchSent& left, const BatchSent& right) {

@@ -6,9 +6,11 @@
 
 #include <fmt/format.h>
 
+#include "services/proxy/simulation/chart_builder.h"
 #include "services/proxy/simulation/report.h"
 #include "services/proxy/simulation/trace.h"
 #include "services/proxy/simulation/workload_feed.h"
+#include "tools/loadgen/output/chart_page.h"
 #include "tools/loadgen/output/text_table.h"
 #include "tools/loadgen/verbs/exit_codes.h"
 #include "tools/loadgen/verbs/interruption.h"
@@ -36,12 +38,15 @@ std::string Cell(const std::optional<double>& milliseconds) {
   return milliseconds ? fmt::format("{:.2f}", *milliseconds) : "";
 }
 
+std::string TitleOf(const simulation::Scenario& scenario) {
+  return scenario.workload + (scenario.rho > 0 ? fmt::format(" at rho {}", scenario.rho) : "");
+}
+
 std::string TextReport(const simulation::Scenario& scenario, const std::vector<simulation::Result>& results) {
-  const std::string load = scenario.rho > 0 ? fmt::format(" at rho {}", scenario.rho) : "";
   std::string text =
-      fmt::format("{}{}: {} requests, batches of {}, {} x {} slots; latencies in ms of virtual time\nseeds: {}\n\n",
-                  scenario.workload, load, scenario.requests, scenario.max_batch_size, scenario.backends,
-                  scenario.slots, scenario.seeds.ToString());
+      fmt::format("{}: {} requests, batches of {}, {} x {} slots; latencies in ms of virtual time\nseeds: {}\n\n",
+                  TitleOf(scenario), scenario.requests, scenario.max_batch_size, scenario.backends, scenario.slots,
+                  scenario.seeds.ToString());
   TextTable table({"strategy", "answered", "mean", "p50", "p90", "p99", "p99.9", "max", "answers/s", "busy", "batch",
                    "padding", "gap s", "bound"});
   std::string notes;
@@ -96,6 +101,62 @@ absl::StatusOr<std::ofstream> OpenForWriting(const std::string& path) {
   return file;
 }
 
+// The charts of the strategies, each of the time that the first one's shows.
+class Charts {
+ public:
+  Charts(const ChartFlags& flags, std::uint64_t first, std::uint32_t seats)
+      : flags_(flags), first_(flags.first.value_or(first)), seats_(seats) {}
+
+  bool wanted() const { return !flags_.html.empty(); }
+  // What is to watch the next strategy's simulation; null if nothing is to be drawn.
+  scheduling::SchedulerObserver* Begin() {
+    if (!wanted()) return nullptr;
+    builder_ = window_ ? std::make_unique<simulation::ChartBuilder>(*window_)
+                       : std::make_unique<simulation::ChartBuilder>(first_, flags_.requests);
+    observer_ = std::make_unique<simulation::ChartObserver>(*builder_, seats_);
+    return observer_.get();
+  }
+  absl::Status End(const simulation::Result& result) {
+    if (!wanted()) return absl::OkStatus();
+    auto chart = builder_->Finish();
+    if (!chart.ok()) {
+      return absl::InvalidArgumentError(fmt::format("--draw-first is {}: {}; give one that is below --requests", first_,
+                                                    std::string(chart.status().message())));
+    }
+    if (!window_) window_ = builder_->window();
+    chart->title = result.strategy.name;
+    chart->note = NoteOf(result);
+    charts_.push_back(*std::move(chart));
+    return absl::OkStatus();
+  }
+  absl::Status Write(const std::string& title) const {
+    return wanted() ? WriteChartPage(flags_.html, title, charts_) : absl::OkStatus();
+  }
+
+ private:
+  std::string NoteOf(const simulation::Result& result) {
+    const double mean = result.latency_ms.mean;
+    std::string note = fmt::format("Over the whole simulation: mean {:.0f} ms", mean);
+    if (result.latency_ms.p99) note += fmt::format(", p99 {:.0f} ms", *result.latency_ms.p99);
+    note += fmt::format(", {} requests", result.requests);
+    if (charts_.empty()) {
+      first_mean_ = mean;
+    } else if (first_mean_ > 0) {
+      note += fmt::format("; the mean is {:.2f} of {}'s", mean / first_mean_, charts_.front().title);
+    }
+    return note;
+  }
+
+  const ChartFlags& flags_;
+  const std::uint64_t first_;
+  const std::uint32_t seats_;
+  std::optional<simulation::ChartWindow> window_;
+  std::unique_ptr<simulation::ChartBuilder> builder_;
+  std::unique_ptr<simulation::ChartObserver> observer_;
+  std::vector<timeline::Chart> charts_;
+  double first_mean_ = 0;
+};
+
 class SimulateVerb {
  public:
   explicit SimulateVerb(const SimulateFlags& flags) : flags_(flags) {}
@@ -116,6 +177,8 @@ class SimulateVerb {
     if (!trace_out.ok()) return trace_out.status();
 
     std::vector<simulation::Result> results;
+    const auto warm_up = static_cast<std::uint64_t>(flags_.warm_up_share * static_cast<double>(requests_));
+    Charts charts(flags_.chart, warm_up, flags_.max_batch_size);
     {
       const ProgressLine progress(flags_.progress);
       for (const scheduling::StrategyChoice& strategy : strategies_) {
@@ -129,9 +192,11 @@ class SimulateVerb {
             *decisions << simulation::DecisionLine(decision);
           };
         }
+        options_.observer = charts.Begin();
         const bool record = trace_out->is_open() && results.empty();
         auto result = PlayOnce(record ? &*trace_out : nullptr);
         if (!result.ok()) return result.status();
+        if (absl::Status drawn = charts.End(*result); !drawn.ok()) return drawn;
         results.push_back(*std::move(result));
       }
     }
@@ -142,6 +207,7 @@ class SimulateVerb {
       return absl::DataLossError(fmt::format("{} could not be written whole", flags_.trace_out));
     }
     const simulation::Scenario scenario = MakeScenario();
+    if (absl::Status written = charts.Write(TitleOf(scenario)); !written.ok()) return written;
     fmt::print("{}",
                flags_.format == "json" ? simulation::ReportJson(scenario, results) : TextReport(scenario, results));
     return absl::OkStatus();
@@ -218,6 +284,7 @@ Verb AddSimulate(CLI::App& program) {
       "  loadgen simulate --workload seedopen --rho 0.7 --strategies sjf,fair,fcfs\n"
       "  loadgen simulate --workload azure2023 --strategies density,triton,turbo --param triton.max_queue_delay_ms=5\n"
       "  loadgen simulate --workload eight-and-eight --strategies fcfs --param fcfs.linger_ms=0 --format json\n"
+      "  loadgen simulate --workload seedopen --rho 0.7 --strategies fcfs,density --html batches.html\n"
       "  loadgen simulate --trace-in requests.jsonl --strategies sjf --decisions-out decisions.jsonl\n");
   return {&verb, [flags](const std::vector<std::string>&) { return SimulateVerb(*flags).Run(); }};
 }

@@ -163,6 +163,7 @@ void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags) {
   AddCostFlags(verb, flags);
   AddFaultFlags(verb, flags);
 
+  AddChartFlags(verb, flags.chart);
   verb.add_option("--trace-out", flags.trace_out, "Write the requests that the first strategy met, in that form");
   verb.add_option("--decisions-out", flags.decisions_out, "Write a JSON line for every batch");
   verb.add_option("--format", flags.format, "text or json")

@@ -13,6 +13,7 @@
 #include "common/workload/workload.h"
 #include "services/proxy/scheduling/strategies/strategy.h"
 #include "services/proxy/simulation/simulation.h"
+#include "tools/loadgen/verbs/chart_flags.h"
 #include "tools/loadgen/verbs/workload_flags.h"
 
 namespace smartbatch::loadgen {
@@ -44,6 +45,7 @@ struct SimulateFlags {
   double deadline_share = 0;
   double deadline_ms = 1000;
 
+  ChartFlags chart;
   std::string trace_out;
   std::string decisions_out;
   std::string format = "text";

@@ -38,6 +38,8 @@ Verb AddWorkload(CLI::App& program);
 Verb AddTrace(CLI::App& program);
 // A decision log of the proxy, checked.
 Verb AddVerify(CLI::App& program);
+// A decision log of the proxy, drawn.
+Verb AddTimeline(CLI::App& program);
 // Shows and sets the strategy.
 Verb AddStrategy(CLI::App& program);
 // Whether the server is healthy.

@@ -1,0 +1,143 @@
+#include "services/proxy/simulation/chart_builder.h"
+
+#include <utility>
+#include <variant>
+
+namespace smartbatch::simulation {
+
+void ChartBuilder::Take(const decision_log::Event& event) {
+  last_ = decision_log::TimeOf(event).value_or(last_);
+  std::visit([this](const auto& told) { On(told); }, event);
+}
+
+std::uint32_t ChartBuilder::Named(const std::string& customer) {
+  const auto [place, is_new] = places_.try_emplace(customer, static_cast<std::uint32_t>(names_.size()));
+  if (is_new) names_.push_back(customer);
+  return place->second;
+}
+
+void ChartBuilder::On(const decision_log::BackendSlots& changed) {
+  timeline::Backend& backend = backends_[changed.backend];
+  backend.slots = std::max(backend.slots, changed.slots);
+}
+
+void ChartBuilder::On(const decision_log::RequestAccepted& accepted) {
+  if (accepted.request == first_) window_.from = accepted.time;
+  if (accepted.request == end_) window_.to = std::min(window_.to, accepted.time);
+  if (accepted.time >= window_.to) return;
+  requests_[accepted.request] = {.drawn = {.number = accepted.request,
+                                           .customer = Named(accepted.customer),
+                                           .arrival = accepted.time,
+                                           .end = {},
+                                           .answered = false},
+                                 .lengths = {accepted.lengths.begin(), accepted.lengths.end()},
+                                 .left = accepted.lengths.size()};
+}
+
+void ChartBuilder::On(const decision_log::BatchSent& sent) {
+  if (sent.time >= window_.to) return;
+  if (batches_.size() == kMostBatches) {
+    window_.to = sent.time;
+    return;
+  }
+  timeline::Batch batch{.number = sent.batch,
+                        .backend = sent.backend,
+                        .start = sent.time,
+                        .end = {},
+                        .predicted_seconds = sent.cost_seconds,
+                        .strategy = sent.strategy,
+                        .reason = sent.reason,
+                        .status = {},
+                        .rows = {}};
+  for (const auto& [number, sequence] : sent.members) {
+    const auto request = requests_.find(number);
+    // Lines of the log are missing.
+    if (request == requests_.end() || sequence >= request->second.lengths.size()) continue;
+    batch.rows.push_back({request->second.drawn.customer, request->second.lengths[sequence], number});
+  }
+  batches_[sent.batch] = std::move(batch);
+}
+
+void ChartBuilder::On(const decision_log::BatchEnded& ended) {
+  const auto found = batches_.find(ended.batch);
+  if (found == batches_.end()) return;
+  timeline::Batch& batch = found->second;
+  batch.end = ended.time;
+  batch.status = absl::StatusCodeToString(ended.status);
+  if (ended.status == absl::StatusCode::kOk) {
+    for (const timeline::Row& row : batch.rows) {
+      const auto request = requests_.find(row.request);
+      const bool waits = request != requests_.end() && !request->second.drawn.end;
+      if (waits && --request->second.left == 0) EndRequest(row.request, ended.time, /*answered=*/true);
+    }
+  }
+  if (ended.time <= window_.from) batches_.erase(found);
+}
+
+void ChartBuilder::On(const decision_log::RequestEnded& ended) {
+  EndRequest(ended.request, ended.time, /*answered=*/false);
+}
+
+void ChartBuilder::EndRequest(std::uint64_t number, Time time, bool answered) {
+  const auto found = requests_.find(number);
+  if (found == requests_.end() || found->second.drawn.end) return;
+  found->second.drawn.end = time;
+  found->second.drawn.answered = answered;
+  if (time <= window_.from) requests_.erase(found);
+}
+
+absl::StatusOr<timeline::Chart> ChartBuilder::Finish() const {
+  timeline::Chart chart;
+  chart.seats = seats_;
+  chart.from = window_.from;
+  chart.to = std::min(window_.to, Later(last_, Duration(1)));
+  if (chart.from >= chart.to) return absl::NotFoundError("no request came in the part that is to be drawn");
+  for (const auto& [id, backend] : backends_) {
+    if (id >= chart.backends.size()) chart.backends.resize(id + 1);
+    chart.backends[id] = backend;
+  }
+  std::map<std::uint32_t, std::uint32_t> drawn;  // by the place in names_: the place in the chart
+  const auto place = [&](std::uint32_t customer) {
+    const auto [entry, is_new] = drawn.try_emplace(customer, static_cast<std::uint32_t>(chart.customers.size()));
+    if (is_new) chart.customers.push_back(names_[customer]);
+    return entry->second;
+  };
+  for (const auto& [number, request] : requests_) {
+    chart.requests.push_back(request.drawn);
+    chart.requests.back().customer = place(request.drawn.customer);
+  }
+  for (const auto& [id, batch] : batches_) {
+    chart.batches.push_back(batch);
+    for (timeline::Row& row : chart.batches.back().rows) row.customer = place(row.customer);
+  }
+  return chart;
+}
+
+ChartObserver::ChartObserver(ChartBuilder& builder, std::uint32_t seats) : builder_(builder) {
+  decision_log::Start start;
+  start.options.max_batch_size = seats;
+  builder_.Take(start);
+}
+
+void ChartObserver::BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) {
+  builder_.Take(decision_log::BackendAdded{id, backend.name, backend.slots, backend.cost});
+}
+
+void ChartObserver::Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) {
+  decision_log::RequestAccepted accepted{request.arrival, request.id.number - 1, customer.name, {}, request.deadline};
+  for (const scheduling::PendingSequence& sequence : request.sequences) accepted.lengths.push_back(sequence.length);
+  builder_.Take(accepted);
+}
+
+void ChartObserver::Dispatched(const scheduling::Batch& batch) { builder_.Take(decision_log::Sent(batch, Time{})); }
+
+void ChartObserver::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) {
+  builder_.Take(decision_log::BatchEnded{batch.dispatched + took, batch.id, status.code(), false});
+}
+
+void ChartObserver::Ended(const scheduling::Finished& finished) {
+  if (finished.outcome == scheduling::Outcome::kAnswered) return;
+  builder_.Take(decision_log::RequestEnded{finished.finish, finished.id.number - 1, finished.outcome});
+}
+
+}  // namespace smartbatch::simulation

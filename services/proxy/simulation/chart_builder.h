@@ -1,0 +1,96 @@
+// Makes the chart of a part of a decision log, or of a simulation while it runs.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "common/time.h"
+#include "common/timeline/chart.h"
+#include "services/proxy/scheduling/observer.h"
+#include "services/proxy/simulation/decision_log.h"
+
+namespace smartbatch::simulation {
+
+struct ChartWindow {
+  Time from = kNever;
+  Time to = kNever;
+};
+
+// Takes the events of a decision log in their order and keeps those that touch a window of time: its memory is bounded
+// by what the window holds, by what is unfinished at once and by the customers' names. A window holds at most
+// kMostBatches batches and ends earlier if more leave in it.
+class ChartBuilder {
+ public:
+  static constexpr std::size_t kMostBatches = 4000;
+
+  // From the arrival of request `first` (they count from 0) to that of request `first + count`.
+  ChartBuilder(std::uint64_t first, std::uint64_t count) : first_(first), end_(first + count) {}
+  explicit ChartBuilder(const ChartWindow& window) : window_(window) {}
+
+  // Times must not fall.
+  void Take(const decision_log::Event& event);
+
+  // What has happened in the window so far, without title and note. NOT_FOUND if nothing has.
+  absl::StatusOr<timeline::Chart> Finish() const;
+  // As it has become; kNever for an end that has not come.
+  const ChartWindow& window() const { return window_; }
+
+ private:
+  struct Request {
+    timeline::Request drawn;
+    std::vector<std::uint32_t> lengths;
+    std::size_t left = 0;  // sequences without a result
+  };
+
+  void On(const decision_log::Start& start) { seats_ = start.options.max_batch_size; }
+  void On(const decision_log::Reconfigured& next) { seats_ = std::max(seats_, next.options.max_batch_size); }
+  void On(const decision_log::BackendAdded& added) { backends_[added.backend] = {added.name, added.slots}; }
+  void On(const decision_log::BackendSlots& changed);
+  void On(const decision_log::RequestAccepted& accepted);
+  void On(const decision_log::BatchSent& sent);
+  void On(const decision_log::BatchEnded& ended);
+  void On(const decision_log::RequestEnded& ended);
+  // The others change nothing that is drawn.
+  template <class Event>
+  void On(const Event&) {}
+
+  void EndRequest(std::uint64_t number, Time time, bool answered);
+  std::uint32_t Named(const std::string& customer);
+
+  const std::uint64_t first_ = std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t end_ = std::numeric_limits<std::uint64_t>::max();
+  ChartWindow window_;
+  Time last_{};
+  std::uint32_t seats_ = 1;
+  std::vector<std::string> names_;
+  std::map<std::string, std::uint32_t> places_;  // in names_
+  std::map<scheduling::BackendId, timeline::Backend> backends_;
+  // Unfinished ones, and those that touch the window.
+  std::map<std::uint64_t, Request> requests_;
+  std::map<scheduling::BatchId, timeline::Batch> batches_;
+};
+
+// Tells a builder what a simulation's scheduler does. The builder must outlive it.
+class ChartObserver final : public scheduling::SchedulerObserver {
+ public:
+  // `seats`: the most sequences of a batch.
+  ChartObserver(ChartBuilder& builder, std::uint32_t seats);
+
+  void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
+  void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
+  void Dispatched(const scheduling::Batch& batch) override;
+  void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override;
+  void Ended(const scheduling::Finished& finished) override;
+
+ private:
+  ChartBuilder& builder_;
+};
+
+}  // namespace smartbatch::simulation
