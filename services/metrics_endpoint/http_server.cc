@@ -1,5 +1,6 @@
 #include "services/metrics_endpoint/http_server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <type_traits>
@@ -36,8 +37,17 @@ constexpr std::chrono::minutes kIdleTime{2};
 
 using Response = http::response<http::string_body>;
 
-Response ResponseTo(const http::request<http::empty_body>& request, const HttpServer::Document& document) {
-  const bool known = request.target() == document.path;
+using Documents = std::vector<HttpServer::Document>;
+
+// What a page may do: styles are set on elements by its own script, which this allows.
+constexpr char kContentSecurityPolicy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'";
+
+Response ResponseTo(const http::request<http::empty_body>& request, const Documents& documents) {
+  const auto document = std::find_if(documents.begin(), documents.end(),
+                                     [&](const HttpServer::Document& each) { return request.target() == each.path; });
+  const bool known = document != documents.end();
   const bool reads = request.method() == http::verb::get || request.method() == http::verb::head;
   const http::status status = !known   ? http::status::not_found
                               : !reads ? http::status::method_not_allowed
@@ -45,8 +55,11 @@ Response ResponseTo(const http::request<http::empty_body>& request, const HttpSe
   Response response(status, request.version());
   response.keep_alive(request.keep_alive());
   if (status == http::status::ok) {
-    response.set(http::field::content_type, document.content_type);
-    response.body() = document.body();
+    response.set(http::field::content_type, document->content_type);
+    response.set("Content-Security-Policy", kContentSecurityPolicy);
+    response.set("X-Content-Type-Options", "nosniff");
+    response.set(http::field::cache_control, "no-store");
+    response.body() = document->body();
   } else if (known) {
     response.set(http::field::allow, "GET, HEAD");
   }
@@ -60,8 +73,8 @@ template <class Stream>
 class Session : public std::enable_shared_from_this<Session<Stream>> {
  public:
   // `open` is held for as long as the connection lives.
-  Session(Stream stream, const HttpServer::Document& document, std::shared_ptr<void> open)
-      : open_(std::move(open)), stream_(std::move(stream)), document_(document) {}
+  Session(Stream stream, const Documents& documents, std::shared_ptr<void> open)
+      : open_(std::move(open)), stream_(std::move(stream)), documents_(documents) {}
 
   void Start() {
     if constexpr (kSecure) {
@@ -90,7 +103,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   }
 
   void Write() {
-    response_ = ResponseTo(parser_->get(), document_);
+    response_ = ResponseTo(parser_->get(), documents_);
     Lowest().expires_after(kRequestTime);
     http::async_write(stream_, response_, [self = this->shared_from_this()](error_code error, std::size_t) {
       if (error) return;
@@ -111,7 +124,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
 
   const std::shared_ptr<void> open_;
   Stream stream_;
-  const HttpServer::Document& document_;
+  const Documents& documents_;
   beast::flat_buffer buffer_{2 * kMaxHeaderBytes};
   std::optional<http::request_parser<http::empty_body>> parser_;
   Response response_;
@@ -137,7 +150,7 @@ std::shared_ptr<ssl::context> MakeContext(const tls::Material& material) {
 
 class HttpServer::Impl {
  public:
-  explicit Impl(Document document) : document_(std::move(document)) {}
+  explicit Impl(std::vector<Document> documents) : documents_(std::move(documents)) {}
 
   // Before Run.
   absl::Status SpeakTls(const tls::TlsFiles& files) {
@@ -170,7 +183,7 @@ class HttpServer::Impl {
     ++connections_;
     std::shared_ptr<void> open(nullptr, [this](void*) { --connections_; });
     if (!watch_) {
-      std::make_shared<Session<beast::tcp_stream>>(beast::tcp_stream(std::move(socket)), document_, std::move(open))
+      std::make_shared<Session<beast::tcp_stream>>(beast::tcp_stream(std::move(socket)), documents_, std::move(open))
           ->Start();
       return;
     }
@@ -178,14 +191,14 @@ class HttpServer::Impl {
     const std::shared_ptr<ssl::context> context = Context();
     if (!context) return;
     using Secure = beast::ssl_stream<beast::tcp_stream>;
-    std::make_shared<Session<Secure>>(Secure(std::move(socket), *context), document_, std::move(open))->Start();
+    std::make_shared<Session<Secure>>(Secure(std::move(socket), *context), documents_, std::move(open))->Start();
   }
   std::shared_ptr<ssl::context> Context() {
     const MutexLock lock(mutex_);
     return context_;
   }
 
-  const Document document_;
+  const std::vector<Document> documents_;
   int connections_ = 0;
   asio::io_context io_{1};
   net::TcpListener listener_{io_};
@@ -197,9 +210,10 @@ class HttpServer::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& address, const tls::TlsFiles& files,
-                                                              Document document, const net::Handover& handover) {
+                                                              std::vector<Document> documents,
+                                                              const net::Handover& handover) {
   if (auto status = tls::CheckServerFiles(files); !status.ok()) return status;
-  auto impl = std::make_unique<Impl>(std::move(document));
+  auto impl = std::make_unique<Impl>(std::move(documents));
   if (!files.certificate.empty()) {
     if (auto status = impl->SpeakTls(files); !status.ok()) return status;
   }

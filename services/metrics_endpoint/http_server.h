@@ -1,10 +1,11 @@
-// A small HTTP/1.1 server of one document, in the clear or over TLS.
+// A small HTTP/1.1 server of a few documents, in the clear or over TLS.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "services/net/handover.h"
@@ -12,10 +13,13 @@
 
 namespace smartbatch::metrics {
 
-// Answers GET and HEAD of one path until it is destroyed; one thread serves all connections. At most 64 connections, 8
-// KiB of a request's header, 10 s for a handshake or a request, 2 minutes between requests. With a certificate it
-// speaks TLS 1.2 or later, with authorities only to those who show a certificate of theirs; the files are read again
-// for every connection, and as long as they cannot be used those that could be used last go on.
+// Answers GET and HEAD of each document's path until it is destroyed; one thread serves all connections. At most 64
+// connections, 8 KiB of a request's header, 10 s for a handshake or a request, 2 minutes between requests. With a
+// certificate it speaks TLS 1.2 or later, with authorities only to those who show a certificate of theirs; the files
+// are read again for every connection, and as long as they cannot be used those that could be used last go on.
+//
+// Every answer tells browsers to load and run nothing but what this server has, in no other site's frame, and to keep
+// nothing.
 class HttpServer {
  public:
   struct Document {
@@ -28,7 +32,8 @@ class HttpServer {
   // `address` is host:port; port 0 takes a free one. UNAVAILABLE where it cannot be bound, INVALID_ARGUMENT as
   // tls::CheckServerFiles.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, const tls::TlsFiles& files,
-                                                           Document document, const net::Handover& handover = {});
+                                                           std::vector<Document> documents,
+                                                           const net::Handover& handover = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -15,7 +15,8 @@ namespace smartbatch::metrics {
 
 absl::StatusOr<MetricsEndpoint> MetricsEndpoint::Start(const std::string& address,
                                                        std::shared_ptr<prometheus::Collectable> collectable,
-                                                       tls::TlsFiles files, const net::Handover& handover) {
+                                                       tls::TlsFiles files, const net::Handover& handover,
+                                                       std::vector<HttpServer::Document> others) {
   auto scrape = [collectable = std::move(collectable), process = MakeProcessMetrics(),
                  certificates = MakeCertificateMetrics(), log = MakeLogMetrics()] {
     auto families = collectable->Collect();
@@ -25,8 +26,8 @@ absl::StatusOr<MetricsEndpoint> MetricsEndpoint::Start(const std::string& addres
     }
     return prometheus::TextSerializer().Serialize(families);
   };
-  auto server = HttpServer::Start(
-      address, std::move(files), {"/metrics", "text/plain; version=0.0.4; charset=utf-8", std::move(scrape)}, handover);
+  others.push_back({"/metrics", "text/plain; version=0.0.4; charset=utf-8", std::move(scrape)});
+  auto server = HttpServer::Start(address, files, std::move(others), handover);
   if (absl::IsUnavailable(server.status())) {
     return absl::UnavailableError(
         absl::StrCat("cannot serve metrics on ", address,

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <prometheus/collectable.h>
 
@@ -14,7 +15,8 @@
 namespace smartbatch::metrics {
 
 // Serves /metrics for as long as it lives: the collectable's series, those of the process
-// (process_metrics.h), of its certificates (certificate_metrics.h) and of its log (log_metrics.h).
+// (process_metrics.h), of its certificates (certificate_metrics.h) and of its log (log_metrics.h); and other documents
+// beside it.
 // Movable; the collectable is asked from a thread of the endpoint.
 class MetricsEndpoint {
  public:
@@ -23,7 +25,8 @@ class MetricsEndpoint {
   // tls::CheckServerFiles. Holds a share of the collectable.
   static absl::StatusOr<MetricsEndpoint> Start(const std::string& address,
                                                std::shared_ptr<prometheus::Collectable> collectable,
-                                               tls::TlsFiles files = {}, const net::Handover& handover = {});
+                                               tls::TlsFiles files = {}, const net::Handover& handover = {},
+                                               std::vector<HttpServer::Document> others = {});
 
   // host:port with the port that was bound.
   const std::string& address() const { return server_->address(); }

@@ -32,6 +32,7 @@
 #include "services/proxy/observers/backend_log.h"
 #include "services/proxy/observers/batch_log.h"
 #include "services/proxy/observers/decision_log/decision_log.h"
+#include "services/proxy/observers/live_page/live_page.h"
 #include "services/proxy/observers/metrics/proxy_metrics.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
@@ -186,9 +187,11 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
   const runtime::SteadyClock clock;
   const auto policies = PoliciesOf(config);
   runtime::RecentDecisions decisions;
+  live_page::RecentAnswers answers(clock);
   adaptive::AdaptiveController adaptive(config.limits, policies, clock);
   runtime::SharingAdvice sharing(WarnOfSharing);
-  std::vector<scheduling::SchedulerObserver*> scheduler_observers = {metrics.get(), &adaptive, &decisions, &sharing};
+  std::vector<scheduling::SchedulerObserver*> scheduler_observers = {metrics.get(), &adaptive, &decisions, &answers,
+                                                                     &sharing};
   std::vector<runtime::DecisionObserver*> decision_observers = {metrics.get()};
   auto decision_log = OpenDecisionLog(config, policies, clock);
   if (!decision_log.ok()) return Fail(decision_log.status(), program::kExitUsage);
@@ -229,7 +232,15 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
                                    .requests_given_up = calls.requests_given_up,
                                    .answers_given_up = calls.answers_given_up};
   });
-  auto endpoint = metrics::MetricsEndpoint::Start(config.metrics_listen, metrics, config.tls.metrics, handover);
+  auto page =
+      live_page::Documents({.clock = clock,
+                            .decisions = decisions,
+                            .answers = answers,
+                            .state = [&dispatcher](std::size_t customers) { return dispatcher.Look(customers); },
+                            .max_batch_size = config.limits.max_batch_size,
+                            .version = SMARTBATCH_VERSION});
+  auto endpoint =
+      metrics::MetricsEndpoint::Start(config.metrics_listen, metrics, config.tls.metrics, handover, std::move(page));
   if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
   const auto bring_in = [&](const Config& before, const Config& after) {
     if (auto status = dispatcher.Reconfigure(ReconfigurationOf(before, after)); !status.ok()) return status;

@@ -38,7 +38,9 @@ class HttpServerTest : public ::testing::Test {
     return {Write(name + ".pem", certificate.certificate), Write(name + ".key", certificate.key), {}};
   }
   static std::unique_ptr<HttpServer> Serve(const tls::TlsFiles& files = {}) {
-    auto server = HttpServer::Start("127.0.0.1:0", files, {"/metrics", "text/plain", [] { return "up 1\n"; }});
+    auto server = HttpServer::Start(
+        "127.0.0.1:0", files,
+        {{"/metrics", "text/plain", [] { return "up 1\n"; }}, {"/", "text/html", [] { return "<p>page</p>"; }}});
     EXPECT_TRUE(server.ok()) << server.status();
     return *std::move(server);
   }
@@ -73,9 +75,19 @@ TEST_F(HttpServerTest, AnswersItsPathAndNothingElse) {
   EXPECT_EQ(Curl(url + "/metrics"), "up 1\n200");
   EXPECT_THAT(Curl(url + "/metrics", {"--head"}), AllOf(HasSubstr("Content-Length: 5"), HasSubstr("text/plain")));
   EXPECT_EQ(Curl(url + "/metrics", {"--http1.0"}), "up 1\n200");
-  EXPECT_EQ(Curl(url + "/"), "404");
+  EXPECT_EQ(Curl(url + "/"), "<p>page</p>200");
+  EXPECT_EQ(Curl(url + "/metric"), "404");
+  EXPECT_EQ(Curl(url + "/", {"--request", "POST"}), "405");
   EXPECT_EQ(Curl(url + "/metrics", {"--request", "DELETE"}), "405");
   EXPECT_EQ(Curl(url + "/metrics", {url + "/metrics"}), "up 1\n200up 1\n200") << "both on one connection";
+}
+
+TEST_F(HttpServerTest, APageMayRunOnlyWhatTheServerHasAndStandInNoFrame) {
+  const auto server = Serve();
+  const std::string head = Curl("http://" + server->address() + "/", {"--head"});
+  EXPECT_THAT(head, AllOf(HasSubstr("default-src 'none'; script-src 'self'"), HasSubstr("frame-ancestors 'none'"),
+                          HasSubstr("X-Content-Type-Options: nosniff"), HasSubstr("Cache-Control: no-store"),
+                          ::testing::Not(HasSubstr("unsafe-inline"))));
 }
 
 TEST_F(HttpServerTest, ARequestThatIsTooLargeIsNotAnswered) {

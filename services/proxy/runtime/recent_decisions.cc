@@ -17,11 +17,11 @@ std::vector<Decision> RecentDecisions::List(std::size_t most) const {
   return decisions;
 }
 
-Decision::Part& RecentDecisions::PartOf(Decision& decision, const std::string& customer) {
-  for (Decision::Part& part : decision.parts) {
-    if (part.customer == customer) return part;
-  }
-  return decision.parts.emplace_back(Decision::Part{.customer = customer});
+std::uint32_t RecentDecisions::PartOf(Decision& decision, const std::string& customer) {
+  std::uint32_t place = 0;
+  while (place < decision.parts.size() && decision.parts[place].customer != customer) ++place;
+  if (place == decision.parts.size()) decision.parts.push_back({.customer = customer});
+  return place;
 }
 
 void RecentDecisions::BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) {
@@ -46,13 +46,16 @@ void RecentDecisions::Dispatched(const scheduling::Batch& batch) {
   decision.reason = batch.reason;
   decision.dispatched = batch.dispatched;
   decision.predicted_seconds = batch.predicted_seconds;
-  decision.lengths.reserve(batch.members.size());
+  decision.rows.reserve(batch.members.size());
   decision.requests = scheduling::RequestsIn(batch);
   for (const scheduling::BatchMember& member : batch.members) {
-    decision.lengths.push_back(member.length);
-    ++PartOf(decision, customers_[member.request.slot]).sequences;
+    const std::uint32_t part = PartOf(decision, customers_[member.request.slot]);
+    decision.rows.push_back({member.length, part, member.request.number});
+    ++decision.parts[part].sequences;
   }
-  for (const auto& [customer, seconds] : charges_) PartOf(decision, customer).charged_seconds += seconds;
+  for (const auto& [customer, seconds] : charges_) {
+    decision.parts[PartOf(decision, customer)].charged_seconds += seconds;
+  }
   charges_.clear();
 
   const MutexLock lock(mutex_);
@@ -87,7 +90,9 @@ void RecentDecisions::Ended(const scheduling::Finished&) {
   if (charges_.empty()) return;
   const MutexLock lock(mutex_);
   if (Decision* const decision = Find(last_ended_)) {
-    for (const auto& [customer, seconds] : charges_) PartOf(*decision, customer).charged_seconds += seconds;
+    for (const auto& [customer, seconds] : charges_) {
+      decision->parts[PartOf(*decision, customer)].charged_seconds += seconds;
+    }
   }
   charges_.clear();
 }

@@ -24,13 +24,19 @@ struct Decision {
     std::uint32_t sequences = 0;
     double charged_seconds = 0;
   };
+  // One sequence; those of one request stand together.
+  struct Row {
+    std::uint32_t length = 0;   // characters
+    std::uint32_t part = 0;     // whose it is: its place in `parts`
+    std::uint64_t request = 0;  // the request's number
+  };
 
   scheduling::BatchId batch = 0;
   std::string backend;
   std::string_view strategy;  // lives as long as the program
   scheduling::DispatchReason reason = scheduling::DispatchReason::kSlotFree;
   Time dispatched{};
-  std::vector<std::uint32_t> lengths;  // characters of each sequence
+  std::vector<Row> rows;
   std::uint32_t requests = 0;
   std::vector<Part> parts;
   double predicted_seconds = 0;
@@ -56,7 +62,8 @@ class RecentDecisions final : public scheduling::SchedulerObserver {
   void Ended(const scheduling::Finished& finished) override;
 
  private:
-  static Decision::Part& PartOf(Decision& decision, const std::string& customer);
+  // The place of the customer's part, which is added if there is none.
+  static std::uint32_t PartOf(Decision& decision, const std::string& customer);
   // Null if so many have left since that it was forgotten.
   Decision* Find(scheduling::BatchId batch) SMARTBATCH_REQUIRES(mutex_);
 

@@ -1,6 +1,7 @@
 #include "services/proxy/runtime/recent_decisions.h"
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 class RecentDecisionsTest : public ::testing::Test {
@@ -45,7 +47,15 @@ TEST_F(RecentDecisionsTest, TellsWhyABatchLeftWhatItHeldAndWhatItCost) {
   EXPECT_EQ(running.strategy, "sjf");
   EXPECT_EQ(running.reason, scheduling::DispatchReason::kSlotFree);
   EXPECT_EQ(running.requests, 2U);
-  EXPECT_THAT(running.lengths, ::testing::UnorderedElementsAre(100U, 50U, 60U));
+  std::map<std::uint32_t, std::string> owners;
+  std::map<std::uint32_t, std::uint64_t> requests;
+  for (const Decision::Row& row : running.rows) {
+    owners[row.length] = running.parts.at(row.part).customer;
+    requests[row.length] = row.request;
+  }
+  EXPECT_THAT(owners, ElementsAre(Pair(50U, "b"), Pair(60U, "b"), Pair(100U, "a")));
+  EXPECT_EQ(requests[50], requests[60]);
+  EXPECT_NE(requests[50], requests[100]);
   EXPECT_EQ(running.took, std::nullopt);
   double charged = 0;
   for (const Decision::Part& part : running.parts) {

@@ -84,7 +84,7 @@ void Describe(const runtime::Decision& decision, Time now, proxy::v1::Decision& 
   out.set_reason(std::string(Name(decision.reason)));
   out.set_backend(decision.backend);
   out.set_requests(decision.requests);
-  out.mutable_lengths()->Add(decision.lengths.begin(), decision.lengths.end());
+  for (const runtime::Decision::Row& row : decision.rows) out.add_lengths(row.length);
   for (const runtime::Decision::Part& part : decision.parts) {
     auto& described = *out.add_parts();
     described.set_customer(part.customer);
