@@ -28,25 +28,6 @@ double TailOf(const LatencyFigures& latency_ms) {
   return latency_ms.p90.value_or(latency_ms.mean);
 }
 
-double ScoreOf(const Result& result, Objective objective) {
-  switch (objective) {
-    case Objective::kMean:
-      return result.latency_ms.mean;
-    case Objective::kP99:
-      return TailOf(result.latency_ms);
-    case Objective::kWorstCustomerP99: {
-      double worst = 0;
-      for (const CustomerResult& customer : result.customers) {
-        if (customer.requests >= kFewestRequestsOfCustomer) worst = std::max(worst, TailOf(customer.latency_ms));
-      }
-      return worst;
-    }
-    case Objective::kFairness:
-      return result.fairness_gap_seconds;
-  }
-  return 0;
-}
-
 const char* Describe(Objective objective) {
   switch (objective) {
     case Objective::kMean:
@@ -134,8 +115,28 @@ ReplaySetting SettingOf(const scheduling::Scheduler& scheduler) {
   return setting;
 }
 
-absl::StatusOr<AdaptiveAdvisor::Scores> AdaptiveAdvisor::Score(const Trace& recent,
-                                                               const ReplaySetting& setting) const {
+AdaptiveAdvisor::Score AdaptiveAdvisor::ScoreOf(const Result& result, Objective objective) {
+  const double mean_batch_ms = 1e3 * result.batch_seconds_mean;
+  switch (objective) {
+    case Objective::kMean:
+      return {result.latency_ms.mean, 0};
+    case Objective::kP99:
+      return {TailOf(result.latency_ms), mean_batch_ms};
+    case Objective::kWorstCustomerP99: {
+      double worst = 0;
+      for (const CustomerResult& customer : result.customers) {
+        if (customer.requests >= kFewestRequestsOfCustomer) worst = std::max(worst, TailOf(customer.latency_ms));
+      }
+      return {worst, mean_batch_ms};
+    }
+    case Objective::kFairness:
+      return {result.fairness_gap_seconds, result.batch_seconds_longest};
+  }
+  return {};
+}
+
+absl::StatusOr<AdaptiveAdvisor::Scores> AdaptiveAdvisor::Replay(const Trace& recent,
+                                                                const ReplaySetting& setting) const {
   Scores scores;
   for (const scheduling::StrategySpecification& candidate : scheduling::AllStrategies()) {
     if (candidate.name == kAdaptive) continue;
@@ -153,18 +154,48 @@ absl::StatusOr<AdaptiveAdvisor::Scores> AdaptiveAdvisor::Score(const Trace& rece
   return scores;
 }
 
+void AdaptiveAdvisor::Remember(Window window) {
+  const Time now = window.time;
+  windows_.push_back(std::move(window));
+  const Duration kept = std::max(options_.memory, 2 * options_.window);
+  while (windows_.size() > 1 && now - windows_.front().time > kept) windows_.pop_front();
+}
+
 AdaptiveAdvisor::Scores AdaptiveAdvisor::Judge() const {
-  Scores judged;
+  const Time since = windows_.back().time - options_.memory;
   double requests = 0;
-  for (const Window& window : memory_) requests += static_cast<double>(window.requests);
-  for (const Window& window : memory_) {
+  for (const Window& window : windows_) requests += window.time >= since ? static_cast<double>(window.requests) : 0;
+  Scores judged;
+  for (const Window& window : windows_) {
+    if (window.time < since) continue;
     const double share = static_cast<double>(window.requests) / requests;
     for (const auto& [strategy, score] : window.scores) {
-      double& sum = judged[strategy];
-      sum = options_.objective == Objective::kFairness ? std::max(sum, score) : sum + share * score;
+      Score& sum = judged[strategy];
+      const bool largest = options_.objective == Objective::kFairness;
+      sum.value = largest ? std::max(sum.value, score.value) : sum.value + share * score.value;
+      sum.batch = largest ? std::max(sum.batch, score.batch) : sum.batch + share * score.batch;
     }
   }
   return judged;
+}
+
+bool AdaptiveAdvisor::IsMaterial(const Scores& scores, const std::string& from, const std::string& to) const {
+  const Score& now = scores.at(from);
+  const double gain = now.value - scores.at(to).value;
+  return gain >= options_.min_gain * now.value && gain > options_.min_gain_batches * now.batch;
+}
+
+bool AdaptiveAdvisor::HasShown(const std::string& from, const std::string& to) const {
+  std::size_t shown = 0;
+  Time last{};
+  for (const Window& window : windows_) {
+    // Windows that begin before the last one ended have requests in common with it.
+    if (shown > 0 && window.time - last < options_.window) continue;
+    if (!IsMaterial(window.scores, from, to)) continue;
+    last = window.time;
+    if (++shown >= options_.min_windows) return true;
+  }
+  return false;
 }
 
 absl::StatusOr<Advice> AdaptiveAdvisor::Consider(const Trace& recent, const ReplaySetting& setting,
@@ -176,28 +207,26 @@ absl::StatusOr<Advice> AdaptiveAdvisor::Consider(const Trace& recent, const Repl
         absl::StrFormat("%d requests in the window are too few to compare strategies", recent.records.size());
     return advice;
   }
-  absl::StatusOr<Scores> scores = Score(recent, setting);
-  if (!scores.ok()) return scores.status();
-  memory_.push_back({now, recent.records.size(), *std::move(scores)});
-  while (memory_.size() > 1 && now - memory_.front().time > options_.memory) memory_.pop_front();
-  advice.scores = Judge();
+  absl::StatusOr<Scores> replayed = Replay(recent, setting);
+  if (!replayed.ok()) return replayed.status();
+  Remember({now, recent.records.size(), *std::move(replayed)});
+  const Scores scores = Judge();
+  for (const auto& [strategy, score] : scores) advice.scores[strategy] = score.value;
 
   const auto best = std::min_element(advice.scores.begin(), advice.scores.end(),
                                      [](const auto& left, const auto& right) { return left.second < right.second; });
   const double now_score = advice.scores[advice.strategy];
   advice.gain = now_score > 0 ? 1 - best->second / now_score : 0;
   advice.reason = absl::StrFormat("%s over the last %d requests and %d windows before: %s %.4g, %s %.4g",
-                                  Describe(options_.objective), recent.records.size(), memory_.size() - 1,
+                                  Describe(options_.objective), recent.records.size(), windows_.size() - 1,
                                   advice.strategy, now_score, best->first, best->second);
-  const bool worth_it = best->first != advice.strategy && advice.gain >= options_.min_gain;
-  const bool confirmed = worth_it && better_last_time_ == best->first;
-  better_last_time_ = worth_it ? best->first : "";
   const bool may_change = last_change_ == Time::min() || now - last_change_ >= options_.min_dwell;
-  if (!confirmed || !may_change) return advice;
+  if (!may_change || !IsMaterial(scores, advice.strategy, best->first) || !HasShown(advice.strategy, best->first)) {
+    return advice;
+  }
   advice.change = true;
   advice.strategy = best->first;
   last_change_ = now;
-  better_last_time_.clear();
   return advice;
 }
 

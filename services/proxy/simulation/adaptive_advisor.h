@@ -30,6 +30,10 @@ struct AdvisorOptions {
   Duration interval = std::chrono::seconds(15);
   Duration min_dwell = std::chrono::seconds(60);
   double min_gain = 0.1;
+  // How many batches a gain must be more than, and in how many windows without a common request it must have shown:
+  // what is less is chance. Not for operators: tests set them to 0 and 1 to see that chance makes the advice wander.
+  double min_gain_batches = 2;
+  std::size_t min_windows = 2;
 
   // Reads the parameters of the `adaptive` strategy, as Scheduler::strategy() gives them.
   static AdvisorOptions From(const scheduling::StrategyChoice& adaptive);
@@ -86,8 +90,12 @@ struct Advice {
 // request's bad luck: it made the worst customer's twice that of the best. (To follow the leader in hindsight: Hannan,
 // "Approximation to Bayes risk in repeated play", 1957.)
 //
-// Two considerations in a row must name the same better strategy before a change is advised, and a change is not taken
-// back before min_dwell. Not thread safe.
+// A change is advised once the best strategy has a material gain by all that is remembered and, alone, in two windows
+// that have no request in common, so that no single event brings a change about. A gain is material if it is a share
+// min_gain of the objective and more than two batches account for: the time of the longest of the gap between counters,
+// of the mean one of a percentile; a mean over requests has no such grain. Whichever strategy decides, counters move by
+// whole batches and a request may have just missed one; at light load there is little else. A change is not taken back
+// before min_dwell. Not thread safe.
 class AdaptiveAdvisor {
  public:
   explicit AdaptiveAdvisor(const AdvisorOptions& options) : options_(options) {}
@@ -103,21 +111,30 @@ class AdaptiveAdvisor {
   static constexpr std::size_t kFewestRequests = 50;
 
  private:
-  using Scores = std::map<std::string, double>;
+  // What the objective came to under a strategy, and how much of that one batch accounts for.
+  struct Score {
+    double value = 0;
+    double batch = 0;
+  };
+  using Scores = std::map<std::string, Score>;
   struct Window {
     Time time{};
     std::size_t requests = 0;
     Scores scores;
   };
 
-  absl::StatusOr<Scores> Score(const Trace& recent, const ReplaySetting& setting) const;
+  static Score ScoreOf(const Result& result, Objective objective);
+  absl::StatusOr<Scores> Replay(const Trace& recent, const ReplaySetting& setting) const;
+  void Remember(Window window);
   // The scores over what is remembered.
   Scores Judge() const;
+  bool IsMaterial(const Scores& scores, const std::string& from, const std::string& to) const;
+  bool HasShown(const std::string& from, const std::string& to) const;
 
   const AdvisorOptions options_;
-  std::deque<Window> memory_;  // at least the last one
+  // At least the last one. Those of the last `memory` count, and what shows a gain may be as old as two windows.
+  std::deque<Window> windows_;
   Time last_change_ = Time::min();
-  std::string better_last_time_;
 };
 
 }  // namespace smartbatch::simulation

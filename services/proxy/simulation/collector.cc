@@ -48,7 +48,9 @@ void Collector::Dispatched(const scheduling::Batch& batch) {
   if (!measuring_) return;
   ++batches_;
   batch_sequences_ += batch.members.size();
-  batch_seconds_ += cost_.Seconds(batch.members.size(), batch.longest);
+  const double batch_seconds = cost_.Seconds(batch.members.size(), batch.longest);
+  batch_seconds_ += batch_seconds;
+  longest_batch_seconds_ = std::max(longest_batch_seconds_, batch_seconds);
   for (const scheduling::BatchMember& member : batch.members)
     used_seconds_ += cost_.Packed(member.length, scheduler_.options().max_batch_size);
   fairness_gap_seconds_ = std::max(fairness_gap_seconds_, scheduler_.customers().FairnessGapSeconds());
@@ -82,6 +84,8 @@ Result Collector::Finish(const ArrivalFeed& feed, std::uint32_t slots, bool pois
   }
   if (batches_ > 0) {
     result.batch_sequences_mean = static_cast<double>(batch_sequences_) / static_cast<double>(batches_);
+    result.batch_seconds_mean = batch_seconds_ / static_cast<double>(batches_);
+    result.batch_seconds_longest = longest_batch_seconds_;
     result.padding_share = 1 - used_seconds_ / batch_seconds_;
   }
   result.fairness_gap_seconds = fairness_gap_seconds_;

@@ -52,7 +52,8 @@ class Collector {
   std::uint64_t batches_ = 0;
   std::uint64_t batch_sequences_ = 0;
   double batch_seconds_ = 0;  // cost of the batches by the model
-  double used_seconds_ = 0;   // the least that their members can cost
+  double longest_batch_seconds_ = 0;
+  double used_seconds_ = 0;  // the least that their members can cost
   Duration busy_{};
   double fairness_gap_seconds_ = 0;
 };

@@ -46,6 +46,9 @@ struct Result {
   // The share of the slots' time in which a batch ran.
   double busy_share = 0;
   double batch_sequences_mean = 0;
+  // What a batch takes by the model: the mean, and the most.
+  double batch_seconds_mean = 0;
+  double batch_seconds_longest = 0;
   // The share of the batches' cost that was paid for empty seats and for sequences shorter than the longest.
   double padding_share = 0;
   // The largest difference between the counters of two backlogged customers that was seen after a dispatch.

@@ -12,9 +12,9 @@ namespace {
 // The strategy itself only passes on what it is told, to the one it follows (`density` at first). Which one to follow
 // is found outside the core, where there is time for it: the arrivals of the last window_seconds are replayed
 // through the simulator under every other strategy, the results are remembered for memory_seconds, and
-// Scheduler::Follow is called when by all of them another one is better by min_gain, after min_dwell_seconds at the
-// earliest (portfolio scheduling by simulation: Deng et al., "A Periodic Portfolio Scheduler for Scientific Computing
-// in the Data Center", 2013). The bounds are those of the strategy that it follows.
+// Scheduler::Follow is called once another one has a material gain, after min_dwell_seconds at the earliest (see
+// simulation/adaptive_advisor.h; portfolio scheduling by simulation: Deng et al., "A Periodic Portfolio Scheduler for
+// Scientific Computing in the Data Center", 2013). The bounds are those of the strategy that it follows.
 class Adaptive final : public Strategy {
  public:
   explicit Adaptive(const StrategyEnvironment& environment) : environment_(environment) {
@@ -78,7 +78,10 @@ StrategySpecification AdaptiveSpecification() {
            1800, 0, 86'400},
           {"interval_seconds", "How often it is replayed, in seconds.", 15, 1, 3600},
           {"min_dwell_seconds", "The shortest time between two switches, in seconds.", 60, 0, 86'400},
-          {"min_gain", "The least gain that is worth a switch, as a share of the objective.", 0.1, 0, 1},
+          {"min_gain",
+           "The least gain that is worth a switch, as a share of the objective; it must also be more than two batches "
+           "account for.",
+           0.1, 0, 1},
       },
       [](const StrategyEnvironment& environment, const Parameters&) -> std::unique_ptr<Strategy> {
         return std::make_unique<Adaptive>(environment);
