@@ -9,10 +9,11 @@ namespace {
 
 // First come, first served.
 //
-// The batch is the oldest requests, whole, up to the first that does not fit. Where seats stay free, the batch lingers
-// once, for at most `linger`, and is then formed anew in the same way.
+// The batch is the oldest requests, whole, up to the first that does not fit. If seats stay free although it takes all
+// that waits, it lingers once, for at most `linger`, and is then formed anew in the same way. If the next request does
+// not fit it goes at once: whoever comes later stands behind that one, so nobody can take the free seats.
 //
-// Worst wait: the work ahead of it, and `linger` for each batch of it that is not full. One long request holds up
+// Worst wait: the work ahead of it, and `linger` once if nobody comes to fill the batch. One long request holds up
 // every short one behind it: that is what the other strategies are for.
 class Fcfs final : public Strategy {
  public:
@@ -31,7 +32,7 @@ class Fcfs final : public Strategy {
       linger_until_.reset();
       return;
     }
-    if (linger_ > Duration::zero() && selection.free_seats() > 0) {
+    if (linger_ > Duration::zero() && selection.free_seats() > 0 && request == nullptr) {
       if (!linger_until_) linger_until_ = Later(occasion.now, linger_);
       if (occasion.now < *linger_until_) {
         selection.WaitUntil(*linger_until_);
@@ -53,10 +54,12 @@ class Fcfs final : public Strategy {
 StrategySpecification FcfsSpecification() {
   return {
       "fcfs",
-      "First come, first served: the oldest requests up to the first that does not fit. A batch with free seats "
-      "waits linger_ms once for more.",
-      {{"linger_ms", "How long a batch with free seats waits for more, in milliseconds; 0 sends it at once.", 50, 0,
-        10'000}},
+      "First come, first served: the oldest requests up to the first that does not fit. A batch with free seats that "
+      "takes all that waits lingers once for more.",
+      {{"linger_ms",
+        "How long a batch with free seats that takes all that waits lingers for more, in milliseconds; 0 sends it at "
+        "once.",
+        50, 0, 10'000}},
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
         return std::make_unique<Fcfs>(environment, FromSeconds(parameters["linger_ms"] / 1e3));
       },

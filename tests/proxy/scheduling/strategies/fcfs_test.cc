@@ -40,13 +40,19 @@ TEST(Fcfs, SendsAFullBatchAtOnce) {
   EXPECT_EQ(stage.Serve(), "0.0 0.1 0.2 1.0 1.1 full");
 }
 
-TEST(Fcfs, LingersAlsoWhereTheNextRequestDoesNotFit) {
+TEST(Fcfs, DoesNotLingerOnceTheNextRequestDoesNotFit) {
   Stage stage({"fcfs", {{"linger_ms", "10"}}});
   stage.Offer("a", {10, 10, 10});
-  stage.Offer("b", {10, 10, 10});
   EXPECT_EQ(stage.Next(), "wait 10 ms");
-  stage.Wait(milliseconds(10));
-  EXPECT_EQ(stage.Serve(), "0.0 0.1 0.2 linger");
+  stage.Wait(milliseconds(4));
+  stage.Offer("b", {10, 10, 10});
+  // It stopped waiting early, and the free seats are of no use to those behind the one that does not fit.
+  stage.Offer("b", {10});
+  EXPECT_EQ(stage.Next(), "0.0 0.1 0.2 linger");
+  EXPECT_EQ(stage.now(), Time(milliseconds(4)));
+  stage.End();
+  stage.Offer("c", {10, 10});
+  EXPECT_EQ(stage.Serve(), "1.0 1.1 1.2 2.0 slot_free");
 }
 
 }  // namespace
