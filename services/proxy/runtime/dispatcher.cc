@@ -282,21 +282,39 @@ void Dispatcher::Tick() {
   CarryOut(std::move(actions));
 }
 
-Time Dispatcher::NextTick() const {
+Time Dispatcher::NextTick() const { return wake_at_; }
+
+void Dispatcher::Attend() {
   const MutexLock lock(mutex_);
-  return wake_at_;
+  ++attending_;
+}
+
+void Dispatcher::Rest() {
+  {
+    const MutexLock lock(mutex_);
+    --attending_;
+    if (!TimerIsLate()) return;
+  }
+  timer_.notify_one();
+}
+
+Duration Dispatcher::TickIfDue() {
+  const Time due = wake_at_;
+  if (due == kNever) return Duration::max();
+  const Duration left = due - clock_.Now();
+  if (left <= Duration::zero()) Tick();
+  return left;
 }
 
 void Dispatcher::RunTimer(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     {
       const MutexLock lock(mutex_);
-      timer_sleeps_until_ = wake_at_;
+      timer_sleeps_until_ = attending_ > 0 ? kNever : wake_at_.load();
       const Duration remaining = std::min(timer_sleeps_until_ - clock_.Now(), kLongestSleep);
-      timer_.wait_for(mutex_, stop, remaining,
-                      [this]() SMARTBATCH_REQUIRES(mutex_) { return wake_at_ < timer_sleeps_until_; });
+      timer_.wait_for(mutex_, stop, remaining, [this]() SMARTBATCH_REQUIRES(mutex_) { return TimerIsLate(); });
       timer_sleeps_until_ = Time::min();  // awake: whoever sets wake_at_ need not wake it
-      if (wake_at_ > clock_.Now()) continue;
+      if (attending_ > 0 || wake_at_.load() > clock_.Now()) continue;
     }
     Tick();
   }
@@ -327,6 +345,8 @@ void Dispatcher::Close() {
   CarryOut(std::move(actions));
 }
 
+bool Dispatcher::TimerIsLate() const { return attending_ == 0 && wake_at_.load() < timer_sleeps_until_; }
+
 bool Dispatcher::IsIdle() const { return running_.empty() && scheduler_->pending().unfinished_requests() == 0; }
 
 Dispatcher::Actions Dispatcher::Settle(scheduling::Effects effects, Time now) {
@@ -339,7 +359,7 @@ void Dispatcher::Settle(scheduling::Effects effects, Time now, Actions& actions)
   scheduler_->Tick(now, effects);
   TakeEffects(std::move(effects), actions);
   Decide(now, actions);
-  actions.wake_timer = wake_at_ < timer_sleeps_until_;
+  actions.wake_timer = TimerIsLate();
   if (IsIdle()) idle_.notify_all();
 }
 

@@ -1,6 +1,7 @@
 // The scheduler among threads: one lock, the real clock, and the texts and replies that the core never sees.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -131,8 +132,16 @@ class Dispatcher {
   void Tick();
   // When Tick is due unless something happens before; kNever where nothing waits for the time.
   Time NextTick() const;
-  // Calls Tick whenever it is due, until it is asked to stop: the work of a thread of its own.
+  // Calls Tick whenever it is due and nobody attends, until it is asked to stop: the work of a thread of its own.
   void RunTimer(const std::stop_token& stop);
+
+  // A thread that brings events attends from now on, until it rests: after each of them, and before it rests, it calls
+  // TickIfDue. So the timer's thread is not woken for what becomes due meanwhile. A thread that is about to wait for
+  // events of which there are none must rest first.
+  void Attend();
+  void Rest();
+  // Calls Tick if it is due, and answers how long it is until then; Duration::max() for never. Costs next to nothing.
+  Duration TickIfDue();
 
   // From now on every new request is refused; those that are there go on.
   void StopAccepting();
@@ -180,6 +189,8 @@ class Dispatcher {
   void Decide(Time now, Actions& actions) SMARTBATCH_REQUIRES(mutex_);
   Sending Prepare(scheduling::Batch batch) SMARTBATCH_REQUIRES(mutex_);
   bool IsIdle() const SMARTBATCH_REQUIRES(mutex_);
+  // The timer's thread sleeps beyond the time to tick, and nobody else looks.
+  bool TimerIsLate() const SMARTBATCH_REQUIRES(mutex_);
   void CarryOut(Actions&& actions) SMARTBATCH_EXCLUDES(mutex_);
 
   const Clock& clock_;
@@ -193,9 +204,11 @@ class Dispatcher {
   absl::flat_hash_map<scheduling::BatchId, RunningBatch> running_ SMARTBATCH_GUARDED_BY(mutex_);
   std::string_view strategy_ SMARTBATCH_GUARDED_BY(mutex_);
   std::optional<AdviceState> advice_ SMARTBATCH_GUARDED_BY(mutex_);
-  Time wake_at_ SMARTBATCH_GUARDED_BY(mutex_) = kNever;
+  // Changed under the lock.
+  std::atomic<Time> wake_at_ = kNever;
   Time timer_sleeps_until_ SMARTBATCH_GUARDED_BY(mutex_) = kNever;
-  std::condition_variable_any timer_;  // wake_at_ is before timer_sleeps_until_
+  int attending_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
+  std::condition_variable_any timer_;  // TimerIsLate() has become true
   std::condition_variable_any idle_;   // IsIdle() has become true
 };
 

@@ -341,6 +341,52 @@ TEST(Dispatcher, ANearerTimeWakesTheSleepingTimer) {
   EXPECT_LT(lingered, std::chrono::seconds(5));
 }
 
+// A dispatcher on the machine's clock with one request that lingers for 20 ms, and the timer's thread.
+class Lingering : public ::testing::Test {
+ protected:
+  Lingering() { dispatcher_.AddBackend("backend", 1, {}, backend_); }
+  ~Lingering() override {
+    dispatcher_.Close();
+    while (auto sent = backend_.Take()) std::move(sent->reply).Fulfil(absl::CancelledError("the test is over"));
+  }
+
+  void Submit() {
+    dispatcher_.Submit({.customer = "a", .texts = {"x"}, .lengths = {1}}, ticket_,
+                       Reply([](const absl::StatusOr<Ending>&) {}));
+  }
+  bool IsSentWithin(milliseconds time) {
+    const Time end = clock_.Now() + time;
+    while (backend_.Waiting().empty() && clock_.Now() < end) std::this_thread::sleep_for(milliseconds(1));
+    return !backend_.Waiting().empty();
+  }
+
+  const SteadyClock clock_;
+  testing::ScriptedBackend backend_;
+  Dispatcher dispatcher_{*scheduling::Scheduler::Create({}, {"fcfs", {{"linger_ms", "20"}}}, nullptr), clock_, nullptr};
+  Ticket ticket_;
+  std::jthread timer_{[this](const std::stop_token& stop) { dispatcher_.RunTimer(stop); }};
+};
+
+TEST_F(Lingering, TheTimerIsLeftAsleepWhileAThreadAttendsWhichFindsWhatIsDue) {
+  dispatcher_.Attend();
+  Submit();
+  EXPECT_FALSE(IsSentWithin(milliseconds(200)));
+  EXPECT_LE(dispatcher_.TickIfDue(), Duration::zero());
+  EXPECT_TRUE(IsSentWithin(milliseconds(0)));
+  EXPECT_EQ(dispatcher_.TickIfDue(), Duration::max());
+  dispatcher_.Rest();
+}
+
+TEST_F(Lingering, TheTimerTakesOverWhenTheLastThreadThatAttendsRests) {
+  dispatcher_.Attend();
+  dispatcher_.Attend();
+  Submit();
+  dispatcher_.Rest();
+  EXPECT_FALSE(IsSentWithin(milliseconds(200)));
+  dispatcher_.Rest();
+  EXPECT_TRUE(IsSentWithin(std::chrono::seconds(10)));
+}
+
 TEST(Dispatcher, TellsOfEveryDecision) {
   struct Observer final : DecisionObserver {
     void Decided(std::string_view strategy, Duration) override { strategies.emplace_back(strategy); }
