@@ -8,7 +8,6 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <prometheus/registry.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -66,13 +65,13 @@ void Drain(Service& service, program::StopTime& time) {
 }
 
 // Leaves the ports and the callers to the process that follows, and serves what still comes here meanwhile.
-void HandOver(const net::Handover& handover, rpc::Listener& listener, grpc::Server& server,
-              metrics::MetricsEndpoint& endpoint, Service& service, program::StopTime& time) {
+void HandOver(const net::Handover& handover, rpc::Listener& listener, metrics::MetricsEndpoint& endpoint,
+              Service& service, program::StopTime& time) {
   if (handover.share_ports) std::this_thread::sleep_for(rpc::kHandshakeTime);
   listener.StopAccepting();
   endpoint.StopAccepting();
   const auto move_callers = [&] {
-    rpc::MoveCallers(server);
+    rpc::MoveCallers(listener.server());
     return listener.OpenConnections();
   };
   // Its health stays SERVING: a proxy that asks on its old connection means the address, which is served.
@@ -95,11 +94,8 @@ int Run(const Options& options, const net::Handover& handover, const program::Si
       options.listen,
       {.credentials = *std::move(credentials), .limits = {.max_receive_bytes = 0}, .handover = handover});
   listener.builder().SetMaxReceiveMessageSize(MaxRequestBytes(options.limits));
-  listener.builder().RegisterService(&service);
-  const auto server = listener.Start();
-  if (!server.ok()) return Fail(server.status(), program::kExitError);
-  auto& health = *(*server)->GetHealthCheckService();
-  health.SetServingStatus(v1::ClassifierService::service_full_name(), true);
+  listener.Add(service, v1::ClassifierService::service_full_name());
+  if (auto status = listener.Start(); !status.ok()) return Fail(status, program::kExitError);
 
   spdlog::info(
       "serving on {}, metrics on {}: {} slots, up to {} sequences of {} characters a batch, a full batch of the "
@@ -116,12 +112,11 @@ int Run(const Options& options, const net::Handover& handover, const program::Si
   spdlog::info("signal {}: stopping", signal);
   net::TellStopping();
   program::StopTime time(signals, FromSeconds(options.drain_seconds));
-  if (handover.IsPossible()) HandOver(handover, listener, **server, *endpoint, service, time);
+  if (handover.IsPossible()) HandOver(handover, listener, *endpoint, service, time);
   service.RefuseCalls();
-  health.Shutdown();  // NOT_SERVING, for good; whoever reads it gets no new call accepted
+  listener.health().StopServing();  // NOT_SERVING, for good; whoever reads it gets no new call accepted
   Drain(service, time);
-  listener.StopAccepting();
-  (*server)->Shutdown(std::chrono::system_clock::now());
+  listener.ShutDown();
   spdlog::info("stopped");
   program::FlushLog();
   return program::kExitOk;

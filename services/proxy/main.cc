@@ -42,7 +42,9 @@
 #include "services/proxy/transport/backends/backend_set.h"
 #include "services/proxy/transport/backends/reachability.h"
 #include "services/proxy/transport/customers/proxy_server.h"
+#include "services/proxy/transport/event_loop.h"
 #include "services/proxy/transport/operators/admin_server.h"
+#include "services/rpc/call_queue.h"
 #include "services/rpc/goaway.h"
 #include "services/rpc/library_logs.h"
 
@@ -211,11 +213,13 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
   runtime::Dispatcher dispatcher(*std::move(scheduler), clock, &decision_list);
   for (const auto& [name, policy] : policies) dispatcher.ConfigureCustomer(name, policy);
 
-  transport::ProxyServer server(config.listen, config.limits, access->customers);
+  rpc::CallQueue queue(config.threads,
+                       [&dispatcher](grpc::CompletionQueue& events) { transport::RunEvents(events, dispatcher); });
+  transport::ProxyServer server(config.listen, queue, config.limits, access->customers);
   server.customer_rights().Set(BindingsOf(config));
   transport::BackendSet backends(dispatcher,
-                                 [&server, &access](const std::string& address) {
-                                   return std::make_shared<transport::BackendClient>(address, server.queue(),
+                                 [&queue, &access](const std::string& address) {
+                                   return std::make_shared<transport::BackendClient>(address, queue.queue(),
                                                                                      access->backends);
                                  },
                                  {.cost = config.cost,
@@ -256,9 +260,9 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
   const bool has_file = !ConfigFileOf(argc, argv).empty();
   transport::AdminTargets targets{dispatcher, clock, decisions, {}, access->operator_rights};
   if (has_file) targets.reload = ReloadThrough(reloader);
-  const auto admin = transport::AdminServer::Start(config.admin_listen, std::move(targets), access->operators);
+  const auto admin = transport::AdminServer::Start(config.admin_listen, queue, std::move(targets), access->operators);
   if (!admin.ok()) return Fail(admin.status(), program::kExitError);
-  if (auto status = server.Start(dispatcher, clock, *metrics, config.threads); !status.ok()) {
+  if (auto status = server.Start(dispatcher, clock, *metrics); !status.ok()) {
     return Fail(status, program::kExitError);
   }
   server.SetAdminAddress((*admin)->address());

@@ -10,8 +10,6 @@
 #include <memory>
 #include <utility>
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
 #include "absl/status/status.h"
@@ -38,11 +36,9 @@ void Apply(const ConnectionLimits& limits, grpc::ServerBuilder& builder) {
   set(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits.probe_after));
   set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(limits.probe_timeout));
   set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, Milliseconds(limits.min_ping_interval));
-  // Reflection is the one service that takes a thread for each of its calls.
-  constexpr int kMaxThreads = 16;
+  if (limits.max_receive_bytes == 0) return;
   grpc::ResourceQuota quota;
-  quota.SetMaxThreads(kMaxThreads);
-  if (limits.max_receive_bytes != 0) quota.Resize(limits.max_receive_bytes);
+  quota.Resize(limits.max_receive_bytes);
   builder.SetResourceQuota(quota);
 }
 
@@ -56,27 +52,51 @@ void RefuseCompression(grpc::ServerBuilder& builder) {
 
 }  // namespace
 
-Listener::Listener(std::string address, ListenerOptions options)
-    : address_(std::move(address)), options_(std::move(options)) {
-  // Both are settings of the process that a builder reads when it is made; to set them again changes nothing.
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  builder_ = std::make_unique<grpc::ServerBuilder>();
-  Apply(options_.limits, *builder_);
-  RefuseCompression(*builder_);
+Listener::Listener(std::string address, CallQueue& queue, ListenerOptions options)
+    : address_(std::move(address)),
+      options_(std::move(options)),
+      queue_(queue),
+      builder_(std::make_unique<grpc::ServerBuilder>()) {
+  Prepare();
 }
 
-Listener::~Listener() = default;
+Listener::Listener(std::string address, ListenerOptions options)
+    : address_(std::move(address)),
+      options_(std::move(options)),
+      own_queue_(std::make_unique<CallQueue>(1)),
+      queue_(*own_queue_),
+      builder_(std::make_unique<grpc::ServerBuilder>()) {
+  Prepare();
+}
 
-absl::StatusOr<std::unique_ptr<grpc::Server>> Listener::Start() {
+void Listener::Prepare() {
+  queue_.Join(*builder_);
+  Apply(options_.limits, *builder_);
+  RefuseCompression(*builder_);
+  health_.RegisterWith(*builder_);
+  reflection_.RegisterWith(*builder_);
+  services_ = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"};
+}
+
+void Listener::Add(grpc::Service& service, const std::string& name) {
+  builder_->RegisterService(&service);
+  services_.push_back(name);
+  health_.SetServing(name, true);
+}
+
+Listener::~Listener() { ShutDown(); }
+
+absl::Status Listener::Start() {
   auto acceptor = ConnectionAcceptor::Listen(address_, options_.limits.max_connections, options_.handover);
   if (!acceptor.ok()) return acceptor.status();
   using Builder = grpc::ServerBuilder::experimental_type;
   std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> connections =
       builder_->experimental().AddExternalConnectionAcceptor(Builder::ExternalConnectionType::FROM_FD,
                                                              options_.credentials);
-  auto server = builder_->BuildAndStart();
-  if (server == nullptr) return absl::UnavailableError("cannot serve on " + address_ + ": the reason is in the log");
+  server_ = builder_->BuildAndStart();
+  if (server_ == nullptr) return absl::UnavailableError("cannot serve on " + address_ + ": the reason is in the log");
+  health_.Serve(queue_.queue());
+  reflection_.Serve(queue_.queue(), services_);
   acceptor_ = *std::move(acceptor);
   address_ = WithPort(address_, acceptor_->port());
   // As gRPC does for connections that it accepts: what is sent and not acknowledged is waited for no longer than a
@@ -88,11 +108,20 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> Listener::Start() {
     connection.fd = socket;
     connections->HandleNewConnection(&connection);
   });
-  return server;
+  return absl::OkStatus();
 }
 
 void Listener::StopAccepting() {
   if (acceptor_) acceptor_->Stop();
+}
+
+void Listener::ShutDown(Duration grace) {
+  StopAccepting();
+  if (!server_) return;
+  using std::chrono::system_clock;
+  server_->Shutdown(system_clock::now() + std::chrono::duration_cast<system_clock::duration>(grace));
+  health_.WaitForCalls();
+  reflection_.WaitForCalls();
 }
 
 std::string WithPort(const std::string& host_port, int port) {

@@ -12,6 +12,7 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/server_context.h>
+#include <gtest/gtest.h>
 
 #include "services/rpc/listener.h"
 #include "smartbatch/classifier/v1/classifier.grpc.pb.h"
@@ -24,10 +25,10 @@ class AskedServer final : public classifier::v1::ClassifierService::Service {
 
   explicit AskedServer(Answer answer, rpc::ListenerOptions options = {})
       : answer_(std::move(answer)), listener_("127.0.0.1:0", std::move(options)) {
-    listener_.builder().RegisterService(this);
-    server_ = *listener_.Start();
+    listener_.Add(*this, classifier::v1::ClassifierService::service_full_name());
+    EXPECT_TRUE(listener_.Start().ok());
   }
-  ~AskedServer() override { server_->Shutdown(std::chrono::system_clock::now()); }
+  ~AskedServer() override { listener_.ShutDown(); }
 
   const std::string& address() const { return listener_.address(); }
 
@@ -39,7 +40,6 @@ class AskedServer final : public classifier::v1::ClassifierService::Service {
  private:
   const Answer answer_;
   rpc::Listener listener_;
-  std::unique_ptr<grpc::Server> server_;
 };
 
 // A connection of its own.

@@ -15,7 +15,9 @@
 
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/transport/customers/proxy_server.h"
+#include "services/proxy/transport/event_loop.h"
 #include "services/proxy/transport/operators/admin_server.h"
+#include "services/rpc/call_queue.h"
 #include "smartbatch/proxy/v1/admin.grpc.pb.h"
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 #include "tests/proxy/scripted_backend.h"
@@ -44,10 +46,11 @@ class Loopback {
   explicit Loopback(const scheduling::SchedulerOptions& options = {}, int threads = 1,
                     const scheduling::StrategyChoice& strategy = {"sjf", {}}, Reload reload = {})
       : dispatcher(*scheduling::Scheduler::Create(options, strategy, &decisions), clock, nullptr),
-        server("127.0.0.1:0", options) {
+        queue(threads, [this](grpc::CompletionQueue& events) { transport::RunEvents(events, dispatcher); }),
+        server("127.0.0.1:0", queue, options) {
     dispatcher.AddBackend("backend", 1, {}, backend);
-    EXPECT_TRUE(server.Start(dispatcher, clock, calls, threads).ok());
-    admin = *transport::AdminServer::Start("127.0.0.1:0", {dispatcher, clock, decisions, std::move(reload)});
+    EXPECT_TRUE(server.Start(dispatcher, clock, calls).ok());
+    admin = *transport::AdminServer::Start("127.0.0.1:0", queue, {dispatcher, clock, decisions, std::move(reload)});
     stub = proxy::v1::ProxyService::NewStub(ChannelTo(server.address()));
     timer = std::jthread([this](const std::stop_token& stop) { dispatcher.RunTimer(stop); });
   }
@@ -108,6 +111,7 @@ class Loopback {
   ScriptedBackend backend;
   runtime::RecentDecisions decisions;
   runtime::Dispatcher dispatcher;
+  rpc::CallQueue queue;
   transport::ProxyServer server;
   std::unique_ptr<transport::AdminServer> admin;
   std::unique_ptr<proxy::v1::ProxyService::Stub> stub;

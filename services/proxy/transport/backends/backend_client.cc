@@ -14,8 +14,8 @@
 #include "services/proxy/transport/backends/backend_answer.h"
 #include "services/proxy/transport/backends/lost_connection.h"
 #include "services/proxy/transport/customers/caller.h"
-#include "services/proxy/transport/tag.h"
 #include "services/rpc/status_details.h"
+#include "services/rpc/tag.h"
 
 namespace smartbatch::transport {
 namespace {
@@ -37,7 +37,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address, const Backend
 }  // namespace
 
 // One batch at the backend. The client owns it until its end comes from the queue.
-class BackendClient::BatchCall final : public Tag {
+class BackendClient::BatchCall final : public rpc::Tag {
  public:
   BatchCall(BackendClient& client, scheduling::BatchId id, runtime::BatchReply reply)
       : client_(client), id_(id), reply_(std::move(reply)) {}

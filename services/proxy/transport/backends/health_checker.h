@@ -14,7 +14,7 @@
 #include "common/time.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "services/proxy/scheduling/backends/backend_pool.h"
-#include "services/proxy/transport/tag.h"
+#include "services/rpc/tag.h"
 
 namespace smartbatch::transport {
 
@@ -61,8 +61,8 @@ class HealthChecker final : public std::enable_shared_from_this<HealthChecker> {
       SMARTBATCH_GUARDED_BY(mutex_);
   grpc::health::v1::HealthCheckResponse response_;  // gRPC writes them until Answered
   grpc::Status status_;
-  MemberTag<HealthChecker, &HealthChecker::Answered> answered_{*this};
-  MemberTag<HealthChecker, &HealthChecker::Due> due_{*this};
+  rpc::MemberTag<HealthChecker, &HealthChecker::Answered> answered_{*this};
+  rpc::MemberTag<HealthChecker, &HealthChecker::Due> due_{*this};
 };
 
 }  // namespace smartbatch::transport

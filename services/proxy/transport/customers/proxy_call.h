@@ -15,8 +15,8 @@
 #include "services/proxy/transport/customers/customer_rights.h"
 #include "services/proxy/transport/customers/live_calls.h"
 #include "services/proxy/transport/customers/proxy_method.h"
-#include "services/proxy/transport/tag.h"
 #include "services/rpc/sequences.h"
+#include "services/rpc/tag.h"
 
 namespace smartbatch::transport {
 
@@ -74,10 +74,10 @@ class ProxyCall final : public LiveCall {
   Time accepted_at_{};
   // Threads of the queue may bring the last events at the same time.
   std::atomic<int> events_to_come_ = 3;
-  MemberTag<ProxyCall, &ProxyCall::OnAccepted> accepted_{*this};
-  MemberTag<ProxyCall, &ProxyCall::OnArrived> arrived_{*this};
-  MemberTag<ProxyCall, &ProxyCall::OnDone> done_{*this};
-  MemberTag<ProxyCall, &ProxyCall::OnFinished> finished_{*this};
+  rpc::MemberTag<ProxyCall, &ProxyCall::OnAccepted> accepted_{*this};
+  rpc::MemberTag<ProxyCall, &ProxyCall::OnArrived> arrived_{*this};
+  rpc::MemberTag<ProxyCall, &ProxyCall::OnDone> done_{*this};
+  rpc::MemberTag<ProxyCall, &ProxyCall::OnFinished> finished_{*this};
 };
 
 }  // namespace smartbatch::transport

@@ -4,10 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include <grpcpp/health_check_service_interface.h>
-
 #include "common/program/heap.h"
-#include "services/proxy/transport/tag.h"
 #include "services/rpc/goaway.h"
 #include "smartbatch/proxy/v1/admin.grpc.pb.h"
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
@@ -44,44 +41,39 @@ TransitLimits TransitLimitsOf(const rpc::ConnectionLimits& connections, const sc
 
 }  // namespace
 
-ProxyServer::ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits,
+ProxyServer::ProxyServer(const std::string& address, rpc::CallQueue& queue, const scheduling::SchedulerOptions& limits,
                          rpc::ListenerOptions options)
     : limits_(limits),
       connection_limits_(options.limits),
-      elsewhere_(proxy::v1::ProxyService::service_full_name(), proxy::v1::AdminService::service_full_name(), "admin"),
-      listener_(address, std::move(options)) {
+      queue_(queue),
+      listener_(address, queue, std::move(options)),
+      elsewhere_(proxy::v1::ProxyService::service_full_name(), proxy::v1::AdminService::service_full_name(), "admin") {
   listener_.builder().SetMaxReceiveMessageSize(MaxMessageBytes(limits));
-  listener_.builder().RegisterService(&method_);
-  listener_.builder().RegisterCallbackGenericService(&elsewhere_);
-  queue_ = listener_.builder().AddCompletionQueue();
+  listener_.Add(method_, proxy::v1::ProxyService::service_full_name());
+  elsewhere_.RegisterWith(listener_.builder());
 }
 
 ProxyServer::~ProxyServer() { Shutdown(); }
 
 absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock,
-                                runtime::CallObserver& observer, int threads) {
-  auto server = listener_.Start();
-  if (!server.ok()) return server.status();
-  server_ = *std::move(server);
-  SetReachable(true);
+                                runtime::CallObserver& observer) {
+  if (auto status = listener_.Start(); !status.ok()) return status;
   // NOLINTNEXTLINE(modernize-make-unique): clang 14 makes no aggregate so, and this one cannot be moved
-  serving_.reset(new Serving{method_, *queue_, dispatcher, clock, observer, limits_,
+  serving_.reset(new Serving{method_, queue_.queue(), dispatcher, clock, observer, limits_,
                              connection_limits_.max_metadata_bytes, customer_rights_,
                              LiveCalls(TransitLimitsOf(connection_limits_, limits_))});
   ProxyCall::Await(*serving_);
-  for (int i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { RunTags(*queue_); });
-  }
+  elsewhere_.Serve(queue_.queue());
   sweeper_ = std::jthread([this](const std::stop_token& stop) { RunSweeper(stop); });
   return absl::OkStatus();
 }
 
 void ProxyServer::SetReachable(bool reachable) {
-  server_->GetHealthCheckService()->SetServingStatus(proxy::v1::ProxyService::service_full_name(), reachable);
+  listener_.health().SetServing(proxy::v1::ProxyService::service_full_name(), reachable);
 }
 
 std::size_t ProxyServer::MoveCallers() {
-  rpc::MoveCallers(*server_);
+  rpc::MoveCallers(listener_.server());
   return listener_.OpenConnections();
 }
 
@@ -98,7 +90,7 @@ void ProxyServer::RunSweeper(const std::stop_token& stop) {
 
 LiveCalls::Counts ProxyServer::calls() const { return serving_ ? serving_->live_calls.counts() : LiveCalls::Counts(); }
 
-void ProxyServer::StopServing() { server_->GetHealthCheckService()->Shutdown(); }
+void ProxyServer::StopServing() { listener_.health().StopServing(); }
 
 void ProxyServer::WaitForAnswers() {
   serving_->live_calls.WaitForAtMost(1, kFlushTime);  // the one that is left waits for the next call
@@ -106,15 +98,9 @@ void ProxyServer::WaitForAnswers() {
 
 void ProxyServer::Shutdown() {
   if (std::exchange(shut_down_, true)) return;
-  if (server_) {
-    listener_.StopAccepting();
-    server_->Shutdown(std::chrono::system_clock::now() + kFlushTime);
-    serving_->live_calls.WaitForAtMost(0, kEver);
-  }
+  listener_.ShutDown(kFlushTime);
+  if (serving_) serving_->live_calls.WaitForAtMost(0, kEver);
   sweeper_ = {};
-  queue_->Shutdown();
-  threads_.clear();  // each returns when the queue is empty
-  RunTags(*queue_);  // where Start has failed there are none
 }
 
 }  // namespace smartbatch::transport

@@ -1,50 +1,45 @@
-// The customers' listener: a completion-queue server for ProxyService.
+// The customers' server: ProxyService, asynchronous.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include <absl/status/status.h>
-#include <grpcpp/completion_queue.h>
-#include <grpcpp/server.h>
 
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/transport/customers/proxy_call.h"
 #include "services/proxy/transport/elsewhere.h"
+#include "services/rpc/call_queue.h"
 #include "services/rpc/listener.h"
 
 namespace smartbatch::transport {
 
-// One completion queue carries the calls of the customers and those to the backends, which are made on queue().
+// One completion queue carries the calls of the customers and of the operators and those to the backends.
 //
-//   ProxyServer server(address, limits);
-//   BackendClient backend(..., server.queue());    then the dispatcher, which sends to it
-//   server.Start(dispatcher, clock, observer, threads);
+//   CallQueue queue(threads, ...);
+//   ProxyServer server(address, queue, limits);
+//   server.Start(dispatcher, clock, observer);
 //   ...
 //   server.StopServing();       health checks say NOT_SERVING; calls are still taken
 //   ...                         the dispatcher is drained and closed: every request is answered, no batch is out
 //   server.Shutdown();          gRPC answers CANCELLED to calls that come at this moment
 //
-// Not thread safe but for queue(), customer_rights() and, after Start, calls(). Destroy it before the dispatcher and
-// after nobody uses the queue any more.
+// Not thread safe but for customer_rights() and, after Start, calls(). Destroy it before the dispatcher and the queue.
 class ProxyServer {
  public:
-  ProxyServer(const std::string& address, const scheduling::SchedulerOptions& limits,
+  ProxyServer(const std::string& address, rpc::CallQueue& queue, const scheduling::SchedulerOptions& limits,
               rpc::ListenerOptions options = {});
   // Calls Shutdown.
   ~ProxyServer();
   ProxyServer(const ProxyServer&) = delete;
   ProxyServer& operator=(const ProxyServer&) = delete;
 
-  grpc::CompletionQueue& queue() { return *queue_; }
   CustomerRights& customer_rights() { return customer_rights_; }
 
-  // Listens and serves with so many threads, at least 1. UNAVAILABLE where the address cannot be bound.
-  absl::Status Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock, runtime::CallObserver& observer,
-                     int threads);
+  // Listens and serves. UNAVAILABLE where the address cannot be bound.
+  absl::Status Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock, runtime::CallObserver& observer);
   // host:port, after Start with the port that was bound.
   const std::string& address() const { return listener_.address(); }
 
@@ -62,7 +57,7 @@ class ProxyServer {
   void StopServing();
   // Waits until every answer has been handed to the system, for a second at most.
   void WaitForAnswers();
-  // Returns when the last call has gone and the threads have ended.
+  // Returns when the last call has gone.
   void Shutdown();
 
   // Calls that wait for their callers.
@@ -74,14 +69,12 @@ class ProxyServer {
 
   const scheduling::SchedulerOptions limits_;
   const rpc::ConnectionLimits connection_limits_;
+  rpc::CallQueue& queue_;
   ProxyMethod method_;
-  Elsewhere elsewhere_;
   CustomerRights customer_rights_;
   rpc::Listener listener_;
-  std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  Elsewhere elsewhere_;
   std::unique_ptr<Serving> serving_;
-  std::unique_ptr<grpc::Server> server_;
-  std::vector<std::jthread> threads_;
   std::jthread sweeper_;
   bool shut_down_ = false;
 };

@@ -1,13 +1,13 @@
-// The operators' listener: AdminService. gRPC's own threads serve it, never those of the data path.
+// The operators' server: AdminService.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include <absl/status/statusor.h>
-#include <grpcpp/server.h>
 
 #include "services/proxy/transport/operators/admin_targets.h"
+#include "services/rpc/call_queue.h"
 #include "services/rpc/listener.h"
 
 namespace smartbatch::transport {
@@ -15,12 +15,13 @@ namespace smartbatch::transport {
 class AdminService;
 class Elsewhere;
 
-// Serves for as long as it lives. Not thread safe.
+// Serves for as long as it lives. Its calls come from the queue of the data path, because another one would cost that
+// path its speed, but its methods, which may take their time, have a thread of their own. Not thread safe.
 class AdminServer {
  public:
   // UNAVAILABLE where the address cannot be bound. Health and reflection are open to whoever can connect.
-  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& address, AdminTargets targets,
-                                                            rpc::ListenerOptions options = {});
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& address, rpc::CallQueue& queue,
+                                                            AdminTargets targets, rpc::ListenerOptions options = {});
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
@@ -37,12 +38,11 @@ class AdminServer {
   void StopServing();
 
  private:
-  AdminServer(const std::string& address, AdminTargets targets, rpc::ListenerOptions options);
+  AdminServer(const std::string& address, rpc::CallQueue& queue, AdminTargets targets, rpc::ListenerOptions options);
 
+  rpc::Listener listener_;
   const std::unique_ptr<AdminService> service_;
   const std::unique_ptr<Elsewhere> elsewhere_;
-  rpc::Listener listener_;
-  std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace smartbatch::transport

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+#include <boost/asio/post.hpp>
 
 #include "common/program/logging.h"
 #include "services/proxy/scheduling/strategies/strategy_registry.h"
@@ -111,42 +112,33 @@ std::string OneLine(const proxy::v1::Strategy& strategy) {
 
 }  // namespace
 
+AdminService::AdminService(AdminTargets targets) : targets_(std::move(targets)), dispatcher_(targets_.dispatcher) {
+  Add(&Methods::RequestSetStrategy, &AdminService::Set);
+  Add(&Methods::RequestGetStrategy, &AdminService::Get);
+  Add(&Methods::RequestListStrategies, &AdminService::List);
+  Add(&Methods::RequestGetStatus, &AdminService::Status);
+  Add(&Methods::RequestListDecisions, &AdminService::Decisions);
+  Add(&Methods::RequestReloadConfig, &AdminService::Reload);
+}
+
 template <class Request, class Response>
-AdminService::Reactor* AdminService::Run(Context& context, const Bytes& request, Bytes& response,
-                                         grpc::Status (AdminService::*method)(const Request&, Response&)) {
-  Reactor* const reactor = context.DefaultReactor();
-  Request request_message;
-  Response response_message;
-  grpc::Status status = targets_.rights.Check(context);
-  if (status.ok()) status = rpc::ParseMessage(request, request_message);
-  if (status.ok()) status = (this->*method)(request_message, response_message);
-  if (status.ok()) response = rpc::SerializeMessage(response_message);
-  reactor->Finish(status);
-  return reactor;
+void AdminService::Add(Await await, grpc::Status (AdminService::*method)(const Request&, Response&)) {
+  served_.emplace_back(
+      [this, await](auto... arguments) { (methods_.*await)(arguments...); },
+      [this, method](const grpc::ServerContext& context, const grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
+        Request request_message;
+        Response response_message;
+        grpc::Status status = targets_.rights.Check(context);
+        if (status.ok()) status = rpc::ParseMessage(request, request_message);
+        if (status.ok()) status = (this->*method)(request_message, response_message);
+        if (status.ok()) response = rpc::SerializeMessage(response_message);
+        return status;
+      },
+      [this](std::function<void()> work) { boost::asio::post(worker_, std::move(work)); });
 }
 
-AdminService::Reactor* AdminService::SetStrategy(Context* context, const Bytes* request, Bytes* response) {
-  return Run(*context, *request, *response, &AdminService::Set);
-}
-
-AdminService::Reactor* AdminService::GetStrategy(Context* context, const Bytes* request, Bytes* response) {
-  return Run(*context, *request, *response, &AdminService::Get);
-}
-
-AdminService::Reactor* AdminService::ListStrategies(Context* context, const Bytes* request, Bytes* response) {
-  return Run(*context, *request, *response, &AdminService::List);
-}
-
-AdminService::Reactor* AdminService::ListDecisions(Context* context, const Bytes* request, Bytes* response) {
-  return Run(*context, *request, *response, &AdminService::Decisions);
-}
-
-AdminService::Reactor* AdminService::ReloadConfig(Context* context, const Bytes* request, Bytes* response) {
-  return Run(*context, *request, *response, &AdminService::Reload);
-}
-
-AdminService::Reactor* AdminService::GetStatus(Context* context, const Bytes* request, Bytes* response) {
-  return Run(*context, *request, *response, &AdminService::Status);
+void AdminService::Serve(grpc::ServerCompletionQueue& queue) {
+  for (Method& method : served_) method.Serve(queue);
 }
 
 grpc::Status AdminService::Set(const proxy::v1::SetStrategyRequest& request, proxy::v1::SetStrategyResponse& response) {

@@ -1,51 +1,48 @@
 // AdminService: steering and watching the dispatcher.
 #pragma once
 
-#include <grpcpp/support/byte_buffer.h>
-#include <grpcpp/support/server_callback.h>
-#include <grpcpp/support/status.h>
+#include <functional>
+#include <list>
 #include <utility>
+
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/status.h>
+#include <boost/asio/thread_pool.hpp>
 
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/transport/operators/admin_targets.h"
+#include "services/rpc/unary_method.h"
 #include "smartbatch/proxy/v1/admin.grpc.pb.h"
 
 namespace smartbatch::transport {
 
-// The methods as bytes, so that a malformed request reads INVALID_ARGUMENT.
-using RawAdminService = proxy::v1::AdminService::WithRawCallbackMethod_SetStrategy<
-    proxy::v1::AdminService::WithRawCallbackMethod_GetStrategy<
-        proxy::v1::AdminService::WithRawCallbackMethod_ListStrategies<
-            proxy::v1::AdminService::WithRawCallbackMethod_GetStatus<
-                proxy::v1::AdminService::WithRawCallbackMethod_ListDecisions<
-                    proxy::v1::AdminService::WithRawCallbackMethod_ReloadConfig<proxy::v1::AdminService::Service>>>>>>;
-
-// Every method answers at once, on the thread that brings it. Thread safe.
-class AdminService final : public RawAdminService {
+// Use: register methods() with a builder, start the server, Serve() once, shut the server down, destroy it before the
+// server and while the queue is still worked off. Its calls are answered one after the other by a thread of its own,
+// because they may read files and look at much.
+class AdminService {
  public:
-  explicit AdminService(AdminTargets targets) : targets_(std::move(targets)), dispatcher_(targets_.dispatcher) {}
+  explicit AdminService(AdminTargets targets);
 
-  using Context = grpc::CallbackServerContext;
-  using Bytes = grpc::ByteBuffer;
-  using Reactor = grpc::ServerUnaryReactor;
-  using RawAdminService::GetStatus;
-  using RawAdminService::GetStrategy;
-  using RawAdminService::ListDecisions;
-  using RawAdminService::ListStrategies;
-  using RawAdminService::ReloadConfig;
-  using RawAdminService::SetStrategy;
-  Reactor* SetStrategy(Context* context, const Bytes* request, Bytes* response) override;
-  Reactor* GetStrategy(Context* context, const Bytes* request, Bytes* response) override;
-  Reactor* ListStrategies(Context* context, const Bytes* request, Bytes* response) override;
-  Reactor* GetStatus(Context* context, const Bytes* request, Bytes* response) override;
-  Reactor* ListDecisions(Context* context, const Bytes* request, Bytes* response) override;
-  Reactor* ReloadConfig(Context* context, const Bytes* request, Bytes* response) override;
+  grpc::Service& methods() { return methods_; }
+  void Serve(grpc::ServerCompletionQueue& queue);
 
  private:
+  // As bytes, so that a malformed request reads INVALID_ARGUMENT.
+  using Methods = proxy::v1::AdminService::WithRawMethod_SetStrategy<
+      proxy::v1::AdminService::WithRawMethod_GetStrategy<proxy::v1::AdminService::WithRawMethod_ListStrategies<
+          proxy::v1::AdminService::WithRawMethod_GetStatus<proxy::v1::AdminService::WithRawMethod_ListDecisions<
+              proxy::v1::AdminService::WithRawMethod_ReloadConfig<proxy::v1::AdminService::Service>>>>>>;
+  using Method = rpc::UnaryMethod<grpc::ByteBuffer, grpc::ByteBuffer>;
+  // Asks gRPC for the next call of a method.
+  using Await = void (Methods::*)(grpc::ServerContext*, grpc::ByteBuffer*, Method::Writer*, grpc::CompletionQueue*,
+                                  grpc::ServerCompletionQueue*, void* tag);
+
   // Refuses callers without the right; parses the request, runs the method and serializes the response.
   template <class Request, class Response>
-  Reactor* Run(Context& context, const Bytes& request, Bytes& response,
-               grpc::Status (AdminService::*method)(const Request&, Response&));
+  void Add(Await await, grpc::Status (AdminService::*method)(const Request&, Response&));
 
   grpc::Status Set(const proxy::v1::SetStrategyRequest& request, proxy::v1::SetStrategyResponse& response);
   grpc::Status Get(const proxy::v1::GetStrategyRequest& request, proxy::v1::GetStrategyResponse& response);
@@ -57,6 +54,9 @@ class AdminService final : public RawAdminService {
 
   const AdminTargets targets_;
   runtime::Dispatcher& dispatcher_;
+  Methods methods_;
+  boost::asio::thread_pool worker_{1};
+  std::list<Method> served_;  // last: the calls need the rest
 };
 
 }  // namespace smartbatch::transport

@@ -18,7 +18,7 @@
 #include "services/proxy/transport/backends/backend_answer.h"
 #include "services/proxy/transport/backends/backend_client.h"
 #include "services/proxy/transport/backends/health_checker.h"
-#include "services/proxy/transport/tag.h"
+#include "services/rpc/tag.h"
 #include "tests/support/raw_classifier.h"
 
 namespace smartbatch::transport {
@@ -65,7 +65,7 @@ class BackendAnswers : public ::testing::Test {
   }
 
   grpc::CompletionQueue queue_;
-  std::jthread poller_{[this] { RunTags(queue_); }};
+  std::jthread poller_{[this] { rpc::RunTags(queue_); }};
 };
 
 TEST_F(BackendAnswers, ThatAreRightAreBrought) {

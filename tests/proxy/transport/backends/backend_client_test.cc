@@ -9,7 +9,7 @@
 
 #include <gmock/gmock.h>
 
-#include "services/proxy/transport/tag.h"
+#include "services/rpc/tag.h"
 #include "tests/proxy/transport/backends/scripted_classifier.h"
 
 namespace smartbatch::transport {
@@ -41,7 +41,7 @@ class BackendClientTest : public ::testing::Test {
   }
 
   grpc::CompletionQueue queue_;
-  std::jthread poller_{[this] { RunTags(queue_); }};
+  std::jthread poller_{[this] { rpc::RunTags(queue_); }};
 };
 
 TEST_F(BackendClientTest, BringsTheResultsInOrder) {

@@ -17,7 +17,7 @@
 #include <grpcpp/server_builder.h>
 
 #include "services/proxy/runtime/clock.h"
-#include "services/proxy/transport/tag.h"
+#include "services/rpc/tag.h"
 #include "tests/proxy/transport/backends/scripted_classifier.h"
 
 namespace smartbatch::transport {
@@ -78,7 +78,7 @@ class TheBackends : public ::testing::Test {
   std::size_t clients_made_ = 0;
   runtime::SteadyClock clock_;
   grpc::CompletionQueue queue_;
-  std::jthread poller_{[this] { RunTags(queue_); }};
+  std::jthread poller_{[this] { rpc::RunTags(queue_); }};
   runtime::Dispatcher dispatcher_{*scheduling::Scheduler::Create({}, {"sjf", {}}, nullptr), clock_, nullptr};
   Mutex mutex_;
   std::map<std::string, std::vector<std::string>> names_ SMARTBATCH_GUARDED_BY(mutex_);
@@ -264,7 +264,7 @@ TEST(AHealthCheck, OfAServerThatHasNoneSaysThatItServes) {
   const auto server = builder.BuildAndStart();
   ASSERT_NE(server, nullptr);
   grpc::CompletionQueue queue;
-  std::jthread poller([&queue] { RunTags(queue); });
+  std::jthread poller([&queue] { rpc::RunTags(queue); });
   const auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
   std::atomic<int> reports = 0;
   std::atomic<bool> all_serving = true;

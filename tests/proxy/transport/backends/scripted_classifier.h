@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/server.h>
+#include <grpcpp/server_context.h>
+#include <gtest/gtest.h>
 
 #include "common/time.h"
 #include "services/rpc/listener.h"
@@ -21,10 +21,10 @@ namespace smartbatch::testing {
 class ScriptedClassifier final : public classifier::v1::ClassifierService::Service {
  public:
   explicit ScriptedClassifier(const std::string& address = "127.0.0.1:0") : listener_(address) {
-    listener_.builder().RegisterService(this);
-    server_ = *listener_.Start();
+    listener_.Add(*this, classifier::v1::ClassifierService::service_full_name());
+    EXPECT_TRUE(listener_.Start().ok());
   }
-  ~ScriptedClassifier() override { server_->Shutdown(std::chrono::system_clock::now()); }
+  ~ScriptedClassifier() override { listener_.ShutDown(); }
 
   const std::string& address() const { return listener_.address(); }
   // What the last call carried of what is passed on.
@@ -35,7 +35,7 @@ class ScriptedClassifier final : public classifier::v1::ClassifierService::Servi
   // What hangs is answered.
   void LetGo() { let_go_ = true; }
   // What its health check says from now on.
-  void SetServing(bool serving) { server_->GetHealthCheckService()->SetServingStatus("", serving); }
+  void SetServing(bool serving) { listener_.health().SetServing("", serving); }
 
   grpc::Status Classify(grpc::ServerContext* context, const classifier::v1::ClassifyRequest* request,
                         classifier::v1::ClassifyResponse* response) override {
@@ -64,7 +64,6 @@ class ScriptedClassifier final : public classifier::v1::ClassifierService::Servi
   std::atomic<int> calls_ = 0;
   std::atomic<bool> let_go_ = false;
   rpc::Listener listener_;
-  std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace smartbatch::testing

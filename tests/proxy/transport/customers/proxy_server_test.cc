@@ -428,8 +428,8 @@ TEST(ProxyServer, PassesHeadersOnUpToTheirLongest) {
 
 TEST(ProxyServer, TwoCannotShareAPort) {
   Loopback proxy;
-  ProxyServer second(proxy.server.address(), {});
-  const absl::Status status = second.Start(proxy.dispatcher, proxy.clock, proxy.calls, 1);
+  ProxyServer second(proxy.server.address(), proxy.queue, {});
+  const absl::Status status = second.Start(proxy.dispatcher, proxy.clock, proxy.calls);
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr(proxy.server.address()));
 }

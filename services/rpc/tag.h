@@ -3,9 +3,9 @@
 
 #include <grpcpp/completion_queue.h>
 
-namespace smartbatch::transport {
+namespace smartbatch::rpc {
 
-// Every tag on the proxy's completion queue points to one of these.
+// Every tag on a completion queue of the project points to one of these.
 class Tag {
  public:
   virtual ~Tag() = default;
@@ -32,4 +32,4 @@ inline void RunTags(grpc::CompletionQueue& queue) {
   while (queue.Next(&tag, &ok)) static_cast<Tag*>(tag)->Run(ok);
 }
 
-}  // namespace smartbatch::transport
+}  // namespace smartbatch::rpc
