@@ -27,7 +27,7 @@ absl::StatusOr<Access> AccessOf(const Config& config) {
   const std::set<std::string> names(choice.admin_client_names.begin(), choice.admin_client_names.end());
   return Access{{*std::move(customers), config.connections},
                 {*std::move(operators), config.connections},
-                {*std::move(backends), choice.backend_server_name, config.limits.max_batch_size},
+                {*std::move(backends), choice.backend_server_name},
                 {config.admin_token_file, names}};
 }
 

@@ -34,6 +34,7 @@
 #include "services/proxy/observers/decision_log/decision_log.h"
 #include "services/proxy/observers/live_page/live_page.h"
 #include "services/proxy/observers/metrics/proxy_metrics.h"
+#include "services/proxy/protocol/classify/classify_codec.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/runtime/recent_decisions.h"
@@ -213,14 +214,17 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
   runtime::Dispatcher dispatcher(*std::move(scheduler), clock, &decision_list);
   for (const auto& [name, policy] : policies) dispatcher.ConfigureCustomer(name, policy);
 
+  const protocol::classify::ClassifyCustomerCodec customer_codec(
+      {.max_sequences = config.limits.max_batch_size, .max_characters = config.limits.max_sequence_length});
+  const protocol::classify::ClassifyBackendCodec backend_codec(config.limits.max_batch_size);
   rpc::CallQueue queue(config.threads,
                        [&dispatcher](grpc::CompletionQueue& events) { transport::RunEvents(events, dispatcher); });
-  transport::ProxyServer server(config.listen, queue, config.limits, access->customers);
+  transport::ProxyServer server(config.listen, queue, customer_codec, access->customers);
   server.customer_rights().Set(BindingsOf(config));
   transport::BackendSet backends(dispatcher,
-                                 [&queue, &access](const std::string& address) {
-                                   return std::make_shared<transport::BackendClient>(address, queue.queue(),
-                                                                                     access->backends);
+                                 [&queue, &access, &backend_codec](const std::string& address) {
+                                   return std::make_shared<transport::BackendClient>(address, backend_codec,
+                                                                                     queue.queue(), access->backends);
                                  },
                                  {.cost = config.cost,
                                   .health_check_interval = FromSeconds(config.health_check_seconds),

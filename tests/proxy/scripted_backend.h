@@ -2,8 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,9 +16,17 @@
 #include <gtest/gtest.h>
 
 #include "common/mutex.h"
+#include "services/proxy/protocol/classify/texts.h"
 #include "services/proxy/runtime/backend.h"
 
 namespace smartbatch::testing {
+
+// What a request of these texts, in ASCII, carries.
+inline std::shared_ptr<const protocol::Payload> PayloadOf(std::vector<std::string> texts) {
+  std::vector<std::uint32_t> lengths;
+  for (const std::string& text : texts) lengths.push_back(static_cast<std::uint32_t>(text.size()));
+  return std::make_shared<const protocol::classify::Texts>(std::move(texts), std::move(lengths));
+}
 
 // Thread safe.
 class ScriptedBackend final : public runtime::Backend {
@@ -31,7 +41,7 @@ class ScriptedBackend final : public runtime::Backend {
 
   void Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) override {
     Sent sent{batch.id, {}, batch.timeout, batch.contexts, std::move(reply)};
-    for (const runtime::Text& text : batch.texts) sent.texts.push_back(*text);
+    for (const protocol::RowRef& row : batch.rows) sent.texts.push_back(protocol::classify::TextOf(row));
     const MutexLock lock(mutex_);
     ++batches_;
     sent_.push_back(std::move(sent));
@@ -72,9 +82,9 @@ class ScriptedBackend final : public runtime::Backend {
   // Answers the oldest batch: the label of a text is the text itself.
   void AnswerNext() { Answer(TakeNext()); }
   static void Answer(Sent sent) {
-    runtime::BatchResults results;
-    for (std::string& text : sent.texts) results.push_back({std::move(text), 1.0});
-    std::move(sent.reply).Fulfil(std::move(results));
+    std::vector<protocol::classify::Classification> classifications;
+    for (std::string& text : sent.texts) classifications.push_back({std::move(text), 1.0});
+    std::move(sent.reply).Fulfil(protocol::classify::ResultsOf(std::move(classifications)));
   }
   void FailNext(absl::Status status) { std::move(TakeNext().reply).Fulfil(std::move(status)); }
 

@@ -2,24 +2,15 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "common/time.h"
+#include "services/proxy/protocol/rows.h"
 #include "services/proxy/runtime/obligation.h"
 #include "services/proxy/scheduling/model/batch.h"
 
 namespace smartbatch::runtime {
-
-// What a backend says of one sequence.
-struct Classification {
-  std::string label;
-  double confidence = 0;
-};
-
-// A sequence's text, shared with the request it belongs to.
-using Text = std::shared_ptr<const std::string>;
 
 // What a caller said by which its call can be found again elsewhere; empty where it said nothing.
 struct CallContext {
@@ -31,7 +22,7 @@ struct CallContext {
 // One batch as it is sent.
 struct OutgoingBatch {
   scheduling::BatchId id = 0;
-  std::vector<Text> texts;
+  std::vector<protocol::RowRef> rows;  // those of one request stand together
   // Of the requests in it, those that have one; the first kMostContexts, since headers are limited.
   std::vector<CallContext> contexts;
   Duration timeout{};
@@ -39,8 +30,8 @@ struct OutgoingBatch {
   static constexpr std::size_t kMostContexts = 16;
 };
 
-// One result for each text of the batch, in its order.
-using BatchResults = std::vector<Classification>;
+// One result for each row of the batch, in its order.
+using protocol::BatchResults;
 using BatchReply = Obligation<BatchResults>;
 
 // The way to one backend. Thread safe.

@@ -13,19 +13,11 @@ namespace {
 // condition_variable_any adds the time it is given to now: a bound keeps it from overflowing.
 constexpr Duration kLongestSleep = std::chrono::hours(1);
 
-// What the request takes in memory while it is unfinished.
-std::size_t BytesOf(const Request& request) {
-  std::size_t bytes = request.held_bytes;
-  for (const std::string& text : request.texts) bytes += text.size();
-  return bytes;
-}
-
-Ending EndingOf(scheduling::Finished finished, std::vector<Classification> results) {
+Ending EndingOf(scheduling::Finished finished) {
   Ending ending;
   ending.outcome = finished.outcome;
   ending.backend_status = std::move(finished.backend_status);
   ending.rejection.retry_after = finished.retry_after;
-  if (ending.outcome == scheduling::Outcome::kAnswered) ending.results = std::move(results);
   const Time dispatched = finished.last_dispatch.value_or(finished.finish);
   ending.latency = finished.finish - finished.arrival;
   ending.queued = dispatched - finished.arrival;
@@ -111,15 +103,18 @@ bool Dispatcher::IsUnavailable() const {
 }
 
 void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
-  const std::size_t bytes = BytesOf(request);
+  // What the request takes in memory while it is unfinished.
+  const std::size_t bytes = request.held_bytes + request.payload->bytes();
   Actions actions;
   {
     const MutexLock lock(mutex_);
     const Time now = clock_.Now();
     scheduling::Effects shed;
-    const auto answer = scheduler_->Offer(
-        {.customer = request.customer, .lengths = request.lengths, .deadline = request.deadline, .bytes = bytes}, now,
-        shed);
+    const auto answer = scheduler_->Offer({.customer = request.customer,
+                                           .lengths = request.payload->lengths(),
+                                           .deadline = request.deadline,
+                                           .bytes = bytes},
+                                          now, shed);
     TakeEffects(std::move(shed), actions);  // before the slot of what was shed is used again
     if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
       Accept(*id, request, std::move(reply), ticket);
@@ -134,13 +129,13 @@ void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
 }
 
 void Dispatcher::Accept(scheduling::RequestId id, Request& request, Reply reply, Ticket& ticket) {
-  if (id.slot >= payloads_.size()) payloads_.resize(id.slot + 1);
-  Payload& payload = payloads_[id.slot];
-  payload.number = id.number;
-  payload.results.resize(request.texts.size());
-  payload.texts = std::make_shared<const std::vector<std::string>>(std::move(request.texts));
-  payload.context = std::move(request.context);
-  payload.reply = std::move(reply);
+  if (id.slot >= accepted_.size()) accepted_.resize(id.slot + 1);
+  Accepted& accepted = accepted_[id.slot];
+  accepted.number = id.number;
+  accepted.results.resize(request.payload->lengths().size());
+  accepted.payload = std::move(request.payload);
+  accepted.context = std::move(request.context);
+  accepted.reply = std::move(reply);
   ticket.id_ = id;
 }
 
@@ -184,10 +179,10 @@ absl::Status Dispatcher::KeepResults(const RunningBatch& batch, absl::StatusOr<B
   }
   for (std::size_t i = 0; i < batch.members.size(); ++i) {
     const scheduling::BatchMember& member = batch.members[i];
-    Payload& payload = payloads_[member.request.slot];
-    // Where the request has ended meanwhile nobody wants the result.
-    if (payload.number != member.request.number || !payload.reply) continue;
-    payload.results[member.sequence] = std::move((*results)[i]);
+    Accepted& accepted = accepted_[member.request.slot];
+    // If the request has ended meanwhile nobody wants the result.
+    if (accepted.number != member.request.number || !accepted.reply) continue;
+    accepted.results[member.sequence] = std::move((*results)[i]);
   }
   return absl::OkStatus();
 }
@@ -365,10 +360,15 @@ void Dispatcher::Settle(scheduling::Effects effects, Time now, Actions& actions)
 
 void Dispatcher::TakeEffects(scheduling::Effects effects, Actions& actions) {
   for (scheduling::Finished& finished : effects.finished) {
-    Payload& payload = payloads_[finished.id.slot];
-    assert(payload.number == finished.id.number);
-    actions.endings.emplace_back(std::move(payload.reply), EndingOf(std::move(finished), std::move(payload.results)));
-    payload = Payload();
+    Accepted& accepted = accepted_[finished.id.slot];
+    assert(accepted.number == finished.id.number);
+    Ending ending = EndingOf(std::move(finished));
+    if (ending.outcome == scheduling::Outcome::kAnswered) {
+      ending.payload = std::move(accepted.payload);
+      ending.results = std::move(accepted.results);
+    }
+    actions.endings.emplace_back(std::move(accepted.reply), std::move(ending));
+    accepted = Accepted();
   }
   for (const scheduling::BatchId id : effects.abandoned) actions.cancels.emplace_back(running_.at(id).backend, id);
 }
@@ -390,16 +390,16 @@ void Dispatcher::Decide(Time now, Actions& actions) {
 }
 
 Dispatcher::Sending Dispatcher::Prepare(scheduling::Batch batch) {
-  Sending sending{backends_[batch.backend], {.id = batch.id, .texts = {}, .contexts = {}, .timeout = batch.timeout}};
+  Sending sending{backends_[batch.backend], {.id = batch.id, .rows = {}, .contexts = {}, .timeout = batch.timeout}};
   OutgoingBatch& outgoing = sending.batch;
-  outgoing.texts.reserve(batch.members.size());
+  outgoing.rows.reserve(batch.members.size());
   const scheduling::BatchMember* before = nullptr;
   for (const scheduling::BatchMember& member : batch.members) {
-    const Payload& payload = payloads_[member.request.slot];
-    outgoing.texts.emplace_back(payload.texts, &(*payload.texts)[member.sequence]);
+    const Accepted& accepted = accepted_[member.request.slot];
+    outgoing.rows.push_back({accepted.payload, member.sequence});
     const bool first_of_request = before == nullptr || before->request != member.request;
-    if (first_of_request && !payload.context.empty() && outgoing.contexts.size() < OutgoingBatch::kMostContexts) {
-      outgoing.contexts.push_back(payload.context);
+    if (first_of_request && !accepted.context.empty() && outgoing.contexts.size() < OutgoingBatch::kMostContexts) {
+      outgoing.contexts.push_back(accepted.context);
     }
     before = &member;
   }

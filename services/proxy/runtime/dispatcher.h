@@ -1,4 +1,4 @@
-// The scheduler among threads: one lock, the real clock, and the texts and replies that the core never sees.
+// The scheduler among threads: one lock, the real clock, and the payloads and replies that the core never sees.
 #pragma once
 
 #include <atomic>
@@ -153,11 +153,11 @@ class Dispatcher {
 
  private:
   // What belongs to a request outside the core.
-  struct Payload {
+  struct Accepted {
     std::uint64_t number = 0;
-    std::shared_ptr<const std::vector<std::string>> texts;
+    std::shared_ptr<const protocol::Payload> payload;
     CallContext context;
-    std::vector<Classification> results;
+    std::vector<protocol::RowResult> results;
     Reply reply;
   };
   struct RunningBatch {
@@ -200,7 +200,7 @@ class Dispatcher {
   mutable Mutex mutex_;
   const std::unique_ptr<scheduling::Scheduler> scheduler_ SMARTBATCH_POINTEE_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Backend>> backends_ SMARTBATCH_GUARDED_BY(mutex_);  // by BackendId
-  std::vector<Payload> payloads_ SMARTBATCH_GUARDED_BY(mutex_);                   // by RequestId.slot
+  std::vector<Accepted> accepted_ SMARTBATCH_GUARDED_BY(mutex_);                  // by RequestId.slot
   absl::flat_hash_map<scheduling::BatchId, RunningBatch> running_ SMARTBATCH_GUARDED_BY(mutex_);
   std::string_view strategy_ SMARTBATCH_GUARDED_BY(mutex_);
   std::optional<AdviceState> advice_ SMARTBATCH_GUARDED_BY(mutex_);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +11,7 @@
 #include <absl/status/status.h>
 
 #include "common/time.h"
+#include "services/proxy/protocol/rows.h"
 #include "services/proxy/runtime/backend.h"
 #include "services/proxy/runtime/obligation.h"
 #include "services/proxy/scheduling/model/outcome.h"
@@ -21,14 +22,13 @@ namespace smartbatch::runtime {
 
 struct Request {
   std::string customer;
-  std::vector<std::string> texts;
-  // The length of each text in characters, within the scheduler's limits.
-  std::vector<std::uint32_t> lengths;
+  // Its lengths are within the scheduler's limits.
+  std::shared_ptr<const protocol::Payload> payload;
   // kNever where the caller set none.
   Time deadline = kNever;
   CallContext context = {};
-  // What the caller of Submit holds in memory until the reply, besides the texts; counted against the limits on queued
-  // bytes.
+  // What the caller of Submit holds in memory until the reply, besides the payload; counted against the limits on
+  // queued bytes.
   std::size_t held_bytes = 0;
 };
 
@@ -39,8 +39,9 @@ struct Ending {
   scheduling::Rejection rejection;
   // With kBackendFailed: what the backend said.
   absl::Status backend_status;
-  // With kAnswered: one for each text, in order.
-  std::vector<Classification> results;
+  // With kAnswered: what was asked, and a result for each of its rows, in order.
+  std::shared_ptr<const protocol::Payload> payload;
+  std::vector<protocol::RowResult> results;
 
   // From the arrival to the end.
   Duration latency{};

@@ -331,7 +331,7 @@ TEST(Dispatcher, ANearerTimeWakesTheSleepingTimer) {
   Ticket ticket;
   bool answered = false;
   const Time start = clock.Now();
-  dispatcher.Submit({.customer = "a", .texts = {"x"}, .lengths = {1}}, ticket,
+  dispatcher.Submit({.customer = "a", .payload = testing::PayloadOf({"x"})}, ticket,
                     Reply([&](absl::StatusOr<Ending> ending) { answered = ending.ok(); }));
   while (backend.Waiting().empty() && clock.Now() < start + std::chrono::seconds(10)) std::this_thread::yield();
   const Duration lingered = clock.Now() - start;

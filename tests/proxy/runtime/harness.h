@@ -29,7 +29,9 @@ class Harness {
     }
     std::vector<std::string> labels() const {
       std::vector<std::string> labels;
-      for (const runtime::Classification& result : only_reply().results) labels.push_back(result.label);
+      for (const protocol::RowResult& result : only_reply().results) {
+        labels.push_back(protocol::classify::ClassificationOf(result).label);
+      }
       return labels;
     }
   };
@@ -53,9 +55,8 @@ class Harness {
   }
   Submitted& SubmitAs(Submitted& submitted, std::vector<std::string> texts, Time deadline = kNever,
                       const std::string& customer = "customer", runtime::CallContext context = {}) {
-    runtime::Request request{.customer = customer, .texts = std::move(texts), .lengths = {}, .deadline = deadline};
+    runtime::Request request{.customer = customer, .payload = PayloadOf(std::move(texts)), .deadline = deadline};
     request.context = std::move(context);
-    for (const std::string& text : request.texts) request.lengths.push_back(static_cast<std::uint32_t>(text.size()));
     dispatcher.Submit(std::move(request), submitted.ticket,
                       runtime::Reply([&submitted](absl::StatusOr<runtime::Ending> ending) {
                         ASSERT_TRUE(ending.ok()) << ending.status();

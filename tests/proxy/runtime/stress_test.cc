@@ -35,11 +35,12 @@ struct Callers {
 void SubmitMany(Dispatcher& dispatcher, const Clock& clock, std::uint64_t seed, Callers& told) {
   Random random = Random::Stream(20240917, seed);
   for (int i = 0; i < kRequestsEach; ++i) {
-    Request request{.customer = "customer" + std::to_string(random.Between(0, 6)), .texts = {}, .lengths = {}};
+    Request request{.customer = "customer" + std::to_string(random.Between(0, 6)), .payload = {}};
+    std::vector<std::string> texts;
     for (std::int64_t n = random.Between(1, 5); n > 0; --n) {
-      request.texts.emplace_back(static_cast<std::size_t>(random.Between(1, 60)), 'x');
-      request.lengths.push_back(static_cast<std::uint32_t>(request.texts.back().size()));
+      texts.emplace_back(static_cast<std::size_t>(random.Between(1, 60)), 'x');
     }
+    request.payload = testing::PayloadOf(std::move(texts));
     if (random.Chance(0.3)) request.deadline = clock.Now() + microseconds(random.Between(-50, 3000));
     Callers::Caller& caller = told.callers.emplace_back();
     dispatcher.Submit(std::move(request), caller.ticket, Reply([&](absl::StatusOr<Ending> ending) {

@@ -13,6 +13,7 @@
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
+#include "services/proxy/protocol/classify/classify_codec.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/transport/customers/proxy_server.h"
 #include "services/proxy/transport/event_loop.h"
@@ -46,8 +47,9 @@ class Loopback {
   explicit Loopback(const scheduling::SchedulerOptions& options = {}, int threads = 1,
                     const scheduling::StrategyChoice& strategy = {"sjf", {}}, Reload reload = {})
       : dispatcher(*scheduling::Scheduler::Create(options, strategy, &decisions), clock, nullptr),
+        codec({.max_sequences = options.max_batch_size, .max_characters = options.max_sequence_length}),
         queue(threads, [this](grpc::CompletionQueue& events) { transport::RunEvents(events, dispatcher); }),
-        server("127.0.0.1:0", queue, options) {
+        server("127.0.0.1:0", queue, codec) {
     dispatcher.AddBackend("backend", 1, {}, backend);
     EXPECT_TRUE(server.Start(dispatcher, clock, calls).ok());
     admin = *transport::AdminServer::Start("127.0.0.1:0", queue, {dispatcher, clock, decisions, std::move(reload)});
@@ -111,6 +113,7 @@ class Loopback {
   ScriptedBackend backend;
   runtime::RecentDecisions decisions;
   runtime::Dispatcher dispatcher;
+  protocol::classify::ClassifyCustomerCodec codec;
   rpc::CallQueue queue;
   transport::ProxyServer server;
   std::unique_ptr<transport::AdminServer> admin;

@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <spdlog/spdlog.h>
 
@@ -20,7 +22,8 @@
 namespace smartbatch::transport {
 namespace {
 
-std::shared_ptr<grpc::Channel> Connect(const std::string& address, const BackendClientOptions& options) {
+std::shared_ptr<grpc::Channel> Connect(const std::string& address, int max_answer_bytes,
+                                       const BackendClientOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
@@ -28,7 +31,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address, const Backend
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetMaxReceiveMessageSize(MaxReplyBytes(options.max_batch_size));
+  arguments.SetMaxReceiveMessageSize(max_answer_bytes);
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxReplyMetadataBytes);
   if (!options.server_name.empty()) arguments.SetSslTargetNameOverride(options.server_name);
   return grpc::CreateCustomChannel(address, options.credentials, arguments);
@@ -42,25 +45,24 @@ class BackendClient::BatchCall final : public rpc::Tag {
   BatchCall(BackendClient& client, scheduling::BatchId id, runtime::BatchReply reply)
       : client_(client), id_(id), reply_(std::move(reply)) {}
 
-  void Start(const runtime::OutgoingBatch& batch, Stub& stub) {
-    sequences_ = batch.texts.size();
-    classifier::v1::ClassifyRequest request;
-    for (const runtime::Text& text : batch.texts) request.add_sequences(*text);
+  void Start(const runtime::OutgoingBatch& batch, const std::shared_ptr<grpc::Channel>& channel) {
+    rows_ = batch.rows;
     for (const runtime::CallContext& caller : batch.contexts) {
       if (!caller.request_id.empty()) context_.AddMetadata(kRequestIdKey, caller.request_id);
       if (!caller.trace_parent.empty()) context_.AddMetadata(kTraceParentKey, caller.trace_parent);
     }
     context_.set_deadline(std::chrono::system_clock::now() + batch.timeout);
-    reader_ = stub.AsyncClassify(&context_, request, &client_.queue_);
+    grpc::GenericStub stub(channel);
+    reader_ = stub.PrepareUnaryCall(&context_, client_.path_, client_.codec_.Write(rows_), &client_.queue_);
+    reader_->StartCall();
     reader_->Finish(&response_, &status_, this);
   }
 
   void Cancel() { context_.TryCancel(); }
 
-  // `parsed` is false if the backend says OK and its message cannot be parsed; gRPC hands on a part of it then.
-  void Run(bool parsed) override {
+  void Run(bool /*always true*/) override {
     const auto self = client_.Take(id_);
-    absl::StatusOr<runtime::BatchResults> results = Outcome(parsed);
+    absl::StatusOr<runtime::BatchResults> results = Outcome();
     if (!results.ok()) LogFailure(results.status());
     client_.Remember(results.status());
     if (status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) client_.ConnectAnew();
@@ -68,13 +70,12 @@ class BackendClient::BatchCall final : public rpc::Tag {
   }
 
  private:
-  absl::StatusOr<runtime::BatchResults> Outcome(bool parsed) {
+  absl::StatusOr<runtime::BatchResults> Outcome() {
     if (!status_.ok()) {
       const absl::Status failure = FailureOf(status_);
       return LostConnection(status_, context_.peer()) ? scheduling::Fell(failure) : failure;
     }
-    if (!parsed) return absl::InternalError("the backend's reply is damaged: it is no ClassifyResponse");
-    return ResultsOf(response_, sequences_);
+    return client_.codec_.Read(response_, rows_);
   }
 
   // Given up by us, or refused because it serves others: neither is a failure.
@@ -89,40 +90,40 @@ class BackendClient::BatchCall final : public rpc::Tag {
   BackendClient& client_;
   const scheduling::BatchId id_;
   runtime::BatchReply reply_;
-  std::size_t sequences_ = 0;
+  std::vector<protocol::RowRef> rows_;
   grpc::ClientContext context_;
-  classifier::v1::ClassifyResponse response_;
+  grpc::ByteBuffer response_;
   grpc::Status status_;
-  std::unique_ptr<grpc::ClientAsyncResponseReader<classifier::v1::ClassifyResponse>> reader_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader_;
 };
 
-BackendClient::BackendClient(const std::string& address, grpc::CompletionQueue& queue, BackendClientOptions options)
+BackendClient::BackendClient(const std::string& address, const protocol::BackendCodec& codec,
+                             grpc::CompletionQueue& queue, BackendClientOptions options)
     : address_(address),
+      codec_(codec),
+      path_(codec.method().path()),
       options_(std::move(options)),
       queue_(queue),
-      channel_(Connect(address, options_)),
-      stub_(classifier::v1::ClassifierService::NewStub(channel_)) {}
+      channel_(Connect(address, codec_.max_answer_bytes(), options_)) {}
 
 BackendClient::~BackendClient() { StopHealthChecks(); }
 
 void BackendClient::Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) {
   auto owned = std::make_unique<BatchCall>(*this, batch.id, std::move(reply));
   BatchCall& call = *owned;
-  std::shared_ptr<Stub> stub;
+  std::shared_ptr<grpc::Channel> channel;
   {
     const MutexLock lock(mutex_);
     calls_.emplace(batch.id, std::move(owned));
-    stub = stub_;
+    channel = channel_;
   }
-  call.Start(batch, *stub);
+  call.Start(batch, channel);
 }
 
 void BackendClient::ConnectAnew() {
-  std::shared_ptr<grpc::Channel> channel = Connect(address_, options_);
-  std::shared_ptr<Stub> stub = classifier::v1::ClassifierService::NewStub(channel);
+  std::shared_ptr<grpc::Channel> channel = Connect(address_, codec_.max_answer_bytes(), options_);
   const MutexLock lock(mutex_);
   channel_.swap(channel);
-  stub_.swap(stub);
 }
 
 void BackendClient::Remember(const absl::Status& status) {

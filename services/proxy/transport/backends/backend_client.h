@@ -1,7 +1,6 @@
 // The way to one backend.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,9 +12,9 @@
 #include <grpcpp/security/credentials.h>
 
 #include "common/mutex.h"
+#include "services/proxy/protocol/codec.h"
 #include "services/proxy/runtime/backend.h"
 #include "services/proxy/transport/backends/health_checker.h"
-#include "smartbatch/classifier/v1/classifier.grpc.pb.h"
 
 namespace smartbatch::transport {
 
@@ -23,11 +22,9 @@ struct BackendClientOptions {
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
   // The name that a certificate must bear; empty: that of the address.
   std::string server_name = {};
-  // Sequences in the largest batch that is sent: it bounds the size of a reply (MaxReplyBytes).
-  std::uint32_t max_batch_size = 5;
 };
 
-// Sends batches as calls of ClassifierService.Classify. The calls end on the completion queue it is given, the one that
+// Sends batches as calls of the codec's method. The calls end on the completion queue it is given, the one that
 // serves the proxy's own calls: a queue and a thread of its own cost 1.3 to 1.8 times the CPU. It connects by itself,
 // again and again at most a second apart, and never retries a call: that is the scheduler's to decide. After a batch
 // or a health check that timed out it connects anew, since a connection whose other side has gone without a word looks
@@ -35,12 +32,13 @@ struct BackendClientOptions {
 // destroyed.
 class BackendClient final : public runtime::Backend {
  public:
-  // `address` is host:port. Does not wait for a connection. The queue must outlive it.
-  BackendClient(const std::string& address, grpc::CompletionQueue& queue, BackendClientOptions options = {});
+  // `address` is host:port. Does not wait for a connection. The codec and the queue must outlive it.
+  BackendClient(const std::string& address, const protocol::BackendCodec& codec, grpc::CompletionQueue& queue,
+                BackendClientOptions options = {});
   ~BackendClient() override;
 
-  // The call carries `x-request-id` and `traceparent` once for each context of the batch. A reply that cannot be
-  // parsed, breaks the contract in classifier.proto or is too large ends the batch with INTERNAL.
+  // The call carries `x-request-id` and `traceparent` once for each context of the batch. A reply that the
+  // codec cannot read or that is too large ends the batch with INTERNAL.
   void Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) override;
   void Cancel(scheduling::BatchId id) override;
 
@@ -55,20 +53,19 @@ class BackendClient final : public runtime::Backend {
  private:
   class BatchCall;
 
-  using Stub = classifier::v1::ClassifierService::Stub;
-
   std::unique_ptr<BatchCall> Take(scheduling::BatchId id);
   void ConnectAnew();
   void Remember(const absl::Status& status);
 
   const std::string address_;
+  const protocol::BackendCodec& codec_;
+  const std::string path_;
   const BackendClientOptions options_;
   grpc::CompletionQueue& queue_;
   std::shared_ptr<HealthChecker> health_;
   mutable Mutex mutex_;
   std::string trouble_ SMARTBATCH_GUARDED_BY(mutex_);
   std::shared_ptr<grpc::Channel> channel_ SMARTBATCH_GUARDED_BY(mutex_);
-  std::shared_ptr<Stub> stub_ SMARTBATCH_GUARDED_BY(mutex_);
   absl::flat_hash_map<scheduling::BatchId, std::unique_ptr<BatchCall>> calls_ SMARTBATCH_GUARDED_BY(mutex_);
 };
 

@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <iterator>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -15,14 +13,12 @@
 #include "common/program/logging.h"
 #include "services/proxy/transport/customers/caller.h"
 #include "services/proxy/transport/status_mapping.h"
-#include "services/rpc/raw_message.h"
 #include "services/rpc/status_details.h"
-#include "smartbatch/proxy/v1/proxy.pb.h"
 
 namespace smartbatch::transport {
 namespace {
 
-// What a call that waits holds besides its texts: gRPC's part of it and the objects of this program. Measured
+// What a call that waits holds besides its payload: gRPC's part of it and the objects of this program. Measured
 // (docs/OPERATIONS.md, "Memory").
 constexpr std::size_t kHeldBytes = 16'384;
 constexpr std::size_t kHeldBytesOfASequence = 160;
@@ -34,24 +30,6 @@ grpc::Status TooManyInTransit() {
                                 "too many calls are sending a request or have not taken their answer "
                                 "(connections.max_calls_in_transit)",
                                 kComeBack);
-}
-
-grpc::ByteBuffer ResponseOf(runtime::Ending& ending) {
-  proxy::v1::ProxyClassifyResponse response;
-  response.mutable_results()->Reserve(static_cast<int>(ending.results.size()));
-  for (runtime::Classification& classification : ending.results) {
-    auto& result = *response.add_results();
-    result.set_label(std::move(classification.label));
-    result.set_confidence(classification.confidence);
-  }
-  response.set_proxy_latency_ms(ToMilliseconds(ending.latency));
-  auto& timings = *response.mutable_timings();
-  timings.set_queue_ms(ToMilliseconds(ending.queued));
-  timings.set_service_ms(ToMilliseconds(ending.in_service));
-  timings.set_strategy(std::string(ending.strategy));
-  timings.mutable_batch_sizes()->Add(ending.batch_sizes.begin(), ending.batch_sizes.end());
-  timings.set_batches(static_cast<std::uint32_t>(ending.batch_sizes.size()));
-  return rpc::SerializeMessage(response);
 }
 
 }  // namespace
@@ -127,17 +105,9 @@ grpc::Status ProxyCall::Read(runtime::Request& request) {
   request.context = ReadCallContext(context_);
   if (auto status = ReadCustomer(context_, request.customer); !status.ok()) return status;
   if (auto status = serving_.customer_rights.Check(request.customer, context_); !status.ok()) return status;
-  proxy::v1::ProxyClassifyRequest message;
-  if (auto status = rpc::ParseMessage(request_, message); !status.ok()) return status;
+  if (auto status = serving_.codec.Read(request_, request.payload); !status.ok()) return status;
   request_.Clear();
-  const rpc::SequenceLimits limits{.max_sequences = serving_.limits.max_batch_size,
-                                   .max_characters = serving_.limits.max_sequence_length};
-  std::vector<std::size_t> lengths;
-  if (auto status = rpc::CheckSequences(message.sequences(), limits, lengths); !status.ok()) return status;
-  request.lengths.assign(lengths.begin(), lengths.end());
-  request.texts.assign(std::make_move_iterator(message.mutable_sequences()->begin()),
-                       std::make_move_iterator(message.mutable_sequences()->end()));
-  request.held_bytes = kHeldBytes + lengths.size() * kHeldBytesOfASequence;
+  request.held_bytes = kHeldBytes + request.payload->lengths().size() * kHeldBytesOfASequence;
   return grpc::Status::OK;
 }
 
@@ -154,9 +124,16 @@ void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
     AddPushback(status, ending->outcome);
     return Refuse(status);
   }
+  const auto response = serving_.codec.Write(*ending->payload, ending->results,
+                                             {.latency = ending->latency,
+                                              .queued = ending->queued,
+                                              .in_service = ending->in_service,
+                                              .strategy = ending->strategy,
+                                              .batch_sizes = ending->batch_sizes});
+  if (!response.ok()) return Refuse(FromAbsl(response.status()));
   serving_.observer.CallHandled(status.error_code(), serving_.clock.Now() - accepted_at_);
   serving_.live_calls.StartLeaving(*this, serving_.clock.Now());
-  stream_.WriteAndFinish(ResponseOf(*ending), grpc::WriteOptions(), status, &finished_);
+  stream_.WriteAndFinish(*response, grpc::WriteOptions(), status, &finished_);
 }
 
 void ProxyCall::Refuse(const grpc::Status& status) {

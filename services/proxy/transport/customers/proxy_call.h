@@ -1,4 +1,4 @@
-// One call of ProxyClassify, from its arrival to its last event.
+// One call of a customer, from its arrival to its last event.
 #pragma once
 
 #include <atomic>
@@ -9,25 +9,25 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include "common/mutex.h"
+#include "services/proxy/protocol/codec.h"
 #include "services/proxy/runtime/call_observer.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/transport/customers/customer_rights.h"
 #include "services/proxy/transport/customers/live_calls.h"
 #include "services/proxy/transport/customers/proxy_method.h"
-#include "services/rpc/sequences.h"
 #include "services/rpc/tag.h"
 
 namespace smartbatch::transport {
 
 // What the calls share; outlives them.
 struct Serving {
+  const protocol::CustomerCodec& codec;
   ProxyMethod& method;
   grpc::ServerCompletionQueue& queue;
   runtime::Dispatcher& dispatcher;
   const runtime::Clock& clock;
   runtime::CallObserver& observer;
-  scheduling::SchedulerOptions limits;
   std::uint32_t max_metadata_bytes;
   const CustomerRights& customer_rights;
   LiveCalls live_calls;
@@ -54,7 +54,7 @@ class ProxyCall final : public LiveCall {
 
   // Checks what the caller sent before its message is read.
   grpc::Status CheckHeaders() const;
-  // Checks the call and fills in what goes to the dispatcher. Afterwards the texts are nowhere else.
+  // Checks the call and fills in what goes to the dispatcher. Afterwards the message is nowhere else.
   grpc::Status Read(runtime::Request& request);
   void Refuse(const grpc::Status& status);
   // One of the three events has come. The call may be gone afterwards.

@@ -1,28 +1,16 @@
 #include "services/proxy/transport/customers/proxy_method.h"
 
 #include <memory>
-#include <string>
 
 #include <grpcpp/impl/codegen/rpc_service_method.h>
 
-#include "smartbatch/proxy/v1/proxy.grpc.pb.h"
-
 namespace smartbatch::transport {
-namespace {
 
-// gRPC keeps the pointer.
-const std::string& Path() {
-  static const std::string path = std::string("/") + proxy::v1::ProxyService::service_full_name() + "/ProxyClassify";
-  return path;
-}
-
-}  // namespace
-
-ProxyMethod::ProxyMethod() {
+ProxyMethod::ProxyMethod(const protocol::Method& method) : path_(method.path()) {
   using grpc::internal::RpcMethod;
   using grpc::internal::RpcServiceMethod;
-  auto method = std::make_unique<RpcServiceMethod>(Path().c_str(), RpcMethod::BIDI_STREAMING, nullptr);
-  AddMethod(method.release());  // which takes ownership
+  auto bytes = std::make_unique<RpcServiceMethod>(path_.c_str(), RpcMethod::BIDI_STREAMING, nullptr);
+  AddMethod(bytes.release());  // which takes ownership
   MarkMethodAsync(0);
 }
 

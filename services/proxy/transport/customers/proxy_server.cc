@@ -7,7 +7,6 @@
 #include "common/program/heap.h"
 #include "services/rpc/goaway.h"
 #include "smartbatch/proxy/v1/admin.grpc.pb.h"
-#include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 
 namespace smartbatch::transport {
 namespace {
@@ -16,40 +15,35 @@ namespace {
 constexpr std::chrono::seconds kFlushTime{1};
 constexpr std::chrono::hours kEver{1};
 
-double LargestRequestBytes(const scheduling::SchedulerOptions& limits) {
-  constexpr double kMaxBytesPerCharacter = 4;
-  constexpr double kBytesOfAField = 16;
-  return limits.max_batch_size * (limits.max_sequence_length * kMaxBytesPerCharacter + kBytesOfAField);
-}
-
 // What is longer than every request that is allowed is refused by gRPC. Below a megabyte it is read all the same, and
-// refused by us, with the name of the text that is too long.
-int MaxMessageBytes(const scheduling::SchedulerOptions& limits) {
+// refused by us, with the name of what is too long.
+int MaxMessageBytes(const protocol::CustomerCodec& codec) {
   constexpr double kSmallestLimit = 1024 * 1024;
   constexpr double kLargestLimit = 1024.0 * 1024 * 1024;
-  return static_cast<int>(std::clamp(LargestRequestBytes(limits), kSmallestLimit, kLargestLimit));
+  return static_cast<int>(std::clamp(codec.max_request_bytes(), kSmallestLimit, kLargestLimit));
 }
 
-TransitLimits TransitLimitsOf(const rpc::ConnectionLimits& connections, const scheduling::SchedulerOptions& limits) {
+TransitLimits TransitLimitsOf(const rpc::ConnectionLimits& connections, int max_message_bytes) {
   // The rest is for connections, and for what arrives before a slow request is given up.
   constexpr double kShareForSlowRequests = 0.25;
   const double bytes = kShareForSlowRequests * static_cast<double>(connections.max_receive_bytes);
   return {.max_in_transit = connections.max_calls_in_transit,
-          .max_slow_requests = static_cast<std::size_t>(std::max(bytes / MaxMessageBytes(limits), 1.0)),
+          .max_slow_requests = static_cast<std::size_t>(std::max(bytes / max_message_bytes, 1.0)),
           .timeout = connections.transit_timeout};
 }
 
 }  // namespace
 
-ProxyServer::ProxyServer(const std::string& address, rpc::CallQueue& queue, const scheduling::SchedulerOptions& limits,
+ProxyServer::ProxyServer(const std::string& address, rpc::CallQueue& queue, const protocol::CustomerCodec& codec,
                          rpc::ListenerOptions options)
-    : limits_(limits),
+    : codec_(codec),
       connection_limits_(options.limits),
       queue_(queue),
+      method_(codec.method()),
       listener_(address, queue, std::move(options)),
-      elsewhere_(proxy::v1::ProxyService::service_full_name(), proxy::v1::AdminService::service_full_name(), "admin") {
-  listener_.builder().SetMaxReceiveMessageSize(MaxMessageBytes(limits));
-  listener_.Add(method_, proxy::v1::ProxyService::service_full_name());
+      elsewhere_(codec.method().service, proxy::v1::AdminService::service_full_name(), "admin") {
+  listener_.builder().SetMaxReceiveMessageSize(MaxMessageBytes(codec));
+  listener_.Add(method_, codec.method().service);
   elsewhere_.RegisterWith(listener_.builder());
 }
 
@@ -59,9 +53,9 @@ absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::
                                 runtime::CallObserver& observer) {
   if (auto status = listener_.Start(); !status.ok()) return status;
   // NOLINTNEXTLINE(modernize-make-unique): clang 14 makes no aggregate so, and this one cannot be moved
-  serving_.reset(new Serving{method_, queue_.queue(), dispatcher, clock, observer, limits_,
+  serving_.reset(new Serving{codec_, method_, queue_.queue(), dispatcher, clock, observer,
                              connection_limits_.max_metadata_bytes, customer_rights_,
-                             LiveCalls(TransitLimitsOf(connection_limits_, limits_))});
+                             LiveCalls(TransitLimitsOf(connection_limits_, MaxMessageBytes(codec_)))});
   ProxyCall::Await(*serving_);
   elsewhere_.Serve(queue_.queue());
   sweeper_ = std::jthread([this](const std::stop_token& stop) { RunSweeper(stop); });
@@ -69,7 +63,7 @@ absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::
 }
 
 void ProxyServer::SetReachable(bool reachable) {
-  listener_.health().SetServing(proxy::v1::ProxyService::service_full_name(), reachable);
+  listener_.health().SetServing(codec_.method().service, reachable);
 }
 
 std::size_t ProxyServer::MoveCallers() {

@@ -1,4 +1,4 @@
-// The customers' server: ProxyService, asynchronous.
+// The customers' server: one protocol's method, asynchronous.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ namespace smartbatch::transport {
 // One completion queue carries the calls of the customers and of the operators and those to the backends.
 //
 //   CallQueue queue(threads, ...);
-//   ProxyServer server(address, queue, limits);
+//   ProxyServer server(address, queue, codec);
 //   server.Start(dispatcher, clock, observer);
 //   ...
 //   server.StopServing();       health checks say NOT_SERVING; calls are still taken
@@ -29,7 +29,8 @@ namespace smartbatch::transport {
 // Not thread safe but for customer_rights() and, after Start, calls(). Destroy it before the dispatcher and the queue.
 class ProxyServer {
  public:
-  ProxyServer(const std::string& address, rpc::CallQueue& queue, const scheduling::SchedulerOptions& limits,
+  // The codec must outlive it.
+  ProxyServer(const std::string& address, rpc::CallQueue& queue, const protocol::CustomerCodec& codec,
               rpc::ListenerOptions options = {});
   // Calls Shutdown.
   ~ProxyServer();
@@ -43,8 +44,9 @@ class ProxyServer {
   // host:port, after Start with the port that was bound.
   const std::string& address() const { return listener_.address(); }
 
-  // Health checks of ProxyService say NOT_SERVING as long as no backend can be reached; those of the server as a
-  // whole do not, so that nobody restarts the proxy for it. After Start; thread safe; does nothing after StopServing.
+  // Health checks of the customers' service say NOT_SERVING as long as no backend can be reached; those of the server
+  // as a whole do not, so that nobody restarts the proxy for it. After Start; thread safe; does nothing after
+  // StopServing.
   void SetReachable(bool reachable);
   // New connections are refused, or taken by another process that listens there too.
   void StopAccepting() { listener_.StopAccepting(); }
@@ -67,7 +69,7 @@ class ProxyServer {
   // Gives up calls whose callers take too long.
   void RunSweeper(const std::stop_token& stop);
 
-  const scheduling::SchedulerOptions limits_;
+  const protocol::CustomerCodec& codec_;
   const rpc::ConnectionLimits connection_limits_;
   rpc::CallQueue& queue_;
   ProxyMethod method_;

@@ -40,8 +40,8 @@ class ProxyMetricsTest : public ::testing::Test {
   }
 
   void Submit(const std::string& customer, std::vector<std::string> texts, Time deadline = kNever) {
-    runtime::Request request{.customer = customer, .texts = std::move(texts), .lengths = {}, .deadline = deadline};
-    for (const std::string& text : request.texts) request.lengths.push_back(static_cast<std::uint32_t>(text.size()));
+    runtime::Request request{
+        .customer = customer, .payload = testing::PayloadOf(std::move(texts)), .deadline = deadline};
     tickets_.push_back(std::make_unique<runtime::Ticket>());
     dispatcher_->Submit(std::move(request), *tickets_.back(),
                         runtime::Reply([this](const absl::StatusOr<runtime::Ending>&) { ++replies_; }));

@@ -47,7 +47,7 @@ class Scrape : public ::testing::Test {
   // One request of a customer, from its arrival to its answer.
   void Request(int customer) {
     runtime::Request request{
-        .customer = "customer-" + std::to_string(customer), .texts = {"x"}, .lengths = {1}, .deadline = kNever};
+        .customer = "customer-" + std::to_string(customer), .payload = testing::PayloadOf({"x"}), .deadline = kNever};
     runtime::Ticket ticket;
     dispatcher_.Submit(std::move(request), ticket,
                        runtime::Reply([this](const absl::StatusOr<runtime::Ending>&) { ++replies_; }));

@@ -15,10 +15,12 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
+#include "services/proxy/protocol/classify/classify_codec.h"
 #include "services/proxy/transport/backends/backend_answer.h"
 #include "services/proxy/transport/backends/backend_client.h"
 #include "services/proxy/transport/backends/health_checker.h"
 #include "services/rpc/tag.h"
+#include "tests/proxy/scripted_backend.h"
 #include "tests/support/raw_classifier.h"
 
 namespace smartbatch::transport {
@@ -40,8 +42,9 @@ class BackendAnswers : public ::testing::Test {
 
   static Future Send(BackendClient& client, const std::vector<std::string>& texts) {
     static std::atomic<scheduling::BatchId> batches = 0;
-    runtime::OutgoingBatch batch{.id = ++batches, .texts = {}, .contexts = {}, .timeout = std::chrono::seconds(20)};
-    for (const std::string& text : texts) batch.texts.push_back(std::make_shared<const std::string>(text));
+    runtime::OutgoingBatch batch{.id = ++batches, .rows = {}, .contexts = {}, .timeout = std::chrono::seconds(20)};
+    const auto payload = testing::PayloadOf(texts);
+    for (std::uint32_t row = 0; row < texts.size(); ++row) batch.rows.push_back({payload, row});
     auto promise = std::make_unique<std::promise<absl::StatusOr<BatchResults>>>();
     Future future = promise->get_future();
     client.Send(batch, runtime::BatchReply([promise = std::move(promise)](absl::StatusOr<BatchResults> results) {
@@ -52,7 +55,7 @@ class BackendAnswers : public ::testing::Test {
   // What a batch of these texts becomes at a backend that answers so.
   absl::StatusOr<BatchResults> Ask(RawClassifier::Answer answer, const std::vector<std::string>& texts = {"a", "b"}) {
     const RawClassifier backend(std::move(answer));
-    BackendClient client(backend.address(), queue_);
+    BackendClient client(backend.address(), codec_, queue_);
     return Send(client, texts).get();
   }
   absl::StatusOr<BatchResults> AskForMessage(const std::function<std::string(const ClassifyRequest&)>& message) {
@@ -64,6 +67,7 @@ class BackendAnswers : public ::testing::Test {
     });
   }
 
+  const protocol::classify::ClassifyBackendCodec codec_{5};
   grpc::CompletionQueue queue_;
   std::jthread poller_{[this] { rpc::RunTags(queue_); }};
 };
@@ -73,7 +77,7 @@ TEST_F(BackendAnswers, ThatAreRightAreBrought) {
       AskForMessage([](const ClassifyRequest& request) { return RightAnswerTo(request).SerializeAsString(); });
   ASSERT_TRUE(results.ok()) << results.status();
   ASSERT_EQ(results->size(), 2U);
-  EXPECT_EQ((*results)[1].label, "right-b");
+  EXPECT_EQ(protocol::classify::ClassificationOf((*results)[1]).label, "right-b");
 }
 
 TEST_F(BackendAnswers, ThatAreCutByAnyNumberOfBytesAreInternalErrors) {
@@ -156,8 +160,8 @@ TEST_F(BackendAnswers, LargerThanABatchMayAnswerAreInternalErrors) {
 }
 
 TEST(TheLargestReply, GrowsWithTheLargestBatch) {
-  EXPECT_EQ(MaxReplyBytes(1), 4 * 1024 * 1024);
-  EXPECT_EQ(MaxReplyBytes(1024), 16 * 1024 * 1024);
+  EXPECT_EQ(protocol::classify::ClassifyBackendCodec(1).max_answer_bytes(), 4 * 1024 * 1024);
+  EXPECT_EQ(protocol::classify::ClassifyBackendCodec(1024).max_answer_bytes(), 16 * 1024 * 1024);
 }
 
 RawClassifier::Answer WithMetadata(RawClassifier::Reply reply) {
@@ -209,7 +213,7 @@ TEST_F(BackendAnswers, WithMuchMetadataHarmNoOtherBatchOnTheConnection) {
     }
     return reply;
   });
-  BackendClient client(backend.address(), queue_);
+  BackendClient client(backend.address(), codec_, queue_);
   Future waiting = Send(client, {"waits"});
   while (!waits) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   EXPECT_TRUE(Send(client, {"large"}).get().ok());

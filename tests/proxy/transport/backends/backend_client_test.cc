@@ -9,12 +9,15 @@
 
 #include <gmock/gmock.h>
 
+#include "services/proxy/protocol/classify/classify_codec.h"
 #include "services/rpc/tag.h"
+#include "tests/proxy/scripted_backend.h"
 #include "tests/proxy/transport/backends/scripted_classifier.h"
 
 namespace smartbatch::transport {
 namespace {
 
+using protocol::classify::ClassificationOf;
 using runtime::BatchResults;
 using std::chrono::milliseconds;
 using testing::ScriptedClassifier;
@@ -30,8 +33,9 @@ class BackendClientTest : public ::testing::Test {
                                                  const std::vector<std::string>& texts,
                                                  Duration timeout = std::chrono::seconds(20),
                                                  std::vector<runtime::CallContext> contexts = {}) {
-    runtime::OutgoingBatch batch{.id = id, .texts = {}, .contexts = std::move(contexts), .timeout = timeout};
-    for (const std::string& text : texts) batch.texts.push_back(std::make_shared<const std::string>(text));
+    runtime::OutgoingBatch batch{.id = id, .rows = {}, .contexts = std::move(contexts), .timeout = timeout};
+    const auto payload = testing::PayloadOf(texts);
+    for (std::uint32_t row = 0; row < texts.size(); ++row) batch.rows.push_back({payload, row});
     auto promise = std::make_unique<std::promise<absl::StatusOr<BatchResults>>>();
     auto future = promise->get_future();
     client.Send(batch, runtime::BatchReply([promise = std::move(promise)](absl::StatusOr<BatchResults> results) {
@@ -40,30 +44,31 @@ class BackendClientTest : public ::testing::Test {
     return future;
   }
 
+  const protocol::classify::ClassifyBackendCodec codec_{5};
   grpc::CompletionQueue queue_;
   std::jthread poller_{[this] { rpc::RunTags(queue_); }};
 };
 
 TEST_F(BackendClientTest, BringsTheResultsInOrder) {
   ScriptedClassifier backend;
-  BackendClient client(backend.address(), queue_);
+  BackendClient client(backend.address(), codec_, queue_);
   const auto results = Send(client, 1, {"a", "b"}).get();
   ASSERT_TRUE(results.ok()) << results.status();
   ASSERT_EQ(results->size(), 2U);
-  EXPECT_EQ((*results)[0].label, "label of a");
-  EXPECT_EQ((*results)[1].label, "label of b");
-  EXPECT_EQ((*results)[1].confidence, 0.5);
+  EXPECT_EQ(ClassificationOf((*results)[0]).label, "label of a");
+  EXPECT_EQ(ClassificationOf((*results)[1]).label, "label of b");
+  EXPECT_EQ(ClassificationOf((*results)[1]).confidence, 0.5);
 }
 
 TEST_F(BackendClientTest, BringsTheBackendsOwnError) {
   ScriptedClassifier backend;
-  BackendClient client(backend.address(), queue_);
+  BackendClient client(backend.address(), codec_, queue_);
   EXPECT_EQ(Send(client, 1, {"fail"}).get().status(), absl::DataLossError("as asked"));
 }
 
 TEST_F(BackendClientTest, PassesOnByWhatEachCallerFindsItsCallAgain) {
   ScriptedClassifier backend;
-  BackendClient client(backend.address(), queue_);
+  BackendClient client(backend.address(), codec_, queue_);
   ASSERT_TRUE(Send(client, 1, {"a", "b"}, std::chrono::seconds(20), {{"first", "00-1"}, {"second", ""}}).get().ok());
   EXPECT_THAT(backend.metadata(),
               ::testing::UnorderedElementsAre("x-request-id: first", "x-request-id: second", "traceparent: 00-1"));
@@ -71,13 +76,13 @@ TEST_F(BackendClientTest, PassesOnByWhatEachCallerFindsItsCallAgain) {
 
 TEST_F(BackendClientTest, GivesUpAtTheTimeout) {
   ScriptedClassifier backend;
-  BackendClient client(backend.address(), queue_);
+  BackendClient client(backend.address(), codec_, queue_);
   EXPECT_TRUE(absl::IsDeadlineExceeded(Send(client, 1, {"hang"}, milliseconds(50)).get().status()));
 }
 
 TEST_F(BackendClientTest, TellsTheBackendHowLongItWaits) {
   ScriptedClassifier backend;
-  BackendClient client(backend.address(), queue_);
+  BackendClient client(backend.address(), codec_, queue_);
   ASSERT_TRUE(Send(client, 1, {"a"}, std::chrono::seconds(3)).get().ok());
   EXPECT_GT(backend.last_time_left(), std::chrono::seconds(2));
   EXPECT_LT(backend.last_time_left(), std::chrono::seconds(4));  // gRPC rounds up
@@ -85,7 +90,7 @@ TEST_F(BackendClientTest, TellsTheBackendHowLongItWaits) {
 
 TEST_F(BackendClientTest, GivesUpWhenItIsCancelled) {
   ScriptedClassifier backend;
-  BackendClient client(backend.address(), queue_);
+  BackendClient client(backend.address(), codec_, queue_);
   auto hanging = Send(client, 7, {"hang"});
   client.Cancel(8);  // nobody
   EXPECT_EQ(hanging.wait_for(milliseconds(20)), std::future_status::timeout);
@@ -97,7 +102,7 @@ TEST_F(BackendClientTest, GivesUpWhenItIsCancelled) {
 TEST_F(BackendClientTest, IsUnavailableAtOnceWhereNobodyListensAndConnectsWhenSomebodyDoes) {
   std::string address;
   { address = ScriptedClassifier().address(); }
-  BackendClient client(address, queue_);
+  BackendClient client(address, codec_, queue_);
   EXPECT_TRUE(absl::IsUnavailable(Send(client, 1, {"a"}).get().status()));
   ScriptedClassifier backend(address);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);

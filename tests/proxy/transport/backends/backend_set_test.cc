@@ -63,7 +63,7 @@ class TheBackends : public ::testing::Test {
   Asked& Ask(const std::string& text) {
     asked_.push_back(std::make_unique<Asked>());
     Asked& asked = *asked_.back();
-    runtime::Request request{.customer = "a", .texts = {text}, .lengths = {1}, .deadline = kNever};
+    runtime::Request request{.customer = "a", .payload = testing::PayloadOf({text}), .deadline = kNever};
     dispatcher_.Submit(std::move(request), asked.ticket, runtime::Reply([&asked](absl::StatusOr<runtime::Ending> e) {
                          asked.outcome = e->outcome;
                          asked.is_done = true;
@@ -77,6 +77,7 @@ class TheBackends : public ::testing::Test {
   std::vector<std::unique_ptr<Asked>> asked_;
   std::size_t clients_made_ = 0;
   runtime::SteadyClock clock_;
+  const protocol::classify::ClassifyBackendCodec codec_{5};
   grpc::CompletionQueue queue_;
   std::jthread poller_{[this] { rpc::RunTags(queue_); }};
   runtime::Dispatcher dispatcher_{*scheduling::Scheduler::Create({}, {"sjf", {}}, nullptr), clock_, nullptr};
@@ -86,7 +87,7 @@ class TheBackends : public ::testing::Test {
       dispatcher_,
       [this](const std::string& address) {
         ++clients_made_;
-        return std::make_shared<BackendClient>(address, queue_);
+        return std::make_shared<BackendClient>(address, codec_, queue_);
       },
       BackendSetOptions{.cost = {}, .health_check_interval = milliseconds(100), .lookup_interval = milliseconds(50)},
       [this](const std::string& name) -> absl::StatusOr<std::vector<std::string>> {

@@ -1,0 +1,129 @@
+#include "services/proxy/protocol/classify/classify_codec.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+#include <grpcpp/support/proto_buffer_writer.h>
+
+#include "services/proxy/protocol/classify/texts.h"
+#include "services/rpc/raw_message.h"
+#include "smartbatch/classifier/v1/classifier.grpc.pb.h"
+#include "smartbatch/proxy/v1/proxy.grpc.pb.h"
+
+namespace smartbatch::protocol::classify {
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+
+constexpr int kSequences = classifier::v1::ClassifyRequest::kSequencesFieldNumber;
+
+absl::Status BreaksTheContract(const std::string& how) {
+  return absl::InternalError(absl::StrCat("the backend's reply is no answer to the batch: ", how));
+}
+
+}  // namespace
+
+const Method& ClassifyCustomerCodec::method() const {
+  static const Method method{proxy::v1::ProxyService::service_full_name(), "ProxyClassify"};
+  return method;
+}
+
+double ClassifyCustomerCodec::max_request_bytes() const {
+  constexpr double kMaxBytesPerCharacter = 4;
+  constexpr double kBytesOfAField = 16;
+  const auto characters = static_cast<double>(limits_.max_characters);
+  return static_cast<double>(limits_.max_sequences) * (characters * kMaxBytesPerCharacter + kBytesOfAField);
+}
+
+grpc::Status ClassifyCustomerCodec::Read(const grpc::ByteBuffer& message,
+                                         std::shared_ptr<const Payload>& payload) const {
+  proxy::v1::ProxyClassifyRequest request;
+  if (auto status = rpc::ParseMessage(message, request); !status.ok()) return status;
+  std::vector<std::size_t> lengths;
+  if (auto status = rpc::CheckSequences(request.sequences(), limits_, lengths); !status.ok()) return status;
+  payload = std::make_shared<const Texts>(
+      std::vector<std::string>(std::make_move_iterator(request.mutable_sequences()->begin()),
+                               std::make_move_iterator(request.mutable_sequences()->end())),
+      std::vector<std::uint32_t>(lengths.begin(), lengths.end()));
+  return grpc::Status::OK;
+}
+
+absl::StatusOr<grpc::ByteBuffer> ClassifyCustomerCodec::Write(const Payload& /*payload*/,
+                                                              std::span<const RowResult> results,
+                                                              const Timings& timings) const {
+  proxy::v1::ProxyClassifyResponse response;
+  response.mutable_results()->Reserve(static_cast<int>(results.size()));
+  for (const RowResult& result : results) {
+    const Classification& classification = ClassificationOf(result);
+    auto& out = *response.add_results();
+    out.set_label(classification.label);
+    out.set_confidence(classification.confidence);
+  }
+  response.set_proxy_latency_ms(ToMilliseconds(timings.latency));
+  auto& told = *response.mutable_timings();
+  told.set_queue_ms(ToMilliseconds(timings.queued));
+  told.set_service_ms(ToMilliseconds(timings.in_service));
+  told.set_strategy(std::string(timings.strategy));
+  told.mutable_batch_sizes()->Add(timings.batch_sizes.begin(), timings.batch_sizes.end());
+  told.set_batches(static_cast<std::uint32_t>(timings.batch_sizes.size()));
+  return rpc::SerializeMessage(response);
+}
+
+const Method& ClassifyBackendCodec::method() const {
+  static const Method method{classifier::v1::ClassifierService::service_full_name(), "Classify"};
+  return method;
+}
+
+int ClassifyBackendCodec::max_answer_bytes() const {
+  constexpr int kAtLeast = 4 * 1024 * 1024;
+  constexpr int kBytesOfOneResult = 16 * 1024;
+  return std::max(kAtLeast, static_cast<int>(max_batch_size_) * kBytesOfOneResult);
+}
+
+// Writes a ClassifyRequest as it is on the wire: a message object would be one more copy of the texts.
+grpc::ByteBuffer ClassifyBackendCodec::Write(std::span<const RowRef> rows) const {
+  std::size_t bytes = 0;
+  for (const RowRef& row : rows) {
+    bytes += WireFormatLite::TagSize(kSequences, WireFormatLite::TYPE_STRING) + WireFormatLite::StringSize(TextOf(row));
+  }
+  grpc::ByteBuffer message;
+  grpc::ProtoBufferWriter writer(&message, grpc::kProtoBufferWriterMaxBufferLength, static_cast<int>(bytes));
+  google::protobuf::io::CodedOutputStream stream(&writer);
+  for (const RowRef& row : rows) WireFormatLite::WriteString(kSequences, TextOf(row), &stream);
+  stream.Trim();
+  return message;
+}
+
+absl::StatusOr<BatchResults> ClassifyBackendCodec::Read(const grpc::ByteBuffer& message,
+                                                        std::span<const RowRef> rows) const {
+  classifier::v1::ClassifyResponse reply;
+  if (!rpc::ParseMessage(message, reply).ok()) {
+    return absl::InternalError("the backend's reply is damaged: it is no ClassifyResponse");
+  }
+  if (static_cast<std::size_t>(reply.results_size()) != rows.size()) {
+    return BreaksTheContract(absl::StrCat(reply.results_size(), " results to ", rows.size(), " sequences"));
+  }
+  std::vector<Classification> classifications;
+  classifications.reserve(rows.size());
+  for (auto& result : *reply.mutable_results()) {
+    const double confidence = result.confidence();
+    const bool is_from_0_to_1 = confidence >= 0 && confidence <= 1;  // false for a NaN
+    if (!is_from_0_to_1) {
+      return BreaksTheContract(
+          absl::StrCat("confidence ", confidence, " of result ", classifications.size(), "; it must be from 0 to 1"));
+    }
+    if (result.label().empty()) {
+      return BreaksTheContract(absl::StrCat("the label of result ", classifications.size(), " is empty"));
+    }
+    classifications.push_back({std::move(*result.mutable_label()), confidence});
+  }
+  return ResultsOf(std::move(classifications));
+}
+
+}  // namespace smartbatch::protocol::classify

@@ -1,0 +1,41 @@
+// Our own contract: ProxyClassify for customers, Classify for backends.
+#pragma once
+
+#include "services/proxy/protocol/codec.h"
+#include "services/rpc/sequences.h"
+
+namespace smartbatch::protocol::classify {
+
+class ClassifyCustomerCodec final : public CustomerCodec {
+ public:
+  explicit ClassifyCustomerCodec(const rpc::SequenceLimits& limits) : limits_(limits) {}
+
+  const Method& method() const override;
+  double max_request_bytes() const override;
+  // INVALID_ARGUMENT as rpc::CheckSequences and rpc::ParseMessage say.
+  grpc::Status Read(const grpc::ByteBuffer& message, std::shared_ptr<const Payload>& payload) const override;
+  absl::StatusOr<grpc::ByteBuffer> Write(const Payload& payload, std::span<const RowResult> results,
+                                         const Timings& timings) const override;
+
+ private:
+  const rpc::SequenceLimits limits_;
+};
+
+class ClassifyBackendCodec final : public BackendCodec {
+ public:
+  // The sequences in the largest batch that is sent.
+  explicit ClassifyBackendCodec(std::uint32_t max_batch_size) : max_batch_size_(max_batch_size) {}
+
+  const Method& method() const override;
+  // The larger of 4 MiB and 16 KiB for each sequence of the largest batch, as classifier.proto says.
+  int max_answer_bytes() const override;
+  grpc::ByteBuffer Write(std::span<const RowRef> rows) const override;
+  // INTERNAL if the answer breaks the contract in classifier.proto: the number of results is not that of the sequences,
+  // a label is empty, or a confidence is not from 0 to 1.
+  absl::StatusOr<BatchResults> Read(const grpc::ByteBuffer& message, std::span<const RowRef> rows) const override;
+
+ private:
+  const std::uint32_t max_batch_size_;
+};
+
+}  // namespace smartbatch::protocol::classify
