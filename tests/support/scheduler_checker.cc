@@ -72,6 +72,7 @@ void SchedulerChecker::Accepted(const scheduling::Customer& customer, const sche
   request.customer = customer.name;
   request.arrival = pending.arrival;
   request.deadline = pending.deadline;
+  request.kind = pending.kind;
   request.sequences.clear();
   for (const scheduling::PendingSequence& sequence : pending.sequences) {
     request.sequences.push_back({sequence.length, State::kWaiting, 0});
@@ -195,6 +196,10 @@ void SchedulerChecker::CheckMembers(const scheduling::Batch& batch, std::set<std
       Violation(absl::StrCat("batch ", batch.id, " holds request ", member.request.number, ", which has ended"));
       continue;
     }
+    const Request* const first = Find(batch.members.front().request);
+    if (first != nullptr && request->kind != first->kind) {
+      Violation(absl::StrCat("batch ", batch.id, " holds kinds ", first->kind, " and ", request->kind));
+    }
     Sequence& sequence = request->sequences[member.sequence];
     if (sequence.state != expected) {
       Violation(absl::StrCat("batch ", batch.id, " holds sequence ", member.sequence, " of request ",
@@ -234,6 +239,8 @@ void SchedulerChecker::CheckWholeRequests(const scheduling::Batch& batch, const 
 
 void SchedulerChecker::CheckOrder(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched) {
   if (!rules_.order_within_customer || touched.empty()) return;
+  // Others of another kind may have been left behind.
+  const std::uint32_t kind = requests_.at(*touched.begin()).kind;
   std::map<std::string, std::uint64_t> youngest;
   for (const std::uint64_t number : touched) {
     std::uint64_t& last = youngest[rules_.order_over_all ? "" : requests_.at(number).customer];
@@ -241,7 +248,7 @@ void SchedulerChecker::CheckOrder(const scheduling::Batch& batch, const std::set
   }
   for (const auto& [number, request] : requests_) {
     const auto last = youngest.find(rules_.order_over_all ? "" : request.customer);
-    if (last != youngest.end() && number < last->second && request.Waits(State::kWaiting)) {
+    if (request.kind == kind && last != youngest.end() && number < last->second && request.Waits(State::kWaiting)) {
       Violation(absl::StrCat("batch ", batch.id, " takes request ", last->second, " before ", number));
     }
   }

@@ -78,6 +78,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
     std::string customer;
     Time arrival{};
     Time deadline = kNever;
+    std::uint32_t kind = 0;
     std::vector<Sequence> sequences;
     scheduling::BatchSizes batch_sizes;
     bool must_fail = false;  // a sequence has had its last attempt

@@ -118,6 +118,7 @@ void SchedulerDriver::Offer() {
     arrival.customer = customer;
     arrival.lengths = lengths;
     arrival.bytes = static_cast<std::size_t>(random_.Between(0, 200));
+    if (options_.kinds > 1) arrival.kind = Small(random_, options_.kinds);
     if (options_.deadlines && random_.Chance(0.2)) arrival.deadline = now_ + FromSeconds(random_.Uniform() - 0.01);
     const auto answer = scheduler_->Offer(arrival, now_, effects_);
     TakeEffects();

@@ -31,6 +31,8 @@ struct DriverOptions {
   // Sequences that crash every backend that gets them.
   bool crashers = true;
   bool configuration = true;
+  // Of so many kinds, which never share a batch, the requests are.
+  std::uint32_t kinds = 1;
   // Ends by Close with work in the queue rather than by waiting until all is done.
   bool close = false;
 };

@@ -110,28 +110,32 @@ void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
     const MutexLock lock(mutex_);
     const Time now = clock_.Now();
     scheduling::Effects shed;
+    const std::uint32_t kind = kinds_.Enter(request.payload->batch_key());
     const auto answer = scheduler_->Offer({.customer = request.customer,
                                            .lengths = request.payload->lengths(),
                                            .deadline = request.deadline,
-                                           .bytes = bytes},
+                                           .bytes = bytes,
+                                           .kind = kind},
                                           now, shed);
     TakeEffects(std::move(shed), actions);  // before the slot of what was shed is used again
     if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
-      Accept(*id, request, std::move(reply), ticket);
+      Accept(*id, kind, request, std::move(reply), ticket);
       scheduling::Effects effects;
       if (ticket.cancelled_) scheduler_->Cancel(*id, now, effects);
       Settle(std::move(effects), now, actions);
     } else {
+      kinds_.Leave(kind);
       actions.endings.emplace_back(std::move(reply), EndingOf(std::get<scheduling::Rejection>(answer)));
     }
   }
   CarryOut(std::move(actions));
 }
 
-void Dispatcher::Accept(scheduling::RequestId id, Request& request, Reply reply, Ticket& ticket) {
+void Dispatcher::Accept(scheduling::RequestId id, std::uint32_t kind, Request& request, Reply reply, Ticket& ticket) {
   if (id.slot >= accepted_.size()) accepted_.resize(id.slot + 1);
   Accepted& accepted = accepted_[id.slot];
   accepted.number = id.number;
+  accepted.kind = kind;
   accepted.results.resize(request.payload->lengths().size());
   accepted.payload = std::move(request.payload);
   accepted.context = std::move(request.context);
@@ -368,6 +372,7 @@ void Dispatcher::TakeEffects(scheduling::Effects effects, Actions& actions) {
       ending.results = std::move(accepted.results);
     }
     actions.endings.emplace_back(std::move(accepted.reply), std::move(ending));
+    kinds_.Leave(accepted.kind);
     accepted = Accepted();
   }
   for (const scheduling::BatchId id : effects.abandoned) actions.cancels.emplace_back(running_.at(id).backend, id);

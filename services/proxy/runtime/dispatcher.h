@@ -19,6 +19,7 @@
 #include "common/mutex.h"
 #include "common/time.h"
 #include "services/proxy/runtime/backend.h"
+#include "services/proxy/runtime/batch_kinds.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/request.h"
 #include "services/proxy/runtime/state.h"
@@ -155,6 +156,7 @@ class Dispatcher {
   // What belongs to a request outside the core.
   struct Accepted {
     std::uint64_t number = 0;
+    std::uint32_t kind = 0;
     std::shared_ptr<const protocol::Payload> payload;
     CallContext context;
     std::vector<protocol::RowResult> results;
@@ -176,7 +178,8 @@ class Dispatcher {
     bool wake_timer = false;
   };
 
-  void Accept(scheduling::RequestId id, Request& request, Reply reply, Ticket& ticket) SMARTBATCH_REQUIRES(mutex_);
+  void Accept(scheduling::RequestId id, std::uint32_t kind, Request& request, Reply reply, Ticket& ticket)
+      SMARTBATCH_REQUIRES(mutex_);
   void BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults> results);
   absl::Status KeepResults(const RunningBatch& batch, absl::StatusOr<BatchResults> results) SMARTBATCH_REQUIRES(mutex_);
 
@@ -201,6 +204,7 @@ class Dispatcher {
   const std::unique_ptr<scheduling::Scheduler> scheduler_ SMARTBATCH_POINTEE_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Backend>> backends_ SMARTBATCH_GUARDED_BY(mutex_);  // by BackendId
   std::vector<Accepted> accepted_ SMARTBATCH_GUARDED_BY(mutex_);                  // by RequestId.slot
+  BatchKinds kinds_ SMARTBATCH_GUARDED_BY(mutex_);
   absl::flat_hash_map<scheduling::BatchId, RunningBatch> running_ SMARTBATCH_GUARDED_BY(mutex_);
   std::string_view strategy_ SMARTBATCH_GUARDED_BY(mutex_);
   std::optional<AdviceState> advice_ SMARTBATCH_GUARDED_BY(mutex_);

@@ -111,6 +111,7 @@ Step Scheduler::Choose(Time now) {
     selection_.Clear(seats);
     if (pending_.waiting_sequences() == 0) return Nothing{};
     strategy_->Select(occasion, selection_);
+    selection_.KeepOneKind();
   }
   switch (selection_.kind()) {
     case Selection::Kind::kNothing:

@@ -70,6 +70,7 @@ Json RequestJson(const RequestAccepted& accepted) {
                {"customer", accepted.customer},
                {"lengths", accepted.lengths}};
   if (accepted.deadline != kNever) json["deadline_ms"] = ExactMilliseconds(accepted.deadline);
+  if (accepted.kind != 0) json["kind"] = accepted.kind;
   return json;
 }
 
@@ -191,6 +192,7 @@ RequestAccepted ParseRequest(const Json& json) {
     accepted.lengths.push_back(Whole<std::uint32_t>(length, 1, scheduling::kLongestSequence));
   }
   if (json.contains("deadline_ms")) accepted.deadline = TimeOf(json, "deadline_ms");
+  if (json.contains("kind")) accepted.kind = Whole<std::uint32_t>(json.at("kind"));
   return accepted;
 }
 

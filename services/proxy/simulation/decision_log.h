@@ -78,6 +78,7 @@ struct RequestAccepted {
   std::string customer;
   absl::InlinedVector<std::uint32_t, 5> lengths;
   Time deadline = kNever;
+  std::uint32_t kind = 0;
 };
 struct BatchSent {
   Time time{};

@@ -134,7 +134,8 @@ class Replayer {
     if (accepted.lengths.empty() || accepted.lengths.size() > scheduler_->options().max_batch_size) {
       return absl::InvalidArgumentError(absl::StrCat("a request of ", accepted.lengths.size(), " sequences"));
     }
-    const auto answer = scheduler_->Offer({accepted.customer, accepted.lengths, accepted.deadline, 0}, now_, effects_);
+    const auto answer =
+        scheduler_->Offer({accepted.customer, accepted.lengths, accepted.deadline, 0, accepted.kind}, now_, effects_);
     const auto* const id = std::get_if<scheduling::RequestId>(&answer);
     if (id == nullptr || id->number - 1 != accepted.request) {
       return absl::InvalidArgumentError(absl::StrCat("request ", accepted.request, " was accepted out of order"));

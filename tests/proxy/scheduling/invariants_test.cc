@@ -53,6 +53,13 @@ TEST_P(EveryStrategy, KeepsEveryPromiseThroughSwitchesAtAnyMoment) {
   PlayLives([](DriverOptions& options) { options.switches = true; });
 }
 
+TEST_P(EveryStrategy, MixesNoKindsAndKeepsEveryPromiseWithinEach) {
+  PlayLives([](DriverOptions& options) {
+    options.kinds = 1 + options.seed % 4;
+    options.switches = true;
+  });
+}
+
 TEST_P(EveryStrategy, EndsEveryRequestWhenTheSchedulerIsClosed) {
   PlayLives([](DriverOptions& options) {
     options.close = true;

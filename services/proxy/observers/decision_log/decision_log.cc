@@ -82,6 +82,7 @@ void DecisionLog::Accepted(const scheduling::Customer& customer, const schedulin
   last_event_ = request.arrival;
   log::RequestAccepted accepted{
       FromOrigin(request.arrival), request.id.number - 1, customer.name, {}, FromOrigin(request.deadline)};
+  accepted.kind = request.kind;
   for (const scheduling::PendingSequence& sequence : request.sequences) accepted.lengths.push_back(sequence.length);
   Push(std::move(accepted));
 }

@@ -39,6 +39,8 @@ struct Arrival {
   Time deadline = kNever;
   // Bytes the request holds in memory outside the core; counted against the limit on queued bytes.
   std::size_t bytes = 0;
+  // Requests of different kinds never share a batch.
+  std::uint32_t kind = 0;
 };
 
 // The sequences in each batch that a request was in.
@@ -101,6 +103,7 @@ struct alignas(64) PendingRequest {
   std::uint32_t longest_waiting = 0;
   // The longest of all its sequences: what the request was when it came.
   std::uint32_t longest_at_arrival = 0;
+  std::uint32_t kind = 0;
   bool alive = false;     // the slot is in use
   bool finished = false;  // its outcome was given; only running parts keep it here
   absl::InlinedVector<PendingSequence, 5> sequences;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace smartbatch::scheduling {
 
@@ -35,6 +36,28 @@ void Selection::TakeWaitingOf(PendingRequest& request) {
 void Selection::RestRidesFree() {
   rest_rides_free_ = true;
   paying_ = members_.size();
+}
+
+void Selection::KeepOneKind() {
+  const auto is_other = [this](const PendingSequence* sequence) {
+    return sequence->request->kind != members_.front()->request->kind;
+  };
+  if (std::none_of(members_.begin(), members_.end(), is_other)) return;
+  const auto before = std::exchange(members_, {});
+  const std::size_t paying_before = rest_rides_free_ ? paying_ : before.size();
+  std::uint32_t longest_paying = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const bool pays = i < paying_before;
+    const bool stays =
+        before[i]->request->kind == before.front()->request->kind && (pays || before[i]->length <= longest_paying);
+    before[i]->selected = stays;
+    if (!stays) continue;
+    if (pays) longest_paying = std::max(longest_paying, before[i]->length);
+    members_.push_back(before[i]);
+    if (pays) paying_ = members_.size();
+  }
+  longest_ = longest_paying;
+  if (reason_ == DispatchReason::kFull) reason_ = DispatchReason::kSlotFree;
 }
 
 void Selection::DispatchFor(DispatchReason reason) {

@@ -29,6 +29,11 @@ class Selection {
   // What was taken so far is what the batch is for and pays for it; what is taken later rides free.
   void RestRidesFree();
 
+  // Gives back what is of another kind than the first that was taken, which is what the batch is for; and whatever
+  // would ride free and be longer than all that is left to pay. The batch is no longer full then. Linear in the
+  // members.
+  void KeepOneKind();
+
   // The batch goes now.
   void DispatchFor(DispatchReason reason);
   // The same, with reason kFull where no seat is free.

@@ -75,6 +75,7 @@ PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, s
   PendingRequest& request = slots_[slot];
   assert(!request.alive);
   request.id = {number, slot};
+  request.kind = arrival.kind;
   request.customer = &customer;
   request.arrival = now;
   request.deadline = arrival.deadline;
