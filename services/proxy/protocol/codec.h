@@ -49,6 +49,14 @@ class CustomerCodec {
                                                  const Timings& timings) const = 0;
 };
 
+// How a backend is asked whether it serves.
+struct HealthQuestion {
+  Method method;
+  grpc::ByteBuffer message;
+  // Whether the answer says that it does. INTERNAL if the answer is damaged.
+  absl::StatusOr<bool> (*serves)(const grpc::ByteBuffer& answer);
+};
+
 // Between batches and backends' messages.
 class BackendCodec {
  public:
@@ -56,6 +64,7 @@ class BackendCodec {
 
   // What backends are called with.
   virtual const Method& method() const = 0;
+  virtual HealthQuestion health() const = 0;
   // The largest answer to a batch that is taken, in bytes.
   virtual int max_answer_bytes() const = 0;
   // The call for a batch of these rows, which have equal keys; at least one.

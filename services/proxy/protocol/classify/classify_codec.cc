@@ -11,6 +11,7 @@
 #include <google/protobuf/wire_format_lite.h>
 #include <grpcpp/support/proto_buffer_writer.h>
 
+#include "grpc/health/v1/health.pb.h"
 #include "services/proxy/protocol/classify/texts.h"
 #include "services/rpc/raw_message.h"
 #include "smartbatch/classifier/v1/classifier.grpc.pb.h"
@@ -78,6 +79,19 @@ absl::StatusOr<grpc::ByteBuffer> ClassifyCustomerCodec::Write(const Payload& /*p
 const Method& ClassifyBackendCodec::method() const {
   static const Method method{classifier::v1::ClassifierService::service_full_name(), "Classify"};
   return method;
+}
+
+HealthQuestion ClassifyBackendCodec::health() const {
+  // An empty message asks for the server as a whole.
+  return {{"grpc.health.v1.Health", "Check"},
+          rpc::SerializeMessage(grpc::health::v1::HealthCheckRequest()),
+          [](const grpc::ByteBuffer& answer) -> absl::StatusOr<bool> {
+            grpc::health::v1::HealthCheckResponse response;
+            if (!rpc::ParseMessage(answer, response).ok()) {
+              return absl::InternalError("the answer to the health check is damaged");
+            }
+            return response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
+          }};
 }
 
 int ClassifyBackendCodec::max_answer_bytes() const {

@@ -27,6 +27,8 @@ class ClassifyBackendCodec final : public BackendCodec {
   explicit ClassifyBackendCodec(std::uint32_t max_batch_size) : max_batch_size_(max_batch_size) {}
 
   const Method& method() const override;
+  // grpc.health.v1, of the server as a whole.
+  HealthQuestion health() const override;
   // The larger of 4 MiB and 16 KiB for each sequence of the largest batch, as classifier.proto says.
   int max_answer_bytes() const override;
   grpc::ByteBuffer Write(std::span<const RowRef> rows) const override;

@@ -20,7 +20,6 @@
 #include "services/rpc/tag.h"
 
 namespace smartbatch::transport {
-namespace {
 
 std::shared_ptr<grpc::Channel> Connect(const std::string& address, int max_answer_bytes,
                                        const BackendClientOptions& options) {
@@ -36,8 +35,6 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address, int max_answe
   if (!options.server_name.empty()) arguments.SetSslTargetNameOverride(options.server_name);
   return grpc::CreateCustomChannel(address, options.credentials, arguments);
 }
-
-}  // namespace
 
 // One batch at the backend. The client owns it until its end comes from the queue.
 class BackendClient::BatchCall final : public rpc::Tag {
@@ -154,7 +151,7 @@ void BackendClient::StartHealthChecks(Duration interval, std::function<void(sche
                  : reason);
     report(said);
   };
-  health_ = HealthChecker::Start(queue_, interval, connection, pass_on);
+  health_ = HealthChecker::Start(queue_, interval, codec_.health(), connection, pass_on);
 }
 
 void BackendClient::StopHealthChecks() {

@@ -24,6 +24,10 @@ struct BackendClientOptions {
   std::string server_name = {};
 };
 
+// A connection to a backend, made when it is first used.
+std::shared_ptr<grpc::Channel> Connect(const std::string& address, int max_answer_bytes,
+                                       const BackendClientOptions& options);
+
 // Sends batches as calls of the codec's method. The calls end on the completion queue it is given, the one that
 // serves the proxy's own calls: a queue and a thread of its own cost 1.3 to 1.8 times the CPU. It connects by itself,
 // again and again at most a second apart, and never retries a call: that is the scheduler's to decide. After a batch

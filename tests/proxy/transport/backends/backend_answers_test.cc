@@ -258,7 +258,7 @@ TEST_F(BackendAnswers, ToAHealthCheckThatAreDamagedAreNoAnswers) {
   std::promise<scheduling::HealthReport> said;
   std::atomic<bool> has_said = false;
   const auto checker = HealthChecker::Start(
-      queue_, std::chrono::seconds(5), [&] { return channel; },
+      queue_, std::chrono::seconds(5), codec_.health(), [&] { return channel; },
       [&](scheduling::HealthReport report, const absl::Status&) {
         if (!has_said.exchange(true)) said.set_value(report);
       });
