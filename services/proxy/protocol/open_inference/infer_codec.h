@@ -1,0 +1,50 @@
+// ModelInfer of the Open Inference Protocol, as customers call it and as backends are called.
+#pragma once
+
+#include <memory>
+
+#include "services/proxy/protocol/codec.h"
+#include "services/proxy/protocol/open_inference/model.h"
+
+namespace smartbatch::protocol::open_inference {
+
+// Requests are checked as Triton checks them, and before anything is made of them: whatever the proxy lets through is
+// well formed, whichever server is behind it.
+class InferCustomerCodec final : public CustomerCodec {
+ public:
+  explicit InferCustomerCodec(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+
+  const Method& method() const override;
+  double max_request_bytes() const override;
+  // INVALID_ARGUMENT names the tensor (google.rpc.BadRequest); NOT_FOUND for another model, an unknown version or a
+  // region of shared memory, of which the proxy has none; UNIMPLEMENTED for a model that cannot be batched;
+  // UNAVAILABLE until the model is known.
+  grpc::Status Read(const grpc::ByteBuffer& message, std::shared_ptr<const Payload>& payload) const override;
+  grpc::Status Read(inference::ModelInferRequest request, std::shared_ptr<const Payload>& payload) const;
+  absl::StatusOr<grpc::ByteBuffer> Write(const Payload& payload, std::span<const RowResult> results,
+                                         const Timings& timings) const override;
+  // The answer as a message, for a stream.
+  absl::StatusOr<inference::ModelInferResponse> Answer(const Payload& payload,
+                                                       std::span<const RowResult> results) const;
+
+ private:
+  const std::shared_ptr<const Model> model_;
+};
+
+class InferBackendCodec final : public BackendCodec {
+ public:
+  explicit InferBackendCodec(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+
+  const Method& method() const override;
+  // ModelReady, which every server of the protocol has.
+  HealthQuestion health() const override;
+  // max_request_bytes for each row of the largest batch, at most 1 GiB.
+  int max_answer_bytes() const override;
+  grpc::ByteBuffer Write(std::span<const RowRef> rows) const override;
+  absl::StatusOr<BatchResults> Read(const grpc::ByteBuffer& message, std::span<const RowRef> rows) const override;
+
+ private:
+  const std::shared_ptr<const Model> model_;
+};
+
+}  // namespace smartbatch::protocol::open_inference

@@ -1,0 +1,104 @@
+#include "services/proxy/protocol/open_inference/model.h"
+
+#include <algorithm>
+
+#include <absl/strings/str_cat.h>
+
+#include "common/one_line.h"
+#include "services/proxy/protocol/open_inference/elements.h"
+
+namespace smartbatch::protocol::open_inference {
+namespace {
+
+using Tensors = std::map<std::string, TensorDescription, std::less<>>;
+
+Tensors TensorsOf(const google::protobuf::RepeatedPtrField<inference::ModelMetadataResponse::TensorMetadata>& all) {
+  Tensors tensors;
+  for (const auto& tensor : all) {
+    tensors[tensor.name()] = {tensor.datatype(), {tensor.shape().begin(), tensor.shape().end()}};
+  }
+  return tensors;
+}
+
+absl::Status CannotBeBatched(const std::string& model, const std::string& why) {
+  return absl::UnimplementedError(absl::StrCat(
+      "model '", model, "' ", why, ": its requests cannot be batched by the proxy; call its server itself"));
+}
+
+}  // namespace
+
+absl::StatusOr<ModelDescription> Describe(const ModelSettings& settings,
+                                          const inference::ModelMetadataResponse& metadata,
+                                          const std::optional<inference::ModelConfig>& config) {
+  ModelDescription description{
+      metadata, {}, TensorsOf(metadata.inputs()), TensorsOf(metadata.outputs()), settings.max_rows};
+  if (config) {
+    if (config->has_sequence_batching()) return CannotBeBatched(settings.name, "has a sequence batcher");
+    if (config->model_transaction_policy().decoupled()) return CannotBeBatched(settings.name, "is decoupled");
+    if (config->max_batch_size() <= 0) {
+      return CannotBeBatched(settings.name, "has max_batch_size 0, and so no dimension for a batch");
+    }
+    description.max_rows = std::min(settings.max_rows, static_cast<std::uint32_t>(config->max_batch_size()));
+    description.config = *config;
+    for (const inference::ModelInput& input : config->input()) {
+      const auto found = description.inputs.find(input.name());
+      if (found != description.inputs.end()) found->second.optional = input.optional();
+    }
+  }
+  description.config.set_name(settings.name);
+  description.config.set_max_batch_size(static_cast<std::int32_t>(description.max_rows));
+  return description;
+}
+
+std::vector<std::string> Doubts(const ModelSettings& settings, const ModelDescription& description) {
+  std::vector<std::string> doubts;
+  if (description.max_rows < settings.max_rows) {
+    doubts.push_back(absl::StrCat("the model takes at most ", description.max_rows, " rows, and batches have up to ",
+                                  settings.max_rows, "; set max-batch-size to ", description.max_rows));
+  }
+  for (const auto& [name, value] : settings.padded_inputs) {
+    if (!description.inputs.empty() && !description.inputs.contains(name)) {
+      doubts.push_back(absl::StrCat("the model has no input '", name, "', which open_inference.padded_inputs names"));
+    }
+  }
+  for (const std::string& name : settings.trimmed_outputs) {
+    if (!description.outputs.empty() && !description.outputs.contains(name)) {
+      doubts.push_back(
+          absl::StrCat("the model has no output '", name, "', which open_inference.trimmed_outputs names"));
+    }
+  }
+  if (settings.padded_inputs.empty()) return doubts;
+  for (const auto& [name, output] : description.outputs) {
+    if (output.shape.size() < 2 || output.shape[1] >= 0 || settings.trimmed_outputs.contains(name)) continue;
+    doubts.push_back(absl::StrCat("the second dimension of output '", name,
+                                  "' has no fixed size: if it is that of the padded inputs, name the output in "
+                                  "open_inference.trimmed_outputs"));
+  }
+  return doubts;
+}
+
+Model::Description Model::description() const {
+  const MutexLock lock(mutex_);
+  return description_;
+}
+
+void Model::Set(Description description) {
+  const MutexLock lock(mutex_);
+  std::swap(description_, description);
+}
+
+absl::Status Model::Find(std::string_view name, std::string_view version) const {
+  if (name != settings_.name) {
+    return absl::NotFoundError(absl::StrCat("Request for unknown model: ", Shown(std::string(name)), " is not found"));
+  }
+  const Description described = description();
+  if (!described.ok()) return described.status();
+  const auto& versions = (*described)->metadata.versions();
+  if (version.empty() || versions.empty() || std::find(versions.begin(), versions.end(), version) != versions.end()) {
+    return absl::OkStatus();
+  }
+  return absl::NotFoundError(absl::StrCat("Request for unknown model: '", settings_.name, "' version ",
+                                          OneLine(std::string(version.substr(0, 100))), " is not found"));
+}
+
+}  // namespace smartbatch::protocol::open_inference

@@ -1,0 +1,86 @@
+// The one model that the proxy serves by the Open Inference Protocol, and what its server tells of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "common/mutex.h"
+#include "inference/open_inference.pb.h"
+
+namespace smartbatch::protocol::open_inference {
+
+// What the configuration says of the model.
+struct ModelSettings {
+  std::string name;
+  // Inputs whose second dimension may differ from request to request: rows are padded to the longest of their batch,
+  // with this value.
+  std::map<std::string, double, std::less<>> padded_inputs = {};
+  // Outputs whose second dimension is that of the padded inputs: cut back to a row's own length.
+  std::set<std::string, std::less<>> trimmed_outputs = {};
+  // Rows in a request, and in a batch; at least 1.
+  std::uint32_t max_rows = 5;
+  // The longest row, at least 1.
+  std::uint32_t max_length = 20'000;
+  // A customer's message, in bytes.
+  std::uint64_t max_request_bytes = 16 * 1024 * 1024;
+};
+
+// A tensor as the server describes it.
+struct TensorDescription {
+  std::string datatype;
+  std::vector<std::int64_t> shape;  // with the dimension of the rows; -1 for any size
+  bool optional = false;
+};
+
+// What the server says of the model. A server that does not describe the tensors has none here, and they are not
+// checked against it then.
+struct ModelDescription {
+  inference::ModelMetadataResponse metadata;
+  inference::ModelConfig config;  // made up if the server has no ModelConfig
+  std::map<std::string, TensorDescription, std::less<>> inputs;
+  std::map<std::string, TensorDescription, std::less<>> outputs;
+  std::uint32_t max_rows = 1;  // the smaller one of the settings and the server
+};
+
+// Puts together what a server has answered; `config` is nothing if the server has no ModelConfig. UNIMPLEMENTED if the
+// model cannot be batched from outside: it is decoupled, has a sequence batcher, or has no dimension for a batch.
+absl::StatusOr<ModelDescription> Describe(const ModelSettings& settings,
+                                          const inference::ModelMetadataResponse& metadata,
+                                          const std::optional<inference::ModelConfig>& config);
+
+// What is odd about the settings with this model, in a sentence each, for the log.
+std::vector<std::string> Doubts(const ModelSettings& settings, const ModelDescription& description);
+
+// Thread safe.
+class Model {
+ public:
+  using Description = absl::StatusOr<std::shared_ptr<const ModelDescription>>;
+
+  explicit Model(ModelSettings settings) : settings_(std::move(settings)) {}
+
+  const ModelSettings& settings() const { return settings_; }
+  // UNAVAILABLE until a server has described it.
+  Description description() const;
+  void Set(Description description);
+
+  // OK, or NOT_FOUND as Triton says it, or why there is no description. An empty version is the server's choice.
+  absl::Status Find(std::string_view name, std::string_view version) const;
+
+ private:
+  const ModelSettings settings_;
+  mutable Mutex mutex_;
+  Description description_ SMARTBATCH_GUARDED_BY(mutex_) =
+      absl::UnavailableError("no backend has described the model yet; call again soon");
+};
+
+}  // namespace smartbatch::protocol::open_inference
