@@ -115,6 +115,7 @@ check_tests() {
   if [[ ${CI-} == true ]]; then
     need_clients
     need_node
+    need_browser
   fi
   build release
   run_ctest release "${LABELS[@]}" --exclude-regex "$(chosen_deploy_tests)"
@@ -125,6 +126,7 @@ chosen_deploy_tests() {
   local check names=none
   for check in "${!chosen[@]}"; do names+="|$check"; done
   [[ -z ${chosen[grpcurl]-} ]] || names+='|mtls'
+  [[ -z ${chosen[dashboards]-} ]] || names+='|monitoring'
   echo "^deploy\.($names)\$"
 }
 
@@ -139,13 +141,19 @@ check_shellcheck() {
     xargs shellcheck --external-sources
 }
 
-# The pinned Node tools of scripts/checks.
+# The pinned Node tools of scripts/checks, or of another folder.
 need_node() {
+  local folder=${1-scripts/checks}
   need_tool node nodejs
   need_tool npm npm
-  [[ scripts/checks/node_modules/.package-lock.json -nt scripts/checks/package-lock.json ]] && return
-  [[ $INSTALL == yes ]] || skip "the Node tools are missing (npm ci --prefix scripts/checks)"
-  npm ci --prefix scripts/checks --no-audit --no-fund --loglevel=error || skip "npm could not install the Node tools"
+  [[ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]] && return
+  [[ $INSTALL == yes ]] || skip "the Node tools are missing (npm ci --prefix $folder)"
+  npm ci --prefix "$folder" --no-audit --no-fund --loglevel=error || skip "npm could not install the Node tools"
+}
+# A browser, and Grafana's components.
+need_browser() {
+  need_tool chromium chromium
+  need_node scripts/checks/browser
 }
 
 check_proto() {
@@ -169,6 +177,11 @@ check_dashboards() {
   need_node
   need_tool promtool prometheus
   bash tests/deploy/dashboards.sh
+  need_browser
+  need_tool prometheus prometheus
+  need_tool curl curl
+  need_release
+  bash tests/deploy/monitoring.sh "$BUILD_ROOT/release/bin" --draw "$BUILD_ROOT/dashboards"
 }
 
 check_monitoring() {
@@ -177,6 +190,13 @@ check_monitoring() {
   need_tool curl curl
   need_release
   bash tests/deploy/monitoring.sh "$BUILD_ROOT/release/bin"
+}
+
+check_pages() {
+  need_browser
+  need_grpcurl
+  need_release
+  bash tests/deploy/pages.sh "$BUILD_ROOT/release/bin" "$BUILD_ROOT/pages"
 }
 
 check_compose() {

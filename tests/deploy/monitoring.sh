@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# monitoring.sh BIN: Debian's Prometheus scrapes the programs in BIN for a minute under load, with two switches of the
+# monitoring.sh BIN [--draw [FOLDER]]: Debian's Prometheus scrapes the programs in BIN for a minute under load, with two switches of the
 # strategy and a customer that is refused. Then every query of every panel and every rule is asked: each must return
 # data, name only series that exist, and have the labels of its legend (scripts/checks/monitoring.mjs); and README.md's
-# path to the better strategy for a customer is walked (scripts/checks/newcomer.mjs).
+# path to the better strategy for a customer is walked (scripts/checks/newcomer.mjs). With --draw both boards are drawn with
+# Grafana's own components, too (scripts/checks/browser/dashboards.mjs), and their pictures left in FOLDER.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
 # shellcheck source=scripts/lib/servers.sh
 source "$ROOT/scripts/lib/servers.sh"
-[[ $# == 1 ]] || fail "usage: monitoring.sh BIN"
+[[ $# == 1 || ${2-} == --draw ]] || fail "usage: monitoring.sh BIN [--draw [FOLDER]]"
 skip_unless prometheus
 skip_unless promtool
 skip_unless node
@@ -90,6 +91,7 @@ second_of_load $((SECONDS_OF_LOAD * 2 / 3))
 "$bin/loadgen" strategy set fair --admin-target "$ADMIN" >/dev/null
 # Before the load has ended, so that its last samples are not stale yet.
 second_of_load $((SECONDS_OF_LOAD - 4))
+asked=$(($(date +%s) - 1))
 kill -0 "$load" 2>/dev/null || fail "the load ended early: $(tail -n 5 "$work/loadgen.out")"
 
 # --- The questions ---
@@ -105,3 +107,4 @@ if [[ $plays_metrics == no ]]; then
 fi
 node "$ROOT/scripts/checks/monitoring.mjs" "http://$prometheus" "${ignored[@]}"
 node "$ROOT/scripts/checks/newcomer.mjs" "http://$prometheus"
+[[ ${2-} != --draw ]] || node "$ROOT/scripts/checks/browser/dashboards.mjs" "http://$prometheus" "$asked" ${3:+"$3"}

@@ -15,7 +15,7 @@ const Timeline = (() => {
   const escaped = (text) => String(text).replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
   const short = (number) => String(Number(number.toFixed(2)));
   const milliseconds = (ms) =>
-    ms >= 1e4 ? `${(ms / 1e3).toFixed(1)} s` : ms >= 2e3 ? `${(ms / 1e3).toFixed(2)} s` : ms >= 100 ? `${ms.toFixed(0)} ms` : ms >= 1 ? `${ms.toFixed(1)} ms` : `${ms.toFixed(2)} ms`;
+    ms >= 1e4 ? `${(ms / 1e3).toFixed(1)} s` : ms >= 2e3 ? `${(ms / 1e3).toFixed(2)} s` : ms >= 100 ? `${ms.toFixed(0)} ms` : ms >= 1 || ms === 0 ? `${short(Number(ms.toFixed(1)))} ms` : `${ms.toFixed(2)} ms`;
   const percent = (share) => `${(100 * share).toFixed(0)} %`;
   const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 

@@ -105,7 +105,8 @@
   function showCustomers(state) {
     const customers = [...state.customers].sort((a, b) => inOrder(a.customer, b.customer));
     const most = Math.max(1, ...state.customers.map((customer) => customer.queued_requests));
-    at('window').textContent = `Answers of the last ${seconds(state.recent_seconds)}. Slowdown: latency against the time of the longest text in a ` +
+    const window = state.recent_seconds > 0 ? `Answers of the last ${seconds(state.recent_seconds)}` : 'Answers from now on';
+    at('window').textContent = `${window}. Slowdown: latency against the time of the longest text in a ` +
       'batch of its own, in the median.';
     fill(at('customers'), ['customer', 'waits', 'oldest', 'answers', 'p50', 'p95', 'slowdown', 'refused', 'failed', 'charged'], customers.map((customer) => {
       const waits = element('td', 'text');
