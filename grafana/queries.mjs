@@ -24,9 +24,15 @@ export const meanNow = (name, selector, labels) =>
 export const meanInRange = (name, selector, labels) =>
   ratio(increaseInRange(`${name}_sum`, selector, labels), increaseInRange(`${name}_count`, selector, labels));
 
-// Seconds of the range in which a strategy was active: what it is fair to divide its requests by.
+// Seconds of the range in which a strategy was active: what it is fair to divide its requests by. A strategy has a series
+// from its first use on, and the proxy may be younger than the range: so the samples in which it was active are held against
+// all samples of the proxy, and their share against the time since the first of these.
+const perProxy = (expr) => `max by (job, instance) (${expr})`;
+const samples = perProxy(`count_over_time(${metric.build_info}{${TARGET}}[$__range])`);
+const observedSeconds = `(time() - min by (job, instance) (min_over_time(timestamp(${metric.build_info}{${TARGET}})[$__range:])))`;
 export const activeSeconds =
-  `sum by (strategy) (avg_over_time(${metric.strategy_active}{${STRATEGY}}[$__range])) * $__range_s`;
+  `sum by (strategy) (sum_over_time(${metric.strategy_active}{${STRATEGY}}[$__range]) / on (job, instance) group_left () ${samples}` +
+  ` * on (job, instance) group_left () ${observedSeconds})`;
 
 // The share of requests within their customer's objective.
 export const objectiveMetNow = (selector, labels = '') => ratio(

@@ -108,7 +108,7 @@
     const window = state.recent_seconds > 0 ? `Answers of the last ${seconds(state.recent_seconds)}` : 'Answers from now on';
     at('window').textContent = `${window}. Slowdown: latency against the time of the longest text in a ` +
       'batch of its own, in the median.';
-    fill(at('customers'), ['customer', 'waits', 'oldest', 'answers', 'p50', 'p95', 'slowdown', 'refused', 'failed', 'charged'], customers.map((customer) => {
+    fill(at('customers'), ['customer', element('th', 'text', 'waits'), 'oldest', 'answers', 'p50', 'p95', 'slowdown', 'refused', 'failed', 'charged'], customers.map((customer) => {
       const waits = element('td', 'text');
       const bar = element('span', 'bar');
       bar.style.width = `${(60 * customer.queued_requests) / most}px`;
