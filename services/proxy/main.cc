@@ -34,14 +34,17 @@
 #include "services/proxy/observers/decision_log/decision_log.h"
 #include "services/proxy/observers/live_page/live_page.h"
 #include "services/proxy/observers/metrics/proxy_metrics.h"
-#include "services/proxy/protocol/classify/classify_codec.h"
+#include "services/proxy/protocols.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/runtime/recent_decisions.h"
+#include "services/proxy/runtime/request_statistics.h"
 #include "services/proxy/runtime/sharing_advice.h"
 #include "services/proxy/transport/backends/backend_client.h"
 #include "services/proxy/transport/backends/backend_set.h"
+#include "services/proxy/transport/backends/model_reader.h"
 #include "services/proxy/transport/backends/reachability.h"
+#include "services/proxy/transport/customers/inference_calls.h"
 #include "services/proxy/transport/customers/proxy_server.h"
 #include "services/proxy/transport/event_loop.h"
 #include "services/proxy/transport/operators/admin_server.h"
@@ -96,7 +99,7 @@ void WarnOfSharing(std::string_view strategy) {
 
 std::vector<transport::BackendTarget> TargetsOf(const Config& config) {
   std::vector<transport::BackendTarget> targets;
-  for (const BackendChoice& backend : config.backends) targets.push_back({backend.address, backend.slots});
+  for (const BackendChoice& backend : config.backends) targets.push_back({backend.host_and_port(), backend.slots});
   return targets;
 }
 
@@ -171,6 +174,29 @@ int WaitForStop(const program::SignalWaiter& signals, Reloader& reloader, bool h
   }
 }
 
+// What serves the calls of the Open Inference Protocol beside ModelInfer.
+struct Inference {
+  transport::InferenceCalls calls;
+  transport::ModelReader reader;
+};
+
+// None with our own contract.
+std::unique_ptr<Inference> MakeInference(const Protocols& protocols, runtime::Dispatcher& dispatcher,
+                                         const runtime::Clock& clock, runtime::CallObserver& observer,
+                                         const runtime::RequestStatistics& statistics, transport::ProxyServer& server,
+                                         const transport::BackendSet& backends,
+                                         const transport::BackendClientOptions& options) {
+  if (protocols.model == nullptr) return nullptr;
+  std::unique_ptr<Inference> inference(
+      new Inference{transport::InferenceCalls({protocols.model, *protocols.infer, dispatcher, clock, observer,
+                                               statistics, server.customer_rights(), SMARTBATCH_VERSION}),
+                    transport::ModelReader(
+                        protocols.model, [&backends] { return backends.addresses(); }, options)});
+  server.ServeOthers([&calls = inference->calls](rpc::GenericCall& call) { return calls.Serve(call); });
+  inference->reader.Look();
+  return inference;
+}
+
 // None where the configuration names no file.
 absl::StatusOr<std::unique_ptr<decision_log::DecisionLog>> OpenDecisionLog(
     const Config& config, const std::map<std::string, scheduling::CustomerPolicy>& policies,
@@ -191,10 +217,11 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
   const auto policies = PoliciesOf(config);
   runtime::RecentDecisions decisions;
   live_page::RecentAnswers answers(clock);
+  runtime::RequestStatistics statistics;
   adaptive::AdaptiveController adaptive(config.limits, policies, clock);
   runtime::SharingAdvice sharing(WarnOfSharing);
-  std::vector<scheduling::SchedulerObserver*> scheduler_observers = {metrics.get(), &adaptive, &decisions, &answers,
-                                                                     &sharing};
+  std::vector<scheduling::SchedulerObserver*> scheduler_observers = {metrics.get(), &adaptive, &decisions,
+                                                                     &answers,      &sharing,  &statistics};
   std::vector<runtime::DecisionObserver*> decision_observers = {metrics.get()};
   auto decision_log = OpenDecisionLog(config, policies, clock);
   if (!decision_log.ok()) return Fail(decision_log.status(), program::kExitUsage);
@@ -214,16 +241,14 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
   runtime::Dispatcher dispatcher(*std::move(scheduler), clock, &decision_list);
   for (const auto& [name, policy] : policies) dispatcher.ConfigureCustomer(name, policy);
 
-  const protocol::classify::ClassifyCustomerCodec customer_codec(
-      {.max_sequences = config.limits.max_batch_size, .max_characters = config.limits.max_sequence_length});
-  const protocol::classify::ClassifyBackendCodec backend_codec(config.limits.max_batch_size);
+  const Protocols protocols = ProtocolsOf(config);
   rpc::CallQueue queue(config.threads,
                        [&dispatcher](grpc::CompletionQueue& events) { transport::RunEvents(events, dispatcher); });
-  transport::ProxyServer server(config.listen, queue, customer_codec, access->customers);
+  transport::ProxyServer server(config.listen, queue, *protocols.customers, access->customers);
   server.customer_rights().Set(BindingsOf(config));
   transport::BackendSet backends(dispatcher,
-                                 [&queue, &access, &backend_codec](const std::string& address) {
-                                   return std::make_shared<transport::BackendClient>(address, backend_codec,
+                                 [&queue, &access, &protocols](const std::string& address) {
+                                   return std::make_shared<transport::BackendClient>(address, *protocols.backends,
                                                                                      queue.queue(), access->backends);
                                  },
                                  {.cost = config.cost,
@@ -231,6 +256,8 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
                                   .lookup_interval = FromSeconds(config.lookup_seconds)});
   backends.SetTargets(TargetsOf(config));
   backends.Refresh();
+  const auto inference =
+      MakeInference(protocols, dispatcher, clock, *metrics, statistics, server, backends, access->backends);
 
   metrics->WatchState([&dispatcher](const std::vector<std::string>& names) { return dispatcher.Look(names); });
   metrics->WatchCalls([&server] {
@@ -277,6 +304,9 @@ int Run(const Config& config, const net::Handover& handover, int argc, char** ar
       dispatcher, [&backends] { return backends.Troubles(); },
       [&server](bool reachable) { server.SetReachable(reachable); });
   const std::jthread watcher([&](const std::stop_token& stop) { reachability.Run(clock, stop); });
+  const std::jthread model_reader([&inference](const std::stop_token& stop) {
+    if (inference) inference->reader.Run(stop);
+  });
   const std::jthread adviser([&](const std::stop_token& stop) { adaptive.Run(dispatcher, stop); });
 
   spdlog::info("serving on {}, admin on {}, metrics on {}: strategy {}, up to {} sequences a batch, {} backends",

@@ -27,6 +27,8 @@ constexpr char kExamples[] = R"(Examples:
       two backends, each with two batches at once
   smartbatch-proxy --backend dns:///backends.internal:50061
       each address that the name stands for is a backend; the name is looked up again and again
+  smartbatch-proxy --backend oip://127.0.0.1:8001/minilm --max-batch-size 32 --pad-input input_ids --pad-input attention_mask
+      in front of a model of Triton, KServe or MLServer; their clients call the proxy as they call the server
   smartbatch-proxy --strategy fcfs --strategy-parameter linger_ms=0
       another strategy, or one that is set differently; ListStrategies of the admin service tells them all
   smartbatch-proxy --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0
@@ -210,7 +212,8 @@ absl::Status ValidateLargestRequest(const Config& config) {
 absl::Status ValidateAddresses(const Config& config) {
   std::vector<std::string> addresses = {config.listen, config.admin_listen, config.metrics_listen};
   for (const BackendChoice& backend : config.backends) {
-    addresses.push_back(std::string(absl::StripPrefix(backend.address, "dns:///")));
+    const std::string address = backend.host_and_port();
+    addresses.push_back(std::string(absl::StripPrefix(address, "dns:///")));
   }
   for (const std::string& address : addresses) {
     program::HostPort parsed;
@@ -242,6 +245,7 @@ absl::Status Config::Validate() const {
       return Wrong("slots of " + backend.address, std::to_string(backend.slots), "it must be from 1 to 1024");
     }
   }
+  if (auto status = open_inference.Validate(*this); !status.ok()) return status;
   if (auto status = ValidateFailures(limits); !status.ok()) return status;
   if (auto status = ValidateWatching(*this); !status.ok()) return status;
   if (auto status = limits.Validate(); !status.ok()) return status;
@@ -280,6 +284,7 @@ ConfigFlags::ConfigFlags(CLI::App& app, Config& config)
       ->type_name("FILE");
   AddListeners(app);
   AddScheduling(app);
+  AddOpenInference(app);
   AddLimits(app);
   AddFailures(app);
   AddCost(app);
@@ -307,7 +312,8 @@ void ConfigFlags::AddListeners(CLI::App& app) {
 void ConfigFlags::AddScheduling(CLI::App& app) {
   backends_option_ =
       program::AddFlag(app, "backend", backend_addresses_,
-                       "Address of a backend, or dns:///NAME:PORT for all that NAME stands for; give it again for more")
+                       "Address of a backend, dns:///NAME:PORT for all that NAME stands for, or oip://HOST:PORT/MODEL "
+                       "for a server of the Open Inference Protocol; give it again for more")
           ->type_name("HOST:PORT")
           ->delimiter(',');
   slots_option_ =
@@ -316,6 +322,18 @@ void ConfigFlags::AddScheduling(CLI::App& app) {
   program::AddFlag(app, "strategy-parameter", strategy_parameters_,
                    "Parameter of the strategy to start with; give it again for more")
       ->type_name("NAME=VALUE")
+      ->delimiter(',');
+}
+
+void ConfigFlags::AddOpenInference(CLI::App& app) {
+  program::AddFlag(app, "pad-input", padded_inputs_,
+                   "Input of the model whose rows are padded to the longest of their batch, with 0 or that value; give "
+                   "it again for more")
+      ->type_name("NAME[=VALUE]")
+      ->delimiter(',');
+  program::AddFlag(app, "trim-output", config_.open_inference.trimmed_outputs,
+                   "Output of the model whose rows are cut back to their own length; give it again for more")
+      ->type_name("NAME")
       ->delimiter(',');
 }
 
@@ -395,6 +413,10 @@ absl::Status ConfigFlags::Finish() {
   }
   if (slots_option_->count() > 0) {
     for (BackendChoice& backend : config_.backends) backend.slots = slots_;
+  }
+  if (!padded_inputs_.empty()) config_.open_inference.padded_inputs.clear();
+  for (const std::string& text : padded_inputs_) {
+    if (auto status = config_.open_inference.AddPaddedInput(text); !status.ok()) return status;
   }
   config_.cost = cost_.Over(config_.cost);
   config_.limits.batch_timeout_minimum = FromSeconds(batch_timeout_seconds_);

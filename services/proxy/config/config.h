@@ -22,8 +22,26 @@
 namespace smartbatch::proxy {
 
 struct BackendChoice {
-  std::string address;  // host:port, or dns:///name:port
+  std::string address;  // as it was given: host:port, dns:///name:port, or oip:// before one of them and /MODEL behind
   std::uint32_t slots = 1;
+
+  // The address without the protocol and the model.
+  std::string host_and_port() const;
+  // The model of a server of the Open Inference Protocol; empty for a backend of our own contract.
+  std::string model() const;
+};
+
+// How requests of the Open Inference Protocol become batches.
+struct Config;
+struct OpenInferenceChoice {
+  std::map<std::string, double> padded_inputs;
+  std::vector<std::string> trimmed_outputs;
+  std::uint64_t max_request_bytes = 16 * 1024 * 1024;
+
+  // From a flag: NAME or NAME=VALUE. INVALID_ARGUMENT if it is neither.
+  absl::Status AddPaddedInput(const std::string& text);
+  // As part of that configuration, and with its backends. INVALID_ARGUMENT as Config::Validate.
+  absl::Status Validate(const Config& config) const;
 };
 
 struct CustomerChoice {
@@ -59,6 +77,7 @@ struct Config {
   scheduling::CostModel cost;
   double health_check_seconds = 1;
   double lookup_seconds = 5;
+  OpenInferenceChoice open_inference;
   std::vector<CustomerChoice> customers;
   TlsChoice tls;
   std::string admin_token_file;
@@ -71,6 +90,9 @@ struct Config {
   program::LogOptions log;
   // What the file alone says over the defaults, as FieldsOf; empty without a file.
   std::map<std::string, std::string> file_fields;
+
+  // The model that the backends serve by the Open Inference Protocol; empty if they speak our own contract.
+  std::string model() const { return backends.empty() ? std::string() : backends.front().model(); }
 
   // INVALID_ARGUMENT names the setting, its value and what is allowed.
   absl::Status Validate() const;
@@ -95,6 +117,7 @@ class ConfigFlags {
  private:
   void AddListeners(CLI::App& app);
   void AddScheduling(CLI::App& app);
+  void AddOpenInference(CLI::App& app);
   void AddLimits(CLI::App& app);
   void AddFailures(CLI::App& app);
   void AddCost(CLI::App& app);
@@ -111,6 +134,7 @@ class ConfigFlags {
   double max_queued_cost_seconds_;
   double max_queued_cost_seconds_per_customer_;
   std::vector<std::string> strategy_parameters_;
+  std::vector<std::string> padded_inputs_;
   CLI::Option* backends_option_ = nullptr;
   CLI::Option* slots_option_ = nullptr;
 };

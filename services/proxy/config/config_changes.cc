@@ -82,6 +82,15 @@ void PutConnections(const rpc::ConnectionLimits& connections, Fields& fields) {
   Put(fields, "connections.max_receive_bytes", connections.max_receive_bytes);
 }
 
+void PutOpenInference(const Config& config, Fields& fields) {
+  Put(fields, "open_inference.model", config.model());
+  for (const auto& [name, value] : config.open_inference.padded_inputs) {
+    Put(fields, absl::StrCat("open_inference.padded_inputs[", name, "].value"), value);
+  }
+  Put(fields, "open_inference.trimmed_outputs", absl::StrJoin(config.open_inference.trimmed_outputs, ","));
+  Put(fields, "open_inference.max_request_bytes", config.open_inference.max_request_bytes);
+}
+
 void PutCustomer(const CustomerChoice& customer, Fields& fields) {
   const std::string path = absl::StrCat("customers[", customer.name, "].");
   Put(fields, path + "weight", customer.policy.weight);
@@ -143,6 +152,7 @@ Fields FieldsOf(const Config& config) {
   PutTls(config.tls, fields);
   Put(fields, "admin_token_file", config.admin_token_file);
   PutConnections(config.connections, fields);
+  PutOpenInference(config, fields);
   for (const CustomerChoice& customer : config.customers) PutCustomer(customer, fields);
   return fields;
 }
@@ -165,7 +175,8 @@ absl::Status CheckCanChange(const std::vector<FieldChange>& changes) {
   constexpr std::array kFixed = {
       "listen",         "admin_listen", "metrics_listen",        "health_check_seconds",
       "lookup_seconds", "threads",      "limits.max_batch_size", "limits.max_sequence_length",
-      "cost.",          "tls.",         "admin_token_file",      "connections."};
+      "cost.",          "tls.",         "admin_token_file",      "connections.",
+      "open_inference."};
   for (const FieldChange& change : changes) {
     const bool fixed = std::any_of(kFixed.begin(), kFixed.end(),
                                    [&](const char* field) { return absl::StartsWith(change.field, field); });

@@ -117,6 +117,12 @@ void Apply(const v1::ConnectionsConfig& file, rpc::ConnectionLimits& connections
   Take(file.has_max_receive_bytes(), file.max_receive_bytes(), connections.max_receive_bytes);
 }
 
+void Apply(const v1::OpenInferenceConfig& file, OpenInferenceChoice& choice) {
+  for (const v1::PaddedInput& input : file.padded_inputs()) choice.padded_inputs[input.name()] = input.value();
+  choice.trimmed_outputs = {file.trimmed_outputs().begin(), file.trimmed_outputs().end()};
+  Take(file.has_max_request_bytes(), file.max_request_bytes(), choice.max_request_bytes);
+}
+
 absl::Status Apply(const v1::ProxyConfig& file, Config& config) {
   Take(file.has_listen(), file.listen(), config.listen);
   Take(file.has_admin_listen(), file.admin_listen(), config.admin_listen);
@@ -152,6 +158,7 @@ absl::Status Apply(const v1::ProxyConfig& file, Config& config) {
   if (file.has_tls()) Apply(file.tls(), config.tls);
   Take(file.has_admin_token_file(), file.admin_token_file(), config.admin_token_file);
   Apply(file.connections(), config.connections);
+  Apply(file.open_inference(), config.open_inference);
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -360,6 +361,48 @@ TEST(Config, LimitsOfConnectionsHaveRanges) {
   }
   EXPECT_THAT(MessageOf(Read({"--max-batch-size", "1024", "--max-sequence-length", "262143"})),
               HasSubstr("max_receive_bytes is 268435456; it must be at least 2147475456"));
+}
+
+TEST(Config, ABackendOfTheOpenInferenceProtocolNamesItsModel) {
+  const auto config = Read({"--backend", "oip://127.0.0.1:8001/mini/lm", "--backend", "oip://dns:///triton:8001/lm"});
+  EXPECT_THAT(MessageOf(config), HasSubstr("is not host:port"));  // a host:port, and not 127.0.0.1:8001/mini
+  const auto good = Read({"--backend", "oip://127.0.0.1:8001/lm", "--backend", "oip://dns:///triton:8001/lm"});
+  ASSERT_TRUE(good.ok()) << good.status();
+  EXPECT_EQ(good->model(), "lm");
+  EXPECT_EQ(good->backends[0].host_and_port(), "127.0.0.1:8001");
+  EXPECT_EQ(good->backends[1].host_and_port(), "dns:///triton:8001");
+  EXPECT_EQ(Read({})->model(), "");
+}
+
+TEST(Config, BackendsOfTwoModelsOrTwoProtocolsAreRefused) {
+  EXPECT_THAT(MessageOf(Read({"--backend", "oip://127.0.0.1:1/a", "--backend", "oip://127.0.0.1:2/b"})),
+              HasSubstr("oip://127.0.0.1:2/b"));
+  EXPECT_THAT(MessageOf(Read({"--backend", "oip://127.0.0.1:1/a", "--backend", "127.0.0.1:2"})),
+              HasSubstr("one protocol"));
+  EXPECT_THAT(MessageOf(Read({"--backend", "oip://127.0.0.1:1"})), HasSubstr("oip://host:port/MODEL"));
+}
+
+TEST(Config, PaddingComesFromFlagsOrFromTheFile) {
+  const auto flags = Read({"--pad-input", "ids", "--pad-input", "types=-1.5", "--trim-output", "hidden"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  const std::map<std::string, double> expected = {{"ids", 0}, {"types", -1.5}};
+  EXPECT_EQ(flags->open_inference.padded_inputs, expected);
+  const std::string path = WriteFile("padding.textproto", R"(open_inference {
+      padded_inputs { name: "ids" } padded_inputs { name: "types" value: -1.5 }
+      trimmed_outputs: "hidden" max_request_bytes: 4096 })");
+  const auto file = Read({"--config", path});
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->open_inference.padded_inputs, expected);
+  EXPECT_EQ(file->open_inference.trimmed_outputs, flags->open_inference.trimmed_outputs);
+  EXPECT_EQ(file->open_inference.max_request_bytes, 4096U);
+}
+
+TEST(Config, WrongPaddingIsRefused) {
+  EXPECT_THAT(MessageOf(Read({"--pad-input", "=1"})), HasSubstr("NAME=VALUE"));
+  EXPECT_THAT(MessageOf(Read({"--pad-input", "ids=x"})), HasSubstr("NAME=VALUE"));
+  EXPECT_THAT(MessageOf(Read({"--trim-output", "hidden"})), HasSubstr("padded_inputs"));
+  const std::string path = WriteFile("bytes.textproto", "open_inference { max_request_bytes: 5 }");
+  EXPECT_THAT(MessageOf(Read({"--config", path})), HasSubstr("1024 to 536870912"));
 }
 
 }  // namespace

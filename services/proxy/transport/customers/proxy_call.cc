@@ -20,7 +20,7 @@ namespace {
 
 // What a call that waits holds besides its payload: gRPC's part of it and the objects of this program. Measured
 // (docs/OPERATIONS.md, "Memory").
-constexpr std::size_t kHeldBytes = 16'384;
+constexpr std::size_t kHeldBytesOfACall = 16'384;
 constexpr std::size_t kHeldBytesOfASequence = 160;
 
 constexpr std::chrono::seconds kComeBack{1};
@@ -33,6 +33,10 @@ grpc::Status TooManyInTransit() {
 }
 
 }  // namespace
+
+std::size_t HeldBytes(const protocol::Payload& payload) {
+  return kHeldBytesOfACall + payload.lengths().size() * kHeldBytesOfASequence;
+}
 
 void ProxyCall::Await(Serving& serving) {
   std::unique_ptr<ProxyCall> owned(new ProxyCall(serving));
@@ -107,7 +111,7 @@ grpc::Status ProxyCall::Read(runtime::Request& request) {
   if (auto status = serving_.customer_rights.Check(request.customer, context_); !status.ok()) return status;
   if (auto status = serving_.codec.Read(request_, request.payload); !status.ok()) return status;
   request_.Clear();
-  request.held_bytes = kHeldBytes + request.payload->lengths().size() * kHeldBytesOfASequence;
+  request.held_bytes = HeldBytes(*request.payload);
   return grpc::Status::OK;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -32,6 +33,9 @@ struct Serving {
   const CustomerRights& customer_rights;
   LiveCalls live_calls;
 };
+
+// What a call that waits holds in memory besides its payload.
+std::size_t HeldBytes(const protocol::Payload& payload);
 
 // Owns itself. It goes if it will never be matched with a call (the server is stopped). Otherwise it goes when three
 // events have come, in whatever order: the request has arrived (or never will), the call is done (the caller knows the

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <absl/status/status.h>
 
@@ -39,6 +40,8 @@ class ProxyServer {
 
   CustomerRights& customer_rights() { return customer_rights_; }
 
+  // Who serves calls beside the protocol's method; before Start.
+  void ServeOthers(Elsewhere::Others others) { elsewhere_.SetOthers(std::move(others)); }
   // Listens and serves. UNAVAILABLE where the address cannot be bound.
   absl::Status Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock, runtime::CallObserver& observer);
   // host:port, after Start with the port that was bound.

@@ -1,0 +1,56 @@
+// What has become of all requests, in numbers that only grow.
+#pragma once
+
+#include <cstdint>
+
+#include "common/mutex.h"
+#include "common/time.h"
+#include "services/proxy/scheduling/observer.h"
+
+namespace smartbatch::runtime {
+
+// As an observer it is called under the dispatcher's lock; Look is thread safe.
+class RequestStatistics final : public scheduling::SchedulerObserver {
+ public:
+  // How many there were, and how long they took in all.
+  struct Total {
+    std::uint64_t count = 0;
+    Duration time{};
+    void Add(Duration took) {
+      ++count;
+      time += took;
+    }
+  };
+  struct Totals {
+    Total answered;          // requests, from arrival to answer
+    Total failed;            // requests that were accepted and ended in another way
+    Total queued;            // requests that were answered, from arrival to the dispatch of their last part
+    Total served;            // batches that backends answered
+    std::uint64_t rows = 0;  // in those batches
+  };
+
+  Totals Look() const {
+    const MutexLock lock(mutex_);
+    return totals_;
+  }
+
+  void Ended(const scheduling::Finished& finished) override {
+    const Duration latency = finished.finish - finished.arrival;
+    const MutexLock lock(mutex_);
+    if (finished.outcome != scheduling::Outcome::kAnswered) return totals_.failed.Add(latency);
+    totals_.answered.Add(latency);
+    totals_.queued.Add(finished.last_dispatch.value_or(finished.finish) - finished.arrival);
+  }
+  void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override {
+    if (!status.ok()) return;
+    const MutexLock lock(mutex_);
+    totals_.served.Add(took);
+    totals_.rows += batch.members.size();
+  }
+
+ private:
+  mutable Mutex mutex_;
+  Totals totals_ SMARTBATCH_GUARDED_BY(mutex_);
+};
+
+}  // namespace smartbatch::runtime

@@ -1,0 +1,100 @@
+#include "services/proxy/transport/backends/model_reader.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <grpcpp/client_context.h>
+#include <spdlog/spdlog.h>
+
+#include "common/program/logging.h"
+#include "inference/open_inference.grpc.pb.h"
+
+namespace smartbatch::transport {
+namespace {
+
+using protocol::open_inference::Model;
+using protocol::open_inference::ModelDescription;
+
+constexpr int kLargestDescription = 16 * 1024 * 1024;
+constexpr std::chrono::seconds kPatience{1};
+constexpr std::chrono::seconds kUntilKnown{1};
+constexpr std::chrono::seconds kOnceKnown{5};
+
+void SetDeadline(grpc::ClientContext& context) { context.set_deadline(std::chrono::system_clock::now() + kPatience); }
+
+}  // namespace
+
+ModelReader::ModelReader(std::shared_ptr<Model> model, Addresses addresses, BackendClientOptions options)
+    : model_(std::move(model)), addresses_(std::move(addresses)), options_(std::move(options)) {}
+
+void ModelReader::Look() {
+  std::map<std::string, std::shared_ptr<grpc::Channel>> channels;
+  for (const std::string& address : addresses_()) {
+    const auto known = channels_.find(address);
+    channels[address] = known != channels_.end() ? known->second : Connect(address, kLargestDescription, options_);
+  }
+  channels_ = std::move(channels);
+  for (const auto& [address, channel] : channels_) {
+    if (Ask(channel)) return;
+  }
+}
+
+bool ModelReader::Ask(const std::shared_ptr<grpc::Channel>& channel) {
+  const auto stub = inference::GRPCInferenceService::NewStub(channel);
+  inference::ModelMetadataRequest request;
+  request.set_name(model_->settings().name);
+  inference::ModelMetadataResponse metadata;
+  {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    if (!stub->ModelMetadata(&context, request, &metadata).ok()) return false;
+  }
+  inference::ModelConfigRequest config_request;
+  config_request.set_name(model_->settings().name);
+  inference::ModelConfigResponse response;
+  grpc::ClientContext context;
+  SetDeadline(context);
+  const grpc::Status status = stub->ModelConfig(&context, config_request, &response);
+  if (!status.ok() && status.error_code() != grpc::StatusCode::UNIMPLEMENTED) return false;
+  std::optional<inference::ModelConfig> config;
+  if (status.ok()) config = response.config();
+  const auto described = Describe(model_->settings(), metadata, config);
+  const Model::Description description = described.ok()
+                                             ? Model::Description(std::make_shared<const ModelDescription>(*described))
+                                             : Model::Description(described.status());
+  model_->Set(description);
+  Tell(description);
+  return true;
+}
+
+void ModelReader::Tell(const Model::Description& description) {
+  const std::string& name = model_->settings().name;
+  std::string told = description.ok()
+                         ? (*description)->metadata.SerializeAsString() + (*description)->config.SerializeAsString()
+                         : std::string(description.status().message());
+  if (told == told_) return;
+  told_ = std::move(told);
+  if (!description.ok()) return spdlog::error("{}", std::string(description.status().message()));
+  spdlog::info("model {}: {} inputs, {} outputs, up to {} rows", program::Quoted(name), (*description)->inputs.size(),
+               (*description)->outputs.size(), (*description)->max_rows);
+  for (const std::string& doubt : Doubts(model_->settings(), **description)) {
+    spdlog::warn("model {}: {}", program::Quoted(name), doubt);
+  }
+}
+
+void ModelReader::Run(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never_notified;
+  while (!stop.stop_requested()) {
+    {
+      std::unique_lock lock(mutex);
+      never_notified.wait_for(lock, stop, model_->description().ok() ? kOnceKnown : kUntilKnown, [] { return false; });
+    }
+    if (!stop.stop_requested()) Look();
+  }
+}
+
+}  // namespace smartbatch::transport

@@ -1,0 +1,181 @@
+#include "services/proxy/transport/customers/inference_calls.h"
+
+#include <utility>
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+
+#include "inference/open_inference.grpc.pb.h"
+#include "services/proxy/transport/customers/inference_stream.h"
+#include "services/proxy/transport/status_mapping.h"
+#include "services/rpc/raw_message.h"
+
+namespace smartbatch::transport {
+namespace {
+
+constexpr char kPrefix[] = "/inference.GRPCInferenceService/";
+
+// Reads one message, answers it, and ends the call.
+class UnaryCall final : public rpc::CallHandler {
+ public:
+  using Answer = std::function<grpc::Status(const grpc::ByteBuffer& request, grpc::ByteBuffer& response)>;
+  UnaryCall(rpc::GenericCall& call, const Answer& answer) : call_(call), answer_(answer) {}
+
+  void Start() override { call_.StartRead(&request_); }
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      return call_.Finish({grpc::StatusCode::INVALID_ARGUMENT, "the call carried no request; send exactly one"});
+    }
+    grpc::ByteBuffer response;
+    const grpc::Status status = answer_(request_, response);
+    status.ok() ? call_.WriteAndFinish(response) : call_.Finish(status);
+  }
+
+ private:
+  rpc::GenericCall& call_;
+  const Answer& answer_;
+  grpc::ByteBuffer request_;
+};
+
+std::string WhyNot(const std::string& method) {
+  if (absl::StrContains(method, "SharedMemory")) {
+    return "the proxy and its backends share no memory with the caller; send tensors in the message";
+  }
+  if (absl::StartsWith(method, "RepositoryModel")) return "models are loaded and unloaded at their server";
+  if (method == "TraceSetting" || method == "LogSettings") return "such settings are the server's own; ask it itself";
+  return "the proxy serves no such call";
+}
+
+void Set(inference::StatisticDuration& duration, const runtime::RequestStatistics::Total& total) {
+  duration.set_count(total.count);
+  duration.set_ns(static_cast<std::uint64_t>(total.time.count()));
+}
+
+}  // namespace
+
+template <class Request, class Response>
+void InferenceCalls::Add(const std::string& method,
+                         grpc::Status (InferenceCalls::*answer)(const Request&, Response&) const) {
+  answers_[kPrefix + method] = [this, answer](const grpc::ByteBuffer& bytes, grpc::ByteBuffer& out) {
+    Request request;
+    if (auto status = rpc::ParseMessage(bytes, request); !status.ok()) return status;
+    Response response;
+    if (auto status = (this->*answer)(request, response); !status.ok()) return status;
+    out = rpc::SerializeMessage(response);
+    return grpc::Status::OK;
+  };
+}
+
+InferenceCalls::InferenceCalls(InferenceParts parts) : parts_(std::move(parts)) {
+  Add("ServerLive", &InferenceCalls::ServerLive);
+  Add("ServerReady", &InferenceCalls::ServerReady);
+  Add("ModelReady", &InferenceCalls::ModelReady);
+  Add("ServerMetadata", &InferenceCalls::ServerMetadata);
+  Add("ModelMetadata", &InferenceCalls::ModelMetadata);
+  Add("ModelConfig", &InferenceCalls::ModelConfig);
+  Add("ModelStatistics", &InferenceCalls::ModelStatistics);
+  Add("RepositoryIndex", &InferenceCalls::RepositoryIndex);
+}
+
+std::shared_ptr<rpc::CallHandler> InferenceCalls::Serve(rpc::GenericCall& call) const {
+  const std::string& method = call.context().method();
+  if (!absl::StartsWith(method, kPrefix)) return nullptr;
+  const auto answer = answers_.find(method);
+  if (answer != answers_.end()) return std::make_shared<UnaryCall>(call, answer->second);
+  const std::string name = method.substr(sizeof kPrefix - 1);
+  if (name == "ModelStreamInfer") return std::make_shared<InferenceStream>(parts_, call);
+  return rpc::Refuse(call, {grpc::StatusCode::UNIMPLEMENTED, absl::StrCat(name, ": ", WhyNot(name))});
+}
+
+bool InferenceCalls::IsReady() const { return parts_.model->description().ok() && !parts_.dispatcher.IsUnavailable(); }
+
+grpc::Status InferenceCalls::ServerLive(const inference::ServerLiveRequest&,
+                                        inference::ServerLiveResponse& response) const {
+  response.set_live(true);
+  return grpc::Status::OK;
+}
+
+grpc::Status InferenceCalls::ServerReady(const inference::ServerReadyRequest&,
+                                         inference::ServerReadyResponse& response) const {
+  response.set_ready(IsReady());
+  return grpc::Status::OK;
+}
+
+// As Triton does: a model that is not there is not ready, and that is no error.
+grpc::Status InferenceCalls::ModelReady(const inference::ModelReadyRequest& request,
+                                        inference::ModelReadyResponse& response) const {
+  response.set_ready(parts_.model->Find(request.name(), request.version()).ok() && IsReady());
+  return grpc::Status::OK;
+}
+
+grpc::Status InferenceCalls::ServerMetadata(const inference::ServerMetadataRequest&,
+                                            inference::ServerMetadataResponse& response) const {
+  response.set_name("smartbatch-proxy");
+  response.set_version(parts_.version);
+  for (const char* const extension : {"model_repository", "model_configuration", "statistics", "binary_tensor_data"}) {
+    response.add_extensions(extension);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status InferenceCalls::ModelMetadata(const inference::ModelMetadataRequest& request,
+                                           inference::ModelMetadataResponse& response) const {
+  if (auto status = parts_.model->Find(request.name(), request.version()); !status.ok()) return FromAbsl(status);
+  const auto description = parts_.model->description();
+  if (!description.ok()) return FromAbsl(description.status());
+  response = (*description)->metadata;
+  return grpc::Status::OK;
+}
+
+grpc::Status InferenceCalls::ModelConfig(const inference::ModelConfigRequest& request,
+                                         inference::ModelConfigResponse& response) const {
+  if (auto status = parts_.model->Find(request.name(), request.version()); !status.ok()) return FromAbsl(status);
+  const auto description = parts_.model->description();
+  if (!description.ok()) return FromAbsl(description.status());
+  *response.mutable_config() = (*description)->config;
+  return grpc::Status::OK;
+}
+
+grpc::Status InferenceCalls::ModelStatistics(const inference::ModelStatisticsRequest& request,
+                                             inference::ModelStatisticsResponse& response) const {
+  const std::string& name = request.name().empty() ? parts_.model->settings().name : request.name();
+  if (auto status = parts_.model->Find(name, request.version()); !status.ok()) return FromAbsl(status);
+  const auto description = parts_.model->description();
+  if (!description.ok()) return FromAbsl(description.status());
+  const runtime::RequestStatistics::Totals totals = parts_.statistics.Look();
+  inference::ModelStatistics& model = *response.add_model_stats();
+  model.set_name(name);
+  const auto& versions = (*description)->metadata.versions();
+  if (!versions.empty()) model.set_version(versions[versions.size() - 1]);
+  model.set_inference_count(totals.rows);
+  model.set_execution_count(totals.served.count);
+  inference::InferStatistics& statistics = *model.mutable_inference_stats();
+  Set(*statistics.mutable_success(), totals.answered);
+  Set(*statistics.mutable_fail(), totals.failed);
+  Set(*statistics.mutable_queue(), totals.queued);
+  // Of each request: from the dispatch of its last part to its answer.
+  runtime::RequestStatistics::Total computed{totals.answered.count, totals.answered.time - totals.queued.time};
+  Set(*statistics.mutable_compute_infer(), computed);
+  Set(*statistics.mutable_compute_input(), {totals.answered.count, {}});
+  Set(*statistics.mutable_compute_output(), {totals.answered.count, {}});
+  return grpc::Status::OK;
+}
+
+grpc::Status InferenceCalls::RepositoryIndex(const inference::RepositoryIndexRequest& request,
+                                             inference::RepositoryIndexResponse& response) const {
+  const bool ready = IsReady();
+  if (request.ready() && !ready) return grpc::Status::OK;
+  const auto description = parts_.model->description();
+  auto& model = *response.add_models();
+  model.set_name(parts_.model->settings().name);
+  model.set_state(ready ? "READY" : "UNAVAILABLE");
+  if (!description.ok()) {
+    model.set_reason(std::string(description.status().message()));
+  } else if (!(*description)->metadata.versions().empty()) {
+    const auto& versions = (*description)->metadata.versions();
+    model.set_version(versions[versions.size() - 1]);
+  }
+  return grpc::Status::OK;
+}
+
+}  // namespace smartbatch::transport
