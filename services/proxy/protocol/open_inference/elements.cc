@@ -177,7 +177,7 @@ absl::StatusOr<std::string> ToRaw(std::string_view datatype, const inference::In
     return raw;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("the contents are not in the field of ", std::string(datatype), "; send raw_input_contents"));
+      absl::StrCat("the contents are not in the field of ", Shown(std::string(datatype)), "; send raw_input_contents"));
 }
 
 bool HasContents(const inference::InferTensorContents& contents) { return contents.ByteSizeLong() > 0; }

@@ -13,8 +13,11 @@
 
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/server_builder.h>
 
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "services/proxy/protocol/classify/classify_codec.h"
 #include "services/proxy/transport/backends/backend_answer.h"
 #include "services/proxy/transport/backends/backend_client.h"

@@ -16,8 +16,10 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/server_builder.h>
 
+#include "services/proxy/protocol/classify/classify_codec.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/rpc/tag.h"
+#include "tests/proxy/scripted_backend.h"
 #include "tests/proxy/transport/backends/scripted_classifier.h"
 
 namespace smartbatch::transport {
@@ -269,8 +271,9 @@ TEST(AHealthCheck, OfAServerThatHasNoneSaysThatItServes) {
   const auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
   std::atomic<int> reports = 0;
   std::atomic<bool> all_serving = true;
+  const protocol::classify::ClassifyBackendCodec codec(5);
   const auto checker = HealthChecker::Start(
-      queue, milliseconds(20), [&] { return channel; },
+      queue, milliseconds(20), codec.health(), [&] { return channel; },
       [&](scheduling::HealthReport report, const absl::Status&) {
         all_serving = all_serving && report == scheduling::HealthReport::kServing;
         ++reports;
