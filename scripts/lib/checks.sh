@@ -107,6 +107,7 @@ need_clients() {
   need_grpcurl
   need_ghz
   need_envoy
+  need_model_servers
   need_tool ss iproute2
 }
 
@@ -242,6 +243,33 @@ need_envoy() {
   fi
   mkdir -p "$TOOLS/bin"
   ln -sf "$folder/envoy/_bin/envoy" "$TOOLS/bin/envoy"
+}
+
+# Triton with its client, and MLServer, for tests/deploy/open_inference.sh.
+need_model_servers() {
+  local name folder list
+  # Triton's Python is Debian's.
+  if ! ldconfig -p | grep -q 'libpython3\.11\.so'; then
+    [[ $INSTALL == yes ]] || skip "libpython3.11 is missing"
+    apt_install libpython3.11 || skip "libpython3.11 could not be installed"
+  fi
+  for name in triton mlserver; do
+    folder=$TOOLS/$name list=$ROOT/tests/deploy/open_inference/$name.txt
+    ! cmp -s "$list" "$folder/installed" || continue
+    [[ $INSTALL == yes ]] || skip "$name is missing (pip install --require-hashes -r $list)"
+    need_tool pip3 python3-pip
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes \
+      --target "$folder" --requirement "$list" || skip "$name could not be installed"
+    cp "$list" "$folder/installed"
+  done
+}
+
+check_inference() {
+  need_model_servers
+  need_tool python3 python3
+  need_release
+  bash tests/deploy/open_inference.sh "$BUILD_ROOT/release/bin"
 }
 
 check_edge() {
