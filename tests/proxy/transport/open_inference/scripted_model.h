@@ -1,0 +1,134 @@
+// A server of the Open Inference Protocol in the test's own process, with one model that lies when it is told to.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <grpcpp/server.h>
+
+#include "common/mutex.h"
+#include "inference/open_inference.grpc.pb.h"
+#include "services/rpc/listener.h"
+
+namespace smartbatch::testing {
+
+using Ids = std::vector<std::int64_t>;
+
+// The ids that make a batch go wrong.
+enum Trouble : std::int64_t {
+  kError = 666,        // the call fails
+  kTooFewRows = 667,   // one row is missing
+  kOtherType = 668,    // the output has another datatype
+  kOtherLength = 669,  // the output is a step shorter
+  kCutContents = 670,  // the output's contents are cut
+  kNoOutput = 671,     // the answer is empty
+  kHang = 672,         // nothing is answered until LetGo
+};
+
+// The model `m`: one input `ids`, INT64 [-1,-1]; one output `squares` of the same shape.
+class ScriptedModel final : public inference::GRPCInferenceService::Service {
+ public:
+  explicit ScriptedModel(const std::string& address = "127.0.0.1:0") : listener_(address) {
+    listener_.builder().RegisterService(this);
+    server_ = *listener_.Start();
+  }
+  ~ScriptedModel() override {
+    LetGo();
+    server_->Shutdown(std::chrono::system_clock::now());
+  }
+
+  const std::string& address() const { return listener_.address(); }
+  void LetGo() { let_go_ = true; }
+  void SetConfig(const inference::ModelConfig& config) {
+    const MutexLock lock(mutex_);
+    config_ = config;
+  }
+  void SetReady(bool ready) { ready_ = ready; }
+  // Every batch that came.
+  std::vector<inference::ModelInferRequest> batches() {
+    const MutexLock lock(mutex_);
+    return batches_;
+  }
+
+  grpc::Status ModelReady(grpc::ServerContext*, const inference::ModelReadyRequest*,
+                          inference::ModelReadyResponse* response) override {
+    response->set_ready(ready_);
+    return grpc::Status::OK;
+  }
+  grpc::Status ModelMetadata(grpc::ServerContext*, const inference::ModelMetadataRequest* request,
+                             inference::ModelMetadataResponse* response) override {
+    response->set_name(request->name());
+    response->add_versions(std::string("1"));
+    const auto describe = [](auto& tensor, const std::string& name) {
+      tensor.set_name(name);
+      tensor.set_datatype("INT64");
+      tensor.add_shape(-1);
+      tensor.add_shape(-1);
+    };
+    describe(*response->add_inputs(), "ids");
+    describe(*response->add_outputs(), "squares");
+    return grpc::Status::OK;
+  }
+  grpc::Status ModelConfig(grpc::ServerContext*, const inference::ModelConfigRequest*,
+                           inference::ModelConfigResponse* response) override {
+    const MutexLock lock(mutex_);
+    *response->mutable_config() = config_;
+    return grpc::Status::OK;
+  }
+  grpc::Status ModelInfer(grpc::ServerContext* context, const inference::ModelInferRequest* request,
+                          inference::ModelInferResponse* response) override {
+    {
+      const MutexLock lock(mutex_);
+      batches_.push_back(*request);
+    }
+    Ids ids(request->raw_input_contents(0).size() / sizeof(std::int64_t));
+    std::memcpy(ids.data(), request->raw_input_contents(0).data(), ids.size() * sizeof(std::int64_t));
+    const auto asks_for = [&ids](Trouble trouble) { return std::find(ids.begin(), ids.end(), trouble) != ids.end(); };
+    if (asks_for(kError)) return {grpc::StatusCode::INTERNAL, "the number of the beast"};
+    while (asks_for(kHang) && !let_go_ && !context->IsCancelled()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    response->set_model_name(request->model_name());
+    response->set_model_version("1");
+    if (asks_for(kNoOutput)) return grpc::Status::OK;
+    auto& output = *response->add_outputs();
+    output.set_name("squares");
+    output.set_datatype(asks_for(kOtherType) ? "UINT64" : "INT64");
+    std::int64_t rows = request->inputs(0).shape(0);
+    std::int64_t length = request->inputs(0).shape(1);
+    if (asks_for(kTooFewRows)) --rows;
+    if (asks_for(kOtherLength)) --length;
+    output.add_shape(rows);
+    output.add_shape(length);
+    const bool cuts = asks_for(kCutContents);
+    for (std::int64_t& id : ids) id *= id;
+    ids.resize(static_cast<std::size_t>(rows * length));
+    std::string& raw = *response->add_raw_output_contents();
+    raw.resize(ids.size() * sizeof(std::int64_t));
+    std::memcpy(raw.data(), ids.data(), raw.size());
+    if (cuts) raw.pop_back();
+    return grpc::Status::OK;
+  }
+
+ private:
+  rpc::Listener listener_;
+  std::unique_ptr<grpc::Server> server_;
+  std::atomic<bool> let_go_ = false;
+  std::atomic<bool> ready_ = true;
+  Mutex mutex_;
+  inference::ModelConfig config_ SMARTBATCH_GUARDED_BY(mutex_) = [] {
+    inference::ModelConfig config;
+    config.set_max_batch_size(8);
+    return config;
+  }();
+  std::vector<inference::ModelInferRequest> batches_ SMARTBATCH_GUARDED_BY(mutex_);
+};
+
+}  // namespace smartbatch::testing
