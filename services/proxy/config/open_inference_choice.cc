@@ -62,6 +62,15 @@ absl::Status OpenInferenceChoice::Validate(const Config& config) const {
     return IsWrong("open_inference.trimmed_outputs", absl::StrJoin(trimmed_outputs, ","),
                    "they are cut back to the length of the padded inputs: name those in padded_inputs (--pad-input)");
   }
+  // Each padded input of a batch is as long as its longest row, and these may come from different requests.
+  constexpr std::uint64_t kLargestBatch = std::uint64_t{1} << 31;  // no message is larger
+  const std::uint64_t batch = max_request_bytes * config.limits.max_batch_size * (padded_inputs.size() + 1);
+  if (!model.empty() && batch >= kLargestBatch) {
+    return IsWrong(
+        "the largest batch", absl::StrCat(batch, " bytes"),
+        "max-batch-size times open_inference.max_request_bytes, and that again for each padded input, must be "
+        "below 2147483648: lower one of them");
+  }
   for (const auto& [name, value] : padded_inputs) {
     if (!std::isfinite(value)) return IsWrong("the padding of " + name, absl::StrCat(value), "give a finite number");
   }

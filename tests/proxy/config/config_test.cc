@@ -397,6 +397,14 @@ TEST(Config, PaddingComesFromFlagsOrFromTheFile) {
   EXPECT_EQ(file->open_inference.max_request_bytes, 4096U);
 }
 
+TEST(Config, ABatchOfTheOpenInferenceProtocolFitsIntoAMessage) {
+  EXPECT_TRUE(Read({"--backend", "oip://127.0.0.1:1/a", "--max-batch-size", "127"}).ok());
+  EXPECT_THAT(MessageOf(Read({"--backend", "oip://127.0.0.1:1/a", "--max-batch-size", "128"})),
+              HasSubstr("must be below 2147483648"));
+  EXPECT_THAT(MessageOf(Read({"--backend", "oip://127.0.0.1:1/a", "--max-batch-size", "64", "--pad-input", "ids"})),
+              HasSubstr("max_request_bytes"));
+}
+
 TEST(Config, WrongPaddingIsRefused) {
   EXPECT_THAT(MessageOf(Read({"--pad-input", "=1"})), HasSubstr("NAME=VALUE"));
   EXPECT_THAT(MessageOf(Read({"--pad-input", "ids=x"})), HasSubstr("NAME=VALUE"));

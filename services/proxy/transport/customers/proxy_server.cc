@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 #include <utility>
 
 #include "common/program/heap.h"
 #include "services/rpc/goaway.h"
 #include "smartbatch/proxy/v1/admin.grpc.pb.h"
+#include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 
 namespace smartbatch::transport {
 namespace {
@@ -63,7 +65,11 @@ absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::
 }
 
 void ProxyServer::SetReachable(bool reachable) {
-  listener_.health().SetServing(codec_.method().service, reachable);
+  // By our own service's name too: probes ask by it, whatever the proxy speaks.
+  for (const std::string& service :
+       {codec_.method().service, std::string(proxy::v1::ProxyService::service_full_name())}) {
+    listener_.health().SetServing(service, reachable);
+  }
 }
 
 std::size_t ProxyServer::MoveCallers() {
