@@ -8,6 +8,9 @@
 
 namespace smartbatch::protocol::open_inference {
 
+// INVALID_ARGUMENT for a ModelInferRequest that would take far more memory than its bytes: before it is parsed.
+grpc::Status CheckWeight(const grpc::ByteBuffer& message);
+
 // Requests are checked as Triton checks them, and before anything is made of them: whatever the proxy lets through is
 // well formed, whichever server is behind it.
 class InferCustomerCodec final : public CustomerCodec {

@@ -7,11 +7,13 @@
 #include <vector>
 
 #include <absl/strings/str_cat.h>
+#include <grpcpp/support/proto_buffer_reader.h>
 
 #include "common/one_line.h"
 #include "inference/open_inference.grpc.pb.h"
 #include "services/proxy/protocol/open_inference/elements.h"
 #include "services/proxy/protocol/open_inference/infer_codec.h"
+#include "services/proxy/protocol/open_inference/message_weight.h"
 #include "services/proxy/protocol/open_inference/tensors.h"
 #include "services/rpc/raw_message.h"
 #include "services/rpc/status_details.h"
@@ -237,6 +239,17 @@ grpc::Status CheckInputs(const InputReader& reader, const ModelInferRequest& req
 
 }  // namespace
 
+grpc::Status CheckWeight(const grpc::ByteBuffer& message) {
+  constexpr std::uint64_t kMostFields = 65'536;
+  grpc::ByteBuffer shared = message;  // shares the bytes; the reader needs a buffer that is not const
+  grpc::ProtoBufferReader reader(&shared);
+  if (!reader.status().ok()) return grpc::Status::OK;  // the parser says what is wrong
+  if (CountFields(reader, *ModelInferRequest::descriptor(), kMostFields) <= kMostFields) return grpc::Status::OK;
+  return Wrong("(message)", absl::StrCat("the message has more than ", kMostFields,
+                                         " fields, tensors and elements that are not raw; send fewer tensors, and "
+                                         "their elements in raw_input_contents"));
+}
+
 const Method& InferCustomerCodec::method() const {
   static const Method method{inference::GRPCInferenceService::service_full_name(), "ModelInfer"};
   return method;
@@ -247,6 +260,7 @@ double InferCustomerCodec::max_request_bytes() const {
 }
 
 grpc::Status InferCustomerCodec::Read(const grpc::ByteBuffer& message, std::shared_ptr<const Payload>& payload) const {
+  if (auto status = CheckWeight(message); !status.ok()) return status;
   ModelInferRequest request;
   if (auto status = rpc::ParseMessage(message, request); !status.ok()) return status;
   return Read(std::move(request), payload);

@@ -46,7 +46,8 @@ void InferenceStream::OnReadDone(bool ok) {
   parts_.observer.CallStarted();
   inference::ModelInferRequest message;
   runtime::Request request;
-  grpc::Status status = rpc::ParseMessage(request_, message);
+  grpc::Status status = protocol::open_inference::CheckWeight(request_);
+  if (status.ok()) status = rpc::ParseMessage(request_, message);
   request_.Clear();
   std::string id = status.ok() ? message.id() : std::string();
   if (status.ok()) status = parts_.codec.Read(std::move(message), request.payload);

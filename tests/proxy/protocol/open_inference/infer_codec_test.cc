@@ -3,8 +3,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
+#include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -328,6 +333,43 @@ TEST_F(InferCodec, WrongRequestsAreRefusedWithTheNameOfTheTensor) {
       "shared memory",
       [](auto& r) { (*r.mutable_inputs(0)->mutable_parameters())["shared_memory_region"].set_string_param("region"); },
       "Unable to find shared memory region: 'region'", grpc::StatusCode::NOT_FOUND);
+}
+
+// The peak of this process in kB.
+long PeakMemory() {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) return std::stol(line.substr(6));
+  }
+  return 0;
+}
+
+TEST_F(InferCodec, AMessageThatWouldBeManyTimesAsLargeInMemoryIsRefusedBeforeItIsParsed) {
+  constexpr std::size_t kBytes = 16 * 1024 * 1024;
+  const auto repeated = [](const std::string& field) {
+    std::string bytes;
+    while (bytes.size() < kBytes) bytes += field;
+    return bytes;
+  };
+  const auto nested = [](char tag, const std::string& inner) {
+    std::string length;
+    for (std::size_t left = inner.size(); left > 0; left >>= 7) {
+      length += static_cast<char>((left & 127) | (left > 127 ? 128 : 0));
+    }
+    return std::string(1, tag) + length + inner;
+  };
+  const long before = PeakMemory();
+  for (const std::string& bytes :
+       {repeated(std::string("\x2A\x00", 2)), repeated(std::string("\x32\x00", 2)),
+        repeated(std::string("\x3A\x00", 2)), nested('\x2A', nested('\x2A', repeated(std::string("\x42\x00", 2)))),
+        nested('\x2A', nested('\x1A', repeated("\x01")))}) {
+    const grpc::Slice slice(bytes);
+    std::shared_ptr<const Payload> payload;
+    const grpc::Status status = customers_.Read(grpc::ByteBuffer(&slice, 1), payload);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(rpc::Describe(status), HasSubstr("65536 fields"));
+  }
+  EXPECT_LT(PeakMemory() - before, 150'000);  // the messages themselves, and no tensors of theirs
 }
 
 TEST_F(InferCodec, AnswersThatAreNoneToTheBatchAreInternalErrors) {

@@ -1,0 +1,55 @@
+#include "services/proxy/protocol/open_inference/message_weight.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
+namespace smartbatch::protocol::open_inference {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
+
+// Deeper than any message of the protocol.
+constexpr int kMaxDepth = 16;
+constexpr std::uint64_t kPackedBytesOfAField = 16;
+
+// Adds to `count` what lies between here and the end, or the current limit. False where the bytes are no message.
+bool Count(CodedInputStream& stream, const Descriptor* type, int depth, std::uint64_t most, std::uint64_t& count) {
+  while (count <= most) {
+    const std::uint32_t tag = stream.ReadTag();
+    if (tag == 0) return stream.ConsumedEntireMessage();
+    ++count;
+    if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+      if (!WireFormatLite::SkipField(&stream, tag)) return false;
+      continue;
+    }
+    std::uint32_t length = 0;
+    if (!stream.ReadVarint32(&length)) return false;
+    const FieldDescriptor* const field =
+        type == nullptr ? nullptr : type->FindFieldByNumber(WireFormatLite::GetTagFieldNumber(tag));
+    if (field != nullptr && field->type() == FieldDescriptor::TYPE_MESSAGE && depth < kMaxDepth) {
+      const auto limit = stream.PushLimit(static_cast<int>(length));
+      if (!Count(stream, field->message_type(), depth + 1, most, count)) return false;
+      if (count > most) return true;
+      stream.PopLimit(limit);
+      continue;
+    }
+    if (field != nullptr && field->is_packable()) count += length / kPackedBytesOfAField;
+    if (!stream.Skip(static_cast<int>(length))) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::uint64_t CountFields(google::protobuf::io::ZeroCopyInputStream& bytes, const Descriptor& type,
+                          std::uint64_t most) {
+  CodedInputStream stream(&bytes);
+  std::uint64_t count = 0;
+  Count(stream, &type, 0, most, count);
+  return count;
+}
+
+}  // namespace smartbatch::protocol::open_inference
