@@ -21,6 +21,8 @@
 #include "services/proxy/transport/customers/inference_calls.h"
 #include "services/proxy/transport/customers/inference_stream.h"
 #include "services/proxy/transport/customers/proxy_server.h"
+#include "services/proxy/transport/event_loop.h"
+#include "services/rpc/call_queue.h"
 #include "services/rpc/status_details.h"
 #include "tests/proxy/transport/open_inference/scripted_model.h"
 
@@ -94,8 +96,8 @@ class OpenInference : public ::testing::Test {
     client_.StartHealthChecks(std::chrono::milliseconds(50), [this, backend](scheduling::HealthReport report) {
       dispatcher_.ReportHealth(backend, report);
     });
-    server_.ServeOthers([this](auto* context) { return calls_.Serve(context); });
-    EXPECT_TRUE(server_.Start(dispatcher_, clock_, observer_, 1).ok());
+    server_.ServeOthers([this](rpc::GenericCall& call) { return calls_.Serve(call); });
+    EXPECT_TRUE(server_.Start(dispatcher_, clock_, observer_).ok());
     timer_ = std::jthread([this](const std::stop_token& stop) { dispatcher_.RunTimer(stop); });
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -156,8 +158,9 @@ class OpenInference : public ::testing::Test {
   runtime::RequestStatistics statistics_;
   runtime::Dispatcher dispatcher_{
       *scheduling::Scheduler::Create(Options(), {"fcfs", {{"linger_ms", "0"}}}, &statistics_), clock_, nullptr};
-  ProxyServer server_{"127.0.0.1:0", customer_codec_};
-  BackendClient client_{model_server_->address(), backend_codec_, server_.queue()};
+  rpc::CallQueue queue_{1, [this](grpc::CompletionQueue& events) { RunEvents(events, dispatcher_); }};
+  ProxyServer server_{"127.0.0.1:0", queue_, customer_codec_};
+  BackendClient client_{model_server_->address(), backend_codec_, queue_.queue()};
   InferenceCalls calls_{
       {model_, customer_codec_, dispatcher_, clock_, observer_, statistics_, server_.customer_rights(), "test"}};
   ModelReader reader_{model_, [this] { return std::vector<std::string>{model_server_->address()}; }, {}};
