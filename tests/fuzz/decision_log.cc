@@ -1,7 +1,9 @@
-// A decision log: each line read, written and read again; and the whole of it replayed, as `loadgen verify` does.
+// A decision log: each line read, written and read again; the whole of it replayed, as `loadgen verify` does, and made
+// a chart of, as `loadgen timeline` does.
 #include <sstream>
 #include <string>
 
+#include "services/proxy/simulation/chart_builder.h"
 #include "services/proxy/simulation/decision_log.h"
 #include "services/proxy/simulation/replay.h"
 #include "tests/fuzz/fuzz.h"
@@ -24,8 +26,31 @@ void PlayLine(const std::string& line) {
   Require(Alike(twice, written), "what was written is read as the same", written + twice);
 }
 
+void Draw(const std::string& text) {
+  std::istringstream in(text);
+  const auto chart = simulation::ChartOfLog(in, 0, 100);
+  if (!chart.ok()) {
+    Require(absl::IsInvalidArgument(chart.status()) || absl::IsNotFound(chart.status()),
+            "a wrong log is INVALID_ARGUMENT, an empty one NOT_FOUND", chart.status().ToString());
+    RequireOneLine(std::string(chart.status().message()));
+    return;
+  }
+  Require(chart->from < chart->to && chart->seats > 0, "a chart has a time and seats");
+  for (const timeline::Batch& batch : chart->batches) {
+    Require(batch.backend < chart->backends.size(), "a batch has a backend of the chart");
+    Require(!batch.end || *batch.end >= batch.start, "a batch ends after it left");
+    for (const timeline::Row& row : batch.rows) Require(row.customer < chart->customers.size(), "a row has a customer");
+  }
+  for (const timeline::Request& request : chart->requests) {
+    Require(request.customer < chart->customers.size(), "a request has a customer");
+  }
+  Require(timeline::ScriptText(timeline::ToJson(*chart)).find('<') == std::string::npos,
+          "a chart cannot end its element");
+}
+
 void Play(const std::string& text) {
   for (const std::string& line : Split(text, '\n')) PlayLine(line);
+  Draw(text);
   std::istringstream in(text);
   const auto replayed = simulation::Replay(in, std::nullopt);
   if (replayed.ok()) return;

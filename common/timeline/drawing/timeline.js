@@ -134,7 +134,8 @@ const Timeline = (() => {
   // A lane for each slot of each backend; a batch lies in the first that is free when it leaves. Returns
   // {lanes: [{backend, slot}], of: [lane of each batch]}.
   function lanesOf(chart) {
-    const free = chart.backends.map(({ slots }) => Array(slots).fill(-Infinity));
+    // Slots beyond these have a lane once they are used.
+    const free = chart.backends.map(({ slots }) => Array(Math.min(slots, 8)).fill(-Infinity));
     const placed = chart.batches.map(({ backend, start_ms, end_ms }) => {
       const slots = free[backend];
       let slot = slots.findIndex((until) => until <= start_ms + 1e-6);
@@ -239,7 +240,7 @@ const Timeline = (() => {
   // bars).
   function draw(chart, given = {}) {
     const options = { width: 1100, to: chart.duration_ms, colours: palette(chart.customers), present: 0, ...given };
-    const rowHeight = options.rowHeight ?? Math.max(3, Math.min(13, 72 / chart.seats));
+    const rowHeight = options.rowHeight ?? (chart.seats <= 24 ? Math.min(13, 72 / chart.seats) : 96 / chart.seats);
     const [left, right, laneGap, presentHeight] = [8, 12, options.reasons ? 30 : 18, options.present > 0 ? 80 : 0];
     const x = (ms) => left + ((options.width - left - right) * Math.max(0, Math.min(ms, options.to))) / options.to;
     const { lanes, of } = lanesOf(chart);

@@ -3,6 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include <absl/strings/str_cat.h>
+
 namespace smartbatch::simulation {
 
 void ChartBuilder::Take(const decision_log::Event& event) {
@@ -16,8 +18,26 @@ std::uint32_t ChartBuilder::Named(const std::string& customer) {
   return place->second;
 }
 
+std::uint32_t ChartBuilder::PlaceOf(scheduling::BackendId backend) {
+  const auto known = backend_places_.find(backend);
+  if (known != backend_places_.end()) return known->second;
+  On(decision_log::BackendAdded{backend, absl::StrCat("backend ", backend), 1, {}});
+  return backend_places_.at(backend);
+}
+
+void ChartBuilder::On(const decision_log::BackendAdded& added) {
+  const auto known = std::find_if(backends_.begin(), backends_.end(),
+                                  [&](const timeline::Backend& each) { return each.name == added.name; });
+  backend_places_[added.backend] = static_cast<std::uint32_t>(known - backends_.begin());
+  if (known == backends_.end()) {
+    backends_.push_back({added.name, added.slots});
+  } else {
+    known->slots = std::max(known->slots, added.slots);
+  }
+}
+
 void ChartBuilder::On(const decision_log::BackendSlots& changed) {
-  timeline::Backend& backend = backends_[changed.backend];
+  timeline::Backend& backend = backends_[PlaceOf(changed.backend)];
   backend.slots = std::max(backend.slots, changed.slots);
 }
 
@@ -41,7 +61,7 @@ void ChartBuilder::On(const decision_log::BatchSent& sent) {
     return;
   }
   timeline::Batch batch{.number = sent.batch,
-                        .backend = sent.backend,
+                        .backend = PlaceOf(sent.backend),
                         .start = sent.time,
                         .end = {},
                         .predicted_seconds = sent.cost_seconds,
@@ -92,10 +112,7 @@ absl::StatusOr<timeline::Chart> ChartBuilder::Finish() const {
   chart.from = window_.from;
   chart.to = std::min(window_.to, Later(last_, Duration(1)));
   if (chart.from >= chart.to) return absl::NotFoundError("no request came in the part that is to be drawn");
-  for (const auto& [id, backend] : backends_) {
-    if (id >= chart.backends.size()) chart.backends.resize(id + 1);
-    chart.backends[id] = backend;
-  }
+  chart.backends = backends_;
   std::map<std::uint32_t, std::uint32_t> drawn;  // by the place in names_: the place in the chart
   const auto place = [&](std::uint32_t customer) {
     const auto [entry, is_new] = drawn.try_emplace(customer, static_cast<std::uint32_t>(chart.customers.size()));
@@ -111,6 +128,23 @@ absl::StatusOr<timeline::Chart> ChartBuilder::Finish() const {
     for (timeline::Row& row : chart.batches.back().rows) row.customer = place(row.customer);
   }
   return chart;
+}
+
+absl::StatusOr<timeline::Chart> ChartOfLog(std::istream& log, std::uint64_t first, std::uint64_t count) {
+  ChartBuilder builder(first, count);
+  std::string line;
+  Time last{};
+  for (std::uint64_t number = 1; std::getline(log, line); ++number) {
+    const auto event = decision_log::ParseLine(line);
+    if (!event.ok()) return absl::InvalidArgumentError(absl::StrCat("line ", number, ": ", event.status().message()));
+    const Time time = decision_log::TimeOf(*event).value_or(last);
+    if (time < last) {
+      return absl::InvalidArgumentError(absl::StrCat("line ", number, ": its time is before that of the line above"));
+    }
+    last = time;
+    builder.Take(*event);
+  }
+  return builder.Finish();
 }
 
 ChartObserver::ChartObserver(ChartBuilder& builder, std::uint32_t seats) : builder_(builder) {

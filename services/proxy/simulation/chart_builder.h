@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <istream>
 #include <limits>
 #include <map>
 #include <optional>
@@ -49,9 +50,9 @@ class ChartBuilder {
     std::size_t left = 0;  // sequences without a result
   };
 
-  void On(const decision_log::Start& start) { seats_ = start.options.max_batch_size; }
+  void On(const decision_log::Start& start) { seats_ = std::max(seats_, start.options.max_batch_size); }
   void On(const decision_log::Reconfigured& next) { seats_ = std::max(seats_, next.options.max_batch_size); }
-  void On(const decision_log::BackendAdded& added) { backends_[added.backend] = {added.name, added.slots}; }
+  void On(const decision_log::BackendAdded& added);
   void On(const decision_log::BackendSlots& changed);
   void On(const decision_log::RequestAccepted& accepted);
   void On(const decision_log::BatchSent& sent);
@@ -61,6 +62,8 @@ class ChartBuilder {
   template <class Event>
   void On(const Event&) {}
 
+  // The place in backends_ of the backend that has that id now; one that the log has not named is made.
+  std::uint32_t PlaceOf(scheduling::BackendId backend);
   void EndRequest(std::uint64_t number, Time time, bool answered);
   std::uint32_t Named(const std::string& customer);
 
@@ -71,11 +74,16 @@ class ChartBuilder {
   std::uint32_t seats_ = 1;
   std::vector<std::string> names_;
   std::map<std::string, std::uint32_t> places_;  // in names_
-  std::map<scheduling::BackendId, timeline::Backend> backends_;
+  std::vector<timeline::Backend> backends_;      // all that there were: an id may be given again
+  std::map<scheduling::BackendId, std::uint32_t> backend_places_;
   // Unfinished ones, and those that touch the window.
   std::map<std::uint64_t, Request> requests_;
   std::map<scheduling::BatchId, timeline::Batch> batches_;
 };
+
+// Of a decision log, from request `first` on as ChartBuilder says. INVALID_ARGUMENT names the line that is wrong,
+// NOT_FOUND says that nothing happened there.
+absl::StatusOr<timeline::Chart> ChartOfLog(std::istream& log, std::uint64_t first, std::uint64_t count);
 
 // Tells a builder what a simulation's scheduler does. The builder must outlive it.
 class ChartObserver final : public scheduling::SchedulerObserver {

@@ -91,6 +91,24 @@ TEST(ChartBuilder, ARowWhoseRequestIsMissingFromTheLogIsLeftOut) {
   EXPECT_EQ(chart->batches.front().rows.size(), 1U);
 }
 
+TEST(ChartBuilder, ABackendsIdMayBeGivenAgainAndABackendThatWasNotNamedHasALane) {
+  ChartBuilder builder(0, 100);
+  builder.Take(StartOf(5));
+  builder.Take(decision_log::BackendAdded{0, "first", 1, {}});
+  builder.Take(decision_log::RequestAccepted{At(1), 0, "A", {10, 10, 10}, kNever});
+  builder.Take(decision_log::BatchSent{At(2), 1, "sjf", 0, {{0, 0}}, 10, 0.01, "full"});
+  builder.Take(decision_log::BackendRemoved{0});
+  builder.Take(decision_log::BackendAdded{0, "second", 2, {}});
+  builder.Take(decision_log::BatchSent{At(3), 2, "sjf", 0, {{0, 1}}, 10, 0.01, "full"});
+  builder.Take(decision_log::BatchSent{At(4), 3, "sjf", 4'294'967'295, {{0, 2}}, 10, 0.01, "full"});
+  const auto chart = builder.Finish();
+  ASSERT_TRUE(chart.ok()) << chart.status();
+  ASSERT_EQ(chart->backends.size(), 3U);
+  EXPECT_EQ(chart->backends[chart->batches[0].backend].name, "first");
+  EXPECT_EQ(chart->backends[chart->batches[1].backend].name, "second");
+  EXPECT_EQ(chart->backends[chart->batches[2].backend].name, "backend 4294967295");
+}
+
 TEST(ChartBuilder, SaysSoIfNothingCameInTheWindow) {
   ChartBuilder builder(1000, 5);
   TakeAll(builder);

@@ -6,7 +6,6 @@
 
 #include "common/file.h"
 #include "services/proxy/simulation/chart_builder.h"
-#include "services/proxy/simulation/decision_log.h"
 #include "services/proxy/simulation/trace.h"
 #include "tools/loadgen/output/chart_page.h"
 #include "tools/loadgen/verbs/chart_flags.h"
@@ -21,31 +20,11 @@ struct TimelineFlags {
   ChartFlags chart;
 };
 
-absl::StatusOr<timeline::Chart> ChartOf(const std::string& log, const ChartFlags& flags) {
-  simulation::ChartBuilder builder(flags.first.value_or(0), flags.requests);
-  std::istringstream file(log);
-  std::string line;
-  Time last{};
-  for (std::uint64_t number = 1; std::getline(file, line); ++number) {
-    const auto event = simulation::decision_log::ParseLine(line);
-    if (!event.ok()) {
-      return absl::InvalidArgumentError(fmt::format("line {}: {}", number, std::string(event.status().message())));
-    }
-    if (const auto time = simulation::decision_log::TimeOf(*event)) {
-      if (*time < last) {
-        return absl::InvalidArgumentError(fmt::format("line {}: its time is before that of the line above", number));
-      }
-      last = *time;
-    }
-    builder.Take(*event);
-  }
-  return builder.Finish();
-}
-
 int Draw(const TimelineFlags& flags) {
   const auto text = ReadFile(flags.path, simulation::kLargestRecordingBytes, FileKind::kAnyStream);
   if (!text.ok()) return ReportError(text.status());
-  auto chart = ChartOf(*text, flags.chart);
+  std::istringstream log(*text);
+  auto chart = simulation::ChartOfLog(log, flags.chart.first.value_or(0), flags.chart.requests);
   if (!chart.ok()) {
     return ReportError(
         absl::InvalidArgumentError(fmt::format("{}: {}", flags.path, std::string(chart.status().message()))));
