@@ -22,14 +22,21 @@ work=$(mktemp -d)
 folder=${2:-$work/pictures}
 trap 'stop_servers; rm -rf "$work"' EXIT
 
+# Loads the proxy for so many seconds, and asks for its status then.
+load() {
+  "$bin/loadgen" run --target "$DATA" --admin-target "$ADMIN" --workload eight-and-eight --seconds "$1" --warm-up-seconds 0 \
+    --results "$work/results" --progress none >"$work/loadgen.out" 2>&1 || true # a busy machine makes its figures invalid
+  grpcurl -plaintext "$ADMIN" smartbatch.proxy.v1.AdminService/GetStatus >"$work/status.json"
+}
 start_servers "$bin" "$work" free
-"$bin/loadgen" run --target "$DATA" --admin-target "$ADMIN" --workload eight-and-eight --seconds 12 --warm-up-seconds 0 \
-  --results "$work/results" --progress none >"$work/loadgen.out" 2>&1 || true # a busy machine makes its figures invalid
-grpcurl -plaintext "$ADMIN" smartbatch.proxy.v1.AdminService/GetStatus >"$work/status.json"
-"${look[@]}" live "http://$PROXY_METRICS/" "$work/status.json" "$folder"
+for screen in light dark phone; do
+  load 5
+  "${look[@]}" live "http://$PROXY_METRICS/" "$work/status.json" "$screen" "$folder"
+done
 jq '.outcomes.answered = "1"' "$work/status.json" >"$work/wrong.json"
-! "${look[@]}" live "http://$PROXY_METRICS/" "$work/wrong.json" 2>"$work/wrong" || fail "a wrong number is not found"
+! "${look[@]}" live "http://$PROXY_METRICS/" "$work/wrong.json" light "$work" 2>"$work/wrong" || fail "a wrong number is not found"
 grep -q 'answered is .*GetStatus says 1$' "$work/wrong" || fail "a wrong number is not found: $(<"$work/wrong")"
+load 3
 "${look[@]}" hostile "http://$PROXY_METRICS/"
 
 "$bin/loadgen" simulate --workload seedopen --rho 0.6 --requests 5000 --strategies fcfs,density --html "$work/both.html" \

@@ -1,8 +1,8 @@
 // Looks at the pages in Debian's chromium:
-//   node scripts/checks/browser/pages.mjs live URL STATUS.json [FOLDER]    the proxy's live page, beside GetStatus' answer
-//   node scripts/checks/browser/pages.mjs hostile URL                      the same page, told names that are markup
-//   node scripts/checks/browser/pages.mjs charts PAGE.html [FOLDER]        a page that loadgen has written
-// Light and dark, wide and as a phone. Exit code 1 and one line for each fault; pictures go into FOLDER.
+//   node scripts/checks/browser/pages.mjs live URL STATUS.json SCREEN FOLDER   the live page, beside GetStatus' answer
+//   node scripts/checks/browser/pages.mjs hostile URL                          the same page, told names that are markup
+//   node scripts/checks/browser/pages.mjs charts PAGE.html FOLDER              a page that loadgen has written
+// SCREEN is light, dark or phone; the last looks at all of them. The live page shows a minute: load it before. Exit code 1 and one line for each fault; pictures go into FOLDER.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,10 +18,10 @@ const SCREENS = [
   { name: 'dark', width: 1280, height: 900, scheme: 'dark' },
   { name: 'phone', width: 390, height: 844, scheme: 'light' },
 ];
-// Opens the page on each screen and has it looked at.
-async function onEachScreen(url, folder, look) {
-  if (folder) mkdirSync(folder, { recursive: true });
-  for (const { name, ...screen } of SCREENS) {
+// Opens the page on each of the screens and has it looked at.
+async function onScreens(screens, url, folder, look) {
+  mkdirSync(folder, { recursive: true });
+  for (const { name, ...screen } of screens) {
     await withPage(screen, async (page, troubles) => {
       const requests = [];
       page.on('request', (request) => requests.push(request.url()));
@@ -32,7 +32,7 @@ async function onEachScreen(url, folder, look) {
       const elsewhere = requests.filter((each) => new URL(each).origin !== new URL(url).origin && !each.startsWith('data:'));
       expect(elsewhere.length === 0, `${name}: it asks elsewhere: ${elsewhere.join(', ')}`);
       faults.push(...troubles.map((trouble) => `${name}: ${trouble}`));
-      if (folder) await page.screenshot({ path: `${folder}/${what}-${name}.png`, fullPage: true });
+      await page.screenshot({ path: `${folder}/${what}-${name}.png`, fullPage: true });
     });
   }
 }
@@ -70,10 +70,10 @@ async function tipOf(page) {
   return page.$eval('#tip', (tip) => (tip.hidden ? '' : tip.innerText));
 }
 
-async function live(url, statusFile, folder) {
+async function live(url, statusFile, wanted, folder) {
   // grpcurl leaves out what is zero, and writes 64-bit numbers as text.
   const status = JSON.parse(readFileSync(statusFile, 'utf8'));
-  await onEachScreen(url, folder, async (page, screen) => {
+  await onScreens(SCREENS.filter(({ name }) => name === wanted), url, folder, async (page, screen) => {
     await page.waitForSelector('#customers tbody tr');
     await page.click('#pause'); // so that it stands still
     const batches = await page.$$eval('.batch', (all) => all.length);
@@ -158,7 +158,7 @@ async function attacked(url, spoiled) {
 async function charts(file, folder) {
   const url = pathToFileURL(resolve(file)).href;
   const { charts: data } = JSON.parse(readFileSync(file, 'utf8').match(/<script id="data" type="application\/json">(.*?)<\/script>/s)[1]);
-  await onEachScreen(url, folder, async (page, screen) => {
+  await onScreens(SCREENS, url, folder, async (page, screen) => {
     const sections = await page.$$eval('section.chart', (all) => all.map((each) => each.querySelectorAll('.batch').length));
     const duration = Math.max(...data.map(({ duration_ms }) => duration_ms));
     const drawn = data.map(({ batches }) => batches.filter(({ start_ms, end_ms }) => start_ms < duration && (end_ms ?? Infinity) > 0).length);
@@ -188,4 +188,4 @@ async function charts(file, folder) {
 await { live, hostile, charts }[what](...given);
 faults.forEach((fault) => console.error(fault));
 if (faults.length > 0) process.exit(1);
-console.log(`ok   ${what}: ${what === 'hostile' ? 'names stay text' : 'light, dark and on a phone'}`);
+console.log(`ok   ${what}: ${what === 'hostile' ? 'names stay text' : what === 'live' ? given[2] : 'light, dark and on a phone'}`);
