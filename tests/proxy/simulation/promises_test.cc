@@ -109,9 +109,11 @@ TEST(Density, LetsNobodyWaitLongerThanItsLaneAllowsWhateverRidersCost) {
   }
 }
 
-TEST(SjfAging, LetsNobodyWaitLongerThanMaxWaitAndTheWorkAhead) {
-  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
-    EXPECT_LE(WorstPart({"sjf_aging", {{"max_wait_seconds", "1"}}}, MaxWaitBound, seed), 1);
+TEST(SjfAging, LetsNobodyWaitLongerThanMaxWaitAndTheWorkAheadWhateverRidersCost) {
+  for (const auto& [name, cost] : CostForms()) {
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      EXPECT_LE(WorstPart({"sjf_aging", {{"max_wait_seconds", "1"}}}, MaxWaitBound, seed, cost), 1) << name;
+    }
   }
 }
 

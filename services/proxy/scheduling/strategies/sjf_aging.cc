@@ -16,7 +16,8 @@ namespace {
 // The next batch is for the request with the smallest cost - age_rate * wait. As every request ages at the same rate,
 // the order of two waiting ones never changes: the key cost + age_rate * arrival is fixed at arrival, and no clock is
 // in the comparison (aging by a linear rate goes back to Kleinrock's delay-dependent priorities, 1964). A request that
-// has waited for max_wait goes first whatever its key. The other seats go to the longest requests that add no cost.
+// has waited for max_wait goes first whatever its key. The other seats go to the longest requests that are no longer,
+// but not behind one that has waited for max_wait if riders cost something.
 //
 // The defaults let aging do the work and keep max_wait for what is out of hand: every batch that max_wait takes is for
 // one old long request, and where such requests are many the queue grows by them (docs/STRATEGIES.md has the figures).
@@ -48,7 +49,8 @@ class SjfAging final : public Strategy {
     PendingRequest* const oldest = pending_.Oldest();
     const bool waited_too_long = max_wait_ > Duration::zero() && occasion.now - oldest->arrival >= max_wait_;
     selection.TakeWaitingOf(waited_too_long ? *oldest : *by_key_.begin()->second);
-    FillWithRequests(classes_, selection);
+    // Riders that cost something would make those wait longer who have waited too long as well.
+    if (!waited_too_long || occasion.cost.RidersAreFree()) FillWithRequests(classes_, selection);
     if (waited_too_long) {
       selection.DispatchFor(DispatchReason::kMaxWait);
     } else {
