@@ -77,7 +77,11 @@ metrics::Objectives ObjectivesOf(const Config& config) {
 
 std::map<std::string, scheduling::CustomerPolicy> PoliciesOf(const Config& config) {
   std::map<std::string, scheduling::CustomerPolicy> policies;
-  for (const CustomerChoice& customer : config.customers) policies[customer.name] = customer.policy;
+  for (const CustomerChoice& customer : config.customers) {
+    scheduling::CustomerPolicy& policy = policies[customer.name] = customer.policy;
+    const auto& objective_ms = customer.latency_objective_ms;
+    if (objective_ms) policy.latency_objective = FromSeconds(*objective_ms / 1000);
+  }
   return policies;
 }
 

@@ -41,7 +41,9 @@ done
 printf 'ok   the log says once that the default does not share between customers\n'
 
 set_strategy=(smartbatch.proxy.v1.AdminService/SetStrategy)
-for strategy in fcfs sjf fair sjf_aging fair_tiers weighted_fair adaptive density; do
+mapfile -t strategies < <(call "$ADMIN" smartbatch.proxy.v1.AdminService/ListStrategies | jq -r '.strategies[].name')
+[[ ${#strategies[@]} -ge 9 ]] || fail "ListStrategies names only: ${strategies[*]}"
+for strategy in "${strategies[@]}" density; do
   expect "the strategy is set to $strategy" "\"name\": \"$strategy\"" call -d "{\"strategy\":\"$strategy\"}" "$ADMIN" "${set_strategy[@]}"
   # What adaptive follows tells its own name.
   served_by=${strategy/adaptive/density}

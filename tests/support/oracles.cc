@@ -49,6 +49,31 @@ double BestSumOfLatencies(const std::vector<Lengths>& requests, std::uint32_t ma
   return best[sets - 1];
 }
 
+std::uint32_t MostInTime(const std::vector<Due>& sequences, std::uint32_t max_batch_size,
+                         const scheduling::CostModel& cost) {
+  const std::uint32_t sets = 1U << sequences.size();
+  std::vector<Need> each;
+  for (const Due& sequence : sequences) each.push_back({1, sequence.length});
+  // earliest[s]: the earliest end of a sequence of batches that serves all of s in time, and nothing else.
+  std::vector<double> earliest(sets, kInfinity);
+  earliest[0] = 0;
+  std::uint32_t most = 0;
+  for (std::uint32_t set = 1; set < sets; ++set) {
+    for (std::uint32_t last = set; last != 0; last = (last - 1) & set) {
+      const Need need = NeedOf(last, each);
+      if (need.seats > max_batch_size) continue;
+      const double end = earliest[set & ~last] + cost.Seconds(need.seats, need.longest);
+      bool in_time = true;
+      for (std::size_t i = 0; i < sequences.size(); ++i) {
+        if ((last >> i & 1U) != 0 && sequences[i].seconds < end) in_time = false;
+      }
+      if (in_time) earliest[set] = std::min(earliest[set], end);
+    }
+    if (earliest[set] < kInfinity) most = std::max(most, static_cast<std::uint32_t>(std::popcount(set)));
+  }
+  return most;
+}
+
 double BestSumOfLatenciesWithSplitting(const std::vector<Lengths>& requests, std::uint32_t max_batch_size,
                                        const scheduling::CostModel& cost) {
   std::vector<Need> each;

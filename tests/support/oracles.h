@@ -21,6 +21,16 @@ double BestSumOfLatencies(const std::vector<Lengths>& requests, std::uint32_t ma
 double BestSumOfLatenciesWithSplitting(const std::vector<Lengths>& requests, std::uint32_t max_batch_size,
                                        const scheduling::CostModel& cost);
 
+// A sequence, and when it is due, in seconds from time 0.
+struct Due {
+  std::uint32_t length = 0;
+  double seconds = 0;
+};
+// The most sequences that one slot can serve in time if all are there at time 0, by trying every sequence of batches
+// (over the subsets: 3^n steps).
+std::uint32_t MostInTime(const std::vector<Due>& sequences, std::uint32_t max_batch_size,
+                         const scheduling::CostModel& cost);
+
 struct Claim {
   double demand = 0;
   double weight = 1;

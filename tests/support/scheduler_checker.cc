@@ -73,6 +73,10 @@ void SchedulerChecker::Accepted(const scheduling::Customer& customer, const sche
   request.arrival = pending.arrival;
   request.deadline = pending.deadline;
   request.kind = pending.kind;
+  request.due = pending.deadline;
+  if (request.due == kNever) {
+    request.due = Later(pending.arrival, customer.policy.latency_objective.value_or(options_.latency_objective));
+  }
   request.sequences.clear();
   for (const scheduling::PendingSequence& sequence : pending.sequences) {
     request.sequences.push_back({sequence.length, State::kWaiting, 0});
@@ -92,6 +96,7 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
   if (finished.customer != request->customer) fail("for another customer");
   if (finished.arrival != request->arrival || finished.finish < request->arrival) fail("at an impossible time");
   if (finished.batch_sizes != request->batch_sizes) fail("with other batches than it was in");
+  if (finished.due != request->due) fail("due at another time than it was");
   if (request->IsDone() != (finished.outcome == Outcome::kAnswered)) fail("which its sequences deny");
   switch (finished.outcome) {
     case Outcome::kAnswered:
@@ -100,7 +105,12 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
       fail("it had been accepted");
       break;
     case Outcome::kExpired:
-      if (finished.finish < request->deadline) fail("before its deadline");
+      if (finished.hopeless) {
+        if (!rules_.gives_up) fail("given up by a strategy that may not");
+        if (!request->Waits(State::kWaiting)) fail("given up although nothing of it waited");
+      } else if (finished.finish < request->deadline) {
+        fail("before its deadline");
+      }
       break;
     case Outcome::kCancelled:
       if (!any_cancel_ && cancelling_ != finished.id) fail("nobody cancelled it");

@@ -79,6 +79,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
     Time arrival{};
     Time deadline = kNever;
     std::uint32_t kind = 0;
+    Time due = kNever;
     std::vector<Sequence> sequences;
     scheduling::BatchSizes batch_sizes;
     bool must_fail = false;  // a sequence has had its last attempt

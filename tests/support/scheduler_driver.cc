@@ -35,6 +35,7 @@ SchedulerDriver::SchedulerDriver(const DriverOptions& options) : options_(option
   scheduler_options_.max_queued_bytes_per_customer = random_.Chance(0.1) ? 500 : 1'000'000'000;
   scheduler_options_.max_idle_accounts = random_.Chance(0.5) ? Small(random_, 5) : 10'000;
   scheduler_options_.batch_timeout_minimum = milliseconds(100);
+  if (random_.Chance(0.5)) scheduler_options_.latency_objective = milliseconds(random_.Between(1, 1000));
   if (options_.crashers && !options_.backend_faults) {
     // Then every failure of an innocent is the crashers' doing, but for those that these two bring. Never, and not
     // after long: this driver goes to the moment of the next tick, however far away it is.
@@ -205,7 +206,9 @@ void SchedulerDriver::ToggleBackend() {
 void SchedulerDriver::Configure() {
   if (!options_.configuration) return;
   const std::string customer = absl::StrCat("customer-", random_.Between(1, customers_));
-  scheduler_->ConfigureCustomer(customer, {0.1 + 5 * random_.Uniform(), Small(random_, 10) - 1});
+  scheduling::CustomerPolicy policy{0.1 + 5 * random_.Uniform(), Small(random_, 10) - 1};
+  if (random_.Chance(0.3)) policy.latency_objective = milliseconds(random_.Between(1, 1000));
+  scheduler_->ConfigureCustomer(customer, policy);
 }
 
 void SchedulerDriver::Wait() {

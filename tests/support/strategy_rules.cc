@@ -33,13 +33,14 @@ StrategyRules RulesOf(const scheduling::StrategyChoice& choice) {
     return absent;
   };
   StrategyRules rules;
-  const bool splits = value("split", 0) != 0;
+  const bool splits = choice.name == "deadline" || value("split", 0) != 0;
   rules.whole_requests = !splits;
   rules.whole_requests_if_uncontended = splits && choice.name == "density";
   rules.order_over_all = choice.name == "fcfs";
   rules.order_within_customer = choice.name == "fcfs" || choice.name == "fair";
   rules.linger = FromSeconds(value("linger_ms", 0) / 1e3);
   rules.hold = value("hold", 0);
+  rules.gives_up = checked->specification->gives_up && value("drop", 0) != 0;
   return rules;
 }
 

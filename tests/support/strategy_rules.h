@@ -17,6 +17,8 @@ struct StrategyRules {
   bool order_over_all = false;
   // A free slot may stay idle for this time and this share of the batch's cost while something waits.
   Duration linger{};
+  // Requests that cannot be in time any more may be given up.
+  bool gives_up = false;
   double hold = 0;
 };
 

@@ -248,12 +248,12 @@ absl::Status Config::Validate() const {
   if (auto status = open_inference.Validate(*this); !status.ok()) return status;
   if (auto status = ValidateFailures(limits); !status.ok()) return status;
   if (auto status = ValidateWatching(*this); !status.ok()) return status;
+  if (auto status = ValidateObjective("latency-objective-ms", latency_objective_ms); !status.ok()) return status;
   if (auto status = limits.Validate(); !status.ok()) return status;
   if (auto choice = scheduling::CheckChoice(strategy); !choice.ok()) {
     return absl::InvalidArgumentError(OneLine(std::string(choice.status().message())));
   }
   if (auto status = ValidateCost(cost, limits); !status.ok()) return status;
-  if (auto status = ValidateObjective("latency-objective-ms", latency_objective_ms); !status.ok()) return status;
   if (auto status = ValidateCustomers(*this); !status.ok()) return status;
   if (auto status = ValidateAdmin(*this); !status.ok()) return status;
   if (auto status = ValidateTls(tls); !status.ok()) return status;
@@ -421,6 +421,7 @@ absl::Status ConfigFlags::Finish() {
   config_.cost = cost_.Over(config_.cost);
   config_.limits.batch_timeout_minimum = FromSeconds(batch_timeout_seconds_);
   config_.connections.max_age = FromSeconds(max_connection_age_seconds_);
+  config_.limits.latency_objective = FromSeconds(config_.latency_objective_ms / 1000);
   config_.limits.max_queued_cost = FromSeconds(max_queued_cost_seconds_);
   config_.limits.max_queued_cost_per_customer = FromSeconds(max_queued_cost_seconds_per_customer_);
   // Another strategy has other parameters than those that the file sets.

@@ -16,6 +16,8 @@ constexpr Duration kLongestSleep = std::chrono::hours(1);
 Ending EndingOf(scheduling::Finished finished) {
   Ending ending;
   ending.outcome = finished.outcome;
+  ending.hopeless = finished.hopeless;
+  ending.due_after = finished.due - finished.arrival;
   ending.backend_status = std::move(finished.backend_status);
   ending.rejection.retry_after = finished.retry_after;
   const Time dispatched = finished.last_dispatch.value_or(finished.finish);

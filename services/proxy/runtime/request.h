@@ -37,6 +37,10 @@ struct Ending {
   scheduling::Outcome outcome = scheduling::Outcome::kAnswered;
   // With kRejected: why, and when to come back. With kShed: when to come back.
   scheduling::Rejection rejection;
+  // With kExpired: it was given up before, since it could not be answered in time any more (Finished::hopeless); and
+  // how long after its arrival it was due.
+  bool hopeless = false;
+  Duration due_after{};
   // With kBackendFailed: what the backend said.
   absl::Status backend_status;
   // With kAnswered: what was asked, and a result for each of its rows, in order.

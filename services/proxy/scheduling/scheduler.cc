@@ -77,6 +77,8 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   if (customer == nullptr) customer = &customers_.Open(arrival.customer);
   if (customer->live_requests == 0) customers_.LeftIdle(*customer);
   PendingRequest& request = pending_.Insert(*customer, arrival, admission_.PredictedCost(arrival), ++offers_, now);
+  const Duration objective = customer->policy.latency_objective.value_or(options_.latency_objective);
+  request.due = arrival.deadline != kNever ? arrival.deadline : Later(now, objective);
   if (customer->waiting_requests == 1) customers_.BecameBacklogged(*customer, strategy_->lag_allowance(), now);
   strategy_->Add(request, false);
   if (observer_ != nullptr) observer_->Accepted(*customer, request);
@@ -195,7 +197,8 @@ void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, B
 
 // --- The end of a request ---
 
-void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects) {
+void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects,
+                       bool hopeless) {
   Customer& customer = *request.customer;
   const bool was_backlogged = customer.waiting_requests > 0;
   if (request.waiting > 0) strategy_->Remove(request);
@@ -208,12 +211,14 @@ void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status st
   Finished finished;
   finished.id = request.id;
   finished.outcome = outcome;
+  finished.hopeless = hopeless;
   finished.backend_status = std::move(status);
   finished.customer = customer.name;
   finished.arrival = request.arrival;
   if (!request.last_strategy.empty()) finished.last_dispatch = request.last_dispatch;
   finished.strategy = request.last_strategy.empty() ? DecidingStrategy() : request.last_strategy;
   finished.finish = now;
+  finished.due = request.due;
   finished.batch_sizes = request.batch_sizes;
   if (outcome == Outcome::kShed) {
     finished.retry_after = admission_.PromisePlace(request, now);
@@ -243,6 +248,9 @@ void Scheduler::Tick(Time now, Effects& effects) {
   while (PendingRequest* const request = pending_.AnyExpired(now)) {
     Finish(*request, Outcome::kExpired, absl::OkStatus(), now, effects);
   }
+  while (PendingRequest* const request = strategy_->Hopeless(now)) {
+    Finish(*request, Outcome::kExpired, absl::OkStatus(), now, effects, /*hopeless=*/true);
+  }
   FailWaitingIfUnavailable(now, effects);
 }
 
@@ -262,7 +270,8 @@ Time Scheduler::NextTick(Time now) const {
   const bool something_waits = pending_.waiting_requests() > 0 || !lone_retries_.empty();
   const Time unavailable = something_waits ? backends_.UnavailableAt() : kNever;
   // Once that time is past, it is the end of a batch that tells whether a backend is back.
-  return std::min(pending_.EarliestDeadline(), unavailable > now ? unavailable : kNever);
+  const Time lost = std::min(pending_.EarliestDeadline(), strategy_->NextHopeless(now));
+  return std::min(lost, unavailable > now ? unavailable : kNever);
 }
 
 void Scheduler::Close(Time now, Effects& effects) {

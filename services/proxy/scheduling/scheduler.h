@@ -179,7 +179,8 @@ class Scheduler {
   void ReturnToStrategy(PendingSequence& sequence, Time now);
   void RetireSequence(PendingSequence& sequence, Time now, Effects& effects);
   void FailWaitingIfUnavailable(Time now, Effects& effects);
-  void Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects);
+  void Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects,
+              bool hopeless = false);
   void Release(PendingRequest& request);
 
   SchedulerOptions options_;

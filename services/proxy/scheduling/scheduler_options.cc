@@ -37,6 +37,9 @@ absl::Status SchedulerOptions::Validate() const {
     return absl::InvalidArgumentError(
         "max_queued_cost_seconds or max_queued_cost_seconds_per_customer is 0 or less; give seconds above 0");
   }
+  if (latency_objective <= Duration::zero()) {
+    return absl::InvalidArgumentError("latency_objective is 0 or less; give a time above 0");
+  }
   if (max_attempts < 1 || max_attempts > 100) return OutOfRange("max_attempts", max_attempts, 1, 100);
   if (!(retry_budget >= 0 && retry_budget <= 100)) {
     return absl::InvalidArgumentError(absl::StrCat("retry_budget is ", retry_budget, "; it must be from 0 to 100"));

@@ -26,6 +26,9 @@ struct SchedulerOptions {
   // What the sequences of unfinished requests were predicted to cost one by one: in all, and of one customer. Above 0.
   Duration max_queued_cost = std::chrono::hours(1);
   Duration max_queued_cost_per_customer = std::chrono::hours(1);
+  // How soon requests should be answered that have no deadline of their own: the objective of every customer that has
+  // none. Above 0; Duration::max() for none.
+  Duration latency_objective = Duration::max();
   std::size_t max_idle_accounts = 10'000;
   // A batch is given up after max(batch_timeout_minimum, batch_timeout_factor * its predicted cost). Once the backend's
   // cost is known (BackendPool::KnowsTimeOf) a second takes the place of the minimum if that is longer.

@@ -139,7 +139,7 @@ absl::StatusOr<AdaptiveAdvisor::Scores> AdaptiveAdvisor::Replay(const Trace& rec
                                                                 const ReplaySetting& setting) const {
   Scores scores;
   for (const scheduling::StrategySpecification& candidate : scheduling::AllStrategies()) {
-    if (candidate.name == kAdaptive) continue;
+    if (candidate.name == kAdaptive || candidate.gives_up) continue;
     TraceFeed feed(recent);
     SimulationOptions options;
     options.scheduler = setting.scheduler;

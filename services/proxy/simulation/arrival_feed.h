@@ -15,6 +15,8 @@ struct FedRequest {
   std::uint32_t customer = 0;  // an index into ArrivalFeed::customers()
   // Characters of each sequence; good until the next Take.
   std::span<const std::uint32_t> lengths;
+  // kNever if its caller sets none.
+  Time deadline = kNever;
 };
 
 // Requests in the order of time. Not thread safe.

@@ -41,6 +41,7 @@ void Collector::Ended(std::uint64_t number, std::uint32_t customer, const schedu
   if (!measuring_) return;
   last_end_ = finished.finish;
   if (number < warmup_ || finished.outcome != scheduling::Outcome::kAnswered) return;
+  if (finished.finish <= finished.due) ++on_time_;
   latencies_ms_[customer].Add(ToMilliseconds(finished.finish - finished.arrival));
 }
 
@@ -88,6 +89,7 @@ Result Collector::Finish(const ArrivalFeed& feed, std::uint32_t slots, bool pois
     result.batch_seconds_longest = longest_batch_seconds_;
     result.padding_share = 1 - used_seconds_ / batch_seconds_;
   }
+  if (offered_ > 0) result.on_time_share = static_cast<double>(on_time_) / static_cast<double>(offered_);
   result.fairness_gap_seconds = fairness_gap_seconds_;
   result.drain_seconds = std::max(0.0, ToSeconds(last_end_ - last_arrival_));
   result.arrival_seconds = ToSeconds(last_arrival_ - start_);

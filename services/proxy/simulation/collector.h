@@ -47,6 +47,7 @@ class Collector {
   Time last_arrival_{};
   Time last_end_{};
   std::uint64_t offered_ = 0;
+  std::uint64_t on_time_ = 0;
   double sum_seconds_ = 0;          // c(L) over the offered requests
   double sum_squared_seconds_ = 0;  // c^2 over their sequences
   std::uint64_t batches_ = 0;

@@ -38,7 +38,9 @@ using Customers = std::map<std::string, scheduling::CustomerPolicy>;
 void AddSettings(const scheduling::SchedulerOptions& options, const Customers& policies, Json& json) {
   Json customers = Json::array();
   for (const auto& [name, policy] : policies) {
-    customers.push_back({{"customer", name}, {"weight", policy.weight}, {"tier", policy.tier}});
+    Json customer = {{"customer", name}, {"weight", policy.weight}, {"tier", policy.tier}};
+    if (policy.latency_objective) customer["latency_objective_ms"] = ToMilliseconds(*policy.latency_objective);
+    customers.push_back(std::move(customer));
   }
   json["customers"] = std::move(customers);
   json["max_batch_size"] = options.max_batch_size;
@@ -48,6 +50,9 @@ void AddSettings(const scheduling::SchedulerOptions& options, const Customers& p
   json["slow_factor"] = options.backends.slow_factor;
   json["max_idle_accounts"] = options.max_idle_accounts;
   json["learn_costs"] = options.learn_costs;
+  if (options.latency_objective != Duration::max()) {
+    json["latency_objective_ms"] = ToMilliseconds(options.latency_objective);
+  }
   json["pause_minimum_ms"] = ToMilliseconds(options.backends.pause_minimum);
   json["pause_maximum_ms"] = ToMilliseconds(options.backends.pause_maximum);
   json["unavailable_after_ms"] = ToMilliseconds(options.backends.unavailable_after);
@@ -112,6 +117,10 @@ Duration DurationOf(const Json& json, const char* field) {
   return FromSeconds(Within(json.at(field), 0, kLongestPauseMs) / 1e3);
 }
 
+Duration ObjectiveOf(const Json& json) {
+  return FromSeconds(Within(json.at("latency_objective_ms"), kLeastAboveZero, kLatestMilliseconds) / 1e3);
+}
+
 absl::StatusCode StatusCodeOf(const std::string& text) {
   constexpr int kCodes = 17;
   for (int code = 0; code < kCodes; ++code) {
@@ -143,6 +152,8 @@ scheduling::SchedulerOptions OptionsOf(const Json& json) {
   options.backends.slow_factor = Within(json.at("slow_factor"), 0, kLargest);
   options.max_idle_accounts = Whole<std::size_t>(json.at("max_idle_accounts"));
   options.learn_costs = json.at("learn_costs");
+  // Logs of earlier versions have none.
+  if (json.contains("latency_objective_ms")) options.latency_objective = ObjectiveOf(json);
   options.backends.pause_minimum = DurationOf(json, "pause_minimum_ms");
   options.backends.pause_maximum = DurationOf(json, "pause_maximum_ms");
   options.backends.unavailable_after = DurationOf(json, "unavailable_after_ms");
@@ -154,7 +165,9 @@ Customers CustomersOf(const Json& json) {
   Customers customers;
   for (const Json& customer : json.at("customers")) {
     const double weight = Within(customer.at("weight"), kLeastAboveZero, kLargest);
-    customers[customer.at("customer")] = {weight, Whole<std::uint32_t>(customer.at("tier"))};
+    scheduling::CustomerPolicy policy{weight, Whole<std::uint32_t>(customer.at("tier"))};
+    if (customer.contains("latency_objective_ms")) policy.latency_objective = ObjectiveOf(customer);
+    customers[customer.at("customer")] = policy;
   }
   return customers;
 }

@@ -66,6 +66,7 @@ Json ResultJson(const Result& result) {
           {"parameters", ParametersJson(result.strategy)},
           {"requests", result.requests},
           {"latency_ms", LatencyJson(result.latency_ms)},
+          {"on_time_share", result.on_time_share},
           {"throughput_per_second", result.throughput_per_second},
           {"busy_share", result.busy_share},
           {"batch_sequences_mean", result.batch_sequences_mean},

@@ -42,6 +42,9 @@ struct Result {
   // Answered ones.
   std::uint64_t requests = 0;
   LatencyFigures latency_ms;
+  // The part of the requests offered that were answered by their deadline or, without one, within the latency
+  // objective; without either, that were answered.
+  double on_time_share = 1;
   double throughput_per_second = 0;
   // The share of the slots' time in which a batch ran.
   double busy_share = 0;

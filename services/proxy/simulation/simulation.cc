@@ -215,6 +215,7 @@ class Simulation {
     scheduling::Arrival arrival;
     arrival.customer = feed_.customers()[request.customer];
     arrival.lengths = request.lengths;
+    arrival.deadline = request.deadline;
     const Impatience& impatience = options_.impatience;
     if (impatience.deadline_share > 0 && random_.Chance(impatience.deadline_share)) {
       arrival.deadline = Later(now_, impatience.deadline);

@@ -16,6 +16,7 @@ namespace {
 
 struct Line {
   double timestamp_ms = 0;
+  std::optional<double> deadline_ms;
   std::string customer;
   std::vector<std::uint32_t> lengths;
 };
@@ -52,6 +53,14 @@ std::optional<std::string> ParseLine(const std::string& text, const TraceLimits&
   if (!(line.timestamp_ms >= 0) || line.timestamp_ms > kLatestMilliseconds) {
     return absl::StrCat("'timestamp_ms' is ", timestamp->dump(), "; it must be from 0 to ", kLatestMilliseconds);
   }
+  line.deadline_ms.reset();
+  if (const auto deadline = json.find("deadline_ms"); deadline != json.end()) {
+    if (!deadline->is_number()) return "'deadline_ms' must be a number of milliseconds";
+    line.deadline_ms = deadline->get<double>();
+    if (!(*line.deadline_ms >= 0) || *line.deadline_ms > kLatestMilliseconds) {
+      return absl::StrCat("'deadline_ms' is ", deadline->dump(), "; it must be from 0 to ", kLatestMilliseconds);
+    }
+  }
   const auto customer = json.find("customer");
   if (customer == json.end() || !customer->is_string() ||
       !workload::IsCustomerName(customer->get_ref<const std::string&>())) {
@@ -66,8 +75,8 @@ std::optional<std::string> ParseLine(const std::string& text, const TraceLimits&
 
 }  // namespace
 
-void Trace::Add(Time time, std::uint32_t customer, std::span<const std::uint32_t> request_lengths) {
-  records.push_back({time, customer, static_cast<std::uint32_t>(request_lengths.size()), lengths.size()});
+void Trace::Add(Time time, std::uint32_t customer, std::span<const std::uint32_t> request_lengths, Time deadline) {
+  records.push_back({time, customer, static_cast<std::uint32_t>(request_lengths.size()), lengths.size(), deadline});
   lengths.insert(lengths.end(), request_lengths.begin(), request_lengths.end());
 }
 
@@ -87,7 +96,8 @@ absl::StatusOr<Trace> ReadTrace(std::istream& in, const TraceLimits& limits) {
     const auto [customer, is_new] =
         customers.try_emplace(line.customer, static_cast<std::uint32_t>(trace.customers.size()));
     if (is_new) trace.customers.push_back(line.customer);
-    trace.Add(time, customer->second, line.lengths);
+    const Time deadline = line.deadline_ms ? Time(FromSeconds(*line.deadline_ms / 1e3)) : kNever;
+    trace.Add(time, customer->second, line.lengths, deadline);
   }
   if (trace.records.empty()) return absl::InvalidArgumentError("the trace holds no request");
   return trace;
@@ -108,13 +118,16 @@ void WriteTrace(const Trace& trace, std::ostream& out) {
     json["timestamp_ms"] = ExactMilliseconds(record.time);
     json["customer"] = trace.customers[record.customer];
     json["lengths"] = trace.LengthsOf(record);
+    if (record.deadline != kNever) json["deadline_ms"] = ExactMilliseconds(record.deadline);
     out << json.dump() << '\n';
   }
 }
 
 Trace Faster(Trace trace, double speed) {
   for (Trace::Record& record : trace.records) {
-    record.time = Time(FromSeconds(ToSeconds(record.time.time_since_epoch()) / speed));
+    const Time time = Time(FromSeconds(ToSeconds(record.time.time_since_epoch()) / speed));
+    if (record.deadline != kNever) record.deadline = Later(time, record.deadline - record.time);
+    record.time = time;
   }
   return trace;
 }
@@ -142,12 +155,12 @@ workload::Workload WorkloadOf(const Trace& trace, const std::string& name, const
 
 FedRequest TraceFeed::Take() {
   const Trace::Record& record = trace_.records[next_++];
-  return {record.time, record.customer, trace_.LengthsOf(record)};
+  return {record.time, record.customer, trace_.LengthsOf(record), record.deadline};
 }
 
 FedRequest RecordingFeed::Take() {
   const FedRequest request = source_.Take();
-  trace_.Add(request.time, request.customer, request.lengths);
+  trace_.Add(request.time, request.customer, request.lengths, request.deadline);
   return request;
 }
 

@@ -1,5 +1,6 @@
 // Traces: requests as they were sent, one JSON object a line:
 //   {"timestamp_ms": 1250.5, "customer": "a", "lengths": [15, 120]}
+// and, if its caller waits no longer than that, "deadline_ms", counted from the same moment as the timestamp.
 #pragma once
 
 #include <istream>
@@ -27,12 +28,13 @@ struct Trace {
     std::uint32_t customer = 0;
     std::uint32_t count = 0;
     std::uint64_t first_length = 0;
+    Time deadline = kNever;
   };
   std::vector<std::string> customers;
   std::vector<Record> records;
   std::vector<std::uint32_t> lengths;
 
-  void Add(Time time, std::uint32_t customer, std::span<const std::uint32_t> request_lengths);
+  void Add(Time time, std::uint32_t customer, std::span<const std::uint32_t> request_lengths, Time deadline = kNever);
   std::span<const std::uint32_t> LengthsOf(const Record& record) const {
     return std::span(lengths).subspan(record.first_length, record.count);
   }
@@ -54,7 +56,7 @@ absl::StatusOr<Trace> ReadTraceFile(const std::string& path, const TraceLimits& 
 
 void WriteTrace(const Trace& trace, std::ostream& out);
 
-// The same requests, each moment divided by `speed` (above 0).
+// The same requests, each moment divided by `speed` (above 0); callers wait as long as before.
 Trace Faster(Trace trace, double speed);
 
 // The trace as a workload: each customer sends its requests at their moments.

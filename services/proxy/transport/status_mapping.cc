@@ -66,6 +66,14 @@ grpc::Status StatusOfRejection(const scheduling::Rejection& rejection) {
 }
 
 grpc::Status StatusOfExpiry(const Ending& ending) {
+  if (ending.hopeless) {
+    return rpc::WithReason(
+        grpc::StatusCode::DEADLINE_EXCEEDED,
+        fmt::format("given up after {:.3f} ms in the proxy: it could not be answered within {:.3f} ms "
+                    "any more (the call's deadline, or the customer's latency objective)",
+                    ToMilliseconds(ending.latency), ToMilliseconds(ending.due_after)),
+        "DEADLINE_CANNOT_BE_MET");
+  }
   const bool dispatched = !ending.batch_sizes.empty() || ending.in_service > Duration::zero();
   return rpc::WithReason(grpc::StatusCode::DEADLINE_EXCEEDED,
                          fmt::format("the deadline passed after {:.3f} ms in the proxy, {:.3f} of them in the queue",

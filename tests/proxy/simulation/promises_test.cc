@@ -7,95 +7,17 @@
 #include <string>
 #include <utility>
 
-#include "services/proxy/simulation/simulation.h"
 #include "services/proxy/simulation/workload_feed.h"
 #include "tests/figures/laboratory.h"
+#include "tests/proxy/simulation/promises.h"
 #include "tests/support/oracles.h"
 
 namespace smartbatch::test {
 namespace {
 
-using scheduling::CostModel;
-
-// Records for each request the cost of all that was unfinished when it came, itself included, and the longest wait as
-// a part of what a bound allows.
-class WaitObserver final : public scheduling::SchedulerObserver {
- public:
-  // The bound in seconds for a request, from that cost and from the largest cost of a request.
-  using Bound = double (*)(double work_seconds, double largest_seconds);
-  WaitObserver(Bound bound, const CostModel& cost, double largest_seconds)
-      : bound_(bound), cost_(cost), largest_seconds_(largest_seconds) {}
-
-  double worst_part() const { return worst_part_; }
-
-  void Accepted(const scheduling::Customer&, const scheduling::PendingRequest& request) override {
-    // In a batch of its own.
-    const double work_seconds = cost_.Seconds(request.sequences.size(), request.longest_at_arrival);
-    unfinished_seconds_ += work_seconds;
-    requests_[request.id.number] = {work_seconds, unfinished_seconds_};
-  }
-  void Ended(const scheduling::Finished& finished) override {
-    const Known known = requests_.at(finished.id.number);
-    requests_.erase(finished.id.number);
-    unfinished_seconds_ -= known.seconds;
-    const double waited = ToSeconds(finished.finish - finished.arrival);
-    worst_part_ = std::max(worst_part_, waited / bound_(known.work_seconds, largest_seconds_));
-  }
-
- private:
-  struct Known {
-    double seconds = 0;
-    double work_seconds = 0;
-  };
-  const Bound bound_;
-  const CostModel cost_;
-  const double largest_seconds_;
-  std::map<std::uint64_t, Known> requests_;
-  double unfinished_seconds_ = 0;
-  double worst_part_ = 0;
-};
-
-workload::Workload Workload(const std::string& name, double rho, const CostModel& cost = {}) {
-  workload::BuiltinOptions options;
-  options.rho = rho;
-  options.cost = cost;
-  return workload::MakeBuiltin(name, options);
-}
-
-// The longest wait over what the bound allows, in 5,000 requests of a workload that is more than sjf can carry.
 double WorstPart(const scheduling::StrategyChoice& strategy, WaitObserver::Bound bound, std::uint64_t seed,
                  const CostModel& cost = {}) {
-  const workload::Workload workload = Workload("mixed", 1.2, cost);
-  simulation::WorkloadFeed feed(workload, workload::Seeds::All(seed), 5000);
-  simulation::SimulationOptions options;
-  WaitObserver observer(bound, cost, cost.Seconds(options.scheduler.max_batch_size, 2000));
-  options.strategy = strategy;
-  options.observer = &observer;
-  options.scheduler.learn_costs = false;
-  options.backends.front().true_cost = options.backends.front().believed_cost = cost;
-  EXPECT_TRUE(simulation::Simulate(feed, options).ok());
-  return observer.worst_part();
-}
-
-// density with lane_share phi = 0.5 and lane_after T0 = 1: T0 + (1 + 1/phi) P + (2 + 1/phi) c_max.
-double LaneBound(double work, double largest) { return 1 + 3 * work + 4 * largest; }
-// sjf_aging with max_wait = 1: the work that was ahead, and the batch that ran.
-double MaxWaitBound(double work, double largest) { return 1 + work + largest; }
-
-// Each cost form by which riders are free, cost as much as the longest, or hide behind a fixed part. The lane must be
-// able to open within a run, so batches of a millisecond are made as long as the others.
-std::vector<std::pair<std::string, CostModel>> CostForms() {
-  CostModel gpu = *FindCostProfile("gpu");
-  gpu.fixed *= 100;
-  gpu.per_character *= 100;
-  gpu.per_character_squared *= 100;
-  CostModel sharp = gpu;
-  sharp.knee = CostModel::kLargestKnee;
-  return {{"seed", {}},
-          {"cpu", *FindCostProfile("cpu")},
-          {"gpu", gpu},
-          {"sharp", sharp},
-          {"all terms", {5e-3, 5e-7, 5e-3, 1e-4, 1e-7}}};
+  return WaitsOf(strategy, bound, seed, cost, "mixed", 1.2, 5000).worst_part;
 }
 
 TEST(Density, LetsNobodyWaitLongerThanItsLaneAllowsWhateverRidersCost) {
@@ -125,21 +47,6 @@ TEST(Sjf, LetsLongRequestsStarve) {
 
 // --- Shares ---
 
-constexpr double kWindowSeconds = 0.3;
-
-simulation::Result PlayWeighted(const scheduling::StrategyChoice& strategy, const workload::Workload& workload,
-                                const std::map<std::string, scheduling::CustomerPolicy>& policies, std::uint64_t seed,
-                                std::uint64_t requests, const CostModel& cost = {}) {
-  simulation::WorkloadFeed feed(workload, workload::Seeds::All(seed), requests);
-  simulation::SimulationOptions options;
-  options.strategy = strategy;
-  options.customers = policies;
-  options.warmup_share = 0;
-  options.scheduler.learn_costs = false;
-  options.backends.front().true_cost = options.backends.front().believed_cost = cost;
-  return *simulation::Simulate(feed, options);
-}
-
 // Closed loops without think time: every customer always has requests waiting; `light` ones send little.
 workload::Workload Greedy(int greedy, int light) {
   workload::Workload workload;
@@ -164,16 +71,10 @@ TEST(WeightedFair, KeepsTheCountersWithinTwoWindowsAndOneBatchWhateverRidersCost
   for (std::uint64_t seed = 1; seed <= 4 * forms.size(); ++seed) {
     const auto& [name, cost] = forms[seed % forms.size()];
     const workload::Workload workload = Workload(seed / forms.size() % 2 == 0 ? "flood-long" : "mixed", 1.2, cost);
-    std::map<std::string, scheduling::CustomerPolicy> policies;
-    double least_weight = 1;
-    for (const workload::CustomerModel& customer : workload.customers) {
-      if (random.Chance(0.5)) continue;
-      policies[customer.name].weight = 0.25 + 4 * random.Uniform();
-      least_weight = std::min(least_weight, policies[customer.name].weight);
-    }
-    const simulation::Result result = PlayWeighted({"weighted_fair", {}}, workload, policies, seed, 5000, cost);
+    const Weights weights = DrawWeights(workload, random);
+    const simulation::Result result = PlayWeighted({"weighted_fair", {}}, workload, weights.policies, seed, 5000, cost);
     constexpr std::uint32_t kSeats = 5;
-    EXPECT_LE(result.fairness_gap_seconds, 2 * kWindowSeconds + cost.Seconds(kSeats, 2000) / least_weight)
+    EXPECT_LE(result.fairness_gap_seconds, 2 * kWindowSeconds + cost.Seconds(kSeats, 2000) / weights.least)
         << name << " seed " << seed;
   }
 }

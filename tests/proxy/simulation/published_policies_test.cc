@@ -69,8 +69,7 @@ TEST(PublishedPolicies, CannotBeChosenInTheProxy) {
     ASSERT_TRUE(proxy.ok());
     EXPECT_FALSE((*proxy)->SetStrategy({policy.name, {}}).ok()) << policy.name;
   }
-  EXPECT_THAT(std::string(CheckSimulated({"nope", {}}).status().message()),
-              HasSubstr("weighted_fair, adaptive, triton"));
+  EXPECT_THAT(std::string(CheckSimulated({"nope", {}}).status().message()), HasSubstr("adaptive, triton"));
 }
 
 // Everything goes wrong at once; the checker keeps books of its own.

@@ -47,13 +47,14 @@ std::string TextReport(const simulation::Scenario& scenario, const std::vector<s
       fmt::format("{}: {} requests, batches of {}, {} x {} slots; latencies in ms of virtual time\nseeds: {}\n\n",
                   TitleOf(scenario), scenario.requests, scenario.max_batch_size, scenario.backends, scenario.slots,
                   scenario.seeds.ToString());
-  TextTable table({"strategy", "answered", "mean", "p50", "p90", "p99", "p99.9", "max", "answers/s", "busy", "batch",
-                   "padding", "gap s", "bound"});
+  TextTable table({"strategy", "answered", "mean", "p50", "p90", "p99", "p99.9", "max", "on time", "answers/s", "busy",
+                   "batch", "padding", "gap s", "bound"});
   std::string notes;
   for (const simulation::Result& result : results) {
     const simulation::LatencyFigures& latency = result.latency_ms;
     table.AddRow({result.strategy.name, fmt::format("{}", result.requests), Cell(latency.mean), Cell(latency.p50),
                   Cell(latency.p90), Cell(latency.p99), Cell(latency.p999), Cell(latency.max),
+                  fmt::format("{:.1f}%", 100 * result.on_time_share),
                   fmt::format("{:.2f}", result.throughput_per_second), fmt::format("{:.1f}%", 100 * result.busy_share),
                   fmt::format("{:.2f}", result.batch_sequences_mean),
                   fmt::format("{:.1f}%", 100 * result.padding_share),

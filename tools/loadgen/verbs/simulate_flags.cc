@@ -120,6 +120,10 @@ void AddFaultFlags(CLI::App& verb, SimulateFlags& flags) {
   verb.add_option("--deadline-ms", flags.deadline_ms, "The deadline, from the arrival on")
       ->check(CLI::Range(0.001, 1e9))
       ->capture_default_str();
+  verb.add_option("--latency-objective-ms", flags.latency_objective_ms,
+                  "How soon requests should be answered that have no deadline: the proxy's latency_objective_ms")
+      ->check(CLI::Range(0.001, 1e9))
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -193,6 +197,7 @@ absl::StatusOr<simulation::SimulationOptions> SimulationOptionsOf(const Simulate
   options.scheduler.max_batch_size = flags.max_batch_size;
   options.scheduler.max_sequence_length = scheduling::kLongestSequence;
   options.scheduler.learn_costs = flags.learn_costs;
+  options.scheduler.latency_objective = FromSeconds(flags.latency_objective_ms / 1e3);
   options.warmup_share = flags.warm_up_share;
   options.seed = flags.workload.seed;
   options.impatience = {flags.cancel_share, FromSeconds(flags.mean_patience_ms / 1e3), flags.deadline_share,

@@ -44,6 +44,7 @@ struct SimulateFlags {
   double mean_patience_ms = 1000;
   double deadline_share = 0;
   double deadline_ms = 1000;
+  double latency_objective_ms = 1000;
 
   ChartFlags chart;
   std::string trace_out;

@@ -1,6 +1,7 @@
 #include "services/proxy/scheduling/backends/backend_pool.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "common/random.h"
@@ -214,6 +215,22 @@ bool BackendPool::TakesLonger(std::uint32_t length, double seconds) const {
     there_is_one = true;
   }
   return there_is_one;
+}
+
+double BackendPool::LeastAlone(std::uint32_t length) const {
+  std::optional<double> least;
+  for (const Backend& backend : backends_) {
+    if (!backend.removed) least = std::min(least.value_or(HUGE_VAL), backend.cost.Alone(length));
+  }
+  return least.value_or(TypicalCost().Alone(length));
+}
+
+std::uint32_t BackendPool::Slots() const {
+  std::uint32_t slots = 0;
+  for (const Backend& backend : backends_) {
+    if (!backend.removed) slots += backend.slots;
+  }
+  return slots;
 }
 
 CostModel BackendPool::TypicalCost() const {

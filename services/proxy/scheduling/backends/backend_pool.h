@@ -126,6 +126,8 @@ class BackendPool {
   // the smallest share of its slots in use. For a suspect: without another suspect.
   std::optional<BackendId> FreeSlot(Time now, std::optional<BackendId> avoided = std::nullopt,
                                     bool for_suspect = false) const;
+  // The slots of all that were not removed.
+  std::uint32_t Slots() const;
   // The slots of those that are neither paused nor taken out; at least 1.
   std::uint32_t UsableSlots(Time now) const;
   // Another backend than this one is neither paused nor taken out.
@@ -173,6 +175,9 @@ class BackendPool {
   // Every backend's cost at this length is known from its batches, and a sequence by itself would take longer than that
   // on all of them.
   bool TakesLonger(std::uint32_t length, double seconds) const;
+
+  // What a sequence takes by itself on the fastest backend, in seconds, as it is believed.
+  double LeastAlone(std::uint32_t length) const;
 
   // The cost of batches if no backend is chosen yet: that of the first one; if there is none, that of one that was
   // there.

@@ -25,6 +25,8 @@ struct CustomerPolicy {
   // The same in bytes, at least 1, and in predicted cost, above 0.
   std::optional<std::uint64_t> max_queued_bytes = {};
   std::optional<Duration> max_queued_cost = {};
+  // How soon its requests should be answered, above 0; where there is none the scheduler's own objective holds.
+  std::optional<Duration> latency_objective = {};
   friend bool operator==(const CustomerPolicy&, const CustomerPolicy&) = default;
 };
 

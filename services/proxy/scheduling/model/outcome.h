@@ -15,10 +15,10 @@
 namespace smartbatch::scheduling {
 
 enum class Outcome : std::uint8_t {
-  kAnswered,       // every sequence has its result
-  kRejected,       // refused by Offer: it was never accepted
-  kExpired,        // its deadline passed while it waited or ran
-  kCancelled,      // its caller went away
+  kAnswered,   // every sequence has its result
+  kRejected,   // refused by Offer: it was never accepted
+  kExpired,    // its deadline passed while it waited or ran, or it waited and could not be answered in time any more
+  kCancelled,  // its caller went away
   kBackendFailed,  // a backend failed one of its sequences, retries included
   kShutDown,       // the scheduler was closed while it waited
   kShed,           // ended while it waited, to make room for a customer that had less in the full queue
@@ -122,6 +122,9 @@ constexpr std::string_view Name(DispatchReason reason) {
 struct Finished {
   RequestId id;
   Outcome outcome = Outcome::kAnswered;
+  // With kExpired: it was given up before the deadline, or the objective of its customer, since it could not be met any
+  // more.
+  bool hopeless = false;
   // With kBackendFailed, the backend's status; else OK.
   absl::Status backend_status;
   std::string customer;
@@ -130,6 +133,8 @@ struct Finished {
   std::optional<Time> last_dispatch;
   std::string_view strategy;
   Time finish{};
+  // When it should have been answered; kNever if nobody said so.
+  Time due = kNever;
   // For each of its sequences in order of completion, batches counted once: the sequences in that batch.
   BatchSizes batch_sizes;
   // With kShed: when it should find room again (Rejection::retry_after).

@@ -109,6 +109,8 @@ struct alignas(64) PendingRequest {
   absl::InlinedVector<PendingSequence, 5> sequences;
 
   Time deadline = kNever;
+  // When it should be answered: its deadline or, if it has none, as soon as its customer's latency objective says.
+  Time due = kNever;
   // What it takes of the queue while it is unfinished.
   QueueUse use;
   // What is told of it in the end.
@@ -119,6 +121,11 @@ struct alignas(64) PendingRequest {
 
 inline std::uint32_t PendingSequence::index() const {
   return static_cast<std::uint32_t>(this - request->sequences.data());
+}
+
+// A strategy may choose the sequence.
+inline bool MayBeChosen(const PendingSequence& sequence) {
+  return sequence.state == SequenceState::kWaiting && !sequence.alone;
 }
 
 template <IndexHook PendingRequest::*hook>

@@ -11,10 +11,10 @@ namespace {
 //
 // The strategy itself only passes on what it is told, to the one it follows (`density` at first). Which one to follow
 // is found outside the core, where there is time for it: the arrivals of the last window_seconds are replayed
-// through the simulator under every other strategy, the results are remembered for memory_seconds, and
-// Scheduler::Follow is called once another one has a material gain, after min_dwell_seconds at the earliest (see
-// simulation/adaptive_advisor.h; portfolio scheduling by simulation: Deng et al., "A Periodic Portfolio Scheduler for
-// Scientific Computing in the Data Center", 2013). The bounds are those of the strategy that it follows.
+// through the simulator under every other strategy that gives no request up, the results are remembered for
+// memory_seconds, and Scheduler::Follow is called once another one has a material gain, after min_dwell_seconds at the
+// earliest (see simulation/adaptive_advisor.h; portfolio scheduling by simulation: Deng et al., "A Periodic Portfolio
+// Scheduler for Scientific Computing in the Data Center", 2013). The bounds are those of the strategy that it follows.
 class Adaptive final : public Strategy {
  public:
   explicit Adaptive(const StrategyEnvironment& environment) : environment_(environment) {
@@ -34,7 +34,7 @@ class Adaptive final : public Strategy {
 
   std::string_view Following() const override { return specification_->name; }
   bool Follow(const StrategySpecification& specification) override {
-    if (specification.name == AdaptiveSpecification().name) return false;
+    if (specification.name == AdaptiveSpecification().name || specification.gives_up) return false;
     if (&specification == specification_) return true;
     Make(specification);
     TellOfEverything(environment_.pending, *followed_);

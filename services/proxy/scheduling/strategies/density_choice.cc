@@ -9,8 +9,6 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// A cost to divide by: a backend whose batches are believed to take no time still takes some.
-constexpr double kLeastSeconds = 1e-9;
 // A seat that costs no more than this part of the batch costs nothing.
 constexpr double kFreeSeat = 1e-9;
 // Riders that do not pay before the search for more is given up.
@@ -25,24 +23,16 @@ double Power(double base, double exponent) {
   return std::pow(base, exponent);
 }
 
-bool Waits(const PendingSequence& sequence) { return sequence.state == SequenceState::kWaiting && !sequence.alone; }
-
 }  // namespace
 
 void DensityChoice::Start(const Surroundings& surroundings) {
   around_ = surroundings;
   const CostModel& cost = around_.cost;
-  if (cost.knee != 1 && (cost != known_cost_ || around_.seats != known_seats_)) {
-    known_.assign(kKnown, {});
-    known_cost_ = cost;
-    known_seats_ = around_.seats;
-  }
+  of_length_.Start(cost, around_.seats);
   riders_are_free_ = cost.RidersAreFree();
   efficiency_exponent_ = 0;
   if (!riders_are_free_) {
-    const double mean = around_.mean_length;
-    const double paid_once = cost.quadratic * mean * mean / std::max(cost.Alone(around_.mean_length), kLeastSeconds);
-    efficiency_exponent_ = options_.efficiency_exponent * (1 - std::min(paid_once, 1.0));
+    efficiency_exponent_ = options_.efficiency_exponent * (1 - PaidOnce(cost, around_.mean_length));
   }
   seats_.clear();
   sequences_.clear();
@@ -55,26 +45,8 @@ void DensityChoice::Start(const Surroundings& surroundings) {
 
 // --- Weights ---
 
-// With a knee a cost takes a root, and the same lengths are asked for again and again.
-const DensityChoice::OfLength& DensityChoice::Known(std::uint32_t length) const {
-  OfLength& known = known_[length % kKnown];
-  if (known.length != length) {
-    known = {length, around_.cost.Alone(length), std::max(around_.cost.Packed(length, around_.seats), kLeastSeconds)};
-  }
-  return known;
-}
-
-double DensityChoice::LeastSeconds(std::uint32_t length) const {
-  if (around_.cost.knee != 1) return Known(length).least_seconds;
-  return std::max(around_.cost.Packed(length, around_.seats), kLeastSeconds);
-}
-
-double DensityChoice::Alone(std::uint32_t length) const {
-  return around_.cost.knee != 1 ? Known(length).alone : around_.cost.Alone(length);
-}
-
 double DensityChoice::MostWeight(Time arrival, std::uint32_t length) const {
-  const double age = ToSeconds(around_.now - arrival) + Alone(length);
+  const double age = ToSeconds(around_.now - arrival) + of_length_.Alone(length);
   return Power(std::max(age, kLeastSeconds), options_.age_exponent);
 }
 
@@ -90,9 +62,9 @@ double DensityChoice::WeightOf(const PendingSequence& sequence) const {
   if (request.waiting == 1) return weight;
   double left_to_do = 0;
   for (const PendingSequence& other : request.sequences) {
-    if (Waits(other)) left_to_do += LeastSeconds(other.length);
+    if (MayBeChosen(other)) left_to_do += of_length_.LeastSeconds(other.length);
   }
-  return weight * LeastSeconds(sequence.length) / left_to_do;
+  return weight * of_length_.LeastSeconds(sequence.length) / left_to_do;
 }
 
 double DensityChoice::DensityOf(const PendingRequest& request) const {
@@ -122,7 +94,7 @@ void DensityChoice::Consider(PendingSequence& sequence) {
 
 void DensityChoice::ConsiderAll(PendingRequest& request) {
   for (PendingSequence& sequence : request.sequences) {
-    if (Waits(sequence)) Consider(sequence);
+    if (MayBeChosen(sequence)) Consider(sequence);
   }
 }
 
@@ -133,7 +105,7 @@ double DensityChoice::Index(double weight, double least_seconds, double seconds)
 }
 
 bool DensityChoice::CouldBeBetter(double weight, std::uint32_t length) const {
-  return std::max(weight, heaviest_seat_) > best_.index * LeastSeconds(length);
+  return std::max(weight, heaviest_seat_) > best_.index * of_length_.LeastSeconds(length);
 }
 
 void DensityChoice::Weigh() {
@@ -147,7 +119,7 @@ void DensityChoice::Weigh() {
       AddToHeaviestWhereRidersAreFree(seat.weight);
       changed = true;
     } else {
-      changed = AddToHeaviest({seat.weight, LeastSeconds(length)}) || changed;
+      changed = AddToHeaviest({seat.weight, of_length_.LeastSeconds(length)}) || changed;
     }
     const bool last_of_length = weighed_ + 1 == seats_.size() || seats_[weighed_ + 1].length() != length;
     // What was the best before costs more at a larger length.
@@ -159,7 +131,7 @@ void DensityChoice::Weigh() {
 
 // The best batch whose longest sequence has this length, given the heaviest sequences up to it.
 void DensityChoice::TryLength(std::uint32_t length, std::size_t no_longer) {
-  const double alone = std::max(Alone(length), kLeastSeconds);
+  const double alone = std::max(of_length_.Alone(length), kLeastSeconds);
   if (heaviest_sum_ <= best_.index * alone) return;
   if (riders_are_free_) {
     best_ = {heaviest_sum_ / alone, length, heaviest_.size(), no_longer};
@@ -280,7 +252,7 @@ bool DensityChoice::Pays(const PendingSequence& sequence, const Selection& selec
   const double before = around_.cost.Seconds(taken, selection.longest());
   const double seat = around_.cost.Seconds(taken + 1, selection.longest()) - before;
   const bool is_free = seat <= kFreeSeat * before;
-  const double saved = LeastSeconds(sequence.length) - seat;
+  const double saved = of_length_.LeastSeconds(sequence.length) - seat;
   if (!is_free && seat * batch_weight_ > saved * (WeightOfAll() - batch_weight_)) return false;
   batch_weight_ += WeightOf(sequence);
   return true;

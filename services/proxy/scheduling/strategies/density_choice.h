@@ -10,6 +10,7 @@
 #include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/model/request.h"
 #include "services/proxy/scheduling/model/selection.h"
+#include "services/proxy/scheduling/strategies/length_costs.h"
 
 namespace smartbatch::scheduling {
 
@@ -144,14 +145,6 @@ class DensityChoice {
   };
 
   double WeightOf(const PendingSequence& sequence) const;
-  struct OfLength {
-    std::uint32_t length = 0;
-    double alone = 0;
-    double least_seconds = 0;
-  };
-  const OfLength& Known(std::uint32_t length) const;
-  double LeastSeconds(std::uint32_t length) const;
-  double Alone(std::uint32_t length) const;
   double Index(double weight, double least_seconds, double seconds) const;
   void TryLength(std::uint32_t length, std::size_t no_longer);
   bool AddToHeaviest(const Heavy& heavy);
@@ -176,10 +169,7 @@ class DensityChoice {
   std::vector<Heavy> sums_;  // of the n heaviest
   Best best_;
   std::size_t peak_ = 1;  // the number of seats that was best at the last length
-  static constexpr std::size_t kKnown = 1024;
-  mutable std::vector<OfLength> known_;  // with this cost and these seats
-  CostModel known_cost_;
-  std::uint32_t known_seats_ = 0;
+  LengthCosts of_length_;
   std::vector<Seat> batch_;
   double batch_weight_ = 0;
 

@@ -53,18 +53,18 @@ class LengthClasses {
   // The waiting sequences of the request that a strategy may choose.
   void Add(PendingRequest& request, bool again) {
     for (PendingSequence& sequence : request.sequences) {
-      if (IsIn(sequence)) Add(sequence, again);
+      if (MayBeChosen(sequence)) Add(sequence, again);
     }
   }
   void Remove(PendingRequest& request) {
     for (PendingSequence& sequence : request.sequences) {
-      if (IsIn(sequence)) Remove(sequence);
+      if (MayBeChosen(sequence)) Remove(sequence);
     }
   }
   // Only those that have been selected: the others keep their places.
   void RemoveSelected(PendingRequest& request) {
     for (PendingSequence& sequence : request.sequences) {
-      if (IsIn(sequence) && sequence.selected) Remove(sequence);
+      if (MayBeChosen(sequence) && sequence.selected) Remove(sequence);
     }
   }
 
@@ -75,10 +75,6 @@ class LengthClasses {
   }
 
  private:
-  static bool IsIn(const PendingSequence& sequence) {
-    return sequence.state == SequenceState::kWaiting && !sequence.alone;
-  }
-
   void Add(PendingSequence& sequence, bool again) {
     Class& home = classes_[PlaceOf(sequence.length)];
     auto place = home.waiting.end();

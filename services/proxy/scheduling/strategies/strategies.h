@@ -11,6 +11,7 @@ StrategySpecification FairSpecification();
 StrategySpecification SjfAgingSpecification();
 StrategySpecification FairTiersSpecification();
 StrategySpecification DensitySpecification();
+StrategySpecification DeadlineSpecification();
 StrategySpecification WeightedFairSpecification();
 StrategySpecification AdaptiveSpecification();
 

@@ -74,6 +74,12 @@ class Strategy {
   // What a customer that comes back may still be behind the others; by default nothing.
   virtual LagAllowance lag_allowance() const { return {}; }
 
+  // For a strategy that gives requests up which it holds to be lost: one of them, null if there is none now. The
+  // scheduler ends it (Outcome::kExpired, Finished::hopeless), which removes it, and asks for the next.
+  virtual PendingRequest* Hopeless(Time now);
+  // When there may be one if nothing else happens; kNever where that cannot be told yet.
+  virtual Time NextHopeless(Time now) const;
+
   // For a strategy that leaves the choice to another one: the name of that one, under which batches are counted; empty
   // for every other strategy.
   virtual std::string_view Following() const { return {}; }
@@ -126,6 +132,8 @@ struct StrategySpecification {
   std::function<std::unique_ptr<Strategy>(const StrategyEnvironment&, const Parameters&)> make;
   // Customers take turns or have shares: one that sends without end delays the others by a bounded time.
   bool shares_between_customers = false;
+  // Gives up requests that it holds to be lost (Strategy::Hopeless), so that latencies over what it answers say little.
+  bool gives_up = false;
 };
 
 // The name of a strategy and the parameters as somebody wrote them.

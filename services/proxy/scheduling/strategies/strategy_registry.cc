@@ -54,6 +54,8 @@ double Parameters::operator[](std::string_view name) const { return values_.find
 
 void Strategy::Dispatched(const Occasion&, const Selection&, double) {}
 bool Strategy::Follow(const StrategySpecification&) { return false; }
+PendingRequest* Strategy::Hopeless(Time) { return nullptr; }
+Time Strategy::NextHopeless(Time) const { return kNever; }
 
 void TellOfEverything(const PendingSet& pending, Strategy& strategy) {
   for (PendingRequest* request = pending.Oldest(); request != nullptr; request = pending.Younger(*request)) {
@@ -66,8 +68,9 @@ void TellOfEverything(const PendingSet& pending, Strategy& strategy) {
 
 const std::vector<StrategySpecification>& AllStrategies() {
   static const auto* const all = new std::vector<StrategySpecification>{
-      FcfsSpecification(),      SjfSpecification(),     FairSpecification(),         SjfAgingSpecification(),
-      FairTiersSpecification(), DensitySpecification(), WeightedFairSpecification(), AdaptiveSpecification(),
+      FcfsSpecification(),         SjfSpecification(),       FairSpecification(),
+      SjfAgingSpecification(),     FairTiersSpecification(), DensitySpecification(),
+      WeightedFairSpecification(), DeadlineSpecification(),  AdaptiveSpecification(),
   };
   return *all;
 }

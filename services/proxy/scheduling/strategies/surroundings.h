@@ -14,10 +14,6 @@ namespace smartbatch::scheduling {
 // Linear in the backends.
 inline DensityChoice::Surroundings SurroundingsOf(const Occasion& occasion, const PendingSet& pending,
                                                   const Traffic& traffic, const BackendPool& backends) {
-  std::uint32_t slots = 0;
-  for (const Backend& backend : backends.backends()) {
-    if (!backend.removed) slots += backend.slots;
-  }
   return {.now = occasion.now,
           .cost = occasion.cost,
           .seats = occasion.max_batch_size,
@@ -25,7 +21,7 @@ inline DensityChoice::Surroundings SurroundingsOf(const Occasion& occasion, cons
           .waiting_sequences = pending.waiting_sequences(),
           .mean_age = pending.MeanAge(occasion.now),
           .mean_length = traffic.MeanLength(),
-          .load = traffic.Load(slots)};
+          .load = traffic.Load(backends.Slots())};
 }
 
 }  // namespace smartbatch::scheduling

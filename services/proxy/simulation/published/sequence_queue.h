@@ -7,11 +7,6 @@
 
 namespace smartbatch::simulation {
 
-// Whether a strategy may choose the sequence.
-inline bool MayBeChosen(const scheduling::PendingSequence& sequence) {
-  return sequence.state == scheduling::SequenceState::kWaiting && !sequence.alone;
-}
-
 // First in, first out; what comes again, such as after a failed batch, goes first. It owns nothing. Not thread safe.
 class SequenceQueue {
  public:

@@ -111,6 +111,37 @@ TEST(TheDecisionLog, HoldsWhatWasToldAndChosenCountedFromItsStart) {
   std::filesystem::remove(path);
 }
 
+TEST(TheDecisionLog, HoldsTheObjectivesByWhichTheStrategyDeadlineChooses) {
+  const std::string path = TemporaryFile();
+  log::Start start = Beginning("deadline");
+  start.options.latency_objective = std::chrono::milliseconds(40);
+  start.customers["gold"].latency_objective = std::chrono::milliseconds(10);
+  scheduling::BatchId sent = 0;
+  {
+    Logged logged(path, start);
+    for (std::uint32_t i = 0; i < 150; ++i) {
+      logged.Offer(i % 3 == 0 ? "gold" : "other", {20 + 31 * i % 100, 20 + 17 * i % 100});
+      if (i % 2 == 0) logged.EndBatch();
+    }
+    while (logged.sent > logged.ended) logged.EndBatch();
+    sent = logged.sent;
+  }
+  std::string text = Contents(path);
+  std::istringstream whole(text);
+  const auto result = simulation::Replay(whole, std::nullopt);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->difference, "");
+  EXPECT_EQ(result->same_batches, sent);
+  // The control: without them it is another log.
+  for (std::size_t place = 0; (place = text.find("latency_objective_ms", place)) != std::string::npos;)
+    text[place] = 'x';
+  std::istringstream without(text);
+  const auto other = simulation::Replay(without, std::nullopt);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_NE(other->difference, "");
+  std::filesystem::remove(path);
+}
+
 TEST(TheDecisionLog, ReplaysThroughCancelsErrorsSwitchesAndReloads) {
   const std::string path = TemporaryFile();
   scheduling::BatchId sent = 0;

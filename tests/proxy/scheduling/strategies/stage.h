@@ -15,13 +15,15 @@
 
 namespace smartbatch::scheduling {
 
-// One slot, batches of 5, c(L) = L^2 us unless told otherwise; nothing is learned. Time moves only by Wait and End.
+// One slot, batches of 5, c(L) = L^2 us unless told otherwise; nothing is learned unless asked for. Time moves only by
+// Wait and End.
 class Stage {
  public:
-  explicit Stage(const StrategyChoice& strategy, const CostModel& cost = {}, std::uint32_t max_batch_size = 5) {
+  explicit Stage(const StrategyChoice& strategy, const CostModel& cost = {}, std::uint32_t max_batch_size = 5,
+                 bool learn_costs = false) {
     SchedulerOptions options;
     options.max_batch_size = max_batch_size;
-    options.learn_costs = false;
+    options.learn_costs = learn_costs;
     auto made = Scheduler::Create(options, strategy, nullptr);
     EXPECT_TRUE(made.ok()) << made.status();
     scheduler_ = *std::move(made);
@@ -29,10 +31,21 @@ class Stage {
   }
 
   // A request comes; requests count from 0.
-  void Offer(std::string_view customer, const std::vector<std::uint32_t>& lengths) {
+  void Offer(std::string_view customer, const std::vector<std::uint32_t>& lengths, Duration due_in = Duration::max()) {
     Effects shed;
-    const auto answer = scheduler_->Offer({customer, lengths, kNever, 0}, now_, shed);
+    const auto answer = scheduler_->Offer({customer, lengths, Later(now_, due_in), 0}, now_, shed);
     ASSERT_TRUE(std::holds_alternative<RequestId>(answer));
+  }
+  // The requests that end now, since they have expired or were given up, in that order: "3 expired" or "3 hopeless".
+  std::string Tick() {
+    Effects effects;
+    scheduler_->Tick(now_, effects);
+    std::string text;
+    for (const Finished& finished : effects.finished) {
+      text += (text.empty() ? "" : ", ") + std::to_string(finished.id.number - 1);
+      text += finished.hopeless ? " hopeless" : " " + std::string(Name(finished.outcome));
+    }
+    return text;
   }
   void Wait(Duration duration) { now_ += duration; }
 
@@ -53,9 +66,10 @@ class Stage {
     return text + std::string(Name(batch->reason));
   }
   // The batch that runs ends, after its time.
-  void End() {
+  void End() { End(FromSeconds(running_->predicted_seconds)); }
+  void End(Duration took) {
     ASSERT_TRUE(running_.has_value());
-    now_ += FromSeconds(running_->predicted_seconds);
+    now_ += took;
     scheduler_->Complete(running_->id, absl::OkStatus(), now_, effects_);
     running_.reset();
   }

@@ -1,0 +1,88 @@
+// Waiting sequences by classes of length, in each the one first that is due first.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <absl/container/btree_set.h>
+
+#include "common/time.h"
+#include "services/proxy/scheduling/model/request.h"
+
+namespace smartbatch::scheduling {
+
+// As LengthClasses, but in the order in which their requests are due. Adding and removing take logarithmic time in what
+// is in the class. Not thread safe.
+class DueClasses {
+ public:
+  struct Entry {
+    Time due{};
+    std::uint64_t number = 0;  // the order of arrival
+    std::uint32_t index = 0;
+    PendingSequence* sequence = nullptr;
+    friend auto operator<=>(const Entry&, const Entry&) = default;
+  };
+  struct Class {
+    std::uint32_t shortest = 0;
+    std::uint64_t characters = 0;  // of all that waits
+    absl::btree_set<Entry> waiting{};
+    bool empty() const { return characters == 0; }
+    // What is due first; not empty.
+    PendingRequest& first() const { return *waiting.begin()->sequence->request; }
+    std::uint32_t MeanLength() const { return static_cast<std::uint32_t>(characters / waiting.size()); }
+  };
+
+  // `ratio` is above 1.
+  explicit DueClasses(double ratio) {
+    std::uint32_t shortest = 1;
+    while (shortest <= kLongestSequence) {
+      classes_.emplace_back().shortest = shortest;
+      bounds_.push_back(shortest);
+      const double next = std::max(std::floor(shortest * ratio), shortest + 1.0);
+      shortest = static_cast<std::uint32_t>(std::min(next, kLongestSequence + 1.0));
+    }
+  }
+
+  // The waiting sequences of the request that a strategy may choose.
+  void Add(PendingRequest& request) {
+    for (PendingSequence& sequence : request.sequences) {
+      if (MayBeChosen(sequence)) Add(sequence);
+    }
+  }
+  void Remove(PendingRequest& request) {
+    for (PendingSequence& sequence : request.sequences) {
+      if (MayBeChosen(sequence)) Remove(sequence);
+    }
+  }
+
+  // In ascending length.
+  const std::vector<Class>& classes() const { return classes_; }
+
+ private:
+  void Add(PendingSequence& sequence) {
+    Class& home = HomeOf(sequence);
+    home.waiting.insert(EntryOf(sequence));
+    home.characters += sequence.length;
+  }
+  void Remove(PendingSequence& sequence) {
+    Class& home = HomeOf(sequence);
+    home.waiting.erase(EntryOf(sequence));
+    home.characters -= sequence.length;
+  }
+
+  static Entry EntryOf(PendingSequence& sequence) {
+    return {sequence.request->due, sequence.request->id.number, sequence.index(), &sequence};
+  }
+  Class& HomeOf(const PendingSequence& sequence) {
+    const auto above = std::upper_bound(bounds_.begin(), bounds_.end(), sequence.length);
+    return classes_[static_cast<std::size_t>(above - bounds_.begin()) - 1];
+  }
+  std::vector<Class> classes_;
+  std::vector<std::uint32_t> bounds_;
+};
+
+}  // namespace smartbatch::scheduling

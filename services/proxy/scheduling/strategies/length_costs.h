@@ -1,0 +1,60 @@
+// What sequences of one length cost, remembered where that is dear to work out.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "services/proxy/scheduling/model/cost_model.h"
+
+namespace smartbatch::scheduling {
+
+// A cost to divide by: a backend whose batches are believed to take no time still takes some.
+inline constexpr double kLeastSeconds = 1e-9;
+
+// The part of a sequence's cost that is paid once, however many of its length share it (beta): 1 if riders are free.
+inline double PaidOnce(const CostModel& cost, std::uint32_t length) {
+  const double squared = static_cast<double>(length) * length;
+  return std::min(cost.quadratic * squared / std::max(cost.Alone(length), kLeastSeconds), 1.0);
+}
+
+// With a knee a cost takes a root, and the same lengths are asked for again and again. Not thread safe.
+class LengthCosts {
+ public:
+  // Batches cost that from now on, and have so many seats.
+  void Start(const CostModel& cost, std::uint32_t seats) {
+    if (cost.knee != 1 && (cost != cost_ || seats != seats_)) known_.assign(kKnown, {});
+    cost_ = cost;
+    seats_ = seats;
+  }
+
+  // Of a sequence by itself, in seconds.
+  double Alone(std::uint32_t length) const { return cost_.knee != 1 ? Known(length).alone : cost_.Alone(length); }
+  // The least that it can cost: its part of a full batch of its like, q(l) = c(B, l) / B. Above 0.
+  double LeastSeconds(std::uint32_t length) const {
+    if (cost_.knee != 1) return Known(length).least_seconds;
+    return std::max(cost_.Packed(length, seats_), kLeastSeconds);
+  }
+
+ private:
+  struct OfLength {
+    std::uint32_t length = 0;
+    double alone = 0;
+    double least_seconds = 0;
+  };
+  const OfLength& Known(std::uint32_t length) const {
+    OfLength& known = known_[length % kKnown];
+    if (known.length != length) {
+      known = {length, cost_.Alone(length), std::max(cost_.Packed(length, seats_), kLeastSeconds)};
+    }
+    return known;
+  }
+
+  static constexpr std::size_t kKnown = 1024;
+  mutable std::vector<OfLength> known_;  // with this cost and these seats
+  CostModel cost_;
+  std::uint32_t seats_ = 0;
+};
+
+}  // namespace smartbatch::scheduling
