@@ -38,6 +38,8 @@ const char* Describe(Objective objective) {
       return "worst customer's 99th percentile in ms";
     case Objective::kFairness:
       return "gap between customers' counters in s";
+    case Objective::kOnTime:
+      return "share of the requests that is late";
   }
   return "";
 }
@@ -51,6 +53,7 @@ AdvisorOptions AdvisorOptions::From(const scheduling::StrategyChoice& adaptive) 
     if (objective->second == "p99") options.objective = Objective::kP99;
     if (objective->second == "worst_customer_p99") options.objective = Objective::kWorstCustomerP99;
     if (objective->second == "fairness") options.objective = Objective::kFairness;
+    if (objective->second == "on_time") options.objective = Objective::kOnTime;
   }
   options.window = FromSeconds(NumberOf(adaptive, "window_seconds"));
   options.memory = FromSeconds(NumberOf(adaptive, "memory_seconds"));
@@ -60,10 +63,11 @@ AdvisorOptions AdvisorOptions::From(const scheduling::StrategyChoice& adaptive) 
   return options;
 }
 
-void RecentArrivals::Add(std::string_view customer, std::span<const std::uint32_t> lengths, Time now) {
+void RecentArrivals::Add(std::string_view customer, std::span<const std::uint32_t> lengths, Time deadline, Time now) {
   if (arrivals_.size() >= max_requests_) arrivals_.pop_front();
   Arrival& arrival = arrivals_.emplace_back();
   arrival.time = now;
+  arrival.deadline = deadline;
   arrival.customer = std::string(customer);
   arrival.lengths.assign(lengths.begin(), lengths.end());
 }
@@ -78,7 +82,8 @@ Trace RecentArrivals::Since(Time since) const {
     const auto [place, is_new] =
         places.try_emplace(arrival.customer, static_cast<std::uint32_t>(trace.customers.size()));
     if (is_new) trace.customers.push_back(arrival.customer);
-    trace.Add(Time(arrival.time - first), place->second, arrival.lengths);
+    const Time deadline = arrival.deadline == kNever ? kNever : Time(arrival.deadline - first);
+    trace.Add(Time(arrival.time - first), place->second, arrival.lengths, deadline);
   }
   return trace;
 }
@@ -131,12 +136,18 @@ AdaptiveAdvisor::Score AdaptiveAdvisor::ScoreOf(const Result& result, Objective 
     }
     case Objective::kFairness:
       return {result.fairness_gap_seconds, result.batch_seconds_longest};
+    case Objective::kOnTime:
+      // A batch answers at most as many requests as it has sequences.
+      return {1 - result.on_time_share, result.batch_sequences_mean / static_cast<double>(result.outcomes.offered)};
   }
   return {};
 }
 
-absl::StatusOr<AdaptiveAdvisor::Scores> AdaptiveAdvisor::Replay(const Trace& recent,
-                                                                const ReplaySetting& setting) const {
+absl::StatusOr<AdaptiveAdvisor::Scores> AdaptiveAdvisor::Replay(Trace recent, const ReplaySetting& setting) const {
+  // Latencies are compared over the same requests: none may expire under one strategy and be slow under another.
+  if (options_.objective != Objective::kOnTime) {
+    for (Trace::Record& record : recent.records) record.deadline = kNever;
+  }
   Scores scores;
   for (const scheduling::StrategySpecification& candidate : scheduling::AllStrategies()) {
     if (candidate.name == kAdaptive || candidate.gives_up) continue;

@@ -21,7 +21,7 @@
 namespace smartbatch::simulation {
 
 // What is to be small.
-enum class Objective : std::uint8_t { kMean, kP99, kWorstCustomerP99, kFairness };
+enum class Objective : std::uint8_t { kMean, kP99, kWorstCustomerP99, kFairness, kOnTime };
 
 struct AdvisorOptions {
   Objective objective = Objective::kMean;
@@ -44,7 +44,8 @@ class RecentArrivals {
  public:
   explicit RecentArrivals(std::size_t max_requests) : max_requests_(max_requests) {}
 
-  void Add(std::string_view customer, std::span<const std::uint32_t> lengths, Time now);
+  // kNever for a caller that sets no deadline.
+  void Add(std::string_view customer, std::span<const std::uint32_t> lengths, Time deadline, Time now);
   // Those not before `since`, counted from the first of them.
   Trace Since(Time since) const;
   void Clear() { arrivals_.clear(); }
@@ -52,6 +53,7 @@ class RecentArrivals {
  private:
   struct Arrival {
     Time time{};
+    Time deadline = kNever;
     std::string customer;
     absl::InlinedVector<std::uint32_t, 5> lengths;
   };
@@ -76,10 +78,11 @@ ReplaySetting SettingOf(const scheduling::Scheduler& scheduler);
 
 struct Advice {
   bool change = false;
-  std::string strategy;                  // to follow from now on
-  double gain = 0;                       // predicted, as a share of the objective; 0 where nothing is better
-  std::string reason;                    // in a sentence
-  std::map<std::string, double> scores;  // by strategy, in ms (kFairness: seconds); small is good
+  std::string strategy;  // to follow from now on
+  double gain = 0;       // predicted, as a share of the objective; 0 where nothing is better
+  std::string reason;    // in a sentence
+  // By strategy, in ms (kFairness: seconds; kOnTime: the share of the requests that is late); small is good.
+  std::map<std::string, double> scores;
 };
 
 // Gives advice at intervals. Each time it replays the last window under every strategy, and it judges them by all that
@@ -92,10 +95,10 @@ struct Advice {
 //
 // A change is advised once the best strategy has a material gain by all that is remembered and, alone, in two windows
 // that have no request in common, so that no single event brings a change about. A gain is material if it is a share
-// min_gain of the objective and more than two batches account for: the time of the longest of the gap between counters,
-// of the mean one of a percentile; a mean over requests has no such grain. Whichever strategy decides, counters move by
-// whole batches and a request may have just missed one; at light load there is little else. A change is not taken back
-// before min_dwell. Not thread safe.
+// min_gain of the objective and more than two batches account for: the time of the longest for the gap between
+// counters, of the mean one for a percentile, its sequences for the share that is late; a mean over requests has no
+// such grain. Whichever strategy decides, counters move by whole batches and a request may have just missed one; at
+// light load there is little else. A change is not taken back before min_dwell. Not thread safe.
 class AdaptiveAdvisor {
  public:
   explicit AdaptiveAdvisor(const AdvisorOptions& options) : options_(options) {}
@@ -124,7 +127,7 @@ class AdaptiveAdvisor {
   };
 
   static Score ScoreOf(const Result& result, Objective objective);
-  absl::StatusOr<Scores> Replay(const Trace& recent, const ReplaySetting& setting) const;
+  absl::StatusOr<Scores> Replay(Trace recent, const ReplaySetting& setting) const;
   void Remember(Window window);
   // The scores over what is remembered.
   Scores Judge() const;

@@ -234,7 +234,7 @@ class Simulation {
     }
     if (id->slot >= live_.size()) live_.resize(id->slot + std::size_t{1});
     live_[id->slot] = {number, request.customer};
-    if (advisor_) recent_.Add(arrival.customer, request.lengths, now_);
+    if (advisor_) recent_.Add(arrival.customer, request.lengths, arrival.deadline, now_);
     if (!will_cancel) return;
     cancellations_.push_back({Later(now_, patience), *id});
     std::push_heap(cancellations_.begin(), cancellations_.end());

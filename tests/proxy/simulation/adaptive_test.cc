@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "services/proxy/scheduling/strategies/strategy_registry.h"
 #include "services/proxy/simulation/adaptive_advisor.h"
@@ -99,6 +100,8 @@ TEST(TheAdvisor, ChangesNothingForASingleEvent) {
 
 // How often the advice changes in twenty minutes of a workload, if it is taken.
 int ChangesInTwentyMinutes(const AdvisorOptions& options, const std::string& workload, double rho) {
+  ReplaySetting setting = OneBackend();
+  setting.scheduler.latency_objective = std::chrono::milliseconds(500);
   const workload::Workload made = workload::MakeBuiltin(workload, {rho, 5, {}});
   WorkloadFeed feed(made, workload::Seeds::All(1), 100'000);
   RecentArrivals recent(20'000);
@@ -108,9 +111,9 @@ int ChangesInTwentyMinutes(const AdvisorOptions& options, const std::string& wor
   for (Time now{}; now <= Time(seconds(1200)); now += options.interval) {
     while (feed.NextTime() <= now) {
       const FedRequest request = feed.Take();
-      recent.Add(feed.customers()[request.customer], request.lengths, request.time);
+      recent.Add(feed.customers()[request.customer], request.lengths, kNever, request.time);
     }
-    const auto advice = advisor.Consider(recent.Since(now - options.window), OneBackend(), following, now);
+    const auto advice = advisor.Consider(recent.Since(now - options.window), setting, following, now);
     changes += advice->change ? 1 : 0;
     following = advice->strategy;
   }
@@ -123,8 +126,9 @@ TEST(TheAdvisor, DoesNotWanderAtLightLoadUnlessChanceCounts) {
   by_chance.min_windows = 1;
   int wandered = 0;
   for (const std::string workload : {"seedopen", "mixed", "elephants", "burstyseed"}) {
-    EXPECT_EQ(ChangesInTwentyMinutes(Options(Objective::kFairness), workload, 0.1), 0) << workload;
-    EXPECT_EQ(ChangesInTwentyMinutes(Options(Objective::kP99), workload, 0.1), 0) << workload;
+    for (const Objective objective : {Objective::kFairness, Objective::kP99, Objective::kOnTime}) {
+      EXPECT_EQ(ChangesInTwentyMinutes(Options(objective), workload, 0.1), 0) << workload;
+    }
     wandered += ChangesInTwentyMinutes(by_chance, workload, 0.1);
   }
   EXPECT_GT(wandered, 4);
@@ -132,6 +136,77 @@ TEST(TheAdvisor, DoesNotWanderAtLightLoadUnlessChanceCounts) {
 
 TEST(TheAdvisor, StillFollowsAFairerStrategyIfACustomerFloods) {
   EXPECT_EQ(ChangesInTwentyMinutes(Options(Objective::kFairness), "flood-long", 0.4), 1);
+}
+
+// Every second request has a deadline of 400 ms; the customers' objectives hold for the others.
+Trace WithDeadlines(Trace trace) {
+  for (std::size_t i = 0; i < trace.records.size(); i += 2) {
+    trace.records[i].deadline = trace.records[i].time + std::chrono::milliseconds(400);
+  }
+  return trace;
+}
+
+TEST(TheAdvisor, CountsAsLateWhatIsNotAnsweredByItsDeadlineOrItsCustomersObjective) {
+  const Trace recent = WithDeadlines(Requests("mixed", 0.7, 1000));
+  ReplaySetting setting = OneBackend();
+  setting.scheduler.latency_objective = std::chrono::milliseconds(900);
+  setting.customers[recent.customers[0]].latency_objective = std::chrono::milliseconds(300);
+  AdaptiveAdvisor advisor(Options(Objective::kOnTime));
+  const auto scores = advisor.Consider(recent, setting, "fcfs", Time(seconds(15)))->scores;
+
+  for (const std::string strategy : {"fcfs", "sjf", "density"}) {
+    int on_time = 0;
+    TraceFeed feed(recent);
+    SimulationOptions options;
+    options.strategy = {strategy, {}};
+    options.on_ended = [&](std::uint32_t customer, const scheduling::Finished& finished) {
+      if (finished.outcome != scheduling::Outcome::kAnswered) return;
+      const auto sent = std::find_if(recent.records.begin(), recent.records.end(), [&](const Trace::Record& record) {
+        return record.time == finished.arrival && record.customer == customer;
+      });
+      const Duration objective = std::chrono::milliseconds(customer == 0 ? 300 : 900);
+      on_time += finished.finish <= (sent->deadline != kNever ? sent->deadline : sent->time + objective) ? 1 : 0;
+    };
+    ASSERT_TRUE(Simulate(feed, options).ok());
+    EXPECT_NEAR(scores.at(strategy), 1 - on_time / 1000.0, 1e-12) << strategy;
+    EXPECT_GT(on_time, 100);
+    EXPECT_LT(on_time, 1000);
+  }
+}
+
+TEST(TheAdvisor, FollowsTheStrategyUnderWhichFewestAreLate) {
+  const Trace recent = WithDeadlines(Requests("seedopen", 0.7, 1500));
+  ReplaySetting setting = OneBackend();
+  setting.scheduler.latency_objective = seconds(1);
+  AdaptiveAdvisor advisor(Options(Objective::kOnTime));
+  EXPECT_FALSE(advisor.Consider(recent, setting, "fcfs", Time(seconds(15)))->change);
+  const auto advice = advisor.Consider(recent, setting, "fcfs", Time(seconds(135)));
+  EXPECT_TRUE(advice->change);
+  for (const auto& [strategy, late] : advice->scores) EXPECT_LE(advice->scores.at(advice->strategy), late) << strategy;
+  EXPECT_THAT(advice->reason, HasSubstr("share of the requests that is late"));
+}
+
+TEST(TheAdvisor, ComparesLatenciesOverTheSameRequestsWhateverTheirDeadlines) {
+  const Trace without = Requests("seedopen", 0.7, 300);
+  const Trace with = WithDeadlines(without);
+  for (const Objective objective : {Objective::kMean, Objective::kP99, Objective::kFairness}) {
+    const auto scores_of = [&](const Trace& recent) {
+      return AdaptiveAdvisor(Options(objective)).Consider(recent, OneBackend(), "fcfs", Time(seconds(15)))->scores;
+    };
+    EXPECT_EQ(scores_of(with), scores_of(without));
+  }
+}
+
+TEST(RecentArrivals, KeepDeadlinesAsFarFromTheArrivalAsTheyWere) {
+  RecentArrivals recent(2);
+  recent.Add("a", std::vector<std::uint32_t>{7}, kNever, Time(seconds(5)));
+  recent.Add("a", std::vector<std::uint32_t>{8, 9}, Time(seconds(12)), Time(seconds(10)));
+  recent.Add("b", std::vector<std::uint32_t>{10}, kNever, Time(seconds(11)));
+  const Trace trace = recent.Since(Time(seconds(6)));
+  ASSERT_EQ(trace.records.size(), 2U);
+  EXPECT_EQ(trace.records[0].time, Time(seconds(0)));
+  EXPECT_EQ(trace.records[0].deadline, Time(seconds(2)));
+  EXPECT_EQ(trace.records[1].deadline, kNever);
 }
 
 TEST(TheAdvisor, JudgesGapsByTheLargestThatItRemembers) {

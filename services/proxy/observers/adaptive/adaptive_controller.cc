@@ -34,7 +34,7 @@ void AdaptiveController::Accepted(const scheduling::Customer& customer, const sc
   absl::InlinedVector<std::uint32_t, 5> lengths;
   for (const scheduling::PendingSequence& sequence : request.sequences) lengths.push_back(sequence.length);
   const MutexLock lock(mutex_);
-  recent_.Add(customer.name, lengths, request.arrival);
+  recent_.Add(customer.name, lengths, request.deadline, request.arrival);
 }
 
 simulation::ReplaySetting AdaptiveController::SettingOf(const runtime::State& state) const {

@@ -64,13 +64,14 @@ StrategySpecification AdaptiveSpecification() {
       "through the simulator.",
       {
           {"objective",
-           "What is to be small: the mean, the 99th percentile, that of the worst customer, or the gap "
-           "between the customers' counters.",
+           "What is to be small: the mean, the 99th percentile, that of the worst customer, the gap between the "
+           "customers' counters, or the share of the requests that is later than its deadline or, without one, its "
+           "customer's latency objective (on_time).",
            0,
            0,
-           3,
+           4,
            Kind::kChoice,
-           {"mean", "p99", "worst_customer_p99", "fairness"}},
+           {"mean", "p99", "worst_customer_p99", "fairness", "on_time"}},
           {"window_seconds", "How much of the past is replayed, in seconds.", 120, 5, 3600},
           {"memory_seconds",
            "For how long the results of earlier replays count, in seconds: the mean is taken over them, and of gaps "
