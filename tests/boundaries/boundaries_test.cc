@@ -31,6 +31,10 @@ constexpr char kThreads[] =
     "<(thread|mutex|shared_mutex|condition_variable|future|stop_token|semaphore|latch|barrier|atomic|pthread\\.h)>|"
     "#include .absl/synchronization";
 constexpr char kClock[] = "_clock::now|Clock::now|clock_gettime|gettimeofday|absl::Now\\(|#include .absl/time/clock";
+// gRPC's callback and synchronous interfaces have threads that poll: see "Threads" in docs/ARCHITECTURE.md.
+constexpr char kOtherPollers[] =
+    "server_callback|client_callback|Callback(Service|GenericService|ServerContext)|/sync_stream|"
+    "EnableDefaultHealthCheckService|proto_server_reflection_plugin";
 constexpr char kServices[] = "#include \"services/";
 constexpr char kTools[] = "#include \"tools/";
 
@@ -45,6 +49,8 @@ Rule RoomOfTheCore(const std::string& room, const std::vector<std::string>& othe
 std::vector<Rule> Rules() {
   return {
       {"services", {}, {kTools}},
+      {"services/proxy", {}, {kOtherPollers}},
+      {"services/rpc", {}, {kOtherPollers}},
       {"common", {}, {kGrpc, kPrometheus, kServices, kTools, "#include .absl/synchronization"}},
       {"services/proxy", {}, {"#include \"services/classifier/"}},
       {"common/timeline",
@@ -153,6 +159,8 @@ INSTANTIATE_TEST_SUITE_P(
     Controls, AForbiddenLine,
     testing::Values(
         std::pair("services", "#include \"tools/loadgen/model/result_set.h\""),
+        std::pair("services/proxy", "#include <grpcpp/support/server_callback.h>"),
+        std::pair("services/rpc", "  grpc::EnableDefaultHealthCheckService(true);"),
         std::pair("services/proxy/scheduling/model", "#include \"services/proxy/scheduling/queue/pending_set.h\""),
         std::pair("services/proxy/scheduling/queue", "#include \"services/proxy/scheduling/backends/backend_pool.h\""),
         std::pair("services/proxy/scheduling/strategies", "#include \"services/proxy/scheduling/scheduler.h\""),
