@@ -50,6 +50,7 @@
 #include "services/proxy/transport/operators/admin_server.h"
 #include "services/rpc/call_queue.h"
 #include "services/rpc/goaway.h"
+#include "services/rpc/library_checks.h"
 #include "services/rpc/library_logs.h"
 
 namespace smartbatch::proxy {
@@ -351,6 +352,7 @@ int Main(int argc, char** argv) {
   const auto inherited = net::InheritedSockets::Take();
   if (!inherited.ok()) return Fail(inherited.status(), program::kExitUsage);
   rpc::TakeOverLibraryLogs();
+  rpc::LeaveOutLockChecks();
   Config config;
   if (const std::string file = ConfigFileOf(argc, argv); !file.empty()) {
     if (const auto status = ReadConfigFile(file, config); !status.ok()) return Fail(status, program::kExitUsage);

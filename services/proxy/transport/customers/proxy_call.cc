@@ -32,6 +32,22 @@ grpc::Status TooManyInTransit() {
                                 kComeBack);
 }
 
+// gRPC wants strings and copies them: these are not made anew for each answer.
+struct TrailerNames {
+  const std::string strategy = "x-smartbatch-strategy";
+  const std::string queue = "x-smartbatch-queue-ms";
+  const std::string service = "x-smartbatch-service-ms";
+  const std::string latency = "x-smartbatch-latency-ms";
+  const std::string batches = "x-smartbatch-batches";
+  const std::string batch_sizes = "x-smartbatch-batch-sizes";
+};
+
+// With three decimals.
+std::string InMilliseconds(Duration duration) {
+  const auto microseconds = std::chrono::round<std::chrono::microseconds>(duration).count();
+  return fmt::format("{}.{:03}", microseconds / 1000, microseconds % 1000);
+}
+
 }  // namespace
 
 std::size_t HeldBytes(const protocol::Payload& payload) {
@@ -135,25 +151,30 @@ void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
                                               .strategy = ending->strategy,
                                               .batch_sizes = ending->batch_sizes});
   if (!response.ok()) return Refuse(FromAbsl(response.status()));
-  serving_.observer.CallHandled(status.error_code(), serving_.clock.Now() - accepted_at_);
-  serving_.live_calls.StartLeaving(*this, serving_.clock.Now());
+  StartLeaving(status);
   stream_.WriteAndFinish(*response, grpc::WriteOptions(), status, &finished_);
 }
 
 void ProxyCall::Refuse(const grpc::Status& status) {
-  serving_.observer.CallHandled(status.error_code(), serving_.clock.Now() - accepted_at_);
-  serving_.live_calls.StartLeaving(*this, serving_.clock.Now());
+  StartLeaving(status);
   stream_.Finish(status, &finished_);
+}
+
+void ProxyCall::StartLeaving(const grpc::Status& status) {
+  const Time now = serving_.clock.Now();
+  serving_.observer.CallHandled(status.error_code(), now - accepted_at_);
+  serving_.live_calls.StartLeaving(*this, now);
 }
 
 void ProxyCall::AddTrailers(const runtime::Ending& ending) {
   if (ending.outcome == scheduling::Outcome::kRejected) return;  // nothing happened to it
-  context_.AddTrailingMetadata("x-smartbatch-strategy", std::string(ending.strategy));
-  context_.AddTrailingMetadata("x-smartbatch-queue-ms", fmt::format("{:.3f}", ToMilliseconds(ending.queued)));
-  context_.AddTrailingMetadata("x-smartbatch-service-ms", fmt::format("{:.3f}", ToMilliseconds(ending.in_service)));
-  context_.AddTrailingMetadata("x-smartbatch-latency-ms", fmt::format("{:.3f}", ToMilliseconds(ending.latency)));
-  context_.AddTrailingMetadata("x-smartbatch-batches", std::to_string(ending.batch_sizes.size()));
-  context_.AddTrailingMetadata("x-smartbatch-batch-sizes", fmt::format("{}", fmt::join(ending.batch_sizes, ",")));
+  static const TrailerNames names;
+  context_.AddTrailingMetadata(names.strategy, std::string(ending.strategy));
+  context_.AddTrailingMetadata(names.queue, InMilliseconds(ending.queued));
+  context_.AddTrailingMetadata(names.service, InMilliseconds(ending.in_service));
+  context_.AddTrailingMetadata(names.latency, InMilliseconds(ending.latency));
+  context_.AddTrailingMetadata(names.batches, std::to_string(ending.batch_sizes.size()));
+  context_.AddTrailingMetadata(names.batch_sizes, fmt::format("{}", fmt::join(ending.batch_sizes, ",")));
 }
 
 // Clients with a retry policy obey this one; it overrules their own backoff. They do not call again at a negative one.

@@ -64,6 +64,8 @@ class ProxyCall final : public LiveCall {
   // One of the three events has come. The call may be gone afterwards.
   void EndOne();
   void Answer(absl::StatusOr<runtime::Ending> ending);
+  // The call is about to be answered with that status.
+  void StartLeaving(const grpc::Status& status);
   void AddTrailers(const runtime::Ending& ending);
   void AddPushback(const grpc::Status& status, scheduling::Outcome outcome);
   void LogEnd(const grpc::Status& status, const runtime::Ending& ending) const;
