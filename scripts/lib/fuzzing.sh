@@ -55,7 +55,8 @@ fuzz_new() {
   if [[ -n ${SMARTBATCH_FUZZ_SECONDS-} ]]; then
     arguments=(-seed="${SMARTBATCH_FUZZ_SEED:-$RANDOM}" -max_total_time="$SMARTBATCH_FUZZ_SECONDS" new kept)
   else
-    (cd "$folder" && printf '%s\n' kept/* | LC_ALL=C sort | paste -sd, >seeds)
+    # A line's end would be a part of the last name, and libFuzzer leaves out what it cannot read without a word.
+    (cd "$folder" && printf '%s\n' kept/* | LC_ALL=C sort | paste -sd, | tr -d '\n' >seeds)
     arguments=(-seed="${SMARTBATCH_FUZZ_SEED:-1}" -runs="${FUZZ_RUNS[$name]}" -max_total_time="$FUZZ_MOST_SECONDS"
       -reload=0 -seed_inputs=@seeds new)
   fi
