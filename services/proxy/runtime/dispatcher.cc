@@ -10,9 +10,6 @@
 namespace smartbatch::runtime {
 namespace {
 
-// condition_variable_any adds the time it is given to now: a bound keeps it from overflowing.
-constexpr Duration kLongestSleep = std::chrono::hours(1);
-
 Ending EndingOf(scheduling::Finished finished) {
   Ending ending;
   ending.outcome = finished.outcome;
@@ -274,53 +271,6 @@ State Dispatcher::Look(const std::vector<std::string>& customers) const {
   return state;
 }
 
-void Dispatcher::Tick() {
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    actions = Settle({}, clock_.Now());
-  }
-  CarryOut(std::move(actions));
-}
-
-Time Dispatcher::NextTick() const { return wake_at_; }
-
-void Dispatcher::Attend() {
-  const MutexLock lock(mutex_);
-  ++attending_;
-}
-
-void Dispatcher::Rest() {
-  {
-    const MutexLock lock(mutex_);
-    --attending_;
-    if (!TimerIsLate()) return;
-  }
-  timer_.notify_one();
-}
-
-Duration Dispatcher::TickIfDue() {
-  const Time due = wake_at_;
-  if (due == kNever) return Duration::max();
-  const Duration left = due - clock_.Now();
-  if (left <= Duration::zero()) Tick();
-  return left;
-}
-
-void Dispatcher::RunTimer(const std::stop_token& stop) {
-  while (!stop.stop_requested()) {
-    {
-      const MutexLock lock(mutex_);
-      timer_sleeps_until_ = attending_ > 0 ? kNever : wake_at_.load();
-      const Duration remaining = std::min(timer_sleeps_until_ - clock_.Now(), kLongestSleep);
-      timer_.wait_for(mutex_, stop, remaining, [this]() SMARTBATCH_REQUIRES(mutex_) { return TimerIsLate(); });
-      timer_sleeps_until_ = Time::min();  // awake: whoever sets wake_at_ need not wake it
-      if (attending_ > 0 || wake_at_.load() > clock_.Now()) continue;
-    }
-    Tick();
-  }
-}
-
 void Dispatcher::StopAccepting() {
   const MutexLock lock(mutex_);
   scheduler_->StopAccepting();
@@ -345,8 +295,6 @@ void Dispatcher::Close() {
   }
   CarryOut(std::move(actions));
 }
-
-bool Dispatcher::TimerIsLate() const { return attending_ == 0 && wake_at_.load() < timer_sleeps_until_; }
 
 bool Dispatcher::IsIdle() const { return running_.empty() && scheduler_->pending().unfinished_requests() == 0; }
 

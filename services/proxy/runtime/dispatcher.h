@@ -153,6 +153,9 @@ class Dispatcher {
   void Close();
 
  private:
+  // condition_variable_any adds the time it is given to now: a bound keeps it from overflowing.
+  static constexpr Duration kLongestSleep = std::chrono::hours(1);
+
   // What belongs to a request outside the core.
   struct Accepted {
     std::uint64_t number = 0;
