@@ -6,7 +6,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tools/loadgen/analysis/fairness.h"
 #include "tools/loadgen/analysis/validity.h"
 
 namespace smartbatch::loadgen {
@@ -189,19 +188,47 @@ TEST(Analysis, LeavesAnInterruptedBlockOutOfTheDifferences) {
   for (const Difference& difference : analysis.workloads[0].differences) EXPECT_EQ(difference.pairs, 2U);
 }
 
-TEST(Analysis, KnowsHowEvenlyTheCustomersWait) {
+// 2 sequences of 100 characters at 50 us a character each: 10 ms alone.
+ResultSet OfKnownCost() {
   ResultSet results;
-  results.blocks.push_back(MakeBlock("fcfs", 1, 40, 0));
-  // Means 20.5, 20.5 and 120.5.
-  const double sum = 161.5;
-  const double squares = 2 * 20.5 * 20.5 + 120.5 * 120.5;
-  EXPECT_NEAR(Analyze(results).workloads[0].strategies[0].requests.fairness.value(), sum * sum / (3 * squares), 1e-12);
+  results.provenance.cost = CostModel{.quadratic = 0, .per_character = 50e-6};
+  for (const std::uint32_t repeat : {1U, 2U}) {
+    Block block = MakeBlock("fcfs", repeat, 40, 0);
+    for (RequestRecord& record : block.records) record.longest = 100;
+    block.charged_over_weight = {1, 1, repeat == 1 ? 1.0 : 4.0};
+    results.blocks.push_back(block);
+  }
+  return results;
 }
 
-TEST(Fairness, IsOneForEqualSharesAndOneOverNForOneThatHasAll) {
-  EXPECT_EQ(JainIndex({4, 4, 4}), 1);
-  EXPECT_EQ(JainIndex({9, 0, 0}), 1.0 / 3);
-  EXPECT_FALSE(JainIndex({}).has_value());
+TEST(Analysis, ComparesLatencyWithWhatARequestTakesAlone) {
+  const Analysis analysis = Analyze(OfKnownCost());
+  const Breakdown& requests = analysis.workloads[0].strategies[0].requests;
+  // Means of 20.5, 20.5 and 120.5 ms.
+  EXPECT_NEAR(requests.customers[0].slowdown.value(), 2.05, 1e-9);
+  EXPECT_NEAR(requests.customers[2].slowdown.value(), 12.05, 1e-9);
+  EXPECT_NEAR(requests.all.slowdown.value(), (2 * 2.05 + 12.05) / 3, 1e-9);
+  EXPECT_NEAR(requests.fairness.slowdown.value(), (2 * 2.05 + 12.05) / 3, 1e-9);
+  EXPECT_NEAR(requests.fairness.worst_customer_slowdown.value(), 12.05, 1e-9);
+}
+
+TEST(Analysis, TakesTheShareIndexInTheMeanOfTheRepeats) {
+  const Analysis analysis = Analyze(OfKnownCost());
+  const StrategySummary& strategy = analysis.workloads[0].strategies[0];
+  EXPECT_NEAR(strategy.repeats[0].requests.fairness.share_index.value(), 1, 1e-12);
+  EXPECT_NEAR(strategy.repeats[1].requests.fairness.share_index.value(), 36.0 / (3 * 18), 1e-12);
+  EXPECT_NEAR(strategy.requests.fairness.share_index.value(), (1 + 36.0 / 54) / 2, 1e-12);
+}
+
+TEST(Analysis, SaysNothingOfFairnessIfTheServerDoesNotTellCostsAndCharges) {
+  ResultSet results = OfKnownCost();
+  results.provenance.cost.reset();
+  results.blocks[1].charged_over_weight.clear();
+  const Analysis analysis = Analyze(results);
+  const FairnessFigures& fairness = analysis.workloads[0].strategies[0].requests.fairness;
+  EXPECT_FALSE(fairness.slowdown.has_value());
+  EXPECT_FALSE(fairness.worst_customer_slowdown.has_value());
+  EXPECT_FALSE(fairness.share_index.has_value());
 }
 
 TEST(Comparison, CorrectsForManyQuestionsAsHolmDoes) {

@@ -14,6 +14,7 @@
 #include "tools/loadgen/output/child_process.h"
 #include "tools/loadgen/output/json_report.h"
 #include "tools/loadgen/output/plot.h"
+#include "tools/loadgen/output/plot_data.h"
 #include "tools/loadgen/output/plot_script.h"
 #include "tools/loadgen/output/progress.h"
 #include "tools/loadgen/output/raw_results.h"
@@ -90,8 +91,8 @@ TEST(TextReport, HasItsPartsInOrder) {
   const std::string report = TextReport(MakeReport(results, Analyze(results)));
   std::size_t last = 0;
   for (const char* const part :
-       {"VERDICT", "VALID", "WORKLOAD two", "std dev", "group", "Goodput", "fairness", "Requests that failed",
-        "GENERATOR", "ENVIRONMENT", "a machine", "TO REPEAT", "loadgen compare --seed 4"}) {
+       {"VERDICT", "VALID", "WORKLOAD two", "std dev", "group", "Goodput", "worst customer", "not known",
+        "Requests that failed", "GENERATOR", "ENVIRONMENT", "a machine", "TO REPEAT", "loadgen compare --seed 4"}) {
     const std::size_t found = report.find(part, last);
     ASSERT_NE(found, std::string::npos) << part << " is missing or too early in\n" << report;
     last = found;
@@ -137,7 +138,7 @@ TEST_F(OutputTest, LongNamesOfStrategiesDoNotOverlapInTheLegend) {
 TEST(JsonReport, HoldsTheFiguresAndNullForWhatIsUnknown) {
   const ResultSet results = MakeResults();
   const auto json = nlohmann::json::parse(JsonReport(results, Analyze(results)));
-  EXPECT_EQ(json["schema_version"], 1);
+  EXPECT_EQ(json["schema_version"], 2);
   const auto& fcfs = json["workloads"][0]["strategies"][0];
   EXPECT_EQ(fcfs["strategy"], "fcfs");
   EXPECT_EQ(fcfs["all"]["answered"], 59);
@@ -146,6 +147,24 @@ TEST(JsonReport, HoldsTheFiguresAndNullForWhatIsUnknown) {
   EXPECT_TRUE(fcfs["all"]["latency_ms"]["p99"].is_null());
   EXPECT_EQ(fcfs["failures"][0]["code"], "DEADLINE_EXCEEDED");
   EXPECT_EQ(fcfs["groups"].size(), 2U);
+  EXPECT_TRUE(fcfs["fairness"]["worst_customer_slowdown"].is_null());
+  EXPECT_TRUE(fcfs["all"]["slowdown"].is_null());
+}
+
+// 1 to 60 in steps of two, and 2 to 60: 5 to 64 ms against 1 ms alone.
+TEST(Reports, ShowSlowdownAndSharesIfTheyAreKnown) {
+  ResultSet results = MakeResults();
+  results.provenance.cost = CostModel{.fixed = 1e-3, .quadratic = 0};
+  for (Block& block : results.blocks) block.charged_over_weight = {1, 3};
+  const auto json = nlohmann::json::parse(JsonReport(results, Analyze(results)));
+  const auto& fairness = json["workloads"][0]["strategies"][0]["fairness"];
+  EXPECT_DOUBLE_EQ(fairness["slowdown"], 34);
+  EXPECT_DOUBLE_EQ(fairness["worst_customer_slowdown"], 34);
+  EXPECT_DOUBLE_EQ(fairness["charged_share_index"], 0.8);
+  const std::string text = TextReport(MakeReport(results, Analyze(results)));
+  EXPECT_THAT(text, ::testing::ContainsRegex("fcfs +60 +59 +1 +6.00 +5.90 +34.00 +34.00 +0.800\n"));
+  EXPECT_THAT(PlotScript(results, Analyze(results), "x.dat", "x.png", "x.svg"), HasSubstr("worst customer's slowdown"));
+  EXPECT_THAT(PlotData(results, Analyze(results)), HasSubstr("5.9 34 5.9 5.9 34 34"));
 }
 
 TEST_F(OutputTest, AFileThatFailsLeavesNothingBehind) {

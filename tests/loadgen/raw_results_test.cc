@@ -10,6 +10,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "tools/loadgen/analysis/analysis.h"
 #include "tools/loadgen/output/json_report.h"
@@ -57,6 +58,7 @@ ResultSet AwkwardResults() {
   provenance.workloads["two"] = "a workload of two";
   provenance.environment = {{"system", "a machine"}, {"load", "none"}};
   provenance.objectives = {"p50<30ms"};
+  provenance.cost = CostModel{1e-3, 1e-6, 2e-4, 3e-5, 4e-8, 3};
   for (const char* const strategy : {"fcfs:linger_ms=0", "fcfs"}) {
     Block block;
     block.workload = "two";
@@ -68,6 +70,7 @@ ResultSet AwkwardResults() {
     block.warm_up = std::chrono::milliseconds(1);
     block.measured = std::chrono::seconds(10);
     block.generator_cpu_seconds = 0.1;
+    block.charged_over_weight = {0.1, 1.0 / 3};
     block.customers = {"A, the first", "B \"second\"\nline"};
     for (int i = 0; i < 60; ++i) {
       RequestRecord record;
@@ -104,6 +107,18 @@ TEST_F(RawResultsTest, GiveTheSameReportsAgainToTheByte) {
   std::ostringstream again;
   WriteRequestsCsv(*read, again);
   EXPECT_EQ(again.str(), TextOf("S_requests.csv"));
+}
+
+TEST_F(RawResultsTest, AreReadIfTheyDoNotKnowCostsAndCharges) {
+  Write(AwkwardResults());
+  auto json = nlohmann::ordered_json::parse(TextOf("S_blocks.json"));
+  json.erase("cost_model");
+  for (auto& block : json.at("blocks")) block.erase("charged_over_weight_seconds");
+  std::ofstream(path_ / "S_blocks.json") << json;
+  const auto read = ReadRawResults(path_ / "S_blocks.json");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_FALSE(read->provenance.cost.has_value());
+  EXPECT_TRUE(read->blocks[0].charged_over_weight.empty());
 }
 
 TEST_F(RawResultsTest, HaveALineForEachRequestWithShortNumbers) {

@@ -1,12 +1,18 @@
 #include "services/proxy/simulation/collector.h"
 
 #include <algorithm>
+#include <map>
 
 namespace smartbatch::simulation {
 
 Collector::Collector(const ArrivalFeed& feed, std::uint64_t warmup, const scheduling::Scheduler& scheduler,
                      const CostModel& cost)
-    : warmup_(warmup), scheduler_(scheduler), feed_(feed), cost_(cost), latencies_ms_(feed.customers().size()) {}
+    : warmup_(warmup),
+      scheduler_(scheduler),
+      feed_(feed),
+      cost_(cost),
+      latencies_ms_(feed.customers().size()),
+      slowdowns_(feed.customers().size()) {}
 
 std::vector<double> Collector::ChargedSeconds(const ArrivalFeed& feed) const {
   std::vector<double> charged;
@@ -35,6 +41,7 @@ void Collector::Offered(std::uint64_t number, std::span<const std::uint32_t> len
     sum_squared_seconds_ += seconds * seconds;
   }
   sum_seconds_ += cost_.Seconds(1, longest);
+  alone_seconds_.push_back(cost_.Seconds(lengths.size(), longest));
 }
 
 void Collector::Ended(std::uint64_t number, std::uint32_t customer, const scheduling::Finished& finished) {
@@ -43,6 +50,7 @@ void Collector::Ended(std::uint64_t number, std::uint32_t customer, const schedu
   if (number < warmup_ || finished.outcome != scheduling::Outcome::kAnswered) return;
   if (finished.finish <= finished.due) ++on_time_;
   latencies_ms_[customer].Add(ToMilliseconds(finished.finish - finished.arrival));
+  slowdowns_[customer] += ToSeconds(finished.finish - finished.arrival) / alone_seconds_[number - warmup_];
 }
 
 void Collector::Dispatched(const scheduling::Batch& batch) {
@@ -73,10 +81,12 @@ Result Collector::Finish(const ArrivalFeed& feed, std::uint32_t slots, bool pois
     // Before FiguresOf sorts it: the sum is then in the order of time, whatever is read first.
     all.Append(latencies_ms);
     result.customers.push_back({feed.customers()[i], latencies_ms.count(), FiguresOf(latencies_ms),
-                                charged[i] - (charged_at_start_.empty() ? 0 : charged_at_start_[i])});
+                                charged[i] - (charged_at_start_.empty() ? 0 : charged_at_start_[i]),
+                                slowdowns_[i] / static_cast<double>(latencies_ms.count())});
   }
   result.requests = all.count();
   result.latency_ms = FiguresOf(all);
+  result.fairness = Fairness(result.customers);
 
   const double seconds = ToSeconds(last_end_ - start_);
   if (seconds > 0) {
@@ -103,6 +113,23 @@ Result Collector::Finish(const ArrivalFeed& feed, std::uint32_t slots, bool pois
                                                     poisson ? requests / result.arrival_seconds : 0, seats});
   }
   return result;
+}
+
+// Several customers of a feed may be one to the scheduler, by their name.
+FairnessFigures Collector::Fairness(const std::vector<CustomerResult>& customers) const {
+  std::map<std::string, CustomerStanding> by_name;
+  for (const CustomerResult& customer : customers) {
+    const scheduling::Customer* const account = scheduler_.customers().Find(customer.customer);
+    CustomerStanding& standing = by_name[customer.customer];
+    const double before = static_cast<double>(standing.answered) * standing.slowdown.value_or(0);
+    standing.answered += customer.requests;
+    standing.slowdown =
+        (before + static_cast<double>(customer.requests) * customer.slowdown) / static_cast<double>(standing.answered);
+    if (account != nullptr) standing.charged_over_weight = customer.charged_seconds / account->policy.weight;
+  }
+  std::vector<CustomerStanding> standings;
+  for (const auto& [name, standing] : by_name) standings.push_back(standing);
+  return FairnessOf(standings);
 }
 
 LatencyFigures FiguresOf(const Sample& latencies_ms) {

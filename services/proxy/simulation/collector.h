@@ -34,6 +34,7 @@ class Collector {
 
  private:
   std::vector<double> ChargedSeconds(const ArrivalFeed& feed) const;
+  FairnessFigures Fairness(const std::vector<CustomerResult>& customers) const;
 
   const std::uint64_t warmup_;
   const scheduling::Scheduler& scheduler_;
@@ -41,6 +42,8 @@ class Collector {
   const CostModel cost_;
 
   std::vector<Sample> latencies_ms_;      // of each customer
+  std::vector<double> slowdowns_;         // of each customer, added up
+  std::vector<double> alone_seconds_;     // of each offered request: what it takes in a batch of its own
   std::vector<double> charged_at_start_;  // to each customer
   bool measuring_ = false;
   Time start_{};

@@ -60,7 +60,8 @@ Json ResultJson(const Result& result) {
     customers.push_back({{"customer", customer.customer},
                          {"requests", customer.requests},
                          {"latency_ms", LatencyJson(customer.latency_ms)},
-                         {"charged_seconds", customer.charged_seconds}});
+                         {"charged_seconds", customer.charged_seconds},
+                         {"slowdown", customer.slowdown}});
   }
   return {{"strategy", result.strategy.name},
           {"parameters", ParametersJson(result.strategy)},
@@ -71,6 +72,9 @@ Json ResultJson(const Result& result) {
           {"busy_share", result.busy_share},
           {"batch_sequences_mean", result.batch_sequences_mean},
           {"padding_share", result.padding_share},
+          {"slowdown", OrNull(result.fairness.slowdown)},
+          {"worst_customer_slowdown", OrNull(result.fairness.worst_customer_slowdown)},
+          {"charged_share_index", OrNull(result.fairness.share_index)},
           {"fairness_gap_seconds", result.fairness_gap_seconds},
           {"arrival_seconds", result.arrival_seconds},
           {"drain_seconds", result.drain_seconds},

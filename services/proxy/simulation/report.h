@@ -28,8 +28,8 @@ inline constexpr int kReportSchemaVersion = 1;
 
 // {"schema_version", "workload": {...}, "results": [{"strategy", "parameters", "requests", "latency_ms": {"mean",
 // "p50", "p90", "p99", "p999", "max"}, "throughput_per_second", "busy_share", "batch_sequences_mean", "padding_share",
-// "fairness_gap_seconds", "arrival_seconds", "drain_seconds", "lower_bound_ms", "outcomes", "customers": [...]}]}; null
-// where a figure cannot be given.
+// "slowdown", "worst_customer_slowdown", "charged_share_index", "fairness_gap_seconds", "arrival_seconds",
+// "drain_seconds", "lower_bound_ms", "outcomes", "customers": [...]}]}; null if a figure cannot be given.
 std::string ReportJson(const Scenario& scenario, const std::vector<Result>& results);
 
 // One line of a decision log, its end included:

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/fairness.h"
 #include "common/statistics.h"
 #include "services/proxy/scheduling/scheduler.h"
 #include "services/proxy/scheduling/strategies/strategy.h"
@@ -32,6 +33,8 @@ struct CustomerResult {
   LatencyFigures latency_ms;
   // Seconds of backend time charged to the customer's account.
   double charged_seconds = 0;
+  // The mean over its requests (CustomerStanding).
+  double slowdown = 0;
 };
 
 // All but `outcomes` leaves the warm-up out: it is about the requests that were offered after it, and about the time
@@ -54,6 +57,8 @@ struct Result {
   double batch_seconds_longest = 0;
   // The share of the batches' cost that was paid for empty seats and for sequences shorter than the longest.
   double padding_share = 0;
+  // By the true cost of a batch. The share index is nothing if an account was closed meanwhile.
+  FairnessFigures fairness;
   // The largest difference between the counters of two backlogged customers that was seen after a dispatch.
   double fairness_gap_seconds = 0;
   // How long it took from the last arrival until the last request had ended: where that is a sizeable part of the run

@@ -237,13 +237,36 @@ TEST(Report, HoldsEveryFieldOfItsSchema) {
     EXPECT_TRUE(shown["latency_ms"][field].is_number());
   // 1,800 samples have fewer than ten above the 99.9th percentile.
   EXPECT_TRUE(shown["latency_ms"]["p999"].is_null());
-  for (const char* const field : {"throughput_per_second", "busy_share", "batch_sequences_mean", "padding_share",
-                                  "fairness_gap_seconds", "lower_bound_ms"}) {
+  for (const char* const field :
+       {"throughput_per_second", "busy_share", "batch_sequences_mean", "padding_share", "slowdown",
+        "worst_customer_slowdown", "charged_share_index", "fairness_gap_seconds", "lower_bound_ms"}) {
     EXPECT_TRUE(shown[field].is_number()) << field;
   }
   EXPECT_EQ(shown["outcomes"]["answered"], 2000);
   EXPECT_EQ(shown["customers"].size(), 12U);
   EXPECT_TRUE(shown["customers"][0]["charged_seconds"].is_number());
+  EXPECT_TRUE(shown["customers"][0]["slowdown"].is_number());
+}
+
+// 10 ms alone: at 20 a second nobody waits for anybody, and who comes with another one waits for it or travels with it.
+TEST(Fairness, IsASlowdownOfOneWithoutWaitingAndOfTwoBehindAnEqual) {
+  SimulationOptions options;
+  options.strategy = EagerFcfs();
+  options.warmup_share = 0;
+  options.scheduler.max_batch_size = 1;
+  workload::Workload workload = OneCustomer(workload::ConstantRate{20}, {1, 1, workload::UniformLength{100, 100}});
+  const Result alone = Play(workload, options, 100);
+  EXPECT_NEAR(alone.fairness.slowdown.value(), 1, 1e-9);
+  EXPECT_NEAR(alone.fairness.worst_customer_slowdown.value(), 1, 1e-9);
+  EXPECT_NEAR(alone.fairness.share_index.value(), 1, 1e-9);
+  // The same moments: the second one waits 10 ms, and its weight of 3 makes its share a third.
+  workload.customers.push_back(workload.customers.front());
+  workload.customers.back().name = "second";
+  options.customers["second"].weight = 3;
+  const Result two = Play(workload, options, 200);
+  EXPECT_NEAR(two.fairness.slowdown.value(), 1.5, 1e-9);
+  EXPECT_NEAR(two.fairness.worst_customer_slowdown.value(), 2, 1e-9);
+  EXPECT_NEAR(two.fairness.share_index.value(), 16.0 / 9 / (2 * (1 + 1.0 / 9)), 1e-9);
 }
 
 // --- Traces ---

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "tools/loadgen/analysis/fairness.h"
 #include "tools/loadgen/analysis/validity.h"
 #include "tools/loadgen/analysis/verdict.h"
 
@@ -13,11 +12,14 @@ namespace {
 // The samples of one slice while they are collected.
 struct SliceSamples {
   Sample latencies_ms;
+  Sample slowdowns;
   std::uint64_t due = 0;
 
-  void Add(const RequestRecord& record) {
+  void Add(const RequestRecord& record, const std::optional<CostModel>& cost) {
     ++due;
-    if (record.answered()) latencies_ms.Add(record.latency_ms());
+    if (!record.answered()) return;
+    latencies_ms.Add(record.latency_ms());
+    if (cost) slowdowns.Add(record.latency_ms() / 1e3 / cost->Seconds(record.sequences, record.longest));
   }
   Slice Finish(const std::string& name, double seconds) const {
     Slice slice;
@@ -27,6 +29,7 @@ struct SliceSamples {
     slice.answered = latencies_ms.count();
     slice.due_per_second = seconds > 0 ? static_cast<double>(due) / seconds : 0;
     slice.answered_per_second = seconds > 0 ? static_cast<double>(slice.answered) / seconds : 0;
+    if (!slowdowns.empty()) slice.slowdown = slowdowns.Mean();
     return slice;
   }
 };
@@ -39,16 +42,25 @@ bool NaturallyBefore(const std::string& a, const std::string& b) {
   return a.size() != b.size() ? a.size() < b.size() : a < b;
 }
 
-std::optional<double> FairnessOver(const std::vector<Slice>& customers) {
-  std::vector<double> means;
-  for (const Slice& customer : customers) {
-    if (customer.answered == 0) return std::nullopt;
-    means.push_back(customer.latency.mean);
+// What was charged to each customer is known only of one block: a customer may be of some blocks and not of others.
+FairnessFigures FairnessOver(const std::vector<Slice>& customers, const std::vector<const Block*>& blocks) {
+  std::map<std::string, double> charged;
+  if (blocks.size() == 1) {
+    const Block& block = *blocks.front();
+    for (std::size_t i = 0; i < block.charged_over_weight.size(); ++i) {
+      charged[block.customers[i]] = block.charged_over_weight[i];
+    }
   }
-  return JainIndex(means);
+  std::vector<CustomerStanding> standings;
+  for (const Slice& customer : customers) {
+    const auto found = charged.find(customer.name);
+    standings.push_back({customer.answered, customer.slowdown,
+                         found == charged.end() ? std::nullopt : std::optional<double>(found->second)});
+  }
+  return FairnessOf(standings);
 }
 
-Breakdown BreakDown(const std::vector<const Block*>& blocks) {
+Breakdown BreakDown(const std::vector<const Block*>& blocks, const std::optional<CostModel>& cost) {
   double seconds = 0;
   SliceSamples all;
   std::map<std::string, SliceSamples> groups;
@@ -59,16 +71,16 @@ Breakdown BreakDown(const std::vector<const Block*>& blocks) {
     for (const std::string& name : block->customers) slices.push_back({&groups[GroupOf(name)], &customers[name]});
     for (const RequestRecord& record : block->records) {
       if (!block->Measures(record)) continue;
-      all.Add(record);
-      slices[record.customer].first->Add(record);
-      slices[record.customer].second->Add(record);
+      all.Add(record, cost);
+      slices[record.customer].first->Add(record, cost);
+      slices[record.customer].second->Add(record, cost);
     }
   }
   Breakdown breakdown;
   breakdown.all = all.Finish("all", seconds);
   for (const auto& [name, samples] : groups) breakdown.groups.push_back(samples.Finish(name, seconds));
   for (const auto& [name, samples] : customers) breakdown.customers.push_back(samples.Finish(name, seconds));
-  breakdown.fairness = FairnessOver(breakdown.customers);
+  breakdown.fairness = FairnessOver(breakdown.customers, blocks);
   return breakdown;
 }
 
@@ -91,29 +103,28 @@ void CountBatchesAndFailures(const std::vector<const Block*>& blocks, StrategySu
   if (summary.measured_seconds > 0) summary.batches_per_second = batches / summary.measured_seconds;
 }
 
-// The mean of the repeats' indexes, where each has one: what chance does to the means of few answers is the same in
-// each of them, and less in all together.
-std::optional<double> FairnessOver(const StrategySummary& summary) {
+// The mean of the repeats' indexes, if each has one.
+std::optional<double> ShareIndexOver(const StrategySummary& summary) {
   Sample indexes;
   for (const RepeatSummary& repeat : summary.repeats) {
-    if (!repeat.requests.fairness) return summary.requests.fairness;
-    indexes.Add(*repeat.requests.fairness);
+    if (!repeat.requests.fairness.share_index) return std::nullopt;
+    indexes.Add(*repeat.requests.fairness.share_index);
   }
-  return indexes.empty() ? summary.requests.fairness : indexes.Mean();
+  return indexes.empty() ? summary.requests.fairness.share_index : indexes.Mean();
 }
 
-StrategySummary SummarizeStrategy(const std::vector<const Block*>& blocks) {
+StrategySummary SummarizeStrategy(const std::vector<const Block*>& blocks, const std::optional<CostModel>& cost) {
   StrategySummary summary;
   summary.strategy = blocks.front()->strategy;
-  summary.requests = BreakDown(blocks);
+  summary.requests = BreakDown(blocks, cost);
   for (const Block* const block : blocks) {
     summary.measured_seconds += ToSeconds(block->measured);
     // One that was cut short is no repeat of the others.
-    if (!block->interrupted) summary.repeats.push_back({block->repeat, block->seed, BreakDown({block})});
+    if (!block->interrupted) summary.repeats.push_back({block->repeat, block->seed, BreakDown({block}, cost)});
   }
   std::sort(summary.repeats.begin(), summary.repeats.end(),
             [](const RepeatSummary& a, const RepeatSummary& b) { return a.repeat < b.repeat; });
-  summary.requests.fairness = FairnessOver(summary);
+  summary.requests.fairness.share_index = ShareIndexOver(summary);
   CountBatchesAndFailures(blocks, summary);
   return summary;
 }
@@ -206,17 +217,16 @@ std::vector<ObjectiveOutcome> JudgeObjectives(const std::vector<std::string>& te
 }
 
 WorkloadAnalysis AnalyzeWorkload(const std::string& name, const std::vector<const Block*>& blocks,
-                                 const std::vector<std::string>& strategy_order,
-                                 const std::vector<std::string>& objectives) {
+                                 const std::vector<std::string>& strategy_order, const Provenance& provenance) {
   WorkloadAnalysis analysis;
   analysis.workload = name;
   for (const std::string& strategy : strategy_order) {
     const auto own = Select(blocks, [&](const Block& block) { return block.strategy.name == strategy; });
-    if (!own.empty()) analysis.strategies.push_back(SummarizeStrategy(own));
+    if (!own.empty()) analysis.strategies.push_back(SummarizeStrategy(own, provenance.cost));
   }
   analysis.differences = CompareStrategies(analysis.strategies);
   analysis.verdict = VerdictOn(analysis);
-  analysis.objectives = JudgeObjectives(objectives, analysis.strategies);
+  analysis.objectives = JudgeObjectives(provenance.objectives, analysis.strategies);
   return analysis;
 }
 
@@ -265,7 +275,7 @@ Analysis Analyze(const ResultSet& results) {
   Analysis analysis;
   for (const std::string& workload : NamesInOrder(blocks, [](const Block& block) { return block.workload; })) {
     const auto own = Select(blocks, [&](const Block& block) { return block.workload == workload; });
-    analysis.workloads.push_back(AnalyzeWorkload(workload, own, strategies, results.provenance.objectives));
+    analysis.workloads.push_back(AnalyzeWorkload(workload, own, strategies, results.provenance));
   }
   analysis.generator = ExamineGenerator(results);
   analysis.defects = FindDefects(results, analysis);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/fairness.h"
 #include "tools/loadgen/analysis/comparison.h"
 #include "tools/loadgen/analysis/latency_summary.h"
 #include "tools/loadgen/analysis/objective.h"
@@ -24,6 +25,8 @@ struct Slice {
   std::uint64_t answered = 0;
   double due_per_second = 0;
   double answered_per_second = 0;
+  // The mean of latency over the time that the request takes alone; nothing if the cost of a batch is not known.
+  std::optional<double> slowdown;
   std::uint64_t failed() const { return due - answered; }
 };
 
@@ -32,9 +35,8 @@ struct Breakdown {
   Slice all;
   std::vector<Slice> groups;
   std::vector<Slice> customers;
-  // Jain's index of the customers' mean latencies, in (0, 1]: 1 where all wait equally long. Nothing where a customer
-  // has no answer. Of all repeats together it is the mean of theirs, where each of them has one.
-  std::optional<double> fairness;
+  // Of all repeats together the share index is the mean of theirs, if each of them has one.
+  FairnessFigures fairness;
 };
 
 // One repeat of a strategy.

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/cost_model.h"
 #include "common/time.h"
 #include "tools/loadgen/model/request_record.h"
 
@@ -43,6 +45,9 @@ struct Block {
   std::map<int, std::string> messages;
   // Why the block proves nothing, one sentence each; empty where it is sound.
   std::vector<std::string> defects;
+  // Seconds of backend time that the server charged to each customer in the block over its weight, warm-up included, in
+  // the order of the customers; empty if it does not tell.
+  std::vector<double> charged_over_weight;
   // Processor time of the load generator during the block.
   double generator_cpu_seconds = 0;
 
@@ -72,6 +77,8 @@ struct Provenance {
   std::map<std::string, std::string> workloads;
   // What was asked of the server, each as ParseObjective takes it.
   std::vector<std::string> objectives;
+  // What a batch costs, as the server had learned it at the end; nothing if it does not tell.
+  std::optional<CostModel> cost;
 };
 
 struct ResultSet {

@@ -108,8 +108,8 @@ std::string HowItWasMeasured(const ResultSet& results) {
 
 constexpr char kPanels[] = R"(<figcaption>Top left: percentiles of each group of customers, lower is better; bars are
 95 % intervals of the repeats. Top right: the share of answers within a time; the further left, the faster. Bottom left:
-how the latency went over the measurement. Bottom right: the further right, the more was answered, and the further up, the
-more alike the customers waited.</figcaption></figure>
+how the latency went over the measurement. Bottom right: the further right, the more was answered, and the further down, the
+less the worst-off customer waited beyond the time that its requests take alone.</figcaption></figure>
 )";
 
 constexpr char kWords[] = R"(<h2>The words</h2>
@@ -121,8 +121,11 @@ interval of a difference holds 0, chance alone explains it: <em>no significant d
 asked at once, so the bar is raised for each (Holm's correction).</dd>
 <dt>goodput</dt><dd>Requests answered a second. Customers that wait for an answer before they send again get more of
 them from a faster server.</dd>
-<dt>fairness</dt><dd>Jain's index of the customers' mean latencies: 1 where all wait equally long, 1/n where one of n
-does all the waiting. Customers with long texts wait longer under most strategies, so 1 is not always the aim.</dd>
+<dt>slowdown</dt><dd>The latency of a request over the time that it takes in a batch of its own on an idle backend, by
+the cost of a batch that the proxy has learned: 1 is the best, and a long text is not held against anybody. The worst
+customer is the one with the largest mean, of those with at least 20 answers.</dd>
+<dt>shares</dt><dd>Jain's index of the backend time that was charged to each customer over its weight: 1 if each got what
+its weight says, 1/n if one of n got everything. Customers that ask for different amounts differ without harm.</dd>
 <dt>dispatch delay</dt><dd>How late the generator itself sent what was due. It is part of the latency; where it grows
 too large the result is called invalid.</dd>
 </dl>

@@ -22,6 +22,7 @@ Json ToJson(const Slice& slice) {
           {"failed", slice.failed()},
           {"due_per_second", Rounded(slice.due_per_second)},
           {"answered_per_second", Rounded(slice.answered_per_second)},
+          {"slowdown", OrNull(slice.slowdown)},
           {"latency_ms",
            {{"count", latency.count},
             {"mean", any ? Rounded(latency.mean) : Json(nullptr)},
@@ -42,6 +43,12 @@ Json ToJson(const std::vector<Slice>& slices) {
   return list;
 }
 
+Json ToJson(const FairnessFigures& fairness) {
+  return {{"slowdown", OrNull(fairness.slowdown)},
+          {"worst_customer_slowdown", OrNull(fairness.worst_customer_slowdown)},
+          {"charged_share_index", OrNull(fairness.share_index)}};
+}
+
 Json ToJson(const StrategySummary& strategy) {
   Json failures = Json::array();
   for (const auto& [code, count] : strategy.failures) {
@@ -54,7 +61,7 @@ Json ToJson(const StrategySummary& strategy) {
   for (const RepeatSummary& repeat : strategy.repeats) {
     repeats.push_back({{"repeat", repeat.repeat},
                        {"seed", repeat.seed},
-                       {"fairness", OrNull(repeat.requests.fairness)},
+                       {"fairness", ToJson(repeat.requests.fairness)},
                        {"all", ToJson(repeat.requests.all)},
                        {"groups", ToJson(repeat.requests.groups)}});
   }
@@ -63,7 +70,7 @@ Json ToJson(const StrategySummary& strategy) {
           {"measured_seconds", Rounded(strategy.measured_seconds)},
           {"sequences_per_batch", Rounded(strategy.sequences_per_batch)},
           {"batches_per_second", Rounded(strategy.batches_per_second)},
-          {"fairness", OrNull(strategy.requests.fairness)},
+          {"fairness", ToJson(strategy.requests.fairness)},
           {"all", ToJson(strategy.requests.all)},
           {"groups", ToJson(strategy.requests.groups)},
           {"customers", ToJson(strategy.requests.customers)},

@@ -8,7 +8,7 @@
 namespace smartbatch::loadgen {
 
 // Raised whenever a field changes its meaning or goes away; new fields do not raise it.
-inline constexpr int kSummarySchemaVersion = 1;
+inline constexpr int kSummarySchemaVersion = 2;
 
 // One JSON object, indented. A figure that is not known is null.
 std::string JsonReport(const ResultSet& results, const Analysis& analysis);

@@ -118,11 +118,11 @@ void AddTimeSets(const std::vector<std::vector<TimeSlice>>& blocks, const std::s
   AddSet(p95_name, p95, out);
 }
 
-std::string FairnessLine(const StrategySummary& strategy) {
-  const auto point = FairnessOf(strategy);
+std::string WorstCustomerLine(const StrategySummary& strategy) {
+  const auto point = WorstCustomerOf(strategy);
   if (!point) return "";
-  return fmt::format("{:.6g} {:.6g} {:.6g} {:.6g} {:.6g} {:.6g}\n", point->goodput.value, point->fairness.value,
-                     point->goodput.low, point->goodput.high, point->fairness.low, point->fairness.high);
+  return fmt::format("{:.6g} {:.6g} {:.6g} {:.6g} {:.6g} {:.6g}\n", point->goodput.value, point->slowdown.value,
+                     point->goodput.low, point->goodput.high, point->slowdown.low, point->slowdown.high);
 }
 
 }  // namespace
@@ -160,16 +160,16 @@ std::vector<DrawnPoint> FigurePoints(const WorkloadAnalysis& workload, const Str
   return points;
 }
 
-std::optional<FairnessPoint> FairnessOf(const StrategySummary& strategy) {
-  if (!strategy.requests.fairness) return std::nullopt;
+std::optional<WorstCustomerPoint> WorstCustomerOf(const StrategySummary& strategy) {
+  const std::optional<double> slowdown = strategy.requests.fairness.worst_customer_slowdown;
+  if (!slowdown) return std::nullopt;
   const auto rates = OfEachRepeat(
       strategy, [](const Breakdown& requests) -> std::optional<double> { return requests.all.answered_per_second; });
-  const auto indexes = OfEachRepeat(strategy, [](const Breakdown& requests) { return requests.fairness; });
-  FairnessPoint point{WithInterval(0, strategy.requests.all.answered_per_second, rates, 0),
-                      WithInterval(0, *strategy.requests.fairness, indexes, 0)};
-  // No index is above 1.
-  point.fairness.high = std::min(point.fairness.high, 1.0);
-  return point;
+  const auto slowdowns =
+      OfEachRepeat(strategy, [](const Breakdown& requests) { return requests.fairness.worst_customer_slowdown; });
+  // The axis is logarithmic: a bar must not reach 0.
+  return WorstCustomerPoint{WithInterval(0, strategy.requests.all.answered_per_second, rates, 0),
+                            WithInterval(0, *slowdown, slowdowns, *slowdown / 10)};
 }
 
 std::vector<std::vector<TimeSlice>> TimeSlices(const ResultSet& results, const std::string& workload,
@@ -213,7 +213,7 @@ std::string PlotData(const ResultSet& results, const Analysis& analysis) {
       AddSet(PlotSetName("marks", w, s), Marks(latencies), out);
       AddTimeSets(TimeSlices(results, workload.workload, strategy.strategy.name), PlotSetName("p50", w, s),
                   PlotSetName("p95", w, s), out);
-      AddSet(PlotSetName("fairness", w, s), FairnessLine(strategy), out);
+      AddSet(PlotSetName("worst-customer", w, s), WorstCustomerLine(strategy), out);
     }
   }
   return out;

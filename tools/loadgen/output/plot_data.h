@@ -29,12 +29,13 @@ struct DrawnPoint {
 // For each drawn group each drawn figure that is known; the position counts all of them.
 std::vector<DrawnPoint> FigurePoints(const WorkloadAnalysis& workload, const StrategySummary& strategy);
 
-// Goodput in answers a second and fairness; nothing where the fairness is not known. `position` counts nothing.
-struct FairnessPoint {
+// Goodput in answers a second and the worst customer's slowdown; nothing if that is not known. `position` counts
+// nothing.
+struct WorstCustomerPoint {
   DrawnPoint goodput;
-  DrawnPoint fairness;
+  DrawnPoint slowdown;
 };
-std::optional<FairnessPoint> FairnessOf(const StrategySummary& strategy);
+std::optional<WorstCustomerPoint> WorstCustomerOf(const StrategySummary& strategy);
 
 // A slice of a block's time.
 struct TimeSlice {
@@ -47,7 +48,7 @@ struct TimeSlice {
 std::vector<std::vector<TimeSlice>> TimeSlices(const ResultSet& results, const std::string& workload,
                                                const std::string& strategy);
 
-// The name of a set: `kind` is percentiles, distribution, marks, p50, p95 or fairness.
+// The name of a set: `kind` is percentiles, distribution, marks, p50, p95 or worst-customer.
 std::string PlotSetName(const std::string& kind, std::size_t workload, std::size_t strategy);
 
 // All sets of all workloads:
@@ -56,7 +57,7 @@ std::string PlotSetName(const std::string& kind, std::size_t workload, std::size
 //   marks         a few points of it
 //   p50           seconds, ms: the two ends of a level line, then an empty line
 //   p95           seconds, ms: the middle of each slice; an empty line after each block
-//   fairness      FairnessOf: answers/s, index, low and high of the first, low and high of the second
+//   worst-customer  WorstCustomerOf: answers/s, slowdown, low and high of the first, low and high of the second
 std::string PlotData(const ResultSet& results, const Analysis& analysis);
 
 // Seconds from the workload's first block to each of its blocks, and the strategy of each, in order of time.

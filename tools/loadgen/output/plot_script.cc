@@ -107,7 +107,7 @@ class WorkloadPanels {
     PercentilesPanel();
     DistributionPanel();
     TimePanel();
-    FairnessPanel();
+    WorstCustomerPanel();
     return out_;
   }
 
@@ -149,8 +149,9 @@ class WorkloadPanels {
     Line("set grid xtics ytics lc rgb \"#DDDDDD\" lt 1 lw 1");
   }
 
-  // A logarithmic axis of milliseconds that holds low..high, with tics at 1, 2, 5, 10, ... or 1, 10, ...
-  void MillisecondsAxis(char axis, double low, double high) {
+  void MillisecondsAxis(char axis, double low, double high) { LogAxis(axis, "latency in ms, log scale", low, high); }
+  // A logarithmic axis that holds low..high, with tics at 1, 2, 5, 10, ... or 1, 10, ...
+  void LogAxis(char axis, const char* label, double low, double high) {
     low *= 0.8;
     high *= 1.25;
     // Along the x axis the numbers stand side by side and need more room.
@@ -162,10 +163,10 @@ class WorkloadPanels {
         tics += fmt::format("{0}\"{1:.10g}\" {1:.6g}", tics.empty() ? "" : ", ", step * decade);
     }
     Line(
-        "set {0}label \"latency in ms, log scale\" offset {4}; set logscale {0}; set {0}range [{1:.6g}:{2:.6g}]; set "
+        "set {0}label \"{5}\" offset {4}; set logscale {0}; set {0}range [{1:.6g}:{2:.6g}]; set "
         "{0}tics "
         "({3})",
-        axis, low, high, tics, axis == 'y' ? "shift,0" : "0,0");
+        axis, low, high, tics, axis == 'y' ? "shift,0" : "0,0", label);
   }
   // For every answer.
   void MillisecondsAxis(char axis) {
@@ -298,32 +299,32 @@ class WorkloadPanels {
     });
   }
 
-  void FairnessPanel() {
-    BeginPanel(1, 1, "Fairness against goodput");
+  void WorstCustomerPanel() {
+    BeginPanel(1, 1, "Worst customer against goodput");
     double most = 0;
-    double least_fair = 1;
+    double low = HUGE_VAL;
+    double high = 0;
     std::vector<std::string> unknown;
     for (const StrategySummary& strategy : workload_.strategies) {
-      const auto point = FairnessOf(strategy);
+      const auto point = WorstCustomerOf(strategy);
       if (!point) {
         unknown.push_back(strategy.strategy.name);
         continue;
       }
       most = std::max(most, point->goodput.high);
-      least_fair = std::min(least_fair, point->fairness.low);
+      low = std::min(low, point->slowdown.low);
+      high = std::max(high, point->slowdown.high);
     }
-    const double bottom = std::max(0.0, std::floor(least_fair * 10 - 1) / 10);
-    Line("set xlabel \"goodput: answers a second\"; set ylabel \"Jain's index of mean latencies\" offset shift,0");
-    Line("set xrange [0:{:.6g}]; set yrange [{:.6g}:1.03]", most > 0 ? 1.15 * most : 1.0, bottom);
+    LogAxis('y', "worst customer's slowdown, log scale", std::min(low, 1.0), std::max(high, 2.0));
+    Line("set xlabel \"goodput: answers a second\"; set xrange [0:{:.6g}]", most > 0 ? 1.15 * most : 1.0);
     if (!unknown.empty()) {
       const std::string names = fmt::format("{}", fmt::join(unknown, ", "));
       Line("set label 60 {} at graph 0.03, graph 0.06 left font \",16\" textcolor rgb \"#666666\"",
-           Quoted(names.size() > 30 ? "not known where a customer has no answer"
-                                    : names + ": a customer has no answer"));
+           Quoted(names.size() > 30 ? "not known" : names + ": not known"));
     }
     PlotEach([&](std::size_t s, const Style& style, std::vector<std::string>& elements) {
       elements.push_back(fmt::format("{} using 1:2:3:4:5:6 with xyerrorbars pt {} ps 1.45 lw 3 lc rgb \"{}\"",
-                                     Data("fairness", s), style.marker, style.color));
+                                     Data("worst-customer", s), style.marker, style.color));
     });
   }
 

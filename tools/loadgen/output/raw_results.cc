@@ -132,10 +132,31 @@ Json ToJson(const Block& block) {
           {"measured_nanoseconds", block.measured.count()},
           {"interrupted", block.interrupted},
           {"generator_cpu_seconds", block.generator_cpu_seconds},
+          {"charged_over_weight_seconds", block.charged_over_weight},
           {"requests", block.records.size()},
           {"customers", block.customers},
           {"messages", messages},
           {"defects", block.defects}};
+}
+
+Json ToJson(const std::optional<CostModel>& cost) {
+  if (!cost) return nullptr;
+  return {{"fixed", cost->fixed},
+          {"quadratic", cost->quadratic},
+          {"per_sequence", cost->per_sequence},
+          {"per_character", cost->per_character},
+          {"per_character_squared", cost->per_character_squared},
+          {"knee", cost->knee}};
+}
+
+std::optional<CostModel> CostOf(const Json& json) {
+  if (json.is_null()) return std::nullopt;
+  return CostModel{json.at("fixed"),
+                   json.at("quadratic"),
+                   json.at("per_sequence"),
+                   json.at("per_character"),
+                   json.at("per_character_squared"),
+                   json.at("knee")};
 }
 
 // Throws what nlohmann throws where a field is missing or of another kind.
@@ -151,6 +172,8 @@ Block BlockOf(const Json& json) {
   block.measured = Duration(json.at("measured_nanoseconds").get<std::int64_t>());
   block.interrupted = json.at("interrupted");
   block.generator_cpu_seconds = json.at("generator_cpu_seconds");
+  // Files of before have neither this nor a cost model.
+  block.charged_over_weight = json.value("charged_over_weight_seconds", std::vector<double>());
   block.customers = json.at("customers").get<std::vector<std::string>>();
   for (const Json& message : json.at("messages")) {
     block.messages[StatusCodeOf(message.at("code")).value_or(0)] = message.at("message");
@@ -180,6 +203,7 @@ RawBlocks WithoutRequests(const Json& json) {
   provenance.max_dispatch_delay_ms = json.at("max_dispatch_delay_ms");
   provenance.workloads = json.at("workloads").get<std::map<std::string, std::string>>();
   provenance.objectives = json.at("objectives").get<std::vector<std::string>>();
+  provenance.cost = CostOf(json.value("cost_model", Json(nullptr)));
   for (const Json& pair : json.at("environment")) provenance.environment.emplace_back(pair.at(0), pair.at(1));
   for (const Json& block : json.at("blocks")) {
     results.blocks.push_back(BlockOf(block));
@@ -269,6 +293,7 @@ std::string BlocksJson(const ResultSet& results) {
                      {"environment", environment},
                      {"workloads", provenance.workloads},
                      {"objectives", provenance.objectives},
+                     {"cost_model", ToJson(provenance.cost)},
                      {"interrupted", results.interrupted},
                      {"blocks", blocks}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';

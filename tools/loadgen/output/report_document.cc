@@ -79,6 +79,9 @@ std::vector<std::string> LatencyCells(const Slice& slice) {
           Number(latency.maximum)};
 }
 
+constexpr char kNotKnown[] = "not known";
+std::string Known(const std::optional<double>& figure) { return figure ? Number(*figure) : kNotKnown; }
+
 ReportTable StrategiesTable(const WorkloadAnalysis& workload) {
   ReportTable table{
       "Latency in ms, from when a request was due to its answer. A percentile with fewer than 10 samples above it is "
@@ -98,14 +101,14 @@ ReportTable SlicesTable(const WorkloadAnalysis& workload, const std::string& tit
                         const std::vector<Slice> Breakdown::*slices) {
   ReportTable table{fmt::format("The same by {}", title), {title, "strategy"}, {}, 2};
   Append(table.header, LatencyHeader());
-  table.header.push_back("failed");
+  Append(table.header, {"failed", "slowdown"});
   const std::size_t count = (workload.strategies.front().requests.*slices).size();
   for (std::size_t i = 0; i < count; ++i) {
     for (const StrategySummary& strategy : workload.strategies) {
       const Slice& slice = (strategy.requests.*slices)[i];
       table.rows.push_back({slice.name, strategy.strategy.name});
       Append(table.rows.back(), LatencyCells(slice));
-      table.rows.back().push_back(Number(slice.failed()));
+      Append(table.rows.back(), {Number(slice.failed()), Known(slice.slowdown)});
     }
   }
   return table;
@@ -133,17 +136,19 @@ ReportTable DifferencesTable(const WorkloadAnalysis& workload) {
 
 ReportTable GoodputTable(const WorkloadAnalysis& workload) {
   ReportTable table{
-      "Goodput: answers a second of what was due. Fairness: Jain's index of the customers' mean latencies, 1 where all "
-      "wait equally long.",
-      {"strategy", "due", "answered", "failed", "due/s", "answers/s", "fairness"},
+      "Goodput: answers a second of what was due. Slowdown: latency over the time that the request takes alone, in the "
+      "mean and of the worst customer. Shares: Jain's index of what was charged to the customers over their weights, 1 "
+      "if even.",
+      {"strategy", "due", "answered", "failed", "due/s", "answers/s", "slowdown", "worst customer", "shares"},
       {},
       1};
   for (const StrategySummary& strategy : workload.strategies) {
     const Slice& all = strategy.requests.all;
-    const std::optional<double>& fairness = strategy.requests.fairness;
+    const FairnessFigures& fairness = strategy.requests.fairness;
     table.rows.push_back({strategy.strategy.name, Number(all.due), Number(all.answered), Number(all.failed()),
-                          Number(all.due_per_second), Number(all.answered_per_second),
-                          fairness ? fmt::format("{:.3f}", *fairness) : ""});
+                          Number(all.due_per_second), Number(all.answered_per_second), Known(fairness.slowdown),
+                          Known(fairness.worst_customer_slowdown),
+                          fairness.share_index ? fmt::format("{:.3f}", *fairness.share_index) : kNotKnown});
   }
   return table;
 }

@@ -62,8 +62,10 @@ absl::StatusOr<Summary> ParseSummary(const std::string& text, const std::string&
   try {
     const json parsed = json::parse(text);
     if (parsed.at("schema_version") != kSummarySchemaVersion) {
-      return Fault(origin, fmt::format("schema_version {} is not {}, the one this loadgen reads",
-                                       parsed.at("schema_version").dump(), kSummarySchemaVersion));
+      return Fault(origin,
+                   fmt::format("schema_version {} is not {}, the one this loadgen reads; `loadgen report` writes it "
+                               "anew from the raw results",
+                               parsed.at("schema_version").dump(), kSummarySchemaVersion));
     }
     Summary summary{origin, parsed.at("started_at"), parsed.at("valid"), {}};
     for (const json& workload : parsed.at("workloads")) {

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "tools/loadgen/admin/proxy_status.h"
 #include "tools/loadgen/analysis/analysis.h"
 #include "tools/loadgen/analysis/validity.h"
 #include "tools/loadgen/engine/arrival_plan.h"
@@ -103,6 +104,10 @@ absl::StatusOr<Measurement> Measurement::Prepare(const std::string& verb, const 
 
   Measurement measurement(load, *std::move(text), *std::move(folder), *std::move(client),
                           ChooseProgressMode(output.progress), std::move(expectations));
+  if (const auto admin = AdminServerOf(connection); admin.ok()) {
+    auto asked = std::make_unique<AdminClient>(*admin);
+    if (asked->GetStatus().ok()) measurement.admin_ = std::move(asked);
+  }
   if (!output.metrics_listen.empty()) {
     auto metrics = LoadMetrics::Start(output.metrics_listen);
     if (!metrics.ok()) return metrics.status();
@@ -141,6 +146,7 @@ void Measurement::Play(const BlockTask& task, std::size_t number, std::size_t co
     block.customers.push_back(plan.name(customer));
   }
   if (metrics_) metrics_->BeginBlock(task.workload->name, task.strategy.name, number, count, block.customers);
+  const auto status_before = Status();
   const Time start = Now();
   if (results_.blocks.empty()) first_start_ = start;
   const double cpu_before = ProcessCpuSeconds();
@@ -150,6 +156,10 @@ void Measurement::Play(const BlockTask& task, std::size_t number, std::size_t co
     PlayBlock(options, plan, *client_, recorder, interruption.token());
   }
   if (metrics_) metrics_->EndBlock();
+  if (const auto status = Status(); status_before && status) {
+    block.charged_over_weight = ChargedOverWeight(*status_before, *status, block.customers);
+    results_.provenance.cost = LearnedCost(*status);
+  }
   block.workload = task.workload->name;
   block.strategy = task.strategy;
   block.dispatched_by = task.dispatched_by;
@@ -166,6 +176,12 @@ void Measurement::Play(const BlockTask& task, std::size_t number, std::size_t co
   block.generator_cpu_seconds = ProcessCpuSeconds() - cpu_before;
   results_.provenance.workloads[block.workload] = task.workload->description;
   results_.blocks.push_back(std::move(block));
+}
+
+std::optional<proxy::v1::GetStatusResponse> Measurement::Status() const {
+  if (!admin_) return std::nullopt;
+  auto status = admin_->GetStatus();
+  return status.ok() ? std::optional(*std::move(status)) : std::nullopt;
 }
 
 int Measurement::WriteResults() const {

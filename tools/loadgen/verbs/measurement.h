@@ -1,11 +1,14 @@
 // What `run` and `compare` have in common: blocks measured one after the other, and their results written.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/workload/workload.h"
+#include "tools/loadgen/admin/admin_client.h"
 #include "tools/loadgen/engine/client.h"
 #include "tools/loadgen/engine/text_source.h"
 #include "tools/loadgen/metrics/load_metrics.h"
@@ -53,11 +56,15 @@ class Measurement {
   Measurement(LoadFlags load, TextSource text, ResultFolder folder, std::unique_ptr<Client> client,
               ProgressMode progress, Expectations expectations);
   int WriteResults() const;
+  // Nothing if the server does not tell.
+  std::optional<proxy::v1::GetStatusResponse> Status() const;
 
   LoadFlags load_;
   TextSource text_;
   ResultFolder folder_;
   std::unique_ptr<Client> client_;
+  // Null if the server has no admin service: then nobody tells what batches cost and who was charged.
+  std::unique_ptr<AdminClient> admin_;
   Progress progress_;
   Expectations expectations_;
   // Null where nobody wants to see them.

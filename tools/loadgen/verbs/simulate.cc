@@ -34,9 +34,7 @@ bool IsPoisson(const workload::Workload& workload) {
   return true;
 }
 
-std::string Cell(const std::optional<double>& milliseconds) {
-  return milliseconds ? fmt::format("{:.2f}", *milliseconds) : "";
-}
+std::string Cell(const std::optional<double>& figure) { return figure ? fmt::format("{:.2f}", *figure) : ""; }
 
 std::string TitleOf(const simulation::Scenario& scenario) {
   return scenario.workload + (scenario.rho > 0 ? fmt::format(" at rho {}", scenario.rho) : "");
@@ -48,7 +46,7 @@ std::string TextReport(const simulation::Scenario& scenario, const std::vector<s
                   TitleOf(scenario), scenario.requests, scenario.max_batch_size, scenario.backends, scenario.slots,
                   scenario.seeds.ToString());
   TextTable table({"strategy", "answered", "mean", "p50", "p90", "p99", "p99.9", "max", "on time", "answers/s", "busy",
-                   "batch", "padding", "gap s", "bound"});
+                   "batch", "padding", "slowdown", "worst", "shares", "gap s", "bound"});
   std::string notes;
   for (const simulation::Result& result : results) {
     const simulation::LatencyFigures& latency = result.latency_ms;
@@ -57,7 +55,8 @@ std::string TextReport(const simulation::Scenario& scenario, const std::vector<s
                   fmt::format("{:.1f}%", 100 * result.on_time_share),
                   fmt::format("{:.2f}", result.throughput_per_second), fmt::format("{:.1f}%", 100 * result.busy_share),
                   fmt::format("{:.2f}", result.batch_sequences_mean),
-                  fmt::format("{:.1f}%", 100 * result.padding_share),
+                  fmt::format("{:.1f}%", 100 * result.padding_share), Cell(result.fairness.slowdown),
+                  Cell(result.fairness.worst_customer_slowdown), Cell(result.fairness.share_index),
                   fmt::format("{:.3f}", result.fairness_gap_seconds), Cell(result.lower_bound_ms)});
     if (result.drain_seconds > kLongDrain * result.arrival_seconds) {
       notes += fmt::format("{} did not keep up: {:.1f} s of arrivals took {:.1f} s more to drain\n",
@@ -69,7 +68,10 @@ std::string TextReport(const simulation::Scenario& scenario, const std::vector<s
                            result.outcomes.offered);
     }
   }
-  return text + table.ToString() + (notes.empty() ? "" : "\n" + notes);
+  constexpr char kLegend[] =
+      "\nslowdown: latency over the time that a request takes alone, and worst of a customer; shares: Jain's index of "
+      "what was charged over weight, 1 if even\n";
+  return text + table.ToString() + kLegend + (notes.empty() ? "" : "\n" + notes);
 }
 
 // One line on a terminal that is written over.
