@@ -5,7 +5,7 @@ import {
 } from './panels.mjs';
 import {
   BOTH, CUSTOMER, STRATEGY, TARGET, activeSeconds, increaseInRange, meanInRange, meanNow, objectiveMetInRange,
-  objectiveMetNow, quantileInRange, quantileNow, rate, ratio, sumBy, switchesSinceStep,
+  objectiveMetNow, quantileInRange, quantileNow, rate, ratio, slowdownInRange, slowdownNow, sumBy, switchesSinceStep,
 } from './queries.mjs';
 import { metric } from './series.mjs';
 
@@ -16,8 +16,9 @@ const paddingShareInRange = ratio(
   increaseInRange(metric.batch_padding_cost_seconds_total, STRATEGY, 'strategy'),
   increaseInRange(metric.batch_cost_seconds_total, STRATEGY, 'strategy'));
 
-// Jain's index over what the customers were charged: 1 when all got the same, 1/n when one got everything.
-const charged = rate(metric.customer_charged_seconds_total, TARGET, 'customer');
+// Jain's index over what the customers were charged over their weights: 1 when each got what its weight says, 1/n when one
+// got everything.
+const charged = rate(metric.customer_charged_over_weight_seconds_total, TARGET, 'customer');
 const jainIndex = `sum(${charged}) ^ 2 / (count(${charged} > 0) * sum(${charged} ^ 2))`;
 
 const LATENCY = metric.request_duration_seconds;
@@ -37,8 +38,8 @@ const now = row('Now', [
   stat('Backend utilisation', 'The share of the time in which a backend works, in the mean over the backends. Near 100 % the queue grows.',
     'percentunit', query(`avg(rate(${metric.backend_busy_seconds_total}{${TARGET}}[$__rate_interval]))`),
     { thresholds: [[null, 'green'], [0.8, 'orange'], [0.95, 'red']], min: 0 }),
-  stat('Fairness', 'Jain\'s index over the backend time charged to each customer: 100 % when all get the same, 100 % / n when one of n gets everything. Customers that ask for different amounts differ here without harm.',
-    'percentunit', query(jainIndex), { min: 0 }),
+  stat('Slowdown of the worst customer', 'Latency over the time that a request takes alone on an idle backend, as the proxy believes: among the customers, the largest mean. 1 is the best, and a long text is not held against anybody.',
+    'short', query(`max(${slowdownNow(CUSTOMER, 'customer')})`)),
 ]);
 
 const compared = row('Strategies compared over the selected range', [
@@ -50,6 +51,8 @@ const compared = row('Strategies compared over the selected range', [
     column(quantileInRange(0.99, LATENCY, BOTH, 'strategy'), 'p99', { unit: 's' }),
     column(meanInRange(LATENCY, BOTH, 'strategy'), 'mean', { unit: 's' }),
     column(objectiveMetInRange(BOTH, 'strategy'), 'objective met', { unit: 'percentunit' }),
+    column(slowdownInRange(BOTH, 'strategy'), 'slowdown', { unit: 'short' }),
+    column(`max by (strategy) (${slowdownInRange(BOTH, 'strategy, customer')})`, 'worst customer', { unit: 'short' }),
     column(meanInRange(metric.batch_sequences, STRATEGY, 'strategy'), 'batch size', { unit: 'short' }),
     column(paddingShareInRange, 'padding', { unit: 'percentunit' }),
   ], ['strategy'], { size: [24, 6], sortBy: 'mean' }),
@@ -69,6 +72,7 @@ const compared = row('Strategies compared over the selected range', [
     column(quantileInRange(0.99, LATENCY, BOTH, 'strategy, customer'), 'p99', { unit: 's' }),
     column(meanInRange(LATENCY, BOTH, 'strategy, customer'), 'mean', { unit: 's' }),
     column(objectiveMetInRange(BOTH, 'strategy, customer'), 'objective met', { unit: 'percentunit' }),
+    column(slowdownInRange(BOTH, 'strategy, customer'), 'slowdown', { unit: 'short' }),
   ], ['customer', 'strategy'], { size: [24, 9] }),
 ]);
 
@@ -101,9 +105,13 @@ const fairness = row('Fairness and starvation', [
   timeseries('Queue depth', 'Requests that wait, by customer.', 'short',
     [query(`sum by (customer) (${metric.queue_requests}{${CUSTOMER}})`, '{{customer}}')], { stack: true, min: 0, size: [6, 8] }),
   timeseries('Queued sequences', 'Sequences that wait, by customer: the work ahead is counted in these.', 'short',
-    [query(`sum by (customer) (${metric.queue_sequences}{${CUSTOMER}})`, '{{customer}}')], { stack: true, min: 0, size: [12, 6] }),
+    [query(`sum by (customer) (${metric.queue_sequences}{${CUSTOMER}})`, '{{customer}}')], { stack: true, min: 0, size: [6, 6] }),
   timeseries('Charged time by customer', 'Seconds of backend time charged in a second.', 'percentunit',
-    [query(rate(metric.customer_charged_seconds_total, BOTH, 'customer'), '{{customer}}')], { min: 0, size: [12, 6] }),
+    [query(rate(metric.customer_charged_seconds_total, BOTH, 'customer'), '{{customer}}')], { min: 0, size: [6, 6] }),
+  timeseries('Slowdown by customer', 'The mean latency over the time that a request takes alone on an idle backend, as the proxy believes: 1 is the best.', 'short',
+    [query(slowdownNow(BOTH, 'customer'), '{{customer}}')], { log: true, size: [6, 6] }),
+  timeseries('Evenness of shares', 'Jain\'s index over the backend time charged to each customer over its weight: 100 % when each gets what its weight says, 100 % / n when one of n gets everything. Customers that ask for different amounts differ here without harm.', 'percentunit',
+    [query(jainIndex)], { min: 0, max: 1, size: [6, 6] }),
 ]);
 
 const batching = row('Batching', [

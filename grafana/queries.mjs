@@ -24,6 +24,13 @@ export const meanNow = (name, selector, labels) =>
 export const meanInRange = (name, selector, labels) =>
   ratio(increaseInRange(`${name}_sum`, selector, labels), increaseInRange(`${name}_count`, selector, labels));
 
+// The mean slowdown: latency over the time that the request was believed to take alone.
+export const slowdownNow = (selector, labels) =>
+  ratio(rate(metric.request_slowdown_total, selector, labels), rate(`${metric.request_duration_seconds}_count`, selector, labels));
+export const slowdownInRange = (selector, labels) =>
+  ratio(increaseInRange(metric.request_slowdown_total, selector, labels),
+    increaseInRange(`${metric.request_duration_seconds}_count`, selector, labels));
+
 // Seconds of the range in which a strategy was active: what it is fair to divide its requests by. A strategy has a series
 // from its first use on, and the proxy may be younger than the range: so the samples in which it was active are held against
 // all samples of the proxy, and their share against the time since the first of these.

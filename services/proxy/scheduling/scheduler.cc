@@ -219,6 +219,7 @@ void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status st
   finished.strategy = request.last_strategy.empty() ? DecidingStrategy() : request.last_strategy;
   finished.finish = now;
   finished.due = request.due;
+  finished.alone_seconds = backends_.TypicalCost().Seconds(request.sequences.size(), request.longest_at_arrival);
   finished.batch_sizes = request.batch_sizes;
   if (outcome == Outcome::kShed) {
     finished.retry_after = admission_.PromisePlace(request, now);

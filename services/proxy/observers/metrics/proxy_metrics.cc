@@ -222,7 +222,9 @@ void ProxyMetrics::Ended(const scheduling::Finished& finished) {
   series.batches().Increment(static_cast<double>(finished.batch_sizes.size()));
   series.batch_sequences().Increment(
       static_cast<double>(std::accumulate(finished.batch_sizes.begin(), finished.batch_sizes.end(), std::uint64_t{0})));
-  observations_.Observe(series.request_duration(), ToSeconds(finished.finish - finished.arrival));
+  const double latency_seconds = ToSeconds(finished.finish - finished.arrival);
+  observations_.Observe(series.request_duration(), latency_seconds);
+  if (finished.alone_seconds > 0) series.slowdown().Increment(latency_seconds / finished.alone_seconds);
   const Time dispatched = finished.last_dispatch.value_or(finished.finish);
   observations_.Observe(series.queue_duration(), ToSeconds(dispatched - finished.arrival));
 }
@@ -250,7 +252,9 @@ void ProxyMetrics::Dispatched(const scheduling::Batch& batch) {
 }
 
 void ProxyMetrics::Charged(const scheduling::Customer& customer, std::string_view strategy, double seconds) {
-  Of(customer.name, strategy).charged().Increment(seconds);
+  CustomerStrategySeries& series = Of(customer.name, strategy);
+  series.charged().Increment(seconds);
+  series.charged_over_weight().Increment(seconds / customer.policy.weight);
 }
 
 void ProxyMetrics::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) {

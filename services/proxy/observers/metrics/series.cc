@@ -86,6 +86,9 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
                               "taken, within the time limit, or because others needed the place.")),
       request_duration(Histograms(registry, "smartbatch_request_duration_seconds",
                                   "From the arrival of a request to its answer; answered requests.")),
+      request_slowdown(Counters(registry, "smartbatch_request_slowdown_total",
+                                "Sum over the answered requests of latency over the time that the request was believed "
+                                "to take in a batch of its own: over their number, the mean slowdown.")),
       queue_duration(Histograms(registry, "smartbatch_queue_duration_seconds",
                                 "From the arrival of a request to the dispatch of its last part; answered requests.")),
       queue_requests(Gauges(registry, "smartbatch_queue_requests", "Requests that wait.")),
@@ -106,6 +109,8 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
                                   "sequences to the longest.")),
       customer_charged(Counters(registry, "smartbatch_customer_charged_seconds_total",
                                 "Predicted cost of batches as it was charged to the customers in them.")),
+      customer_charged_over_weight(Counters(registry, "smartbatch_customer_charged_over_weight_seconds_total",
+                                            "The same over the customer's weight.")),
       customer_batches(Counters(registry, "smartbatch_customer_batches_total",
                                 "Batches that carried a part of an answered request, counted for each request.")),
       customer_batch_sequences(Counters(registry, "smartbatch_customer_batch_sequences_total",
@@ -177,7 +182,9 @@ CustomerStrategySeries::CustomerStrategySeries(Families& families, const std::st
           families.queue_duration.Add({{"customer", customer}, {"strategy", strategy}}, families.latency_buckets)),
       slo_met_(families.slo_requests.Add({{"customer", customer}, {"strategy", strategy}, {"result", "met"}})),
       slo_missed_(families.slo_requests.Add({{"customer", customer}, {"strategy", strategy}, {"result", "missed"}})),
+      slowdown_(families.request_slowdown.Add({{"customer", customer}, {"strategy", strategy}})),
       charged_(families.customer_charged.Add({{"customer", customer}, {"strategy", strategy}})),
+      charged_over_weight_(families.customer_charged_over_weight.Add({{"customer", customer}, {"strategy", strategy}})),
       batches_(families.customer_batches.Add({{"customer", customer}, {"strategy", strategy}})),
       batch_sequences_(families.customer_batch_sequences.Add({{"customer", customer}, {"strategy", strategy}})) {
   // Where a series begins with its first event, a rate over it misses that event.

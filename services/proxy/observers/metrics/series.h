@@ -43,6 +43,7 @@ struct Families {
   prometheus::Family<prometheus::Gauge>& calls_in_transit;
   prometheus::Family<prometheus::Counter>& calls_given_up;
   HistogramFamily& request_duration;
+  CounterFamily& request_slowdown;
   HistogramFamily& queue_duration;
   GaugeFamily& queue_requests;
   GaugeFamily& queue_sequences;
@@ -56,6 +57,7 @@ struct Families {
   CounterFamily& batch_cost;
   CounterFamily& batch_padding_cost;
   CounterFamily& customer_charged;
+  CounterFamily& customer_charged_over_weight;
   CounterFamily& customer_batches;
   CounterFamily& customer_batch_sequences;
   GaugeFamily& fairness_gap;
@@ -95,7 +97,9 @@ class CustomerStrategySeries {
   prometheus::Counter& slo(bool met) { return met ? slo_met_ : slo_missed_; }
   prometheus::Histogram& request_duration() { return request_duration_; }
   prometheus::Histogram& queue_duration() { return queue_duration_; }
+  prometheus::Counter& slowdown() { return slowdown_; }
   prometheus::Counter& charged() { return charged_; }
+  prometheus::Counter& charged_over_weight() { return charged_over_weight_; }
   prometheus::Counter& batches() { return batches_; }
   prometheus::Counter& batch_sequences() { return batch_sequences_; }
 
@@ -107,7 +111,9 @@ class CustomerStrategySeries {
   prometheus::Histogram& queue_duration_;
   prometheus::Counter& slo_met_;
   prometheus::Counter& slo_missed_;
+  prometheus::Counter& slowdown_;
   prometheus::Counter& charged_;
+  prometheus::Counter& charged_over_weight_;
   prometheus::Counter& batches_;
   prometheus::Counter& batch_sequences_;
   std::array<prometheus::Counter*, 17> requests_{};  // by code; made when first asked for

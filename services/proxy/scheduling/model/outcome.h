@@ -135,6 +135,8 @@ struct Finished {
   Time finish{};
   // When it should have been answered; kNever if nobody said so.
   Time due = kNever;
+  // What it takes in a batch of its own, by what is believed of the backends when it ends.
+  double alone_seconds = 0;
   // For each of its sequences in order of completion, batches counted once: the sequences in that batch.
   BatchSizes batch_sizes;
   // With kShed: when it should find room again (Rejection::retry_after).

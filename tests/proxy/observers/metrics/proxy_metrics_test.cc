@@ -165,11 +165,21 @@ TEST_F(ProxyMetricsTest, CountsARequestFromItsOfferToItsAnswer) {
   EXPECT_EQ(Value(R"(smartbatch_decision_duration_seconds_count{strategy="sjf"})"), 1);
 }
 
+// 100 characters take 10 ms.
+TEST_F(ProxyMetricsTest, AddsUpHowMuchSlowerRequestsWereThanAlone) {
+  Submit("vip", {std::string(100, 'x')});
+  clock_.Advance(milliseconds(25));
+  backend_.AnswerNext();
+  EXPECT_DOUBLE_EQ(*Value(R"(smartbatch_request_slowdown_total{customer="vip",strategy="sjf"})"), 2.5);
+}
+
 TEST_F(ProxyMetricsTest, ABatchCostsWhatIsChargedAndFourFreeSeatsOfFiveArePadding) {
   Submit("vip", {std::string(100, 'x')});
   EXPECT_DOUBLE_EQ(*Value(R"(smartbatch_batch_cost_seconds_total{strategy="sjf"})"), 0.01);
   EXPECT_DOUBLE_EQ(*Value(R"(smartbatch_batch_padding_cost_seconds_total{strategy="sjf"})"), 0.008);
   EXPECT_DOUBLE_EQ(*Value(R"(smartbatch_customer_charged_seconds_total{customer="vip",strategy="sjf"})"), 0.01);
+  EXPECT_DOUBLE_EQ(*Value(R"(smartbatch_customer_charged_over_weight_seconds_total{customer="vip",strategy="sjf"})"),
+                   0.01);
 }
 
 TEST_F(ProxyMetricsTest, WhatWasOfferedIsTheSumOfHowItEnded) {
