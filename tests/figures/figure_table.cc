@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -304,9 +305,11 @@ void AddAdaptive(Table& table) {
 
 Measurement Measure(const Figure& figure, Laboratory& laboratory) {
   Sample values;
-  for (std::uint64_t seed = 1; seed <= laboratory.scale().seeds; ++seed) values.Add(figure.measure(laboratory, seed));
-  const bool at_most = figure.bound_kind == Bound::kAtMost;
+  const std::uint64_t seeds = std::min(laboratory.scale().seeds, figure.seeds);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) values.Add(figure.measure(laboratory, seed));
   Measurement measured;
+  measured.seeds = seeds;
+  const bool at_most = figure.bound_kind == Bound::kAtMost;
   measured.least = values.Minimum();
   measured.most = values.Maximum();
   const double worst = at_most ? measured.most : measured.least;
@@ -325,7 +328,10 @@ std::vector<Figure> AllFigures(const Scale& scale) {
   AddSlots(table);
   AddCosts(table);
   AddAdaptive(table);
-  return table.Take();
+  std::vector<Figure> figures = table.Take();
+  std::vector<Figure> real_costs = RealCostFigures(scale);
+  std::move(real_costs.begin(), real_costs.end(), std::back_inserter(figures));
+  return figures;
 }
 
 }  // namespace smartbatch::test

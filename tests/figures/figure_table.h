@@ -23,6 +23,10 @@ struct Figure {
   // The requests, or problems, of one seed.
   std::uint64_t requests = 0;
   Over over = Over::kMean;
+  // So many seeds at most, from 1 on.
+  std::uint64_t seeds = 1'000'000;
+  // Takes less than a few seconds, so that the documents can be checked against it.
+  bool is_cheap = false;
   // Said below the table; empty for nothing.
   std::string note = {};
 };
@@ -31,6 +35,7 @@ struct Measurement {
   double value = 0;  // the mean, or the worst, of the seeds' values
   double least = 0;
   double most = 0;
+  std::uint64_t seeds = 0;
   bool holds = false;
 };
 
@@ -38,5 +43,7 @@ Measurement Measure(const Figure& figure, Laboratory& laboratory);
 
 // In the order in which they are printed. The seeds are 1 to scale.seeds.
 std::vector<Figure> AllFigures(const Scale& scale);
+// Those of them that are about real costs and deadlines.
+std::vector<Figure> RealCostFigures(const Scale& scale);
 
 }  // namespace smartbatch::test

@@ -1,23 +1,27 @@
 // figures: measures what the documents promise of the strategies, in virtual time, and says of each line whether it
 // holds. The same options give the same bytes.
 #include <cstdio>
+#include <map>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "tests/figures/documents.h"
 #include "tests/figures/figure_table.h"
 
 namespace smartbatch::test {
 namespace {
 
 constexpr char kExamples[] = R"(Examples:
-  figures                      every figure, 200,000 requests and 3 seeds a cell: some minutes of one core
-  figures --small              60,000 requests and 1 seed, bounds 5 % wider: half a minute, what CI runs
+  figures                      every figure, 200,000 requests and 3 seeds a cell: a quarter of an hour of one core
+  figures --small              60,000 requests and 1 seed, bounds 5 % wider: a minute, what CI runs
   figures --only "seedopen 0.7"
   figures --only adaptive --requests 100000 --seeds 1
-Exit codes: 0 every bound holds; 1 at least one does not; 2 wrong usage.)";
+  figures --write docs         the same as the first, into BENCHMARKS.md, STRATEGIES.md and images/; --only some of it
+  figures --check docs         whether those say what is measured: all bounds, and what takes no minutes again
+Exit codes: 0 every bound holds; 1 at least one does not, or a document is stale; 2 wrong usage.)";
 
 struct Flags {
   bool small = false;
@@ -25,12 +29,18 @@ struct Flags {
   std::uint64_t seeds = 0;
   std::string only;
   std::string format = "text";
+  std::string write;
+  std::string check;
 };
 
-Scale Small() { return {60'000, 1, 500, 200'000}; }
+Scale Small() {
+  return {.requests = 60'000, .seeds = 1, .instances = 500, .flood_requests = 200'000, .cells_step = 17};
+}
 
 // Fewer requests tell less: in the small form the bounds are wider by this share.
 constexpr double kSmallSlack = 0.05;
+// Of the kept cells of the comparison so many apart are played again by --check.
+constexpr std::size_t kCheckedCells = 61;
 
 void Widen(Figure& figure) {
   figure.bound *= figure.bound_kind == Figure::Bound::kAtMost ? 1 + kSmallSlack : 1 - kSmallSlack;
@@ -40,25 +50,24 @@ std::string BoundOf(const Figure& figure) {
   return fmt::format("{} {:.4g}", figure.bound_kind == Figure::Bound::kAtMost ? "<=" : ">=", figure.bound);
 }
 
-std::string RangeOf(const Measurement& measured, std::uint64_t seeds) {
-  return seeds == 1 ? "" : fmt::format("{:.3f} to {:.3f}", measured.least, measured.most);
+constexpr char kHead[] =
+    "| figure | measured | over the seeds | bound | | seeds | requests |\n|---|--:|--:|--:|---|--:|--:|\n";
+
+std::string LineOf(const Figure& figure, const Measurement& measured, bool markdown) {
+  const std::string range = measured.seeds == 1 ? "" : fmt::format("{:.3f} to {:.3f}", measured.least, measured.most);
+  return fmt::format(fmt::runtime(markdown ? "| {} | {:.3f} | {} | {} | {} | {} | {} |\n"
+                                           : "{:<78} {:>8.3f}  {:<16} {:>8}  {:<13} {:>5} {:>8}\n"),
+                     figure.name, measured.value, range, BoundOf(figure), measured.holds ? "holds" : "DOES NOT HOLD",
+                     measured.seeds, figure.requests);
 }
 
 class Printer {
  public:
-  Printer(bool markdown, std::uint64_t seeds) : markdown_(markdown), seeds_(seeds) {}
+  explicit Printer(bool markdown) : markdown_(markdown) {}
 
   void Print(const Figure& figure, const Measurement& measured) {
     if (figure.group != group_) StartGroup(figure.group);
-    const char* const verdict = measured.holds ? "holds" : "DOES NOT HOLD";
-    const std::string range = RangeOf(measured, seeds_);
-    if (markdown_) {
-      fmt::print("| {} | {:.3f} | {} | {} | {} | {} | {} |\n", figure.name, measured.value, range, BoundOf(figure),
-                 verdict, seeds_, figure.requests);
-    } else {
-      fmt::print("{:<78} {:>8.3f}  {:<16} {:>8}  {:<13} {:>5} {:>8}\n", figure.name, measured.value, range,
-                 BoundOf(figure), verdict, seeds_, figure.requests);
-    }
+    fmt::print("{}", LineOf(figure, measured, markdown_));
     if (!figure.note.empty()) notes_.push_back(figure.name + ": " + figure.note);
     std::fflush(stdout);
   }
@@ -70,15 +79,13 @@ class Printer {
   void StartGroup(const std::string& group) {
     group_ = group;
     if (markdown_) {
-      fmt::print("\n**{}**\n\n| figure | measured | over the seeds | bound | | seeds | requests |\n", group);
-      fmt::print("|---|--:|--:|--:|---|--:|--:|\n");
+      fmt::print("\n**{}**\n\n{}", group, kHead);
     } else {
       fmt::print("\n{}\n", group);
     }
   }
 
   const bool markdown_;
-  const std::uint64_t seeds_;
   std::string group_;
   std::vector<std::string> notes_;
 };
@@ -90,18 +97,28 @@ Scale ScaleOf(const Flags& flags) {
   return scale;
 }
 
+bool IsWanted(const Figure& figure, const Flags& flags) {
+  return (figure.group + ": " + figure.name).find(flags.only) != std::string::npos;
+}
+
+int Report(const absl::Status& status) {
+  fmt::print(stderr, "figures: {}\n", std::string(status.message()));
+  return 1;
+}
+
 int Run(const Flags& flags) {
-  const Scale scale = ScaleOf(flags);
-  Laboratory laboratory(scale);
-  Printer printer(flags.format == "markdown", scale.seeds);
+  Laboratory laboratory(ScaleOf(flags));
+  Printer printer(flags.format == "markdown");
+  std::map<std::string, std::string> tables;  // by group
   int lines = 0;
   int broken = 0;
-  for (Figure figure : AllFigures(scale)) {
+  for (Figure figure : AllFigures(laboratory.scale())) {
     if (flags.small) Widen(figure);
-    const bool wanted = (figure.group + ": " + figure.name).find(flags.only) != std::string::npos;
-    if (!wanted) continue;
+    if (!IsWanted(figure, flags)) continue;
     const Measurement measured = Measure(figure, laboratory);
     printer.Print(figure, measured);
+    std::string& table = tables.try_emplace(figure.group, kHead).first->second;
+    table += LineOf(figure, measured, /*markdown=*/true);
     ++lines;
     broken += measured.holds ? 0 : 1;
   }
@@ -111,7 +128,56 @@ int Run(const Flags& flags) {
     fmt::print(stderr, "figures: no figure's name holds '{}'; without --only all are measured\n", flags.only);
     return 2;
   }
+  if (!flags.write.empty()) {
+    const Documents documents(flags.write);
+    for (const auto& [group, table] : tables) {
+      if (auto status = documents.WriteGroup(group, table); !status.ok()) return Report(status);
+    }
+    const auto* const cells = laboratory.KnownComparison(1, 1);
+    if (cells != nullptr) {
+      if (auto status = documents.WriteComparison(*cells); !status.ok()) return Report(status);
+    }
+  }
   return broken == 0 ? 0 : 1;
+}
+
+// The kept cells are those of today, and some of them are played again.
+absl::Status CheckCells(const Documents& documents) {
+  const auto kept = documents.KeptComparison();
+  if (!kept.ok()) return kept.status();
+  const std::vector<Cell> cells = ComparisonCells(1);
+  if (kept->size() != cells.size()) return absl::FailedPreconditionError("other cells are kept than are compared");
+  CellPlayer player;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if ((*kept)[i].cell != cells[i]) return absl::FailedPreconditionError("other cells are kept than are compared");
+    if (i % kCheckedCells != 0) continue;
+    const std::string played = LineOf(Compare(player, cells[i], 1));
+    if (played == LineOf((*kept)[i])) continue;
+    return absl::FailedPreconditionError(fmt::format(
+        "images/published_policies.tsv says otherwise than is measured of {}: {}", Describe(cells[i]), played));
+  }
+  return absl::OkStatus();
+}
+
+int Check(const Flags& flags) {
+  const Documents documents(flags.check);
+  if (auto status = documents.CheckComparison(); !status.ok()) return Report(status);
+  if (auto status = CheckCells(documents); !status.ok()) return Report(status);
+  Laboratory laboratory{Scale()};
+  int lines = 0;
+  for (const Figure& figure : AllFigures(laboratory.scale())) {
+    auto line = documents.LineOf(figure.group, fmt::format("| {} |", figure.name));
+    if (!line.ok()) return Report(line.status());
+    const bool holds = line->find(fmt::format("| {} | holds |", BoundOf(figure))) != std::string::npos;
+    const bool is_measured =
+        !figure.is_cheap || *line == LineOf(figure, Measure(figure, laboratory), /*markdown=*/true);
+    if (!holds || !is_measured) {
+      return Report(absl::FailedPreconditionError("BENCHMARKS.md says otherwise than is measured: " + *line));
+    }
+    ++lines;
+  }
+  fmt::print("{} figures stand in the documents as they are promised\n", lines);
+  return 0;
 }
 
 }  // namespace
@@ -121,7 +187,8 @@ int main(int argc, char** argv) {
   smartbatch::test::Flags flags;
   CLI::App program("Measures what the documents promise of the strategies, and says whether it holds", "figures");
   program.footer(smartbatch::test::kExamples);
-  program.add_flag("--small", flags.small, "Fewer requests, one seed, and bounds that are 5 % wider");
+  CLI::Option* const small =
+      program.add_flag("--small", flags.small, "Fewer requests, one seed, and bounds that are 5 % wider");
   program.add_option("--requests", flags.requests, "Requests of a simulation instead of the form's")
       ->check(CLI::Range(1000, 100'000'000));
   program.add_option("--seeds", flags.seeds, "Seeds, from 1 on, instead of the form's")->check(CLI::Range(1, 100));
@@ -129,10 +196,15 @@ int main(int argc, char** argv) {
   program.add_option("--format", flags.format, "text or markdown")
       ->check(CLI::IsMember({"text", "markdown"}))
       ->capture_default_str();
+  CLI::Option* const write =
+      program.add_option("--write", flags.write, "The folder of the documents to write what is measured into");
+  CLI::Option* const check =
+      program.add_option("--check", flags.check, "The folder of the documents to check, and measure no more than that");
+  write->excludes(check)->excludes(small);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? 0 : 2;
   }
-  return smartbatch::test::Run(flags);
+  return flags.check.empty() ? smartbatch::test::Run(flags) : smartbatch::test::Check(flags);
 }

@@ -167,6 +167,18 @@ OneBesideAHog ReadOneBesideAHog(const simulation::Result& result) {
   return read;
 }
 
+const std::vector<ComparedCell>& Laboratory::Comparison(std::size_t step, std::uint64_t seed) {
+  const auto [place, is_new] = comparisons_.try_emplace({step, seed});
+  if (!is_new) return place->second;
+  for (const Cell& cell : ComparisonCells(step)) place->second.push_back(Compare(cells_, cell, seed));
+  return place->second;
+}
+
+const std::vector<ComparedCell>* Laboratory::KnownComparison(std::size_t step, std::uint64_t seed) const {
+  const auto found = comparisons_.find({step, seed});
+  return found == comparisons_.end() ? nullptr : &found->second;
+}
+
 double WorstCustomerP99(const simulation::Result& result) {
   constexpr std::uint64_t kFewestRequests = 1000;
   double worst = 0;

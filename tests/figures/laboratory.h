@@ -5,6 +5,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/cost_model.h"
 #include "common/statistics.h"
@@ -13,7 +15,9 @@
 #include "services/proxy/scheduling/strategies/strategy.h"
 #include "services/proxy/simulation/result.h"
 #include "services/proxy/simulation/simulation.h"
+#include "tests/figures/cells.h"
 #include "tests/figures/optimum_ratios.h"
+#include "tests/figures/published_comparison.h"
 
 namespace smartbatch::test {
 
@@ -24,6 +28,8 @@ struct Scale {
   int instances = 2000;
   // Requests in the flood by short ones, of which under 1 % are the victims'.
   std::uint64_t flood_requests = 2'000'000;
+  // Every so-manieth of the cells of a comparison over many.
+  std::size_t cells_step = 1;
 };
 
 // A workload that is not built in: closed loops of requests that fill a batch of 24 ms, one call of customer `one`
@@ -69,11 +75,19 @@ class Laboratory {
   double HarmToVictims(const std::string& workload, double rho, const scheduling::StrategyChoice& strategy,
                        std::uint64_t requests, std::uint64_t seed);
 
+  CellPlayer& cells() { return cells_; }
+  // density and the published policies in every `step`-th cell.
+  const std::vector<ComparedCell>& Comparison(std::size_t step, std::uint64_t seed);
+  // The same if it has been asked for; else null.
+  const std::vector<ComparedCell>* KnownComparison(std::size_t step, std::uint64_t seed) const;
+
  private:
   const Scale scale_;
   std::map<std::string, simulation::Result> results_;
   std::map<std::string, double> rhos_;
   std::map<std::string, Sample> ratios_;
+  CellPlayer cells_;
+  std::map<std::pair<std::size_t, std::uint64_t>, std::vector<ComparedCell>> comparisons_;
 };
 
 // A result, or the end of the program.

@@ -1,0 +1,62 @@
+// Simulations of one trace under one strategy, over cost forms, sizes of batches, traces and loads.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/cost_model.h"
+#include "services/proxy/scheduling/strategies/strategy.h"
+#include "services/proxy/simulation/result.h"
+#include "services/proxy/simulation/trace.h"
+
+namespace smartbatch::test {
+
+struct CostForm {
+  std::string name;
+  CostModel cost;
+};
+// `seed`: riders are free. `cpu`: every rider costs as much as the longest. `gpumax` and `gpusum`: a large part is paid
+// once, and the rest hides behind it up to a sharp knee, or adds to it. `cpulin` and `gpulin`: without the squared
+// term.
+const CostModel& CostOfForm(const std::string& name);
+
+// A workload of the simulator, no sequence longer than `clip`.
+struct CellTrace {
+  std::string name;  // as it is shown: "azure2023 <= 2048"
+  std::string workload;
+  std::uint32_t clip = 0;
+};
+const std::vector<CellTrace>& CellTraces();
+
+struct Cell {
+  std::string cost;
+  std::uint32_t seats = 16;
+  std::string trace;
+  // 1: the arrivals take as long as first come, first served with the batch size that is best in hindsight would need
+  // for all of it.
+  double load = 0.8;
+  std::uint64_t requests = 8000;
+  // Each request is due after 2, 5 or 20 times what it takes alone, and the time of a batch of 8 of mean length.
+  bool has_deadlines = false;
+  friend auto operator<=>(const Cell&, const Cell&) = default;
+};
+std::string Describe(const Cell& cell);
+
+// Keeps the last trace, so play the same cell under all strategies in turn. Not thread safe.
+class CellPlayer {
+ public:
+  // One slot; costs are known and learned on. The first tenth is left out.
+  simulation::Result Play(const Cell& cell, const scheduling::StrategyChoice& strategy, std::uint64_t seed);
+
+ private:
+  void Prepare(const Cell& cell, std::uint64_t seed);
+
+  Cell cell_;
+  std::uint64_t seed_ = 0;
+  simulation::Trace trace_;
+};
+
+}  // namespace smartbatch::test
