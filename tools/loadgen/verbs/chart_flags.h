@@ -10,7 +10,7 @@
 namespace smartbatch::loadgen {
 
 struct ChartFlags {
-  std::string html;  // the file to write; empty for none
+  std::string html;                    // the file to write; empty for none
   std::optional<std::uint64_t> first;  // the verb knows which if nothing is said
   std::uint64_t requests = 150;
 };
