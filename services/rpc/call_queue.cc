@@ -17,7 +17,8 @@ template struct Reach<&grpc::ServerBuilder::cqs_>;
 }  // namespace
 
 CallQueue::CallQueue(int threads, Work work) : queue_(grpc::ServerBuilder().AddCompletionQueue()) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this, work] { work(*queue_); });
+  threads_.emplace_back([this, work = std::move(work)] { work(*queue_); });
+  for (int i = 1; i < threads; ++i) threads_.emplace_back([this] { RunTags(*queue_); });
 }
 
 CallQueue::~CallQueue() { queue_->Shutdown(); }

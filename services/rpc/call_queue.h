@@ -21,7 +21,7 @@ class CallQueue {
   // Works off what ends on the queue and returns once the queue is shut down and empty.
   using Work = std::function<void(grpc::CompletionQueue& queue)>;
 
-  // Starts that many threads, at least 1, each of which does the work.
+  // Starts that many threads, at least 1. The first does the work, the others RunTags.
   explicit CallQueue(int threads, Work work = RunTags);
   // Nobody may start an operation on the queue any more. Returns when all of them have ended. The servers that use it
   // must have been shut down.

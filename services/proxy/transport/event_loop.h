@@ -1,4 +1,4 @@
-// What the threads of the proxy's completion queue do.
+// What the first thread of the proxy's completion queue does.
 #pragma once
 
 #include <grpcpp/completion_queue.h>
@@ -8,7 +8,8 @@
 namespace smartbatch::transport {
 
 // Works off what ends on the queue, whose tags are rpc::Tag, and looks after the dispatcher's time meanwhile, until the
-// queue is shut down and empty. Any number of threads may do this.
+// queue is shut down and empty. One thread does this; others may work the queue off with rpc::RunTags, since several
+// that look for events without waiting would only take the processor from each other.
 void RunEvents(grpc::CompletionQueue& queue, runtime::Dispatcher& dispatcher);
 
 }  // namespace smartbatch::transport
