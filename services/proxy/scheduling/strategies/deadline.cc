@@ -54,10 +54,10 @@ class Deadline final : public Strategy {
         last_batch_(environment.max_batch_size) {}
 
   void Add(PendingRequest& request, bool again) override {
-    if (!again) {
-      traffic_.Arrived(request, backends_.TypicalCost(), max_batch_size_);
-      request.strategy_key = request.due == kNever ? kLate : kInTime;
-    }
+    if (!again) traffic_.Arrived(request, backends_.TypicalCost(), max_batch_size_);
+    // What comes again may have been sent by another strategy, and have its key.
+    const bool was_late = again && IsLate(request);
+    request.strategy_key = was_late || request.due == kNever ? kLate : kInTime;
     if (IsLate(request)) {
       late_.emplace(request.id.number, &request);
       return;
@@ -119,9 +119,9 @@ class Deadline final : public Strategy {
   Time NextHopeless(Time now) const override { return std::max(next_hopeless_, now); }
 
  private:
-  // What PendingRequest::strategy_key says.
+  // What PendingRequest::strategy_key says: no other strategy has a key below 0.
   static constexpr double kInTime = 0;
-  static constexpr double kLate = 1;
+  static constexpr double kLate = -1;
   static constexpr double kLengthRatio = 1.25;
   // So many late requests are looked at, at least.
   static constexpr std::uint32_t kFewestLate = 64;

@@ -155,6 +155,18 @@ TEST(Deadline, AsksAgainEverySecondWhetherCostsAreStillWhatTheyWere) {
   EXPECT_EQ(stage.Tick(), "102 hopeless");
 }
 
+TEST(Deadline, TakesOverWhatAnotherStrategyHadSentAndIsDueAtNoTime) {
+  Stage stage({"sjf", {}});
+  stage.Offer("a", {100});
+  EXPECT_EQ(stage.Next(), "0.0 slot_free");
+  ASSERT_TRUE(stage.scheduler().SetStrategy(kDrop).ok());
+  Effects effects;
+  stage.scheduler().Complete(1, absl::ResourceExhaustedError("busy"), stage.now(), effects);
+  EXPECT_EQ(stage.scheduler().NextTick(stage.now()), kNever);
+  stage.Wait(seconds(1));
+  EXPECT_EQ(stage.Next(), "0.0 slot_free");
+}
+
 // --- The choice, against its definition ---
 
 struct Waiting {
