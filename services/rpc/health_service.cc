@@ -28,10 +28,12 @@ class HealthService::Watcher {
                                  &watcher.accepted_);
   }
 
-  // The caller of it holds the service's lock.
-  void Tell() {
+  const std::string& service() const { return request_.service(); }
+  // Says so, unless the caller knows or is being told something; nothing: the service is unknown. Whoever calls it
+  // holds the lock of the health service.
+  void Tell(std::optional<Said> said) {
     if (writing_ || gone_) return;
-    const Said now = health_.Of(request_.service()).value_or(HealthCheckResponse::SERVICE_UNKNOWN);
+    const Said now = said.value_or(HealthCheckResponse::SERVICE_UNKNOWN);
     if (told_ == now) return;
     told_ = now;
     writing_ = true;
@@ -53,7 +55,7 @@ class HealthService::Watcher {
     {
       const MutexLock lock(health_.mutex_);
       if (!gone_) health_.watchers_.insert(this);
-      Tell();
+      Tell(health_.Of(service()));
       if (--events_to_come_ > 0) return;
     }
     Leave();
@@ -62,7 +64,7 @@ class HealthService::Watcher {
     {
       const MutexLock lock(health_.mutex_);
       writing_ = false;
-      Tell();
+      Tell(health_.Of(service()));
       if (--events_to_come_ > 0) return;
     }
     Leave();
@@ -136,7 +138,7 @@ void HealthService::StopServing() {
 }
 
 void HealthService::TellWatchers() {
-  for (Watcher* const watcher : watchers_) watcher->Tell();
+  for (Watcher* const watcher : watchers_) watcher->Tell(Of(watcher->service()));
 }
 
 std::optional<HealthService::Said> HealthService::Of(const std::string& service) const {

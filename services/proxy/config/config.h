@@ -36,7 +36,7 @@ struct Config;
 struct OpenInferenceChoice {
   std::map<std::string, double> padded_inputs;
   std::vector<std::string> trimmed_outputs;
-  std::uint64_t max_request_bytes = 16 * 1024 * 1024;
+  std::uint64_t max_request_bytes = std::uint64_t{16} * 1024 * 1024;
 
   // From a flag: NAME or NAME=VALUE. INVALID_ARGUMENT if it is neither.
   absl::Status AddPaddedInput(const std::string& text);

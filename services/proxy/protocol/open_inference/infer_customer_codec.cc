@@ -276,7 +276,7 @@ grpc::Status InferCustomerCodec::Read(ModelInferRequest request, std::shared_ptr
   std::vector<Tensor> inputs(static_cast<std::size_t>(request.inputs_size()));
   for (int i = 0; i < request.inputs_size(); ++i) {
     std::string* const raw = request.raw_input_contents_size() > 0 ? request.mutable_raw_input_contents(i) : nullptr;
-    const auto status = reader.Read(*request.mutable_inputs(i), raw, inputs[static_cast<std::size_t>(i)]);
+    auto status = reader.Read(*request.mutable_inputs(i), raw, inputs[static_cast<std::size_t>(i)]);
     if (!status.ok()) return status;
   }
   const auto rows = static_cast<std::size_t>(request.inputs(0).shape(0));

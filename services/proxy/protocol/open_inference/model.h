@@ -32,7 +32,7 @@ struct ModelSettings {
   // The longest row, at least 1.
   std::uint32_t max_length = 20'000;
   // A customer's message, in bytes.
-  std::uint64_t max_request_bytes = 16 * 1024 * 1024;
+  std::uint64_t max_request_bytes = std::uint64_t{16} * 1024 * 1024;
 };
 
 // A tensor as the server describes it.

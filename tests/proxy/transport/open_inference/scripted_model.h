@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include <grpcpp/server.h>
+#include <gtest/gtest.h>
 
 #include "common/mutex.h"
 #include "inference/open_inference.grpc.pb.h"
@@ -36,12 +36,12 @@ enum Trouble : std::int64_t {
 class ScriptedModel final : public inference::GRPCInferenceService::Service {
  public:
   explicit ScriptedModel(const std::string& address = "127.0.0.1:0") : listener_(address) {
-    listener_.builder().RegisterService(this);
-    server_ = *listener_.Start();
+    listener_.Add(*this, inference::GRPCInferenceService::service_full_name());
+    EXPECT_TRUE(listener_.Start().ok());
   }
   ~ScriptedModel() override {
     LetGo();
-    server_->Shutdown(std::chrono::system_clock::now());
+    listener_.ShutDown();
   }
 
   const std::string& address() const { return listener_.address(); }
@@ -119,7 +119,6 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
 
  private:
   rpc::Listener listener_;
-  std::unique_ptr<grpc::Server> server_;
   std::atomic<bool> let_go_ = false;
   std::atomic<bool> ready_ = true;
   Mutex mutex_;
