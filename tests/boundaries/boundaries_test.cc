@@ -49,10 +49,9 @@ Rule RoomOfTheCore(const std::string& room, const std::vector<std::string>& othe
 std::vector<Rule> Rules() {
   return {
       {"services", {}, {kTools}},
-      {"services/proxy", {}, {kOtherPollers}},
+      {"services/proxy", {}, {kOtherPollers, "#include \"services/classifier/"}},
       {"services/rpc", {}, {kOtherPollers}},
       {"common", {}, {kGrpc, kPrometheus, kServices, kTools, "#include .absl/synchronization"}},
-      {"services/proxy", {}, {"#include \"services/classifier/"}},
       {"common/timeline",
        {kStandard, "[<\"]absl/strings/", "<nlohmann/", "\"common/(time\\.h|timeline/)"},
        {kThreads, kClock}},
