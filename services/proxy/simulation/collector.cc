@@ -128,6 +128,7 @@ FairnessFigures Collector::Fairness(const std::vector<CustomerResult>& customers
     if (account != nullptr) standing.charged_over_weight = customer.charged_seconds / account->policy.weight;
   }
   std::vector<CustomerStanding> standings;
+  standings.reserve(by_name.size());
   for (const auto& [name, standing] : by_name) standings.push_back(standing);
   return FairnessOf(standings);
 }

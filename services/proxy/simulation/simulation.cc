@@ -15,6 +15,7 @@
 #include "services/proxy/scheduling/strategies/strategy_registry.h"
 #include "services/proxy/simulation/adaptive_advisor.h"
 #include "services/proxy/simulation/collector.h"
+#include "services/proxy/simulation/published/published_policies.h"
 
 namespace smartbatch::simulation {
 namespace {
