@@ -8,6 +8,7 @@ declare -A FUZZ_RUNS=(
   [config]=100000
   [decision-log]=60000
   [expressions]=90000
+  [open-inference]=120000
   [scheduler]=5000
   [trace]=400000
   [workload]=220000

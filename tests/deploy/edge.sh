@@ -20,8 +20,8 @@ without_edge=${2-} EDGE=
 SECONDS_EACH=5
 # Its 99th percentile under a flood is below three times what it is without; of less than this, noise is a large part.
 LEAST_P99_MS=30
-# envoy.yaml keeps the heap below 320 MiB, and the container may have 512. The proxy takes 25 MB idle.
-MOST_EDGE_MB=400 MOST_PROXY_MB=100
+# envoy.yaml keeps the heap below 640 MiB, and the container may have 1024. The proxy takes 25 MB idle.
+MOST_EDGE_MB=800 MOST_PROXY_MB=100
 
 work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT

@@ -152,8 +152,8 @@ TEST(Deadline, LetsNobodyWhoIsLateWaitLongerThanTheLaneAllows) {
   double control = 0;
   for (const auto& [name, cost] : CostForms()) {
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-      const auto worst_part = [&](const std::map<std::string, std::string>& parameters) {
-        return WaitsOf({"deadline", parameters}, LaneBound, seed, cost, "mixed", 1.3, 5000).worst_part;
+      const auto worst_part = [&lane_cost = cost, seed](const std::map<std::string, std::string>& parameters) {
+        return WaitsOf({"deadline", parameters}, LaneBound, seed, lane_cost, "mixed", 1.3, 5000).worst_part;
       };
       EXPECT_LE(worst_part(lane), 1);
       control = std::max(control, worst_part(no_lane));
