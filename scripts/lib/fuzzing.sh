@@ -83,6 +83,8 @@ fuzz_target() {
 
 # Targets run beside each other, one on each core; one that breaks does not stop the others.
 check_fuzz() {
+  setarch -R true 2>/dev/null ||
+    say "fuzz: programs may not have fixed addresses here (setarch -R): another machine may make up other inputs"
   local folder=$BUILD_ROOT/fuzzing program failed=0 running=0
   need_packages "${BUILD_PACKAGES[@]}" "${CLANG_PACKAGES[@]}" || skip "the packages of the build with clang are missing"
   build asan fuzzers

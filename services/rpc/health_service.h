@@ -19,7 +19,7 @@ namespace smartbatch::rpc {
 
 // gRPC has one of its own, whose threads would wait on a queue of theirs (CallQueue says what that costs).
 // Use: RegisterWith a builder, start the server, Serve() once, shut the server down, WaitForCalls() while the queue is
-// still worked off. Thread safe but for RegisterWith and Serve.
+// still served. Thread safe but for RegisterWith and Serve.
 class HealthService {
  public:
   HealthService();

@@ -26,7 +26,7 @@ class OpenCalls {
     const MutexLock lock(mutex_);
     return count_;
   }
-  // Returns when there is none. The server has been shut down, and its queue is still worked off.
+  // Returns when there is none. The server has been shut down, and its queue is still served.
   void WaitForNone() {
     const MutexLock lock(mutex_);
     none_.wait(mutex_, [this]() SMARTBATCH_REQUIRES(mutex_) { return count_ == 0; });

@@ -19,7 +19,7 @@ grpc::reflection::v1alpha::ServerReflectionResponse Reflect(
 
 // gRPC has one of its own, which takes a thread for each of its calls.
 // Use: RegisterWith a builder, start the server, Serve() once, shut the server down, WaitForCalls() while the queue is
-// still worked off. Not thread safe.
+// still served. Not thread safe.
 class ReflectionService {
  public:
   // Calls that are open at once, and one more is refused with RESOURCE_EXHAUSTED: a call may stay open without a word,

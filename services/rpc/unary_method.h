@@ -16,7 +16,7 @@
 namespace smartbatch::rpc {
 
 // Use: make it, start the server, Serve() once, shut the server down, destroy it before the server and while the queue
-// is still worked off. The callee of Answer must be thread safe where several threads work the queue off.
+// is still served. The callee of Answer must be thread safe if several threads serve the queue.
 template <class Request, class Response>
 class UnaryMethod {
  public:

@@ -396,7 +396,7 @@ void ConfigFlags::AddSecurity(CLI::App& app) {
   add_file("backend-ca", tls.backend_ca,
            "Speak TLS to the backends, which must show a certificate of these authorities (PEM)");
   program::AddFlag(app, "backend-server-name", tls.backend_server_name,
-                   "The name that their certificates bear, where it is not that of their address")
+                   "The name that their certificates bear, if it is not that of their address")
       ->type_name("NAME");
   add_file("metrics-tls-cert", tls.metrics.certificate, "Certificate of the metrics port (PEM): speak HTTPS there");
   add_file("metrics-tls-key", tls.metrics.key, "Its key (PEM)");

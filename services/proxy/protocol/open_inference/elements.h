@@ -41,7 +41,7 @@ absl::StatusOr<std::string> ToRaw(std::string_view datatype, const inference::In
 bool HasContents(const inference::InferTensorContents& contents);
 
 // Where each of `rows` rows of a tensor begins in its raw form, and where the last one ends. Each row has `elements`
-// elements. INVALID_ARGUMENT unless the bytes are exactly so many elements. The caller bounds `rows`: nothing is
+// elements. INVALID_ARGUMENT unless the bytes are exactly that many elements. The caller bounds `rows`: nothing is
 // allocated but the answer, whose size is rows + 1.
 absl::StatusOr<std::vector<std::size_t>> RowOffsets(std::string_view datatype, std::string_view raw, std::uint64_t rows,
                                                     std::uint64_t elements);

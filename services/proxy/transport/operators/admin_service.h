@@ -20,7 +20,7 @@
 namespace smartbatch::transport {
 
 // Use: register methods() with a builder, start the server, Serve() once, shut the server down, destroy it before the
-// server and while the queue is still worked off. Its calls are answered one after the other by a thread of its own,
+// server and while the queue is still served. Its calls are answered one after the other by a thread of its own,
 // because they may read files and look at much.
 class AdminService {
  public:
