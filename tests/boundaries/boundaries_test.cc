@@ -1,9 +1,12 @@
 // What each folder may include: the edges of the architecture. On Debian every header lies in /usr/include, so a
 // missing link edge stops no include; this does.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -64,9 +67,10 @@ std::vector<Rule> Rules() {
       RoomOfTheCore("queue", {"model/", "customers/"}),
       RoomOfTheCore("customers", {"model/"}),
       RoomOfTheCore("backends", {"model/"}),
+      RoomOfTheCore("options", {"model/", "backends/"}),
       RoomOfTheCore("batches", {"model/", "queue/", "backends/"}),
       RoomOfTheCore("strategies", {"model/", "queue/", "customers/", "backends/"}),
-      RoomOfTheCore("admission", {"model/", "queue/", "customers/", "backends/", "batches/", "scheduler_options"}),
+      RoomOfTheCore("admission", {"model/", "queue/", "customers/", "backends/", "batches/", "options/"}),
       {"services/proxy/protocol",
        {},
        {kPrometheus, "#include \"services/proxy/(config|observers|runtime|scheduling|simulation|transport)/"}},
@@ -134,6 +138,55 @@ TEST(EveryFolder, IncludesNothingBeyondItsEdges) {
     ASSERT_TRUE(fs::is_directory(folder)) << folder;
     EXPECT_EQ(Violations(SMARTBATCH_SOURCE_DIR, rule), std::vector<std::string>()) << rule.folder;
   }
+}
+
+// --- Rooms, as scripts/rooms draws them ---
+
+struct Rooms {
+  bool has_circle = false;
+  std::string text;
+};
+
+Rooms RoomsOf(const fs::path& root, const std::string& folders) {
+  const std::string command =
+      "python3 " SMARTBATCH_SOURCE_DIR "/scripts/rooms --root '" + root.string() + "' " + folders + " 2>&1";
+  FILE* const output = ::popen(command.c_str(), "r");
+  if (output == nullptr) return {true, "popen failed"};
+  Rooms rooms;
+  std::array<char, 4096> part{};
+  while (std::fgets(part.data(), part.size(), output) != nullptr) rooms.text += part.data();
+  rooms.has_circle = ::pclose(output) != 0;
+  return rooms;
+}
+
+TEST(TheRooms, NeverIncludeEachOtherInACircle) {
+  const Rooms rooms = RoomsOf(SMARTBATCH_SOURCE_DIR, "common services tools");
+  EXPECT_FALSE(rooms.has_circle) << rooms.text;
+  EXPECT_THAT(rooms.text, testing::HasSubstr("services/proxy/scheduling/strategies"));
+}
+
+TEST(TheRooms, OfTheCoreStayFewWithFewArrows) {
+  const std::string text = RoomsOf(SMARTBATCH_SOURCE_DIR, "services/proxy/scheduling").text;
+  std::smatch counts;
+  ASSERT_TRUE(std::regex_search(text, counts, std::regex("([0-9]+) rooms, ([0-9]+) arrows, ([0-9]+) floors"))) << text;
+  EXPECT_LE(std::stoi(counts[1]), 10) << text;
+  EXPECT_LE(std::stoi(counts[2]), 30) << text;
+  EXPECT_LE(std::stoi(counts[3]), 6) << text;
+}
+
+TEST(TheRooms, ShowACircleThatWasPlanted) {
+  const fs::path root = fs::path(testing::TempDir()) / ("rooms-" + std::to_string(::getpid()));
+  for (const char* const room : {"house/upper", "house/lower"}) fs::create_directories(root / room);
+  std::ofstream(root / "house/lower/floor.h") << "#include <vector>\n";
+  std::ofstream(root / "house/upper/roof.h") << "#include \"house/lower/floor.h\"\n";
+  const Rooms sound = RoomsOf(root, "house");
+  std::ofstream(root / "house/lower/floor.cc") << "#include \"house/upper/roof.h\"\n";
+  const Rooms circular = RoomsOf(root, "house");
+  fs::remove_all(root);
+  EXPECT_FALSE(sound.has_circle) << sound.text;
+  EXPECT_THAT(sound.text, testing::HasSubstr("2 rooms, 1 arrows, 2 floors, 0 circles"));
+  EXPECT_TRUE(circular.has_circle) << circular.text;
+  EXPECT_THAT(circular.text, testing::HasSubstr("circle: house/lower, house/upper"));
 }
 
 // --- Controls: each forbidden line is found ---

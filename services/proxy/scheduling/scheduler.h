@@ -28,8 +28,8 @@
 #include "services/proxy/scheduling/model/outcome.h"
 #include "services/proxy/scheduling/model/selection.h"
 #include "services/proxy/scheduling/observer.h"
+#include "services/proxy/scheduling/options/scheduler_options.h"
 #include "services/proxy/scheduling/queue/pending_set.h"
-#include "services/proxy/scheduling/scheduler_options.h"
 #include "services/proxy/scheduling/strategies/strategy.h"
 #include "services/proxy/scheduling/strategies/strategy_registry.h"
 

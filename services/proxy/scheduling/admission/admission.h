@@ -17,8 +17,8 @@
 #include "services/proxy/scheduling/model/outcome.h"
 #include "services/proxy/scheduling/model/queue_limits.h"
 #include "services/proxy/scheduling/model/request.h"
+#include "services/proxy/scheduling/options/scheduler_options.h"
 #include "services/proxy/scheduling/queue/pending_set.h"
-#include "services/proxy/scheduling/scheduler_options.h"
 
 namespace smartbatch::scheduling {
 

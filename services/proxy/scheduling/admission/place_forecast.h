@@ -9,8 +9,8 @@
 #include "services/proxy/scheduling/customers/answer_rate.h"
 #include "services/proxy/scheduling/customers/customer_accounts.h"
 #include "services/proxy/scheduling/model/queue_limits.h"
+#include "services/proxy/scheduling/options/scheduler_options.h"
 #include "services/proxy/scheduling/queue/pending_set.h"
-#include "services/proxy/scheduling/scheduler_options.h"
 
 namespace smartbatch::scheduling {
 

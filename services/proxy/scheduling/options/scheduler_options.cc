@@ -1,4 +1,4 @@
-#include "services/proxy/scheduling/scheduler_options.h"
+#include "services/proxy/scheduling/options/scheduler_options.h"
 
 #include <absl/strings/str_cat.h>
 

@@ -1,5 +1,5 @@
 // Options out of range are refused with their name, in one line.
-#include "services/proxy/scheduling/scheduler_options.h"
+#include "services/proxy/scheduling/options/scheduler_options.h"
 
 #include <functional>
 #include <limits>
