@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -32,20 +34,10 @@ grpc::Status TooManyInTransit() {
                                 kComeBack);
 }
 
-// gRPC wants strings and copies them: these are not made anew for each answer.
-struct TrailerNames {
-  const std::string strategy = "x-smartbatch-strategy";
-  const std::string queue = "x-smartbatch-queue-ms";
-  const std::string service = "x-smartbatch-service-ms";
-  const std::string latency = "x-smartbatch-latency-ms";
-  const std::string batches = "x-smartbatch-batches";
-  const std::string batch_sizes = "x-smartbatch-batch-sizes";
-};
-
-// With three decimals.
-std::string InMilliseconds(Duration duration) {
+// Appends " name=" and the milliseconds with three decimals.
+void AppendMilliseconds(std::string& text, std::string_view name, Duration duration) {
   const auto microseconds = std::chrono::round<std::chrono::microseconds>(duration).count();
-  return fmt::format("{}.{:03}", microseconds / 1000, microseconds % 1000);
+  fmt::format_to(std::back_inserter(text), " {}={}.{:03}", name, microseconds / 1000, microseconds % 1000);
 }
 
 }  // namespace
@@ -139,7 +131,7 @@ void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
   }
   const grpc::Status status = StatusOf(*ending);
   LogEnd(status, *ending);
-  AddTrailers(*ending);
+  AddTimings(*ending);
   if (!status.ok()) {
     AddPushback(status, ending->outcome);
     return Refuse(status);
@@ -166,15 +158,15 @@ void ProxyCall::StartLeaving(const grpc::Status& status) {
   serving_.live_calls.StartLeaving(*this, now);
 }
 
-void ProxyCall::AddTrailers(const runtime::Ending& ending) {
+// One trailer and not five: gRPC validates, copies and sends each as a literal, some 0.8 us apiece.
+void ProxyCall::AddTimings(const runtime::Ending& ending) {
   if (ending.outcome == scheduling::Outcome::kRejected) return;  // nothing happened to it
-  static const TrailerNames names;
-  context_.AddTrailingMetadata(names.strategy, std::string(ending.strategy));
-  context_.AddTrailingMetadata(names.queue, InMilliseconds(ending.queued));
-  context_.AddTrailingMetadata(names.service, InMilliseconds(ending.in_service));
-  context_.AddTrailingMetadata(names.latency, InMilliseconds(ending.latency));
-  context_.AddTrailingMetadata(names.batches, std::to_string(ending.batch_sizes.size()));
-  context_.AddTrailingMetadata(names.batch_sizes, fmt::format("{}", fmt::join(ending.batch_sizes, ",")));
+  std::string timings = fmt::format("strategy={}", ending.strategy);
+  AppendMilliseconds(timings, "queue_ms", ending.queued);
+  AppendMilliseconds(timings, "service_ms", ending.in_service);
+  AppendMilliseconds(timings, "latency_ms", ending.latency);
+  fmt::format_to(std::back_inserter(timings), " batch_sizes={}", fmt::join(ending.batch_sizes, ","));
+  context_.AddTrailingMetadata("x-smartbatch-timings", timings);
 }
 
 // Clients with a retry policy obey this one; it overrules their own backoff. They do not call again at a negative one.

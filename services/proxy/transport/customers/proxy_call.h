@@ -66,7 +66,7 @@ class ProxyCall final : public LiveCall {
   void Answer(absl::StatusOr<runtime::Ending> ending);
   // The call is about to be answered with that status.
   void StartLeaving(const grpc::Status& status);
-  void AddTrailers(const runtime::Ending& ending);
+  void AddTimings(const runtime::Ending& ending);
   void AddPushback(const grpc::Status& status, scheduling::Outcome outcome);
   void LogEnd(const grpc::Status& status, const runtime::Ending& ending) const;
   void Leave();
