@@ -7,7 +7,8 @@ this machine cannot tell apart. Prints a table of medians and spreads, and what 
 process under test; --json writes all of it. nginx and haproxy are measured if they are installed.
 
 Processor time and context switches are those of the process under test (Linux's /proc), for each request that was
-answered with a message.
+answered with a message. The second table has the latency of requests that nothing waits with: one at a time, and a
+thousand a second on one connection.
 """
 import argparse
 import contextlib
@@ -42,11 +43,40 @@ def free_port():
         return taken.getsockname()[1]
 
 
-def body(sequences):
-    """A ProxyClassifyRequest as one gRPC message: field 1, once for each sequence."""
-    text = bytes([0x0A, SEQUENCE_BYTES]) + b"x" * SEQUENCE_BYTES
-    message = text * sequences
-    return b"\0" + len(message).to_bytes(4, "big") + message
+def field(number, content):
+    """A field of bytes, as protobuf writes it."""
+    length = b""
+    rest = len(content)
+    while rest >= 0x80:
+        length += bytes([rest & 0x7F | 0x80])
+        rest >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([rest]) + content
+
+
+class Workload:
+    """Requests of so many texts of 80 characters, by our own contract or by the Open Inference Protocol."""
+
+    def __init__(self, name, texts, inference=False):
+        self.name = name
+        self.texts = texts
+        self.inference = inference
+        text = b"x" * SEQUENCE_BYTES
+        if inference:
+            self.path = "inference.GRPCInferenceService/ModelInfer"
+            tensor = field(1, b"TEXT") + field(2, b"BYTES") + field(3, bytes([texts, 1]))
+            raw = (len(text).to_bytes(4, "little") + text) * texts
+            message = field(1, b"null") + field(5, tensor) + field(7, raw)
+        else:
+            self.path = "smartbatch.proxy.v1.ProxyService/ProxyClassify"
+            message = field(1, text) * texts
+        self.body = b"\0" + len(message).to_bytes(4, "big") + message
+
+    def backend(self, address):
+        return f"oip://{address}/null" if self.inference else address
+
+
+WORKLOADS = [Workload("1 sequence", 1), Workload("5 sequences", 5), Workload("ModelInfer of 1 row", 1, inference=True),
+             Workload("ModelInfer of 5 rows", 5, inference=True)]
 
 
 class Process:
@@ -138,32 +168,57 @@ class Bench:
         return Process([shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin"), "-f", conf],
                        self.tested, port=port)
 
-    def load(self, address, requests, sequences):
+    def load(self, address, requests, workload, connections=CONNECTIONS, streams=STREAMS, more=()):
         """Plays the requests; answers how many were answered with a message."""
-        path = self.work / f"body-{sequences}"
-        path.write_bytes(body(sequences))
-        command = ["h2load", "-c", str(CONNECTIONS), "-m", str(STREAMS), "-n", str(requests), "-d", path,
-                   "-H", "content-type: application/grpc", "-H", "te: trailers",
-                   f"http://{address}/smartbatch.proxy.v1.ProxyService/ProxyClassify"]
+        path = self.work / "body"
+        path.write_bytes(workload.body)
+        command = ["h2load", "-c", str(connections), "-m", str(streams), "-n", str(requests), "-d", path,
+                   "-H", "content-type: application/grpc", "-H", "te: trailers", *more,
+                   f"http://{address}/{workload.path}"]
         ended = subprocess.run(command, capture_output=True, text=True, check=False,
                                preexec_fn=lambda: os.sched_setaffinity(0, self.others))
         succeeded = re.search(r"(\d+) succeeded", ended.stdout)
         data = re.search(r"\((\d+)\) data", ended.stdout)
         # An answer without a message is an error: it has a status and no data.
-        if not succeeded or int(succeeded[1]) < requests or int(data[1]) < 8 * sequences * requests:
-            fail(f"{address} did not answer every request: {ended.stdout or ended.stderr}")
+        if not succeeded or int(succeeded[1]) < requests or int(data[1]) < 8 * workload.texts * requests:
+            fail(f"{address} did not answer every request of {workload.name}: {ended.stdout or ended.stderr}")
         return int(succeeded[1])
+
+    def latencies(self, address, requests, workload, more=()):
+        """Microseconds of each request on one connection, sorted."""
+        log = self.work / "latencies"
+        log.unlink(missing_ok=True)
+        self.load(address, requests, workload, 1, 1, ["--log-file", log, *more])
+        return sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+
+
+@contextlib.contextmanager
+def started(bench, system):
+    """The process under test, warm, and its backend if it has one."""
+    with contextlib.ExitStack() as stack:
+        backend = stack.enter_context(bench.null_server(bench.others)) if system["behind"] else None
+        tested = stack.enter_context(system["start"](backend.address if backend else None))
+        bench.load(tested.address, 4000, system["workload"])
+        yield tested, backend
+
+
+def measure_latency(bench, system, seconds):
+    """One system once: percentiles in microseconds, of one request at a time and of a thousand a second."""
+    with started(bench, system) as (tested, _):
+        found = {}
+        for name, requests, more in (("one at a time", 4000 * seconds, ()),
+                                     ("1000 a second", 1000 * seconds, ("--rps", "1000"))):
+            latencies = bench.latencies(tested.address, requests, system["workload"], more)
+            found[name] = {f"p{percent}": latencies[len(latencies) * percent // 100] for percent in (50, 99)}
+    return found
 
 
 def measure(bench, system, requests):
     """One system once: what a request cost it, and how busy everybody was."""
-    with contextlib.ExitStack() as stack:
-        backend = stack.enter_context(bench.null_server(bench.others)) if system["behind"] else None
-        tested = stack.enter_context(system["start"](backend.address if backend else None))
-        bench.load(tested.address, max(requests // 10, CONNECTIONS * STREAMS), system["sequences"])
+    with started(bench, system) as (tested, backend):
         before, before_backend, clients = tested.used(), backend.used() if backend else (0, 0), os.times()
         start = time.monotonic()
-        answered = bench.load(tested.address, requests, system["sequences"])
+        answered = bench.load(tested.address, requests, system["workload"])
         wall = time.monotonic() - start
         after, after_backend, clients_after = tested.used(), backend.used() if backend else (0, 0), os.times()
     client = (clients_after.children_user + clients_after.children_system - clients.children_user -
@@ -177,24 +232,26 @@ def measure(bench, system, requests):
 
 
 def systems_of(bench, options):
-    def proxy(binary, batch_size, sequences, *more):
-        return {"behind": True, "sequences": sequences,
-                "start": lambda backend: bench.proxy(binary, backend, batch_size, *more)}
+    """What is measured, by its name and its workload's."""
+    def proxy(binary, batch_size, workload):
+        return {"behind": True,
+                "start": lambda backend: bench.proxy(binary, workload.backend(backend), batch_size)}
 
     bare = {"behind": False, "start": lambda _: bench.null_server(bench.tested)}
     systems = {}
-    for sequences in (1, 5):
-        each = f"{sequences} sequence{'s' if sequences > 1 else ''}"
-        systems[f"bare server, {each}"] = {**bare, "sequences": sequences}
-        if sequences == 1:
-            systems[f"bare server again, {each}"] = {**bare, "sequences": sequences}
+    for workload in WORKLOADS:
+        those = {"bare server": bare}
+        if workload is WORKLOADS[0]:
+            those["bare server again"] = bare
         for name, binary in [("proxy", f"{options.binaries}/smartbatch-proxy"), *options.also]:
-            systems[f"{name}, B = 5, {each}"] = proxy(binary, 5, sequences)
-            if sequences == 1:
-                systems[f"{name}, B = 64, {each}"] = proxy(binary, 64, sequences)
+            those[f"{name}, B = 5"] = proxy(binary, 5, workload)
+            if workload.texts == 1:
+                those[f"{name}, B = 64"] = proxy(binary, 64, workload)
         for name in ("nginx", "haproxy"):
             if shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin"):
-                systems[f"{name}, {each}"] = {"behind": True, "sequences": sequences, "start": getattr(bench, name)}
+                those[name] = {"behind": True, "start": getattr(bench, name)}
+        for name, system in those.items():
+            systems[f"{name}, {workload.name}"] = {**system, "workload": workload}
     return {name: system for name, system in systems.items() if re.search(options.only, name)}
 
 
@@ -210,15 +267,31 @@ def limit_of(system, rounds):
 
 
 def report(systems, measured):
-    print(f"{'process under test':<32} {'µs a request':>20} {'bare / it':>20} {'switches':>9} {'busy':>5}  limit")
+    print(f"{'process under test':<40} {'µs a request':>20} {'bare / it':>20} {'switches':>9} {'busy':>5}  limit")
     for name, rounds in measured.items():
         microseconds = [one["microseconds"] for one in rounds]
-        bare = measured.get("bare server, " + name.rsplit(", ", 1)[1])
+        bare = measured.get(f"bare server, {systems[name]['workload'].name}")
         ratios = [reference["microseconds"] / one["microseconds"] for reference, one in zip(bare or [], rounds)]
         ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else ""
-        print(f"{name:<32} {statistics.median(microseconds):7.1f} ({min(microseconds):.1f} to {max(microseconds):.1f})"
+        print(f"{name:<40} {statistics.median(microseconds):7.1f} ({min(microseconds):.1f} to {max(microseconds):.1f})"
               f" {ratio:>20} {statistics.median(one['switches'] for one in rounds):9.4f}"
               f" {statistics.median(one['busy'] for one in rounds):5.0%}  {limit_of(systems[name], rounds)}")
+
+
+def report_latency(systems, measured):
+    """The added time is that over the bare server, the ratio what it adds over what the bare server takes."""
+    print(f"\n{'latency':<40} {'one at a time: p50, p99, µs':>30} {'added / bare':>13} "
+          f"{'1000 a second: p50, p99, µs':>30} {'added / bare':>13}")
+    for name, rounds in measured.items():
+        bare = measured.get(f"bare server, {systems[name]['workload'].name}")
+        columns = []
+        for load in rounds[0]:
+            p50, p99 = (statistics.median(one[load][percentile] for one in rounds) for percentile in ("p50", "p99"))
+            added = [(one[load]["p50"] - reference[load]["p50"]) / reference[load]["p50"]
+                     for reference, one in zip(bare or [], rounds)]
+            ratio = f"{statistics.median(added):.2f}" if added and "bare" not in name else ""
+            columns.append(f"{f'{p50:.0f}, {p99:.0f}':>30} {ratio:>13}")
+        print(f"{name:<40} {' '.join(columns)}")
 
 
 def check_switches(measured, most):
@@ -234,6 +307,8 @@ def parse():
     parser.add_argument("binaries", metavar="BIN", help="folder with smartbatch-proxy and benchmark-null-server")
     parser.add_argument("--rounds", type=int, default=7, help="how often each is measured (default 7)")
     parser.add_argument("--requests", type=int, default=40000, help="requests of a measurement (default 40000)")
+    parser.add_argument("--latency-seconds", type=int, default=2, metavar="SECONDS",
+                        help="how long each kind of latency is measured in a round; 0 for not at all (default 2)")
     parser.add_argument("--only", default="", metavar="REGEX", help="measure what the names of which match")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=PROXY",
                         type=lambda value: tuple(value.split("=", 1)), help="measure another build of the proxy too")
@@ -253,15 +328,21 @@ def main():
         bench = Bench(options.binaries, pathlib.Path(folder), cores)
         systems = systems_of(bench, options)
         measured = {name: [] for name in systems}
+        # Batches of 64 do not differ from batches of 5 if no two requests meet.
+        latencies = {name: [] for name in systems if "B = 64" not in name and options.latency_seconds}
         order = list(systems)
         for number in range(options.rounds):
             for name in order[number % len(order):] + order[:number % len(order)]:
                 measured[name].append(measure(bench, systems[name], options.requests))
+                if name in latencies:
+                    latencies[name].append(measure_latency(bench, systems[name], options.latency_seconds))
     report(systems, measured)
+    if latencies:
+        report_latency(systems, latencies)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(
             {"cores": len(cores), "connections": CONNECTIONS, "streams": STREAMS, "requests": options.requests,
-             "sequence_bytes": SEQUENCE_BYTES, "systems": measured}, indent=1) + "\n")
+             "sequence_bytes": SEQUENCE_BYTES, "systems": measured, "latency_microseconds": latencies}, indent=1) + "\n")
     if options.most_switches is not None:
         check_switches(measured, options.most_switches)
 
