@@ -17,6 +17,8 @@ class Payload {
  public:
   virtual ~Payload() = default;
 
+  // The model that it is for, one that the proxy serves; empty for the default one.
+  virtual const std::string& model() const = 0;
   // The length of each row, as it is scheduled by; at least one row, no length is 0.
   virtual std::span<const std::uint32_t> lengths() const = 0;
   // Rows may share a batch only if the keys of their payloads are equal. Empty in protocols in which all may.

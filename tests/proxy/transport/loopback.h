@@ -48,10 +48,10 @@ class Loopback {
                     const scheduling::StrategyChoice& strategy = {"sjf", {}}, Reload reload = {})
       : dispatcher(*scheduling::Scheduler::Create(options, strategy, &decisions), clock, nullptr),
         codec({.max_sequences = options.max_batch_size, .max_characters = options.max_sequence_length}),
-        queue(threads, [this](grpc::CompletionQueue& events) { transport::RunEvents(events, dispatcher); }),
+        queue(threads, [this](grpc::CompletionQueue& events) { transport::RunEvents(events, models); }),
         server("127.0.0.1:0", queue, codec) {
     dispatcher.AddBackend("backend", 1, {}, backend);
-    EXPECT_TRUE(server.Start(dispatcher, clock, calls).ok());
+    EXPECT_TRUE(server.Start(models, clock, calls).ok());
     admin = *transport::AdminServer::Start("127.0.0.1:0", queue, {dispatcher, clock, decisions, std::move(reload)});
     stub = proxy::v1::ProxyService::NewStub(ChannelTo(server.address()));
     timer = std::jthread([this](const std::stop_token& stop) { dispatcher.RunTimer(stop); });
@@ -113,6 +113,7 @@ class Loopback {
   ScriptedBackend backend;
   runtime::RecentDecisions decisions;
   runtime::Dispatcher dispatcher;
+  const runtime::ModelTable models{{{"", dispatcher}}};
   protocol::classify::ClassifyCustomerCodec codec;
   rpc::CallQueue queue;
   transport::ProxyServer server;

@@ -19,11 +19,9 @@ class Texts final : public Payload {
   Texts(std::vector<std::string> texts, std::vector<std::uint32_t> lengths)
       : texts_(std::move(texts)), lengths_(std::move(lengths)) {}
 
+  const std::string& model() const override { return kNone; }
   std::span<const std::uint32_t> lengths() const override { return lengths_; }
-  const std::string& batch_key() const override {
-    static const std::string any;
-    return any;
-  }
+  const std::string& batch_key() const override { return kNone; }
   std::size_t bytes() const override {
     std::size_t bytes = 0;
     for (const std::string& text : texts_) bytes += text.size();
@@ -33,6 +31,8 @@ class Texts final : public Payload {
   const std::string& operator[](std::uint32_t row) const { return texts_[row]; }
 
  private:
+  static inline const std::string kNone;
+
   const std::vector<std::string> texts_;
   const std::vector<std::uint32_t> lengths_;
 };

@@ -39,6 +39,7 @@ class InferPayload final : public Payload {
     for (const Tensor& input : inputs_) bytes_ += input.raw.size() + input.offsets.size() * sizeof(std::size_t);
   }
 
+  const std::string& model() const override { return head_.model_name(); }
   std::span<const std::uint32_t> lengths() const override { return lengths_; }
   const std::string& batch_key() const override { return batch_key_; }
   std::size_t bytes() const override { return bytes_; }

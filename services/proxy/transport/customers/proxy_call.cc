@@ -82,10 +82,16 @@ void ProxyCall::OnArrived(bool ok) {
   if (!ok) return Refuse(rpc::InvalidArgument("(message)", "the call carried no request; send exactly one"));
   runtime::Request request;
   if (const grpc::Status status = Read(request); !status.ok()) return Refuse(status);
-  serving_.dispatcher.Submit(
-      std::move(request), ticket_,
-      runtime::Reply([this](absl::StatusOr<runtime::Ending> ending) { Answer(std::move(ending)); }));
+  Submit(std::move(request));
   // The call may be gone now.
+}
+
+void ProxyCall::Submit(runtime::Request request) {
+  runtime::Dispatcher& dispatcher = serving_.models.Find(request.payload->model())->dispatcher;
+  dispatcher_ = &dispatcher;
+  if (caller_has_gone_) dispatcher.Cancel(ticket_);
+  dispatcher.Submit(std::move(request), ticket_,
+                    runtime::Reply([this](absl::StatusOr<runtime::Ending> ending) { Answer(std::move(ending)); }));
 }
 
 void ProxyCall::GiveUpRequest(Reason reason) {
@@ -190,7 +196,10 @@ void ProxyCall::LogEnd(const grpc::Status& status, const runtime::Ending& ending
 }
 
 void ProxyCall::OnDone(bool /*always true*/) {
-  if (context_.IsCancelled()) serving_.dispatcher.Cancel(ticket_);
+  if (context_.IsCancelled()) {
+    caller_has_gone_ = true;
+    if (runtime::Dispatcher* const dispatcher = dispatcher_) dispatcher->Cancel(ticket_);
+  }
   EndOne();
 }
 

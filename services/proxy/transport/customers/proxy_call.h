@@ -13,7 +13,7 @@
 #include "services/proxy/protocol/codec.h"
 #include "services/proxy/runtime/call_observer.h"
 #include "services/proxy/runtime/clock.h"
-#include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/runtime/model_table.h"
 #include "services/proxy/transport/customers/customer_rights.h"
 #include "services/proxy/transport/customers/live_calls.h"
 #include "services/proxy/transport/customers/proxy_method.h"
@@ -26,7 +26,7 @@ struct Serving {
   const protocol::CustomerCodec& codec;
   ProxyMethod& method;
   grpc::ServerCompletionQueue& queue;
-  runtime::Dispatcher& dispatcher;
+  const runtime::ModelTable& models;
   const runtime::Clock& clock;
   runtime::CallObserver& observer;
   std::uint32_t max_metadata_bytes;
@@ -58,8 +58,9 @@ class ProxyCall final : public LiveCall {
 
   // Checks what the caller sent before its message is read.
   grpc::Status CheckHeaders() const;
-  // Checks the call and fills in what goes to the dispatcher. Afterwards the message is nowhere else.
+  // Checks the call and fills in what goes to the model's dispatcher. Afterwards the message is nowhere else.
   grpc::Status Read(runtime::Request& request);
+  void Submit(runtime::Request request);
   void Refuse(const grpc::Status& status);
   // One of the three events has come. The call may be gone afterwards.
   void EndOne();
@@ -77,6 +78,10 @@ class ProxyCall final : public LiveCall {
   grpc::ByteBuffer request_;
   ProxyMethod::Stream stream_;
   runtime::Ticket ticket_;
+  // Where the ticket is known once the request was read. A thread of the queue may learn that the caller has gone while
+  // another one reads: whichever comes second sees what the other has set, and cancels.
+  std::atomic<runtime::Dispatcher*> dispatcher_ = nullptr;
+  std::atomic<bool> caller_has_gone_ = false;
   Time accepted_at_{};
   // Threads of the queue may bring the last events at the same time.
   std::atomic<int> events_to_come_ = 3;

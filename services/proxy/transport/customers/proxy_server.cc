@@ -51,11 +51,11 @@ ProxyServer::ProxyServer(const std::string& address, rpc::CallQueue& queue, cons
 
 ProxyServer::~ProxyServer() { Shutdown(); }
 
-absl::Status ProxyServer::Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock,
+absl::Status ProxyServer::Start(const runtime::ModelTable& models, const runtime::Clock& clock,
                                 runtime::CallObserver& observer) {
   if (auto status = listener_.Start(); !status.ok()) return status;
   // NOLINTNEXTLINE(modernize-make-unique): clang 14 makes no aggregate so, and this one cannot be moved
-  serving_.reset(new Serving{codec_, method_, queue_.queue(), dispatcher, clock, observer,
+  serving_.reset(new Serving{codec_, method_, queue_.queue(), models, clock, observer,
                              connection_limits_.max_metadata_bytes, customer_rights_,
                              LiveCalls(TransitLimitsOf(connection_limits_, MaxMessageBytes(codec_)))});
   ProxyCall::Await(*serving_);

@@ -9,7 +9,7 @@
 #include <absl/status/status.h>
 
 #include "services/proxy/runtime/clock.h"
-#include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/runtime/model_table.h"
 #include "services/proxy/transport/customers/proxy_call.h"
 #include "services/proxy/transport/elsewhere.h"
 #include "services/rpc/call_queue.h"
@@ -21,13 +21,13 @@ namespace smartbatch::transport {
 //
 //   CallQueue queue(threads, ...);
 //   ProxyServer server(address, queue, codec);
-//   server.Start(dispatcher, clock, observer);
+//   server.Start(models, clock, observer);
 //   ...
 //   server.StopServing();       health checks say NOT_SERVING; calls are still taken
-//   ...                         the dispatcher is drained and closed: every request is answered, no batch is out
+//   ...                         the dispatchers are drained and closed: every request is answered, no batch is out
 //   server.Shutdown();          gRPC answers CANCELLED to calls that come at this moment
 //
-// Not thread safe but for customer_rights() and, after Start, calls(). Destroy it before the dispatcher and the queue.
+// Not thread safe but for customer_rights() and, after Start, calls(). Destroy it before the models and the queue.
 class ProxyServer {
  public:
   // The codec must outlive it.
@@ -42,8 +42,8 @@ class ProxyServer {
 
   // Who serves calls beside the protocol's method; before Start.
   void ServeOthers(Elsewhere::Others others) { elsewhere_.SetOthers(std::move(others)); }
-  // Listens and serves. UNAVAILABLE where the address cannot be bound.
-  absl::Status Start(runtime::Dispatcher& dispatcher, const runtime::Clock& clock, runtime::CallObserver& observer);
+  // Listens and serves; all of it must outlive the server. UNAVAILABLE if the address cannot be bound.
+  absl::Status Start(const runtime::ModelTable& models, const runtime::Clock& clock, runtime::CallObserver& observer);
   // host:port, after Start with the port that was bound.
   const std::string& address() const { return listener_.address(); }
 

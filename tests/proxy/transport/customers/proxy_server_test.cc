@@ -432,7 +432,7 @@ TEST(ProxyServer, PassesHeadersOnUpToTheirLongest) {
 TEST(ProxyServer, TwoCannotShareAPort) {
   Loopback proxy;
   ProxyServer second(proxy.server.address(), proxy.queue, proxy.codec);
-  const absl::Status status = second.Start(proxy.dispatcher, proxy.clock, proxy.calls);
+  const absl::Status status = second.Start(proxy.models, proxy.clock, proxy.calls);
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr(proxy.server.address()));
 }

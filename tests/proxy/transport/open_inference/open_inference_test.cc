@@ -97,7 +97,7 @@ class OpenInference : public ::testing::Test {
       dispatcher_.ReportHealth(backend, report);
     });
     server_.ServeOthers([this](rpc::GenericCall& call) { return calls_.Serve(call); });
-    EXPECT_TRUE(server_.Start(dispatcher_, clock_, observer_).ok());
+    EXPECT_TRUE(server_.Start(models_, clock_, observer_).ok());
     timer_ = std::jthread([this](const std::stop_token& stop) { dispatcher_.RunTimer(stop); });
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -158,7 +158,8 @@ class OpenInference : public ::testing::Test {
   runtime::RequestStatistics statistics_;
   runtime::Dispatcher dispatcher_{
       *scheduling::Scheduler::Create(Options(), {"fcfs", {{"linger_ms", "0"}}}, &statistics_), clock_, nullptr};
-  rpc::CallQueue queue_{1, [this](grpc::CompletionQueue& events) { RunEvents(events, dispatcher_); }};
+  const runtime::ModelTable models_{{{"m", dispatcher_}}};
+  rpc::CallQueue queue_{1, [this](grpc::CompletionQueue& events) { RunEvents(events, models_); }};
   ProxyServer server_{"127.0.0.1:0", queue_, customer_codec_};
   BackendClient client_{model_server_->address(), backend_codec_, queue_.queue()};
   InferenceCalls calls_{

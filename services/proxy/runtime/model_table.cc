@@ -1,0 +1,18 @@
+#include "services/proxy/runtime/model_table.h"
+
+#include <cassert>
+#include <utility>
+
+namespace smartbatch::runtime {
+
+ModelTable::ModelTable(std::vector<Entry> entries) : entries_(std::move(entries)) { assert(!entries_.empty()); }
+
+const ModelTable::Entry* ModelTable::Find(std::string_view name) const {
+  if (name.empty()) return &entries_.front();
+  for (const Entry& entry : entries_) {  // few
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
+
+}  // namespace smartbatch::runtime

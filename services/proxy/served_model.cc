@@ -1,0 +1,158 @@
+#include "services/proxy/served_model.h"
+
+#include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace smartbatch::proxy {
+namespace {
+
+metrics::Objectives ObjectivesOf(const Config& config) {
+  metrics::Objectives objectives{.configured = {}, .others = FromSeconds(config.latency_objective_ms / 1000)};
+  for (const CustomerChoice& customer : config.customers) {
+    const double objective_ms = customer.latency_objective_ms.value_or(config.latency_objective_ms);
+    objectives.configured[customer.name] = FromSeconds(objective_ms / 1000);
+  }
+  return objectives;
+}
+
+std::map<std::string, scheduling::CustomerPolicy> PoliciesOf(const Config& config) {
+  std::map<std::string, scheduling::CustomerPolicy> policies;
+  for (const CustomerChoice& customer : config.customers) {
+    scheduling::CustomerPolicy& policy = policies[customer.name] = customer.policy;
+    const auto& objective_ms = customer.latency_objective_ms;
+    if (objective_ms) policy.latency_objective = FromSeconds(*objective_ms / 1000);
+  }
+  return policies;
+}
+
+std::vector<transport::BackendTarget> TargetsOf(const Config& config) {
+  std::vector<transport::BackendTarget> targets;
+  for (const BackendChoice& backend : config.backends) targets.push_back({backend.host_and_port(), backend.slots});
+  return targets;
+}
+
+runtime::Reconfiguration ReconfigurationOf(const Config& before, const Config& after) {
+  runtime::Reconfiguration next{.options = after.limits, .customers = PoliciesOf(after), .strategy = {}};
+  // An operator may have chosen another strategy meanwhile: it goes only if the file has changed its mind.
+  const bool same =
+      before.strategy.name == after.strategy.name && before.strategy.parameters == after.strategy.parameters;
+  if (!same) next.strategy = after.strategy;
+  return next;
+}
+
+std::shared_ptr<metrics::ProxyMetrics> MetricsOf(const Config& config) {
+  return std::make_shared<metrics::ProxyMetrics>(metrics::MetricsOptions{.version = SMARTBATCH_VERSION,
+                                                                         .max_batch_size = config.limits.max_batch_size,
+                                                                         .cost = config.cost,
+                                                                         .objectives = ObjectivesOf(config)});
+}
+
+void WarnOfSharing(std::string_view strategy) {
+  spdlog::warn(
+      "more than one customer calls, and the strategy {} does not share between them: one that sends without end "
+      "delays the others; weighted_fair gives each its share (SetStrategy, or --strategy at the start)",
+      strategy);
+}
+
+}  // namespace
+
+ServedModel::ServedModel(const Config& config, const runtime::Clock& clock)
+    : clock_(clock),
+      max_batch_size_(config.limits.max_batch_size),
+      metrics_(MetricsOf(config)),
+      adaptive_(config.limits, PoliciesOf(config), clock),
+      answers_(clock),
+      sharing_(WarnOfSharing),
+      backend_log_(config.limits.max_batch_size) {}
+
+absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Create(const Config& config, const runtime::Clock& clock) {
+  std::unique_ptr<ServedModel> model(new ServedModel(config, clock));
+  if (auto status = model->StartDispatcher(config); !status.ok()) return status;
+  return model;
+}
+
+absl::Status ServedModel::StartDispatcher(const Config& config) {
+  const auto policies = PoliciesOf(config);
+  std::vector<scheduling::SchedulerObserver*> observers = {metrics_.get(), &adaptive_,   &decisions_,  &answers_,
+                                                           &sharing_,      &statistics_, &backend_log_};
+  std::vector<runtime::DecisionObserver*> decision_observers = {metrics_.get()};
+  if (spdlog::should_log(spdlog::level::debug)) observers.push_back(&batch_log_);
+  if (!config.decision_log.empty()) {
+    const simulation::decision_log::Start start{config.limits, config.strategy, policies};
+    auto log = decision_log::DecisionLog::Open(config.decision_log, start, clock_.Now());
+    if (!log.ok()) return log.status();
+    decision_log_ = *std::move(log);
+    observers.push_back(decision_log_.get());
+    decision_observers.push_back(decision_log_.get());
+    metrics_->WatchDecisionLog([this] { return decision_log_->dropped(); });
+  }
+  observers_ = std::make_unique<scheduling::ObserverList>(std::move(observers));
+  decision_observers_ = std::make_unique<runtime::DecisionObserverList>(std::move(decision_observers));
+  auto scheduler = scheduling::Scheduler::Create(config.limits, config.strategy, observers_.get());
+  if (!scheduler.ok()) return scheduler.status();
+  dispatcher_ = std::make_unique<runtime::Dispatcher>(*std::move(scheduler), clock_, decision_observers_.get());
+  for (const auto& [name, policy] : policies) dispatcher_->ConfigureCustomer(name, policy);
+  metrics_->WatchState([this](const std::vector<std::string>& names) { return dispatcher_->Look(names); });
+  return absl::OkStatus();
+}
+
+void ServedModel::Connect(const Config& config, rpc::CallQueue& queue, const Protocols& protocols,
+                          const transport::BackendClientOptions& access) {
+  backends_ = std::make_unique<transport::BackendSet>(
+      *dispatcher_,
+      [&queue, &protocols, access](const std::string& address) {
+        return std::make_shared<transport::BackendClient>(address, *protocols.backends, queue.queue(), access);
+      },
+      transport::BackendSetOptions{.cost = config.cost,
+                                   .health_check_interval = FromSeconds(config.health_check_seconds),
+                                   .lookup_interval = FromSeconds(config.lookup_seconds)});
+  backends_->SetTargets(TargetsOf(config));
+  backends_->Refresh();
+  if (protocols.model != nullptr) {
+    reader_ = std::make_unique<transport::ModelReader>(
+        protocols.model, [this] { return backends_->addresses(); }, access);
+    reader_->Look();
+  }
+}
+
+void ServedModel::Watch(transport::Reachability::Tell tell) {
+  reachability_ = std::make_unique<transport::Reachability>(
+      *dispatcher_, [this] { return backends_->Troubles(); }, std::move(tell));
+  threads_.emplace_back([this](const std::stop_token& stop) { dispatcher_->RunTimer(stop); });
+  threads_.emplace_back([this](const std::stop_token& stop) { backends_->Run(stop); });
+  threads_.emplace_back([this](const std::stop_token& stop) { reachability_->Run(clock_, stop); });
+  if (reader_ != nullptr) threads_.emplace_back([this](const std::stop_token& stop) { reader_->Run(stop); });
+  threads_.emplace_back([this](const std::stop_token& stop) { adaptive_.Run(*dispatcher_, stop); });
+}
+
+void ServedModel::Disconnect() {
+  threads_.clear();
+  backends_.reset();
+}
+
+absl::Status ServedModel::Reconfigure(const Config& before, const Config& after) {
+  if (auto status = dispatcher_->Reconfigure(ReconfigurationOf(before, after)); !status.ok()) return status;
+  adaptive_.Reconfigure(after.limits, PoliciesOf(after));
+  metrics_->SetObjectives(ObjectivesOf(after));
+  backends_->SetTargets(TargetsOf(after));
+  return absl::OkStatus();
+}
+
+void ServedModel::CloseDecisionLog() {
+  if (decision_log_ != nullptr) decision_log_->Close();
+}
+
+live_page::Sources ServedModel::live_sources() {
+  return {.clock = clock_,
+          .decisions = decisions_,
+          .answers = answers_,
+          .state = [this](std::size_t customers) { return dispatcher_->Look(customers); },
+          .max_batch_size = max_batch_size_,
+          .version = SMARTBATCH_VERSION};
+}
+
+}  // namespace smartbatch::proxy
