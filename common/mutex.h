@@ -23,6 +23,12 @@
 // The caller of the function holds the mutex; does not hold it.
 #define SMARTBATCH_REQUIRES(mutex) SMARTBATCH_THREAD_ATTRIBUTE(requires_capability(mutex))
 #define SMARTBATCH_EXCLUDES(mutex) SMARTBATCH_THREAD_ATTRIBUTE(locks_excluded(mutex))
+// An object of the class holds a mutex as long as it lives: its constructor acquires it, its destructor releases it.
+#define SMARTBATCH_SCOPED_LOCK SMARTBATCH_THREAD_ATTRIBUTE(scoped_lockable)
+#define SMARTBATCH_ACQUIRES(mutex) SMARTBATCH_THREAD_ATTRIBUTE(acquire_capability(mutex))
+#define SMARTBATCH_RELEASES SMARTBATCH_THREAD_ATTRIBUTE(release_capability())
+// The body of the function is not analyzed; a comment says why.
+#define SMARTBATCH_NOT_ANALYZED SMARTBATCH_THREAD_ATTRIBUTE(no_thread_safety_analysis)
 
 namespace smartbatch {
 
@@ -41,12 +47,10 @@ class SMARTBATCH_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
 };
 
 // Holds the mutex for as long as it lives.
-class SMARTBATCH_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
+class SMARTBATCH_SCOPED_LOCK MutexLock {
  public:
-  explicit MutexLock(Mutex& mutex) SMARTBATCH_THREAD_ATTRIBUTE(acquire_capability(mutex)) : mutex_(mutex) {
-    mutex_.lock();
-  }
-  ~MutexLock() SMARTBATCH_THREAD_ATTRIBUTE(release_capability()) { mutex_.unlock(); }
+  explicit MutexLock(Mutex& mutex) SMARTBATCH_ACQUIRES(mutex) : mutex_(mutex) { mutex_.lock(); }
+  ~MutexLock() SMARTBATCH_RELEASES { mutex_.unlock(); }
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
 

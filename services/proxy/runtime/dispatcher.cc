@@ -46,54 +46,42 @@ Dispatcher::Dispatcher(std::unique_ptr<scheduling::Scheduler> scheduler, const C
   scheduler_->Tick(started_, nothing);
 }
 
+Dispatcher::Turn::Turn(Dispatcher& dispatcher) : dispatcher_(dispatcher) {
+  dispatcher_.mutex_.lock();
+  now_ = dispatcher_.clock_.Now();
+}
+
+Dispatcher::Turn::~Turn() {
+  if (settles_) dispatcher_.Settle(std::move(effects), now_, actions);
+  dispatcher_.mutex_.unlock();
+  dispatcher_.CarryOut(std::move(actions));
+}
+
 scheduling::BackendId Dispatcher::AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
                                              std::shared_ptr<Backend> backend) {
-  scheduling::BackendId id = 0;
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    id = scheduler_->AddBackend(std::move(name), slots, cost);
-    if (id >= backends_.size()) backends_.resize(id + 1);
-    backends_[id] = std::move(backend);
-    actions = Settle({}, clock_.Now());
-  }
-  CarryOut(std::move(actions));
+  const Turn turn(*this);
+  const scheduling::BackendId id = scheduler_->AddBackend(std::move(name), slots, cost);
+  if (id >= backends_.size()) backends_.resize(id + 1);
+  backends_[id] = std::move(backend);
   return id;
 }
 
 void Dispatcher::RemoveBackend(scheduling::BackendId id) {
   std::shared_ptr<Backend> removed;  // let go outside of the lock
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    scheduler_->RemoveBackend(id);
-    removed = std::move(backends_[id]);
-    actions = Settle({}, clock_.Now());
-  }
-  CarryOut(std::move(actions));
+  const Turn turn(*this);
+  scheduler_->RemoveBackend(id);
+  removed = std::move(backends_[id]);
 }
 
 void Dispatcher::SetSlots(scheduling::BackendId id, std::uint32_t slots) {
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    scheduler_->SetSlots(id, slots);
-    actions = Settle({}, clock_.Now());
-  }
-  CarryOut(std::move(actions));
+  const Turn turn(*this);
+  scheduler_->SetSlots(id, slots);
 }
 
 void Dispatcher::ReportHealth(scheduling::BackendId id, scheduling::HealthReport report) {
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    const Time now = clock_.Now();
-    scheduling::Effects effects;
-    const bool changed = scheduler_->ReportHealth(id, report, now, effects);
-    if (!changed && effects.abandoned.empty()) return;
-    actions = Settle(std::move(effects), now);
-  }
-  CarryOut(std::move(actions));
+  Turn turn(*this);
+  const bool changed = scheduler_->ReportHealth(id, report, turn.now(), turn.effects);
+  if (!changed && turn.effects.abandoned.empty()) turn.DoNotSettle();
 }
 
 bool Dispatcher::IsUnavailable() const {
@@ -104,30 +92,24 @@ bool Dispatcher::IsUnavailable() const {
 void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
   // What the request takes in memory while it is unfinished.
   const std::size_t bytes = request.held_bytes + request.payload->bytes();
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    const Time now = clock_.Now();
-    scheduling::Effects shed;
-    const std::uint32_t kind = kinds_.Enter(request.payload->batch_key());
-    const auto answer = scheduler_->Offer({.customer = request.customer,
-                                           .lengths = request.payload->lengths(),
-                                           .deadline = request.deadline,
-                                           .bytes = bytes,
-                                           .kind = kind},
-                                          now, shed);
-    TakeEffects(std::move(shed), actions);  // before the slot of what was shed is used again
-    if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
-      Accept(*id, kind, request, std::move(reply), ticket);
-      scheduling::Effects effects;
-      if (ticket.cancelled_) scheduler_->Cancel(*id, now, effects);
-      Settle(std::move(effects), now, actions);
-    } else {
-      kinds_.Leave(kind);
-      actions.endings.emplace_back(std::move(reply), EndingOf(std::get<scheduling::Rejection>(answer)));
-    }
+  Turn turn(*this);
+  scheduling::Effects shed;
+  const std::uint32_t kind = kinds_.Enter(request.payload->batch_key());
+  const auto answer = scheduler_->Offer({.customer = request.customer,
+                                         .lengths = request.payload->lengths(),
+                                         .deadline = request.deadline,
+                                         .bytes = bytes,
+                                         .kind = kind},
+                                        turn.now(), shed);
+  TakeEffects(std::move(shed), turn.actions);  // before the slot of what was shed is used again
+  if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
+    Accept(*id, kind, request, std::move(reply), ticket);
+    if (ticket.cancelled_) scheduler_->Cancel(*id, turn.now(), turn.effects);
+  } else {
+    turn.DoNotSettle();
+    kinds_.Leave(kind);
+    turn.actions.endings.emplace_back(std::move(reply), EndingOf(std::get<scheduling::Rejection>(answer)));
   }
-  CarryOut(std::move(actions));
 }
 
 void Dispatcher::Accept(scheduling::RequestId id, std::uint32_t kind, Request& request, Reply reply, Ticket& ticket) {
@@ -143,35 +125,21 @@ void Dispatcher::Accept(scheduling::RequestId id, std::uint32_t kind, Request& r
 }
 
 void Dispatcher::Cancel(Ticket& ticket) {
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    ticket.cancelled_ = true;
-    if (!ticket.id_) return;
-    const Time now = clock_.Now();
-    scheduling::Effects effects;
-    scheduler_->Tick(now, effects);  // first: what has expired did not end because its caller went away
-    scheduler_->Cancel(*ticket.id_, now, effects);
-    actions = Settle(std::move(effects), now);
-  }
-  CarryOut(std::move(actions));
+  Turn turn(*this);
+  ticket.cancelled_ = true;
+  if (!ticket.id_) return turn.DoNotSettle();
+  scheduler_->Tick(turn.now(), turn.effects);  // first: what has expired did not end because its caller went away
+  scheduler_->Cancel(*ticket.id_, turn.now(), turn.effects);
 }
 
 void Dispatcher::BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults> results) {
   std::shared_ptr<Backend> backend;  // let go outside of the lock
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    const Time now = clock_.Now();
-    auto batch = running_.extract(id);
-    assert(!batch.empty());
-    backend = std::move(batch.mapped().backend);
-    const absl::Status status = KeepResults(batch.mapped(), std::move(results));
-    scheduling::Effects effects;
-    scheduler_->Complete(id, status, now, effects);
-    actions = Settle(std::move(effects), now);
-  }
-  CarryOut(std::move(actions));
+  Turn turn(*this);
+  auto batch = running_.extract(id);
+  assert(!batch.empty());
+  backend = std::move(batch.mapped().backend);
+  const absl::Status status = KeepResults(batch.mapped(), std::move(results));
+  scheduler_->Complete(id, status, turn.now(), turn.effects);
 }
 
 absl::Status Dispatcher::KeepResults(const RunningBatch& batch, absl::StatusOr<BatchResults> results) {
@@ -193,33 +161,22 @@ absl::Status Dispatcher::KeepResults(const RunningBatch& batch, absl::StatusOr<B
 absl::StatusOr<scheduling::StrategyChange> Dispatcher::SetStrategy(const scheduling::StrategyChoice& choice,
                                                                    std::uint64_t expected_generation,
                                                                    bool validate_only) {
-  absl::StatusOr<scheduling::StrategyChange> change;
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    change = scheduler_->SetStrategy(choice, expected_generation, validate_only);
-    if (change.ok() && !validate_only) {
-      advice_.reset();
-      if (observer_ != nullptr) observer_->StrategySet(change->current);
-    }
-    strategy_ = scheduler_->DecidingStrategy();
-    actions = Settle({}, clock_.Now());
+  const Turn turn(*this);
+  absl::StatusOr<scheduling::StrategyChange> change =
+      scheduler_->SetStrategy(choice, expected_generation, validate_only);
+  if (change.ok() && !validate_only) {
+    advice_.reset();
+    if (observer_ != nullptr) observer_->StrategySet(change->current);
   }
-  CarryOut(std::move(actions));
+  strategy_ = scheduler_->DecidingStrategy();
   return change;
 }
 
 absl::Status Dispatcher::TakeAdvice(std::string_view follow, AdviceState advice) {
-  absl::Status status;
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    status = scheduler_->Follow(follow);
-    if (status.ok()) advice_ = std::move(advice);
-    strategy_ = scheduler_->DecidingStrategy();
-    actions = Settle({}, clock_.Now());
-  }
-  CarryOut(std::move(actions));
+  const Turn turn(*this);
+  absl::Status status = scheduler_->Follow(follow);
+  if (status.ok()) advice_ = std::move(advice);
+  strategy_ = scheduler_->DecidingStrategy();
   return status;
 }
 
@@ -229,25 +186,19 @@ void Dispatcher::ConfigureCustomer(std::string_view name, const scheduling::Cust
 }
 
 absl::Status Dispatcher::Reconfigure(const Reconfiguration& next) {
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    if (next.strategy) {
-      if (auto valid = scheduler_->SetStrategy(*next.strategy, 0, true); !valid.ok()) return valid.status();
-    }
-    if (auto status = scheduler_->Reconfigure(next.options); !status.ok()) return status;
-    scheduler_->ConfigureCustomers(next.customers);
-    if (observer_ != nullptr) observer_->Reconfigured(next);
-    if (next.strategy) {
-      const auto change = scheduler_->SetStrategy(*next.strategy);
-      assert(change.ok());
-      if (observer_ != nullptr) observer_->StrategySet(change->current);
-      advice_.reset();
-      strategy_ = scheduler_->DecidingStrategy();
-    }
-    actions = Settle({}, clock_.Now());
+  const Turn turn(*this);
+  if (next.strategy) {
+    if (auto valid = scheduler_->SetStrategy(*next.strategy, 0, true); !valid.ok()) return valid.status();
   }
-  CarryOut(std::move(actions));
+  if (auto status = scheduler_->Reconfigure(next.options); !status.ok()) return status;
+  scheduler_->ConfigureCustomers(next.customers);
+  if (observer_ != nullptr) observer_->Reconfigured(next);
+  if (!next.strategy) return absl::OkStatus();
+  const auto change = scheduler_->SetStrategy(*next.strategy);
+  assert(change.ok());
+  if (observer_ != nullptr) observer_->StrategySet(change->current);
+  advice_.reset();
+  strategy_ = scheduler_->DecidingStrategy();
   return absl::OkStatus();
 }
 
@@ -283,26 +234,13 @@ bool Dispatcher::WaitUntilIdle(Duration timeout) {
 }
 
 void Dispatcher::Close() {
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    const Time now = clock_.Now();
-    scheduling::Effects effects;
-    scheduler_->Close(now, effects);
-    actions = Settle(std::move(effects), now);
-    actions.cancels.clear();
-    for (const auto& [id, batch] : running_) actions.cancels.emplace_back(batch.backend, id);
-  }
-  CarryOut(std::move(actions));
+  Turn turn(*this);
+  scheduler_->Close(turn.now(), turn.effects);
+  turn.effects.abandoned.clear();  // every batch is cancelled, those of earlier calls too
+  for (const auto& [id, batch] : running_) turn.actions.cancels.emplace_back(batch.backend, id);
 }
 
 bool Dispatcher::IsIdle() const { return running_.empty() && scheduler_->pending().unfinished_requests() == 0; }
-
-Dispatcher::Actions Dispatcher::Settle(scheduling::Effects effects, Time now) {
-  Actions actions;
-  Settle(std::move(effects), now, actions);
-  return actions;
-}
 
 void Dispatcher::Settle(scheduling::Effects effects, Time now, Actions& actions) {
   scheduler_->Tick(now, effects);

@@ -181,6 +181,32 @@ class Dispatcher {
     bool wake_timer = false;
   };
 
+  // The frame of every event: it holds the lock from its construction on, and when it goes it settles, lets the lock go
+  // and carries out what is to be done. What an event takes out of the dispatcher to be destroyed without the lock is
+  // declared before its turn. Its bodies are not analyzed, since the analysis does not see that the lock of dispatcher_
+  // is the one that was acquired.
+  class SMARTBATCH_SCOPED_LOCK Turn {
+   public:
+    explicit Turn(Dispatcher& dispatcher) SMARTBATCH_ACQUIRES(dispatcher.mutex_) SMARTBATCH_NOT_ANALYZED;
+    ~Turn() SMARTBATCH_RELEASES SMARTBATCH_NOT_ANALYZED;
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+    // When it got the lock.
+    Time now() const { return now_; }
+    // The event has changed nothing that could let a batch go, or end a request.
+    void DoNotSettle() { settles_ = false; }
+
+    // What the event has brought about; settling adds to both.
+    scheduling::Effects effects;
+    Actions actions;
+
+   private:
+    Dispatcher& dispatcher_;
+    Time now_{};
+    bool settles_ = true;
+  };
+
   void Accept(scheduling::RequestId id, std::uint32_t kind, Request& request, Reply reply, Ticket& ticket)
       SMARTBATCH_REQUIRES(mutex_);
   void BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults> results);
@@ -188,8 +214,6 @@ class Dispatcher {
 
   // After every event: ends what has expired, so that it is never sent, takes what ended, asks for batches until there
   // is none, and finds out when to ask again.
-  Actions Settle(scheduling::Effects effects, Time now) SMARTBATCH_REQUIRES(mutex_);
-  // The same, in addition to what is asked for already.
   void Settle(scheduling::Effects effects, Time now, Actions& actions) SMARTBATCH_REQUIRES(mutex_);
   void TakeEffects(scheduling::Effects effects, Actions& actions) SMARTBATCH_REQUIRES(mutex_);
   void Decide(Time now, Actions& actions) SMARTBATCH_REQUIRES(mutex_);

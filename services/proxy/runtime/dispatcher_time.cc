@@ -5,14 +5,7 @@
 
 namespace smartbatch::runtime {
 
-void Dispatcher::Tick() {
-  Actions actions;
-  {
-    const MutexLock lock(mutex_);
-    actions = Settle({}, clock_.Now());
-  }
-  CarryOut(std::move(actions));
-}
+void Dispatcher::Tick() { const Turn turn(*this); }
 
 Time Dispatcher::NextTick() const { return wake_at_; }
 
