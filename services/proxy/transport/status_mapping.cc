@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "services/proxy/runtime/answer_code.h"
 #include "services/proxy/scheduling/strategies/strategy_registry.h"
 #include "services/rpc/status_details.h"
 
@@ -86,12 +87,9 @@ grpc::Status StatusOfBackendFailure(const absl::Status& backend) {
   if (absl::IsUnavailable(backend)) {
     return rpc::Unavailable("no backend can be reached: " + message, kRetryElsewhere);
   }
-  const auto code = static_cast<grpc::StatusCode>(backend.raw_code());
-  // The backend does not know the proxy or does not let it in. To the caller that would read as if its own
-  // credentials were at fault; it can do nothing about it, and a retry would not help.
-  const bool is_about_the_proxy = absl::IsUnauthenticated(backend) || absl::IsPermissionDenied(backend);
-  return rpc::WithReason(is_about_the_proxy ? grpc::StatusCode::INTERNAL : code, "the backend failed: " + message,
-                         "BACKEND_FAILED", {{"backend_code", rpc::CodeName(code)}});
+  const auto code = static_cast<grpc::StatusCode>(runtime::CodeOf(Outcome::kBackendFailed, backend));
+  return rpc::WithReason(code, "the backend failed: " + message, "BACKEND_FAILED",
+                         {{"backend_code", rpc::CodeName(backend.raw_code())}});
 }
 
 }  // namespace

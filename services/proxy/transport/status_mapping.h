@@ -12,7 +12,8 @@ namespace smartbatch::transport {
 // The two sets of codes are the same by number; details are dropped.
 grpc::Status FromAbsl(const absl::Status& status);
 
-// What the caller of a request that ended in this way is answered; OK where it was answered.
+// What the caller of a request that ended in this way is answered: the code of runtime::CodeOf, and why. OK if the
+// request was answered.
 grpc::Status StatusOf(const runtime::Ending& ending);
 
 // What the caller of the admin service is answered: a BadRequest with the field where the status names one.

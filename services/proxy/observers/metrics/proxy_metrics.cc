@@ -7,50 +7,13 @@
 
 #include <absl/container/flat_hash_set.h>
 
+#include "services/proxy/runtime/answer_code.h"
+
 namespace smartbatch::metrics {
 namespace {
 
 using scheduling::Outcome;
 using scheduling::RejectReason;
-
-absl::StatusCode CodeOf(RejectReason reason) {
-  switch (reason) {
-    case RejectReason::kQueueFull:
-    case RejectReason::kBytesFull:
-    case RejectReason::kCostFull:
-    case RejectReason::kCustomerQueueFull:
-    case RejectReason::kCustomerBytesFull:
-    case RejectReason::kCustomerCostFull:
-      return absl::StatusCode::kResourceExhausted;
-    case RejectReason::kNoBackend:
-    case RejectReason::kShuttingDown:
-      return absl::StatusCode::kUnavailable;
-    case RejectReason::kDeadlinePassed:
-    case RejectReason::kDeadlineTooSoon:
-      return absl::StatusCode::kDeadlineExceeded;
-  }
-  return absl::StatusCode::kUnknown;
-}
-
-absl::StatusCode CodeOf(const scheduling::Finished& finished) {
-  switch (finished.outcome) {
-    case Outcome::kAnswered:
-      return absl::StatusCode::kOk;
-    case Outcome::kRejected:
-      return absl::StatusCode::kUnknown;  // Rejected tells of these
-    case Outcome::kExpired:
-      return absl::StatusCode::kDeadlineExceeded;
-    case Outcome::kCancelled:
-      return absl::StatusCode::kCancelled;
-    case Outcome::kBackendFailed:
-      return finished.backend_status.code();
-    case Outcome::kShed:
-      return absl::StatusCode::kResourceExhausted;
-    case Outcome::kShutDown:
-      return absl::StatusCode::kUnavailable;
-  }
-  return absl::StatusCode::kUnknown;
-}
 
 std::vector<double> SecondsOf(const Objectives& objectives) {
   std::vector<double> seconds = {ToSeconds(objectives.others)};
@@ -199,7 +162,7 @@ void ProxyMetrics::Rejected(std::string_view customer, std::string_view strategy
   series.offered().Increment();
   series.rejected(reason).Increment();
   CustomerStrategySeries& with_strategy = series.with_strategy(IndexOf(strategy), strategy);
-  with_strategy.requests(CodeOf(reason)).Increment();
+  with_strategy.requests(runtime::CodeOf(reason)).Increment();
   with_strategy.slo(false).Increment();
 }
 
@@ -212,7 +175,7 @@ void ProxyMetrics::Accepted(const scheduling::Customer& customer, const scheduli
 void ProxyMetrics::Ended(const scheduling::Finished& finished) {
   CustomerSeries& customer = Of(finished.customer);
   CustomerStrategySeries& series = customer.with_strategy(IndexOf(finished.strategy), finished.strategy);
-  series.requests(CodeOf(finished)).Increment();
+  series.requests(runtime::CodeOf(finished.outcome, finished.backend_status)).Increment();
   const bool in_time = finished.finish - finished.arrival <= customer.objective();
   const bool answered = finished.outcome == Outcome::kAnswered;
   // Who leaves in time may have had any reason; who leaves later has waited too long.

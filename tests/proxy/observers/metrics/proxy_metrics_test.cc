@@ -125,6 +125,15 @@ TEST_F(ProxyMetricsTest, CountsTheBatchesThatABackendFailedByTheirCode) {
   EXPECT_EQ(Value(kInternal), 1);
 }
 
+// The caller is not told that somebody's credentials are wrong, since they are not its own.
+TEST_F(ProxyMetricsTest, CountsTheCodeThatTheCallerIsToldAndNotTheBackends) {
+  Submit("vip", {"x"});
+  backend_.FailNext(absl::UnauthenticatedError("who are you?"));
+  EXPECT_EQ(replies_, 1);
+  EXPECT_EQ(Value(R"(smartbatch_requests_total{code="INTERNAL",customer="vip",strategy="sjf"})"), 1);
+  EXPECT_EQ(Value(R"(smartbatch_requests_total{code="UNAUTHENTICATED",customer="vip",strategy="sjf"})"), std::nullopt);
+}
+
 TEST_F(ProxyMetricsTest, ForgetsTheStateOfABackendThatIsRemovedAndKeepsItsCounters) {
   const auto other = dispatcher_->AddBackend("10.0.0.2:50061", 1, {}, backend_);
   EXPECT_EQ(Value(R"(smartbatch_backend_up{backend="10.0.0.2:50061"})"), 1);
