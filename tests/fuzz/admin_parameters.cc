@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "common/field_error.h"
 #include "services/proxy/scheduling/scheduler.h"
 #include "services/proxy/scheduling/strategies/strategy_registry.h"
 #include "tests/fuzz/fuzz.h"
@@ -27,7 +28,7 @@ void Play(const StrategyChoice& choice) {
   const auto checked = scheduling::CheckChoice(choice);
   if (!checked.ok()) {
     Require(absl::IsInvalidArgument(checked.status()), "a wrong choice is INVALID_ARGUMENT");
-    Require(scheduling::FieldOf(checked.status()).has_value(), "a wrong choice names its field");
+    Require(FieldOf(checked.status()).has_value(), "a wrong choice names its field");
     RequireOneLine({checked.status().message().data(), checked.status().message().size()});
     return;
   }

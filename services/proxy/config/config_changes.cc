@@ -9,7 +9,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
-#include "services/proxy/scheduling/strategies/strategy_registry.h"
+#include "common/field_error.h"
 
 namespace smartbatch::proxy {
 namespace {
@@ -181,8 +181,8 @@ absl::Status CheckCanChange(const std::vector<FieldChange>& changes) {
     const bool fixed = std::any_of(kFixed.begin(), kFixed.end(),
                                    [&](const char* field) { return absl::StartsWith(change.field, field); });
     if (!fixed || change.field == kBoundCustomersOnly) continue;
-    return scheduling::FieldError(
-        change.field, absl::StrCat(change.field, " is ", Shown(change.after), " and was ", Shown(change.before),
+    return FieldError(change.field,
+                      absl::StrCat(change.field, " is ", Shown(change.after), " and was ", Shown(change.before),
                                    " at the start; it cannot change while the proxy runs: restart it, or set it back"));
   }
   return absl::OkStatus();

@@ -6,6 +6,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "common/field_error.h"
+
 namespace smartbatch::scheduling {
 
 absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerOptions& options,

@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "common/field_error.h"
 #include "services/proxy/runtime/answer_code.h"
-#include "services/proxy/scheduling/strategies/strategy_registry.h"
 #include "services/rpc/status_details.h"
 
 namespace smartbatch::transport {
@@ -121,7 +121,7 @@ grpc::Status StatusOf(const Ending& ending) {
 }
 
 grpc::Status AdminStatusOf(const absl::Status& status) {
-  if (const auto field = scheduling::FieldOf(status)) {
+  if (const auto field = FieldOf(status)) {
     return rpc::InvalidArgument(*field, std::string(status.message()));
   }
   return FromAbsl(status);

@@ -7,7 +7,7 @@
 #include <absl/strings/str_replace.h>
 #include <gmock/gmock.h>
 
-#include "services/proxy/scheduling/strategies/strategy_registry.h"
+#include "common/field_error.h"
 
 namespace smartbatch::proxy {
 namespace {
@@ -61,7 +61,7 @@ TEST_P(Fixed, IsAnErrorThatNamesFieldAndValues) {
   Config after;
   change(after);
   const absl::Status status = CheckCanChange(Changes(before, after));
-  EXPECT_EQ(scheduling::FieldOf(status), field);
+  EXPECT_EQ(FieldOf(status), field);
   EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(field), HasSubstr("restart")));
 }
 
@@ -134,7 +134,7 @@ TEST_F(ReloaderTest, ChangesNothingWhereTheFileIsWrong) {
 TEST_F(ReloaderTest, ChangesNothingWhereOneSettingOfSeveralNeedsARestart) {
   next_->drain_seconds = 3;
   next_->threads = 2;
-  EXPECT_EQ(scheduling::FieldOf(reloader_.Reload().status()), "threads");
+  EXPECT_EQ(FieldOf(reloader_.Reload().status()), "threads");
   EXPECT_THAT(applied_, IsEmpty());
   EXPECT_EQ(reloader_.current().drain_seconds, 10);
 }

@@ -4,20 +4,15 @@
 #include <charconv>
 #include <cmath>
 
-#include <absl/strings/cord.h>
-#include <absl/strings/escaping.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include "common/field_error.h"
 #include "services/proxy/scheduling/strategies/strategies.h"
 
 namespace smartbatch::scheduling {
 namespace {
-
-constexpr char kFieldPayload[] = "smartbatch/field";
-
-absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
 std::optional<double> ParseValue(const ParameterSpecification& specification, const std::string& text) {
   if (specification.kind == ParameterSpecification::Kind::kSwitch) {
@@ -141,20 +136,6 @@ std::string FormatValue(const ParameterSpecification& specification, double valu
   char text[32];
   const std::to_chars_result written = std::to_chars(text, text + sizeof text, value);
   return std::string(text, written.ptr);
-}
-
-std::string Quoted(std::string_view text) { return absl::StrCat("'", absl::CHexEscape(View(text)), "'"); }
-
-absl::Status FieldError(std::string_view field, const std::string& message) {
-  absl::Status status = absl::InvalidArgumentError(message);
-  status.SetPayload(kFieldPayload, absl::Cord(View(field)));
-  return status;
-}
-
-std::optional<std::string> FieldOf(const absl::Status& status) {
-  const auto payload = status.GetPayload(kFieldPayload);
-  if (!payload.has_value()) return std::nullopt;
-  return std::string(*payload);
 }
 
 }  // namespace smartbatch::scheduling

@@ -1,12 +1,10 @@
 // The strategies by name.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
 #include "services/proxy/scheduling/strategies/strategy.h"
@@ -35,13 +33,5 @@ StrategyChoice TextOf(const CheckedChoice& choice);
 
 // As ListStrategies shows a value: without needless digits; switches as true and false.
 std::string FormatValue(const ParameterSpecification& specification, double value);
-
-// What somebody wrote, for an error of one line: in quotes, with all but plain ASCII escaped as in C.
-std::string Quoted(std::string_view text);
-
-// An INVALID_ARGUMENT that remembers which field of a request is wrong.
-absl::Status FieldError(std::string_view field, const std::string& message);
-// The field; nothing where the status names none.
-std::optional<std::string> FieldOf(const absl::Status& status);
 
 }  // namespace smartbatch::scheduling

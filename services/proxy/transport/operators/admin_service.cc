@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <boost/asio/post.hpp>
 
+#include "common/field_error.h"
 #include "common/program/logging.h"
 #include "services/proxy/scheduling/strategies/strategy_registry.h"
 #include "services/proxy/transport/status_mapping.h"
@@ -223,7 +224,7 @@ grpc::Status AdminService::Reload(const proxy::v1::ReloadConfigRequest& request,
   const auto reloaded = targets_.reload(request.validate_only());
   if (!reloaded.ok()) {
     const absl::Status& status = reloaded.status();
-    const bool names_no_field = absl::IsInvalidArgument(status) && !scheduling::FieldOf(status);
+    const bool names_no_field = absl::IsInvalidArgument(status) && !FieldOf(status);
     if (names_no_field) return rpc::InvalidArgument("configuration file", std::string(status.message()));
     return AdminStatusOf(status);
   }

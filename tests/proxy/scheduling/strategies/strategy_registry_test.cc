@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "common/field_error.h"
 #include "services/proxy/scheduling/scheduler.h"
 
 namespace smartbatch::scheduling {

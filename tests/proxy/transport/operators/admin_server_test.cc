@@ -4,8 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include "common/field_error.h"
 #include "google/rpc/error_details.pb.h"
-#include "services/proxy/scheduling/strategies/strategy_registry.h"
 #include "services/rpc/status_details.h"
 #include "tests/proxy/transport/loopback.h"
 
@@ -198,7 +198,7 @@ TEST(AdminReload, TellsWhatHasChangedAndWhatIsWrong) {
   EXPECT_EQ(response.overrides(0).field(), "drain_seconds");
   EXPECT_EQ(response.overrides(0).file_value(), "3");
   EXPECT_EQ(response.overrides(0).value_in_use(), "10");
-  outcome = scheduling::FieldError("threads", "threads is 2");
+  outcome = FieldError("threads", "threads is 2");
   EXPECT_THAT(rpc::Describe(reload(false, response)), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("threads is 2")));
   outcome = absl::InvalidArgumentError("line 1, column 2: what?");
   const auto details = rpc::Details(reload(false, response));
