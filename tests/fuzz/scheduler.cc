@@ -62,7 +62,7 @@ class Life {
       : choices_(data, size), options_(OptionsOf(choices_)), checker_(options_) {
     const StrategyChoice start = StrategyOf(choices_);
     scheduler_ = *scheduling::Scheduler::Create(options_, start, &checker_);
-    checker_.StrategyIs(start);
+    checker_.Promised(PromisesOf(*scheduling::CheckChoice(start)));
     const std::uint32_t backends = 1 + choices_.Below(3);
     for (std::uint32_t i = 0; i < backends; ++i) {
       const std::uint32_t slots = 1 + choices_.Below(3);
@@ -159,14 +159,15 @@ class Life {
   void SetStrategy() {
     const StrategyChoice choice = StrategyOf(choices_);
     const bool validate_only = choices_.Chance(32);
-    if (!validate_only) checker_.StrategyIs(choice);
+    if (!validate_only) checker_.Promised(PromisesOf(*scheduling::CheckChoice(choice)));
     Require(scheduler_->SetStrategy(choice, 0, validate_only).ok(), "a valid strategy is taken", choice.name);
   }
 
   void Follow() {
     const auto& all = scheduling::AllStrategies();
     const std::string& name = all[choices_.Below(all.size())].name;
-    if (scheduler_->Follow(name).ok()) checker_.StrategyIs({name, {}});
+    if (!scheduler_->Follow(name).ok()) return;
+    checker_.Promised(PromisesOf(*scheduling::FindStrategy(name)));
   }
 
   scheduling::CustomerPolicy Policy() {

@@ -106,7 +106,7 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
       break;
     case Outcome::kExpired:
       if (finished.hopeless) {
-        if (!rules_.gives_up) fail("given up by a strategy that may not");
+        if (!promises_.gives_up) fail("given up by a strategy that may not");
         if (!request->Waits(State::kWaiting)) fail("given up although nothing of it waited");
       } else if (finished.finish < request->deadline) {
         fail("before its deadline");
@@ -191,6 +191,7 @@ void SchedulerChecker::Dispatched(const scheduling::Batch& batch) {
   CheckMembers(batch, touched);
   if (batch.reason == scheduling::DispatchReason::kRetry) return;
   CheckWholeRequests(batch, touched, waiting_before);
+  CheckRiders(batch);
   CheckOrder(batch, touched);
 }
 
@@ -235,11 +236,13 @@ void SchedulerChecker::CheckWholeRequests(const scheduling::Batch& batch, const 
   if (batch.seats < options_.max_batch_size) return;  // its backend takes fewer than a request may have
   const bool uncontended =
       waiting_before <= options_.max_batch_size && batch.reason != scheduling::DispatchReason::kLane;
-  if (!rules_.whole_requests && !(rules_.whole_requests_if_uncontended && uncontended)) return;
+  using Requests = scheduling::StrategyPromises::Requests;
+  const bool always = promises_.requests == Requests::kWhole;
+  if (!always && !(promises_.requests == Requests::kWholeIfUncontended && uncontended)) return;
   for (const std::uint64_t number : touched) {
     if (!requests_.at(number).Waits(State::kWaiting)) continue;
     const std::string what = absl::StrCat("batch ", batch.id, " splits request ", number);
-    if (rules_.whole_requests) {
+    if (always) {
       Violation(what);
     } else {
       split_.emplace_back(batch.backend, what);
@@ -247,17 +250,27 @@ void SchedulerChecker::CheckWholeRequests(const scheduling::Batch& batch, const 
   }
 }
 
+void SchedulerChecker::CheckRiders(const scheduling::Batch& batch) {
+  riders_ += batch.riders;
+  if (promises_.riders_are_no_longer && batch.longest > batch.longest_chosen) {
+    Violation(absl::StrCat("batch ", batch.id, " is for sequences of at most ", batch.longest_chosen,
+                           " characters and takes one of ", batch.longest, " along"));
+  }
+}
+
 void SchedulerChecker::CheckOrder(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched) {
-  if (!rules_.order_within_customer || touched.empty()) return;
+  using Order = scheduling::StrategyPromises::Order;
+  if (promises_.order == Order::kNone || touched.empty()) return;
+  const bool over_all = promises_.order == Order::kOverAll;
   // Others of another kind may have been left behind.
   const std::uint32_t kind = requests_.at(*touched.begin()).kind;
   std::map<std::string, std::uint64_t> youngest;
   for (const std::uint64_t number : touched) {
-    std::uint64_t& last = youngest[rules_.order_over_all ? "" : requests_.at(number).customer];
+    std::uint64_t& last = youngest[over_all ? "" : requests_.at(number).customer];
     last = std::max(last, number);
   }
   for (const auto& [number, request] : requests_) {
-    const auto last = youngest.find(rules_.order_over_all ? "" : request.customer);
+    const auto last = youngest.find(over_all ? "" : request.customer);
     if (request.kind == kind && last != youngest.end() && number < last->second && request.Waits(State::kWaiting)) {
       Violation(absl::StrCat("batch ", batch.id, " takes request ", last->second, " before ", number));
     }
@@ -405,7 +418,7 @@ void SchedulerChecker::CheckWork(const scheduling::Scheduler& scheduler, const s
   const bool retries_may_wait = (free == 1 && usable > 1) || rests_or_has_suspects;
   if (free == 0 || (WaitingSequences() == 0 && retries_may_wait)) return;
   const Duration patience =
-      retries && !retries_may_wait ? Duration::zero() : rules_.linger + FromSeconds(rules_.hold * largest_cost);
+      retries && !retries_may_wait ? Duration::zero() : promises_.linger + FromSeconds(promises_.hold * largest_cost);
   if (wait == nullptr || wait->time > Later(now, patience)) {
     Violation(absl::StrCat("a slot stays idle although ", WaitingSequences(), " sequences wait"));
   }

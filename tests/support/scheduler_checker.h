@@ -10,7 +10,7 @@
 
 #include "services/proxy/scheduling/observer.h"
 #include "services/proxy/scheduling/scheduler.h"
-#include "tests/support/strategy_rules.h"
+#include "services/proxy/scheduling/strategies/strategy.h"
 
 namespace smartbatch::test {
 
@@ -27,8 +27,8 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   void Refused(const scheduling::Rejection& rejection);
 
   // --- What the observer cannot see; said before it happens ---
-  // The strategy was set; before the first event and after each switch.
-  void StrategyIs(const scheduling::StrategyChoice& choice) { rules_ = RulesOf(choice); }
+  // A strategy was set that promises this; before the first event and after each switch.
+  void Promised(const scheduling::StrategyPromises& promises) { promises_ = promises; }
   void Cancelling(scheduling::RequestId id) { cancelling_ = id; }
   void Closing() { closing_ = true; }
   // Other limits hold from now on.
@@ -47,6 +47,8 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   std::uint64_t accepted() const { return requests_.size() + ended_; }
   std::uint64_t ended() const { return ended_; }
   std::uint64_t unfinished() const { return requests_.size(); }
+  // Members that filled seats which the strategy's choice left free.
+  std::uint64_t riders() const { return riders_; }
 
   // --- SchedulerObserver ---
   void Rejected(std::string_view customer, std::string_view strategy, scheduling::RejectReason reason) override;
@@ -94,6 +96,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   void CheckMembers(const scheduling::Batch& batch, std::set<std::uint64_t>& touched);
   void CheckWholeRequests(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched,
                           std::uint64_t waiting_before);
+  void CheckRiders(const scheduling::Batch& batch);
   void CheckOrder(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched);
   void CheckWork(const scheduling::Scheduler& scheduler, const scheduling::Step& answer, Time now);
   void Succeeded(const scheduling::Batch& batch);
@@ -101,8 +104,8 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   void Failed(const scheduling::Batch& batch, Duration took, const absl::Status& status);
 
   scheduling::SchedulerOptions options_;
-  // Those that every strategy keeps, until the strategy is told.
-  StrategyRules rules_{.whole_requests = false};
+  // None, until the strategy is told.
+  scheduling::StrategyPromises promises_;
   struct KnownBackend {
     std::uint32_t slots = 0;
     std::uint32_t in_flight = 0;
@@ -120,6 +123,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   std::map<std::uint32_t, std::uint64_t> slot_owners_;  // the unfinished ones, by slot
   std::set<scheduling::BatchId> running_;
   std::uint64_t served_ = 0;  // sequences
+  std::uint64_t riders_ = 0;
   std::uint64_t resent_ = 0;  // sequences that were sent again, but for those that were alone
   std::uint64_t last_number_ = 0;
   scheduling::BatchId last_batch_ = 0;

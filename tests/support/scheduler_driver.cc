@@ -6,6 +6,9 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
+#include "tests/support/random_strategy.h"
+
 namespace smartbatch::test {
 namespace {
 
@@ -49,10 +52,11 @@ SchedulerDriver::SchedulerDriver(const DriverOptions& options) : options_(option
 }
 
 void SchedulerDriver::Start() {
-  const scheduling::StrategyChoice first = options_.strategy ? *options_.strategy : AnyStrategy(random_);
+  const scheduling::CheckedChoice first =
+      options_.strategy ? *options_.strategy : *scheduling::CheckChoice(AnyStrategy(random_));
   scheduling::SchedulerObserver* const observer = between_ != nullptr ? between_ : checker_.get();
   scheduler_ = *scheduling::Scheduler::Create(scheduler_options_, first, observer);
-  checker_->StrategyIs(options_.rules_of ? *options_.rules_of : first);
+  checker_->Promised(options_.promises ? *options_.promises : PromisesOf(first));
   const std::uint32_t backends = random_.Chance(0.6) ? 1 : Small(random_, 3);
   for (std::uint32_t i = 0; i < backends; ++i) AddBackend();
 }
@@ -172,12 +176,13 @@ void SchedulerDriver::Cancel() {
 void SchedulerDriver::SwitchStrategy() {
   if (scheduler_->strategy().name == "adaptive" && random_.Chance(0.7)) {
     const std::string followed = AnyStrategy(random_).name;
-    if (scheduler_->Follow(followed).ok()) checker_->StrategyIs({followed, {}});
+    if (!scheduler_->Follow(followed).ok()) return;
+    checker_->Promised(PromisesOf(*scheduling::FindStrategy(followed)));
     return;
   }
   if (!options_.switches) return;
   const scheduling::StrategyChoice choice = AnyStrategy(random_);
-  checker_->StrategyIs(choice);
+  checker_->Promised(PromisesOf(*scheduling::CheckChoice(choice)));
   if (!scheduler_->SetStrategy(choice).ok()) std::abort();
 }
 

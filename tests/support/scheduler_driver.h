@@ -17,10 +17,10 @@ namespace smartbatch::test {
 struct DriverOptions {
   std::uint64_t seed = 1;
   std::uint64_t events = 500;
-  // The strategy at the start; any where none is given.
-  std::optional<scheduling::StrategyChoice> strategy;
-  // For controls: checks it by the rules of another strategy.
-  std::optional<scheduling::StrategyChoice> rules_of;
+  // The strategy at the start, which need not be one of AllStrategies; any if there is none.
+  std::optional<scheduling::CheckedChoice> strategy;
+  // For controls: holds it to these promises and not to its own.
+  std::optional<scheduling::StrategyPromises> promises;
   bool switches = true;
   bool cancels = true;
   bool deadlines = true;

@@ -17,7 +17,7 @@ void SharingAdvice::Accepted(const scheduling::Customer& customer, const schedul
 void SharingAdvice::StrategyChanged(std::string_view /*from*/, std::string_view to, scheduling::SwitchedBy by) {
   const scheduling::StrategySpecification* const specification = scheduling::FindStrategy(to);
   strategy_ = to;
-  shares_ = specification != nullptr && specification->shares_between_customers;
+  shares_ = specification != nullptr && scheduling::PromisesOf(*specification).shares_between_customers;
   // `adaptive` may change its mind every few minutes.
   if (by != scheduling::SwitchedBy::kAdaptive) told_ = false;
   TellIfNeeded();

@@ -11,7 +11,7 @@
 namespace smartbatch::runtime {
 
 // Calls `tell` with the strategy's name once a second customer's request is accepted while a strategy decides that is
-// not StrategySpecification::shares_between_customers: once after the start, and once more after each switch that an
+// not StrategyPromises::shares_between_customers: once after the start, and once more after each switch that an
 // operator makes. It keeps one customer's name. `tell` is called in the middle of the scheduler's work: it must not
 // wait. Thread safety: that of the scheduler.
 class SharingAdvice final : public scheduling::SchedulerObserver {

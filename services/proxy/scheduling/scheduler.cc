@@ -144,6 +144,8 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
   batch.backend = backend;
   batch.seats = occasion.max_batch_size;
   batch.longest = selection_.longest();
+  batch.riders = static_cast<std::uint32_t>(members.size() - selection_.chosen());
+  batch.longest_chosen = selection_.longest_chosen();
   batch.predicted_seconds = occasion.cost.Seconds(static_cast<std::uint32_t>(members.size()), batch.longest);
   batch.timeout = TimeoutOf(batch);
   batch.reason = selection_.reason();

@@ -150,7 +150,7 @@ absl::StatusOr<AdaptiveAdvisor::Scores> AdaptiveAdvisor::Replay(Trace recent, co
   }
   Scores scores;
   for (const scheduling::StrategySpecification& candidate : scheduling::AllStrategies()) {
-    if (candidate.name == kAdaptive || candidate.gives_up) continue;
+    if (candidate.name == kAdaptive || scheduling::PromisesOf(candidate).gives_up) continue;
     TraceFeed feed(recent);
     SimulationOptions options;
     options.scheduler = setting.scheduler;

@@ -47,7 +47,7 @@ TEST(TheAdvisor, AdvisesAChangeOnceItHasShownInTwoWindowsWithoutACommonRequest) 
   const auto first = advisor.Consider(recent, OneBackend(), "fcfs", Time(seconds(15)));
   EXPECT_FALSE(first->change);
   for (const scheduling::StrategySpecification& strategy : scheduling::AllStrategies()) {
-    const bool can_be_followed = strategy.name != "adaptive" && !strategy.gives_up;
+    const bool can_be_followed = strategy.name != "adaptive" && !scheduling::PromisesOf(strategy).gives_up;
     EXPECT_EQ(first->scores.count(strategy.name), can_be_followed ? 1U : 0U) << strategy.name;
   }
   for (int now = 30; now < 15 + 120; now += 15) {

@@ -32,6 +32,9 @@ struct Batch {
   BackendId backend = 0;
   BatchMembers members;       // those of one request stand together
   std::uint32_t longest = 0;  // characters
+  // Members that fill seats which what the batch is for left free, and the longest of those that it is for.
+  std::uint32_t riders = 0;
+  std::uint32_t longest_chosen = 0;
   double predicted_seconds = 0;
   // The backend is hung when it has not answered after this time; never zero.
   Duration timeout{};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <utility>
 
 namespace smartbatch::scheduling {
 
@@ -14,7 +13,7 @@ void Selection::Clear(std::uint32_t seats) {
   kind_ = Kind::kNothing;
   reason_ = DispatchReason::kSlotFree;
   ask_again_at_ = kNever;
-  paying_ = 0;
+  choice_is_made_ = false;
   rest_rides_free_ = false;
 }
 
@@ -33,30 +32,40 @@ void Selection::TakeWaitingOf(PendingRequest& request) {
   }
 }
 
+void Selection::ChoiceIsMade() {
+  if (choice_is_made_) return;
+  choice_is_made_ = true;
+  chosen_ = members_.size();
+  longest_chosen_ = longest_;
+}
+
 void Selection::RestRidesFree() {
+  ChoiceIsMade();
   rest_rides_free_ = true;
-  paying_ = members_.size();
 }
 
 void Selection::KeepOneKind() {
-  const auto is_other = [this](const PendingSequence* sequence) {
-    return sequence->request->kind != members_.front()->request->kind;
+  const std::uint32_t kind = members_.empty() ? 0 : members_.front()->request->kind;
+  const auto is_of_kind = [&](const PendingSequence* sequence) { return sequence->request->kind == kind; };
+  if (std::all_of(members_.begin(), members_.end(), is_of_kind)) return;
+  const auto first_rider = members_.begin() + static_cast<std::ptrdiff_t>(chosen());
+  const auto chosen_gone = std::stable_partition(members_.begin(), first_rider, is_of_kind);
+  std::uint32_t longest = 0;
+  std::for_each(members_.begin(), chosen_gone,
+                [&](const PendingSequence* sequence) { longest = std::max(longest, sequence->length); });
+  const auto is_too_long = [&](const PendingSequence& other) { return other.selected && other.length > longest; };
+  const auto rides = [&](const PendingSequence* sequence) {
+    const auto& all = sequence->request->sequences;
+    return is_of_kind(sequence) && std::none_of(all.begin(), all.end(), is_too_long);
   };
-  if (std::none_of(members_.begin(), members_.end(), is_other)) return;
-  const auto before = std::exchange(members_, {});
-  const std::size_t paying_before = rest_rides_free_ ? paying_ : before.size();
-  std::uint32_t longest_paying = 0;
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    const bool pays = i < paying_before;
-    const bool stays =
-        before[i]->request->kind == before.front()->request->kind && (pays || before[i]->length <= longest_paying);
-    before[i]->selected = stays;
-    if (!stays) continue;
-    if (pays) longest_paying = std::max(longest_paying, before[i]->length);
-    members_.push_back(before[i]);
-    if (pays) paying_ = members_.size();
-  }
-  longest_ = longest_paying;
+  const auto riders_gone = std::stable_partition(first_rider, members_.end(), rides);
+  const auto unselect = [](PendingSequence* sequence) { sequence->selected = false; };
+  std::for_each(chosen_gone, first_rider, unselect);
+  std::for_each(riders_gone, members_.end(), unselect);
+  members_.erase(riders_gone, members_.end());
+  members_.erase(chosen_gone, first_rider);
+  chosen_ = static_cast<std::size_t>(chosen_gone - members_.begin());
+  longest_ = longest_chosen_ = longest;
   if (reason_ == DispatchReason::kFull) reason_ = DispatchReason::kSlotFree;
 }
 

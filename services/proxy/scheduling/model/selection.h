@@ -26,12 +26,15 @@ class Selection {
   // Takes the waiting sequences of the request that are not yet selected, as many as fit.
   void TakeWaitingOf(PendingRequest& request);
 
-  // What was taken so far is what the batch is for and pays for it; what is taken later rides free.
+  // What was taken so far is what the batch is for; what is taken later fills seats that are free. Said again it
+  // changes nothing. A strategy that does not say it has chosen all that it takes.
+  void ChoiceIsMade();
+  // The same; and what was taken so far pays for the batch, what is taken later rides free.
   void RestRidesFree();
 
-  // Gives back what is of another kind than the first that was taken, which is what the batch is for; and whatever
-  // would ride free and be longer than all that is left to pay. The batch is no longer full then. Linear in the
-  // members.
+  // Gives back what is of another kind than the first that was taken, which is what the batch is for; and what
+  // fills seats of a request that is longer than all that is left of the choice. The batch is no longer full then.
+  // Linear in the members.
   void KeepOneKind();
 
   // The batch goes now.
@@ -45,10 +48,13 @@ class Selection {
   DispatchReason reason() const { return reason_; }
   Time ask_again_at() const { return ask_again_at_; }
   const std::vector<PendingSequence*>& members() const { return members_; }
-  // How many of the members, from the front, pay.
-  std::size_t paying() const { return rest_rides_free_ ? paying_ : members_.size(); }
+  // How many of the members, from the front, are what the batch is for; and how many pay.
+  std::size_t chosen() const { return choice_is_made_ ? chosen_ : members_.size(); }
+  std::size_t paying() const { return rest_rides_free_ ? chosen_ : members_.size(); }
   std::uint32_t free_seats() const { return seats_ - static_cast<std::uint32_t>(members_.size()); }
   std::uint32_t longest() const { return longest_; }
+  // Of what the batch is for.
+  std::uint32_t longest_chosen() const { return choice_is_made_ ? longest_chosen_ : longest_; }
   bool empty() const { return members_.empty(); }
 
  private:
@@ -58,7 +64,9 @@ class Selection {
   Kind kind_ = Kind::kNothing;
   DispatchReason reason_ = DispatchReason::kSlotFree;
   Time ask_again_at_ = kNever;
-  std::size_t paying_ = 0;
+  std::size_t chosen_ = 0;
+  std::uint32_t longest_chosen_ = 0;
+  bool choice_is_made_ = false;
   bool rest_rides_free_ = false;
 };
 

@@ -7,10 +7,12 @@
 namespace smartbatch::scheduling {
 namespace {
 
+constexpr std::string_view kAtFirst = "density";
+
 // Leaves the choice to whichever other strategy would have served the recent past best.
 //
-// The strategy itself only passes on what it is told, to the one it follows (`density` at first). Which one to follow
-// is found outside the core, where there is time for it: the arrivals of the last window_seconds are replayed
+// The strategy itself only passes on what it is told, to the one it follows (kAtFirst until it is advised). Which one
+// to follow is found outside the core, where there is time for it: the arrivals of the last window_seconds are replayed
 // through the simulator under every other strategy that gives no request up, the results are remembered for
 // memory_seconds, and Scheduler::Follow is called once another one has a material gain, after min_dwell_seconds at the
 // earliest (see simulation/adaptive_advisor.h; portfolio scheduling by simulation: Deng et al., "A Periodic Portfolio
@@ -18,7 +20,7 @@ namespace {
 class Adaptive final : public Strategy {
  public:
   explicit Adaptive(const StrategyEnvironment& environment) : environment_(environment) {
-    Make(*FindStrategy("density"));
+    Make(*FindStrategy(kAtFirst));
   }
 
   void Add(PendingRequest& request, bool again) override { followed_->Add(request, again); }
@@ -34,7 +36,7 @@ class Adaptive final : public Strategy {
 
   std::string_view Following() const override { return specification_->name; }
   bool Follow(const StrategySpecification& specification) override {
-    if (specification.name == AdaptiveSpecification().name || specification.gives_up) return false;
+    if (specification.name == AdaptiveSpecification().name || PromisesOf(specification).gives_up) return false;
     if (&specification == specification_) return true;
     Make(specification);
     TellOfEverything(environment_.pending, *followed_);
@@ -87,6 +89,8 @@ StrategySpecification AdaptiveSpecification() {
       [](const StrategyEnvironment& environment, const Parameters&) -> std::unique_ptr<Strategy> {
         return std::make_unique<Adaptive>(environment);
       },
+      // Those of the one that it follows, which is this one at first.
+      [](const Parameters&) { return PromisesOf(*FindStrategy(kAtFirst)); },
   };
 }
 

@@ -83,6 +83,7 @@ class Deadline final : public Strategy {
       TakeInTime(occasion, selection);
       if (selection.empty()) TakeLate(occasion, selection);
     }
+    selection.ChoiceIsMade();
     if (occasion.cost.RidersAreFree()) FillWithLate(selection);
     selection.DispatchForOrFull(by_lane_ ? DispatchReason::kLane : DispatchReason::kSlotFree);
   }
@@ -180,6 +181,7 @@ class Deadline final : public Strategy {
     }
     late_choice_.Weigh();
     late_choice_.Take(selection);
+    selection.ChoiceIsMade();
     late_choice_.Fill(selection);
   }
   void FillWithLate(Selection& selection) const {
@@ -245,8 +247,9 @@ StrategySpecification DeadlineSpecification() {
         read.lane_after_batches = parameters["lane_after_batches"];
         return std::make_unique<Deadline>(environment, read);
       },
-      /*shares_between_customers=*/false,
-      /*gives_up=*/true,
+      [](const Parameters& parameters) {
+        return StrategyPromises{.riders_are_no_longer = true, .gives_up = parameters["drop"] != 0};
+      },
   };
 }
 

@@ -91,6 +91,7 @@ class Density final : public Strategy {
     } else if (parameters_.choice.split) {
       ConsiderByClass(occasion);
       choice_.Take(selection);
+      selection.ChoiceIsMade();
       choice_.Fill(selection);
     } else {
       CollectWindow(occasion);
@@ -113,6 +114,7 @@ class Density final : public Strategy {
   // Only what costs nothing goes along: the credit was saved for the oldest.
   void SelectByLane(const Occasion& occasion, PendingRequest& oldest, Selection& selection) {
     selection.TakeWaitingOf(oldest);
+    selection.ChoiceIsMade();
     if (!parameters_.choice.split) {
       FillWithFreeRequests(occasion, selection);
     } else if (occasion.cost.RidersAreFree()) {
@@ -276,6 +278,13 @@ StrategySpecification DensitySpecification() {
         read.lane_after = FromSeconds(parameters["lane_after_seconds"]);
         read.lane_after_batches = parameters["lane_after_batches"];
         return std::make_unique<Density>(environment, read);
+      },
+      [](const Parameters& parameters) {
+        using Requests = StrategyPromises::Requests;
+        const bool splits = parameters["split"] != 0;
+        return StrategyPromises{.requests = splits ? Requests::kWholeIfUncontended : Requests::kWhole,
+                                .riders_are_no_longer = true,
+                                .hold = parameters["hold"]};
       },
   };
 }

@@ -69,7 +69,11 @@ StrategySpecification FairSpecification() {
       [](const StrategyEnvironment&, const Parameters&) -> std::unique_ptr<Strategy> {
         return std::make_unique<Fair>();
       },
-      true,
+      [](const Parameters&) {
+        return StrategyPromises{.requests = StrategyPromises::Requests::kWhole,
+                                .order = StrategyPromises::Order::kWithinCustomer,
+                                .shares_between_customers = true};
+      },
   };
 }
 

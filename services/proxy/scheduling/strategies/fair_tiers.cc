@@ -117,7 +117,11 @@ StrategySpecification FairTiersSpecification() {
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
         return std::make_unique<FairTiers>(environment, parameters["tier_ratio"], parameters["floor"]);
       },
-      true,
+      [](const Parameters&) {
+        return StrategyPromises{.requests = StrategyPromises::Requests::kWhole,
+                                .riders_are_no_longer = true,
+                                .shares_between_customers = true};
+      },
   };
 }
 

@@ -63,6 +63,11 @@ StrategySpecification FcfsSpecification() {
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
         return std::make_unique<Fcfs>(environment, FromSeconds(parameters["linger_ms"] / 1e3));
       },
+      [](const Parameters& parameters) {
+        return StrategyPromises{.requests = StrategyPromises::Requests::kWhole,
+                                .order = StrategyPromises::Order::kOverAll,
+                                .linger = FromSeconds(parameters["linger_ms"] / 1e3)};
+      },
   };
 }
 

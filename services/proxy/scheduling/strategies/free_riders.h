@@ -16,6 +16,7 @@ namespace smartbatch::scheduling {
 template <class Pays>
 void FillWithSequences(const SequencesByLength& waiting, Selection& selection, Pays pays) {
   constexpr int kMostRefusals = 4;
+  selection.ChoiceIsMade();
   int refusals = 0;
   PendingSequence* sequence = waiting.LongestWithin(selection.longest());
   while (sequence != nullptr && selection.free_seats() > 0 && refusals < kMostRefusals) {
@@ -33,6 +34,7 @@ void FillWithSequences(const SequencesByLength& waiting, Selection& selection, P
 
 // The same with whole requests.
 inline void FillWithRequests(const RequestClasses& waiting, Selection& selection) {
+  selection.ChoiceIsMade();
   while (selection.free_seats() > 0) {
     PendingRequest* const request = waiting.LongestThatFits(selection.free_seats(), selection.longest());
     if (request == nullptr) return;

@@ -46,6 +46,7 @@ StrategySpecification SjfSpecification() {
       [](const StrategyEnvironment&, const Parameters&) -> std::unique_ptr<Strategy> {
         return std::make_unique<Sjf>();
       },
+      [](const Parameters&) { return StrategyPromises{.requests = StrategyPromises::Requests::kWhole}; },
   };
 }
 

@@ -86,6 +86,9 @@ StrategySpecification SjfAgingSpecification() {
         return std::make_unique<SjfAging>(environment, parameters["age_rate"],
                                           FromSeconds(parameters["max_wait_seconds"]));
       },
+      [](const Parameters&) {
+        return StrategyPromises{.requests = StrategyPromises::Requests::kWhole, .riders_are_no_longer = true};
+      },
   };
 }
 

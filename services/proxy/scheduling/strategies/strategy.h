@@ -124,16 +124,37 @@ struct StrategyEnvironment {
   std::uint32_t max_batch_size;
 };
 
+// What a strategy promises about the batches that it forms, beyond what the scheduler sees to itself. Every strategy is
+// tested for what it says here: a promise that is not made is neither kept nor tested.
+struct StrategyPromises {
+  // Which of a request's waiting sequences leave together: any of them; all of them while everything that waits fits
+  // into one batch and riders are free, but for a batch by the lane; always all of them. Whatever is promised, a
+  // request of more sequences than the backend takes leaves in parts.
+  enum class Requests : std::uint8_t { kInParts, kWholeIfUncontended, kWhole };
+  Requests requests = Requests::kInParts;
+  // Whose requests of one kind leave in the order of their arrival.
+  enum class Order : std::uint8_t { kNone, kWithinCustomer, kOverAll };
+  Order order = Order::kNone;
+  // What fills the seats that the choice leaves free (Selection::ChoiceIsMade) is no longer than the choice.
+  bool riders_are_no_longer = false;
+  // While something waits a free slot stays idle for no more than this time, and this share of the batch's cost.
+  Duration linger{};
+  double hold = 0;
+  // Gives requests up that it holds to be lost (Strategy::Hopeless), so that latencies over what it answers say little.
+  // No other strategy does.
+  bool gives_up = false;
+  // Customers take turns or have shares: one that sends without end delays the others by a bounded time.
+  bool shares_between_customers = false;
+};
+
 // What a strategy tells of itself to ListStrategies, and how it is made.
 struct StrategySpecification {
   std::string name;
   std::string description;
   std::vector<ParameterSpecification> parameters;
   std::function<std::unique_ptr<Strategy>(const StrategyEnvironment&, const Parameters&)> make;
-  // Customers take turns or have shares: one that sends without end delays the others by a bounded time.
-  bool shares_between_customers = false;
-  // Gives up requests that it holds to be lost (Strategy::Hopeless), so that latencies over what it answers say little.
-  bool gives_up = false;
+  // With these parameters; if there is none it promises nothing.
+  std::function<StrategyPromises(const Parameters&)> promises = {};
 };
 
 // The name of a strategy and the parameters as somebody wrote them.

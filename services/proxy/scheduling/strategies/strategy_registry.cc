@@ -120,6 +120,15 @@ absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice,
   return CheckedChoice{specification, *std::move(parameters)};
 }
 
+StrategyPromises PromisesOf(const CheckedChoice& choice) {
+  const auto& promises = choice.specification->promises;
+  return promises ? promises(choice.parameters) : StrategyPromises();
+}
+
+StrategyPromises PromisesOf(const StrategySpecification& specification) {
+  return PromisesOf({&specification, *ParseParameters(specification, {})});
+}
+
 StrategyChoice TextOf(const CheckedChoice& choice) {
   StrategyChoice text{choice.specification->name, {}};
   for (const ParameterSpecification& parameter : choice.specification->parameters) {

@@ -28,6 +28,9 @@ struct CheckedChoice {
 };
 absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice,
                                           const std::vector<StrategySpecification>& strategies = AllStrategies());
+// What the strategy promises with these parameters; and with its defaults.
+StrategyPromises PromisesOf(const CheckedChoice& choice);
+StrategyPromises PromisesOf(const StrategySpecification& specification);
 // The choice as somebody would have written it, with every value.
 StrategyChoice TextOf(const CheckedChoice& choice);
 

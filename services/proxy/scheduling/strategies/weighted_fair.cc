@@ -296,7 +296,14 @@ StrategySpecification WeightedFairSpecification() {
         read.keep_lag = FromSeconds(parameters["keep_lag_seconds"]);
         return std::make_unique<WeightedFair>(environment, read);
       },
-      true,
+      [](const Parameters& parameters) {
+        using Requests = StrategyPromises::Requests;
+        const bool splits = parameters["split"] != 0;
+        return StrategyPromises{.requests = splits ? Requests::kInParts : Requests::kWhole,
+                                .riders_are_no_longer = true,
+                                .hold = parameters["hold"],
+                                .shares_between_customers = true};
+      },
   };
 }
 

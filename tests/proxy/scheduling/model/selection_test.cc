@@ -64,5 +64,43 @@ TEST_F(KeepOneKind, LetsNothingRideFreeThatIsLongerThanWhatIsLeftToPay) {
   EXPECT_EQ(selection_.paying(), 1U);
 }
 
+TEST_F(KeepOneKind, TakesNoPartOfARequestAlongThatIsLongerThanWhatIsLeftOfTheChoice) {
+  PendingRequest& rider = AddOfKind(1, {40, 9});
+  PendingRequest& first = AddOfKind(1, {10, 45});
+  selection_.Take(first.sequences[0]);
+  selection_.TakeWaitingOf(AddOfKind(2, {50}));
+  selection_.ChoiceIsMade();
+  selection_.TakeWaitingOf(rider);
+  selection_.Take(first.sequences[1]);
+  selection_.DispatchFor(DispatchReason::kSlotFree);
+  selection_.KeepOneKind();
+  EXPECT_THAT(Lengths(), testing::ElementsAre(10));
+  EXPECT_EQ(selection_.longest(), 10U);
+  EXPECT_EQ(selection_.chosen(), 1U);
+  EXPECT_FALSE(rider.sequences[1].selected);
+  EXPECT_FALSE(first.sequences[1].selected);
+}
+
+// --- What the batch is for ---
+
+using WhatABatchIsFor = KeepOneKind;
+
+TEST_F(WhatABatchIsFor, IsAllOfItAsLongAsNothingElseIsSaid) {
+  selection_.TakeWaitingOf(AddOfKind(1, {10}));
+  selection_.TakeWaitingOf(AddOfKind(1, {50}));
+  EXPECT_EQ(selection_.chosen(), 2U);
+  EXPECT_EQ(selection_.longest_chosen(), 50U);
+}
+
+TEST_F(WhatABatchIsFor, IsWhatWasTakenWhenThatWasFirstSaid) {
+  selection_.TakeWaitingOf(AddOfKind(1, {10}));
+  selection_.ChoiceIsMade();
+  selection_.TakeWaitingOf(AddOfKind(1, {50}));
+  selection_.ChoiceIsMade();
+  EXPECT_EQ(selection_.chosen(), 1U);
+  EXPECT_EQ(selection_.longest_chosen(), 10U);
+  EXPECT_EQ(selection_.paying(), 2U) << "nothing was said of that";
+}
+
 }  // namespace
 }  // namespace smartbatch::scheduling

@@ -1,4 +1,4 @@
-#include "tests/support/strategy_rules.h"
+#include "tests/support/random_strategy.h"
 
 #include <cmath>
 
@@ -21,28 +21,6 @@ double Draw(const ParameterSpecification& parameter, Random& random) {
 }
 
 }  // namespace
-
-StrategyRules RulesOf(const scheduling::StrategyChoice& choice) {
-  // It follows density until it is told otherwise.
-  if (choice.name == "adaptive") return RulesOf({"density", {}});
-  const auto checked = scheduling::CheckChoice(choice);
-  const auto value = [&](const char* name, double absent) {
-    for (const ParameterSpecification& parameter : checked->specification->parameters) {
-      if (parameter.name == name) return checked->parameters[name];
-    }
-    return absent;
-  };
-  StrategyRules rules;
-  const bool splits = choice.name == "deadline" || value("split", 0) != 0;
-  rules.whole_requests = !splits;
-  rules.whole_requests_if_uncontended = splits && choice.name == "density";
-  rules.order_over_all = choice.name == "fcfs";
-  rules.order_within_customer = choice.name == "fcfs" || choice.name == "fair";
-  rules.linger = FromSeconds(value("linger_ms", 0) / 1e3);
-  rules.hold = value("hold", 0);
-  rules.gives_up = checked->specification->gives_up && value("drop", 0) != 0;
-  return rules;
-}
 
 scheduling::StrategyChoice WithRandomParameters(const scheduling::StrategySpecification& specification,
                                                 Random& random) {
