@@ -174,7 +174,7 @@ void SchedulerDriver::Cancel() {
 }
 
 void SchedulerDriver::SwitchStrategy() {
-  if (scheduler_->strategy().name == "adaptive" && random_.Chance(0.7)) {
+  if (scheduler_->TakesAdvice() && random_.Chance(0.7)) {
     const std::string followed = AnyStrategy(random_).name;
     if (!scheduler_->Follow(followed).ok()) return;
     checker_->Promised(PromisesOf(*scheduling::FindStrategy(followed)));

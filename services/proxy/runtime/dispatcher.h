@@ -117,8 +117,8 @@ class Dispatcher {
   absl::StatusOr<scheduling::StrategyChange> SetStrategy(const scheduling::StrategyChoice& choice,
                                                          std::uint64_t expected_generation = 0,
                                                          bool validate_only = false);
-  // What `adaptive` was advised, and which strategy it follows from now on. FAILED_PRECONDITION, and nothing changes,
-  // where the active strategy is another one by now.
+  // What the active strategy was advised, and which one it follows from now on. FAILED_PRECONDITION, and nothing
+  // changes, if it takes no advice, or may not follow that one: it may be another one by now.
   absl::Status TakeAdvice(std::string_view follow, AdviceState advice);
   void ConfigureCustomer(std::string_view name, const scheduling::CustomerPolicy& policy);
   // Takes over all of it at one moment, or nothing: with the errors of Scheduler::Reconfigure and SetStrategy.

@@ -18,8 +18,8 @@ void SharingAdvice::StrategyChanged(std::string_view /*from*/, std::string_view 
   const scheduling::StrategySpecification* const specification = scheduling::FindStrategy(to);
   strategy_ = to;
   shares_ = specification != nullptr && scheduling::PromisesOf(*specification).shares_between_customers;
-  // `adaptive` may change its mind every few minutes.
-  if (by != scheduling::SwitchedBy::kAdaptive) told_ = false;
+  // Advice may change every few minutes.
+  if (by != scheduling::SwitchedBy::kAdvice) told_ = false;
   TellIfNeeded();
 }
 

@@ -40,7 +40,7 @@ struct BackendState {
   std::size_t cost_batches = 0;
 };
 
-// What was found when the active strategy was last compared with the others (`adaptive` only).
+// What was found when the active strategy was last compared with the others (only if it takes advice).
 struct AdviceState {
   std::string reason;                    // a sentence
   double predicted_gain = 0;             // as a share of the objective
@@ -49,7 +49,7 @@ struct AdviceState {
 
 struct State {
   scheduling::StrategyChoice strategy;
-  // The one that chooses the batches: the strategy itself, or the one that `adaptive` follows.
+  // The one that chooses the batches: the strategy itself, or the one that it follows.
   std::string deciding_strategy;
   std::optional<AdviceState> advice;
   std::uint64_t generation = 0;

@@ -18,9 +18,9 @@ namespace smartbatch::scheduling {
 
 // Who asked for another strategy.
 enum class SwitchedBy : std::uint8_t {
-  kStart,     // the program, with the strategy it starts with
-  kAdmin,     // SetStrategy
-  kAdaptive,  // Follow
+  kStart,   // the program, with the strategy it starts with
+  kAdmin,   // SetStrategy
+  kAdvice,  // Follow
 };
 
 constexpr std::string_view Name(SwitchedBy by) {
@@ -29,7 +29,7 @@ constexpr std::string_view Name(SwitchedBy by) {
       return "start";
     case SwitchedBy::kAdmin:
       return "admin";
-    case SwitchedBy::kAdaptive:
+    case SwitchedBy::kAdvice:
       return "adaptive";
   }
   return "unknown";

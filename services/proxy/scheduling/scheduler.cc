@@ -7,6 +7,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "common/field_error.h"
+#include "services/proxy/scheduling/strategies/advised_strategy.h"
 
 namespace smartbatch::scheduling {
 
@@ -307,19 +308,20 @@ void Scheduler::StartStrategy(CheckedChoice choice) {
 absl::Status Scheduler::Follow(std::string_view name) {
   const StrategySpecification* const specification = FindStrategy(name);
   const std::string_view previous = DecidingStrategy();
-  if (specification == nullptr || !strategy_->Follow(*specification)) {
+  AdvisedStrategy* const advised = strategy_->Advised();
+  if (specification == nullptr || advised == nullptr || !advised->Follow(*specification)) {
     return absl::FailedPreconditionError(
         absl::StrCat("strategy '", choice_.specification->name, "' cannot follow ", Quoted(name)));
   }
   if (observer_ != nullptr && previous != specification->name) {
-    observer_->StrategyChanged(previous, specification->name, SwitchedBy::kAdaptive);
+    observer_->StrategyChanged(previous, specification->name, SwitchedBy::kAdvice);
   }
   return absl::OkStatus();
 }
 
 std::string_view Scheduler::DecidingStrategy() const {
-  const std::string_view following = strategy_->Following();
-  return following.empty() ? std::string_view(choice_.specification->name) : following;
+  const AdvisedStrategy* const advised = strategy_->Advised();
+  return advised != nullptr ? advised->followed().name : choice_.specification->name;
 }
 
 absl::StatusOr<StrategyChange> Scheduler::SetStrategy(const StrategyChoice& choice, std::uint64_t expected_generation,

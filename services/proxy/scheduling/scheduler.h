@@ -137,8 +137,8 @@ class Scheduler {
   // where expected_generation is not 0 and not the current one. With validate_only nothing changes.
   absl::StatusOr<StrategyChange> SetStrategy(const StrategyChoice& choice, std::uint64_t expected_generation = 0,
                                              bool validate_only = false);
-  // For a strategy that leaves the choice to another one (`adaptive`): which one it follows from now on.
-  // FAILED_PRECONDITION where the active strategy follows nobody, or not that one.
+  // Advice for a strategy that takes it (AdvisedStrategy): which one it follows from now on. FAILED_PRECONDITION if the
+  // active strategy takes none, or may not follow that one.
   absl::Status Follow(std::string_view name);
   void ConfigureCustomer(std::string_view name, const CustomerPolicy& policy);
   // Takes other limits, timeouts and pauses from now on; what was accepted stays. INVALID_ARGUMENT, and nothing
@@ -150,6 +150,8 @@ class Scheduler {
 
   // --- What is ---
   StrategyChoice strategy() const { return TextOf(choice_); }
+  // Whether the active strategy follows another one, as it is advised.
+  bool TakesAdvice() const { return choice_.specification->takes_advice; }
   // The strategy that chooses the batches: the active one, or the one that it follows. Lives as long as the program.
   std::string_view DecidingStrategy() const;
   std::uint64_t generation() const { return generation_; }

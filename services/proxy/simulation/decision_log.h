@@ -11,7 +11,7 @@
 //                                  and "fell": true if the connection was lost while the backend had the batch
 //   {"event": "ended", "time_ms": 1300.1, "request": 1, "outcome": "cancelled"}   all outcomes but answered
 //   {"event": "strategy", "strategy": "fcfs", "parameters": {...}}                SetStrategy
-//   {"event": "follows", "strategy": "sjf"}                                       adaptive took advice
+//   {"event": "follows", "strategy": "sjf"}                                       it took advice
 //   {"event": "reconfigured", "max_batch_size": 5, ..., "customers": [...]}       a reload of the configuration
 //   {"event": "backend_health", "time_ms": 1305.2, "backend": 0, "healthy": false}
 //   {"event": "backend_slots", "backend": 0, "slots": 2}

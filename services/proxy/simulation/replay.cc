@@ -8,7 +8,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
-#include "services/proxy/simulation/adaptive_advisor.h"
+#include "services/proxy/simulation/advisor.h"
 #include "services/proxy/simulation/decision_log.h"
 
 namespace smartbatch::simulation {

@@ -13,7 +13,7 @@
 
 #include "common/random.h"
 #include "services/proxy/scheduling/strategies/strategy_registry.h"
-#include "services/proxy/simulation/adaptive_advisor.h"
+#include "services/proxy/simulation/advisor.h"
 #include "services/proxy/simulation/collector.h"
 #include "services/proxy/simulation/published/published_policies.h"
 
@@ -166,7 +166,7 @@ class Simulation {
     return absl::OkStatus();
   }
 
-  // Only `adaptive` is advised; another strategy has no advisor.
+  // A strategy that takes no advice has no advisor.
   absl::Status Advise() {
     if (!advisor_ || next_advice_ > now_) return absl::OkStatus();
     next_advice_ = Later(now_, advisor_->options().interval);
@@ -176,10 +176,10 @@ class Simulation {
     return advice->change ? scheduler_->Follow(advice->strategy) : absl::OkStatus();
   }
   void FindAdvisor() {
-    const scheduling::StrategyChoice strategy = scheduler_->strategy();
     advisor_.reset();
-    if (strategy.name != "adaptive") return;
-    advisor_.emplace(AdvisorOptions::From(strategy));
+    const std::optional<AdvisorOptions> options = AdvisorOptions::For(scheduler_->strategy());
+    if (!options) return;
+    advisor_.emplace(*options);
     next_advice_ = Later(now_, advisor_->options().interval);
   }
 
@@ -293,7 +293,7 @@ class Simulation {
   Time now_{};
   Time ask_again_ = kNever;
   Time next_tick_ = kNever;
-  std::optional<AdaptiveAdvisor> advisor_;
+  std::optional<Advisor> advisor_;
   RecentArrivals recent_{kMostRecentArrivals};
   Time next_advice_{};
   std::vector<Running> running_;             // in the order of dispatch; as many as there are slots

@@ -80,8 +80,8 @@ struct SimulationOptions {
 //
 // What happens at the same moment happens in this order: batches end, deadlines pass, callers give up, the strategy is
 // switched, requests come; only then are the free slots given batches. So all requests of time 0 are known to the
-// first decision. An abandoned batch ends at once with CANCELLED. While the
-// strategy is `adaptive`, it is advised at its intervals (adaptive_advisor.h). The same options and feed give the same
+// first decision. An abandoned batch ends at once with CANCELLED. A
+// strategy that takes advice is advised at its intervals (advisor.h). The same options and feed give the same
 // result, to the byte.
 //
 // INVALID_ARGUMENT where an option is wrong, CANCELLED where keep_going said so, INTERNAL where the strategy leaves

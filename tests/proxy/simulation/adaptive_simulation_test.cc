@@ -17,7 +17,7 @@ class SwitchCounter final : public scheduling::SchedulerObserver {
  public:
   int switches() const { return switches_; }
   void StrategyChanged(std::string_view, std::string_view, scheduling::SwitchedBy by) override {
-    switches_ += by == scheduling::SwitchedBy::kAdaptive ? 1 : 0;
+    switches_ += by == scheduling::SwitchedBy::kAdvice ? 1 : 0;
   }
 
  private:

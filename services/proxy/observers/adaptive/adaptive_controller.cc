@@ -52,7 +52,7 @@ simulation::ReplaySetting AdaptiveController::SettingOf(const runtime::State& st
 }
 
 void AdaptiveController::Advise(runtime::Dispatcher& dispatcher, const runtime::State& state,
-                                simulation::AdaptiveAdvisor& advisor) {
+                                simulation::Advisor& advisor) {
   const Time now = clock_.Now();
   simulation::Trace recent;
   {
@@ -76,18 +76,19 @@ void AdaptiveController::Advise(runtime::Dispatcher& dispatcher, const runtime::
 }
 
 void AdaptiveController::Run(runtime::Dispatcher& dispatcher, const std::stop_token& stop) {
-  std::optional<simulation::AdaptiveAdvisor> advisor;
+  std::optional<simulation::Advisor> advisor;
   std::uint64_t generation = 0;
   Time next{};
   while (!stop.stop_requested()) {
     SleepFor(kLookInterval, stop);
     const runtime::State state = dispatcher.Look(0);
-    if (state.strategy.name != "adaptive") {
+    const std::optional<simulation::AdvisorOptions> options = simulation::AdvisorOptions::For(state.strategy);
+    if (!options) {
       advisor.reset();
       continue;
     }
     if (!advisor || state.generation != generation) {
-      advisor.emplace(simulation::AdvisorOptions::From(state.strategy));
+      advisor.emplace(*options);
       generation = state.generation;
       next = clock_.Now() + advisor->options().interval;
     }

@@ -11,7 +11,7 @@
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/scheduling/observer.h"
 #include "services/proxy/scheduling/scheduler.h"
-#include "services/proxy/simulation/adaptive_advisor.h"
+#include "services/proxy/simulation/advisor.h"
 
 namespace smartbatch::adaptive {
 
@@ -37,7 +37,7 @@ class AdaptiveController final : public scheduling::SchedulerObserver {
   static constexpr std::size_t kMostRecentArrivals = 20'000;
 
   simulation::ReplaySetting SettingOf(const runtime::State& state) const;
-  void Advise(runtime::Dispatcher& dispatcher, const runtime::State& state, simulation::AdaptiveAdvisor& advisor);
+  void Advise(runtime::Dispatcher& dispatcher, const runtime::State& state, simulation::Advisor& advisor);
 
   const runtime::Clock& clock_;
 

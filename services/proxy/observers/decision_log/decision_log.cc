@@ -101,7 +101,7 @@ void DecisionLog::BatchEnded(const scheduling::Batch& batch, Duration took, cons
 }
 
 void DecisionLog::StrategyChanged(std::string_view, std::string_view to, scheduling::SwitchedBy by) {
-  if (by != scheduling::SwitchedBy::kAdaptive) return;
+  if (by != scheduling::SwitchedBy::kAdvice) return;
   last_event_.reset();
   Push(log::Follows{std::string(to)});
 }

@@ -285,7 +285,7 @@ void ProxyMetrics::SetGauges() const {
   families_.fairness_gap.Add({}).Set(state.fairness_gap_seconds);
   families_.queue_limit_requests.Add({}).Set(static_cast<double>(state.max_queued_requests));
   SetBackendGauges(state.backends);
-  families_.adaptive_predicted_gain.Add({}).Set(state.advice ? state.advice->predicted_gain : 0);
+  families_.predicted_gain.Add({}).Set(state.advice ? state.advice->predicted_gain : 0);
 }
 
 void ProxyMetrics::SetCallGauges() const {

@@ -159,10 +159,9 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
           "ran.")),
       cost_model_batches(Gauges(registry, "smartbatch_cost_model_batches",
                                 "Batches that the cost model was learned from, 64 at most.")),
-      adaptive_predicted_gain(
-          Gauges(registry, "smartbatch_adaptive_predicted_gain_ratio",
-                 "What the best strategy would have gained over the active one in the last minutes, "
-                 "as a share of the objective of adaptive; 0 while it is not active.")),
+      predicted_gain(Gauges(registry, "smartbatch_adaptive_predicted_gain_ratio",
+                            "What the best strategy would have gained over the active one in the last minutes, "
+                            "as a share of the objective of adaptive; 0 while it is not active.")),
       decision_duration(Histograms(registry, "smartbatch_decision_duration_seconds",
                                    "How long the scheduler took to choose a batch or to decide to wait.")),
       strategy_active(Gauges(registry, "smartbatch_strategy_active", "1 for the active strategy, 0 for the others.")),

@@ -78,7 +78,7 @@ struct Families {
   GaugeFamily& cost_model_residual;
   GaugeFamily& cost_model_prediction_error;
   GaugeFamily& cost_model_batches;
-  GaugeFamily& adaptive_predicted_gain;
+  GaugeFamily& predicted_gain;
 
   HistogramFamily& decision_duration;
   GaugeFamily& strategy_active;

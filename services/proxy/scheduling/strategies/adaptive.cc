@@ -1,6 +1,7 @@
 #include <memory>
 #include <string_view>
 
+#include "services/proxy/scheduling/strategies/advised_strategy.h"
 #include "services/proxy/scheduling/strategies/strategies.h"
 #include "services/proxy/scheduling/strategies/strategy_registry.h"
 
@@ -15,9 +16,9 @@ constexpr std::string_view kAtFirst = "density";
 // to follow is found outside the core, where there is time for it: the arrivals of the last window_seconds are replayed
 // through the simulator under every other strategy that gives no request up, the results are remembered for
 // memory_seconds, and Scheduler::Follow is called once another one has a material gain, after min_dwell_seconds at the
-// earliest (see simulation/adaptive_advisor.h; portfolio scheduling by simulation: Deng et al., "A Periodic Portfolio
+// earliest (see simulation/advisor.h; portfolio scheduling by simulation: Deng et al., "A Periodic Portfolio
 // Scheduler for Scientific Computing in the Data Center", 2013). The bounds are those of the strategy that it follows.
-class Adaptive final : public Strategy {
+class Adaptive final : public AdvisedStrategy {
  public:
   explicit Adaptive(const StrategyEnvironment& environment) : environment_(environment) {
     Make(*FindStrategy(kAtFirst));
@@ -34,9 +35,9 @@ class Adaptive final : public Strategy {
 
   LagAllowance lag_allowance() const override { return followed_->lag_allowance(); }
 
-  std::string_view Following() const override { return specification_->name; }
+  const StrategySpecification& followed() const override { return *specification_; }
   bool Follow(const StrategySpecification& specification) override {
-    if (specification.name == AdaptiveSpecification().name || PromisesOf(specification).gives_up) return false;
+    if (!MayBeFollowed(specification)) return false;
     if (&specification == specification_) return true;
     Make(specification);
     TellOfEverything(environment_.pending, *followed_);
@@ -91,6 +92,7 @@ StrategySpecification AdaptiveSpecification() {
       },
       // Those of the one that it follows, which is this one at first.
       [](const Parameters&) { return PromisesOf(*FindStrategy(kAtFirst)); },
+      /*takes_advice=*/true,
   };
 }
 

@@ -32,7 +32,7 @@ struct Occasion {
   CostModel cost;
 };
 
-struct StrategySpecification;
+class AdvisedStrategy;
 
 // Chooses what goes into the next batch.
 //
@@ -80,11 +80,8 @@ class Strategy {
   // When there may be one if nothing else happens; kNever where that cannot be told yet.
   virtual Time NextHopeless(Time now) const;
 
-  // For a strategy that leaves the choice to another one: the name of that one, under which batches are counted; empty
-  // for every other strategy.
-  virtual std::string_view Following() const { return {}; }
-  // Leaves the choice to that strategy from now on; false where this strategy leaves it to nobody.
-  virtual bool Follow(const StrategySpecification& specification);
+  // This strategy if it follows another one; null for every strategy that chooses itself.
+  virtual AdvisedStrategy* Advised() { return nullptr; }
 };
 
 // A new strategy object has been made: tells it of everything that waits, in the order of arrival.
@@ -155,6 +152,8 @@ struct StrategySpecification {
   std::function<std::unique_ptr<Strategy>(const StrategyEnvironment&, const Parameters&)> make;
   // With these parameters; if there is none it promises nothing.
   std::function<StrategyPromises(const Parameters&)> promises = {};
+  // Follows another strategy, as it is advised (advised_strategy.h).
+  bool takes_advice = false;
 };
 
 // The name of a strategy and the parameters as somebody wrote them.

@@ -48,7 +48,6 @@ std::string Range(const ParameterSpecification& specification) {
 double Parameters::operator[](std::string_view name) const { return values_.find(name)->second; }
 
 void Strategy::Dispatched(const Occasion&, const Selection&, double) {}
-bool Strategy::Follow(const StrategySpecification&) { return false; }
 PendingRequest* Strategy::Hopeless(Time) { return nullptr; }
 Time Strategy::NextHopeless(Time) const { return kNever; }
 
@@ -118,6 +117,10 @@ absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice,
   absl::StatusOr<Parameters> parameters = ParseParameters(*specification, choice.parameters);
   if (!parameters.ok()) return parameters.status();
   return CheckedChoice{specification, *std::move(parameters)};
+}
+
+bool MayBeFollowed(const StrategySpecification& specification) {
+  return !specification.takes_advice && !PromisesOf(specification).gives_up;
 }
 
 StrategyPromises PromisesOf(const CheckedChoice& choice) {

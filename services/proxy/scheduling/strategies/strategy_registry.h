@@ -17,6 +17,10 @@ const std::vector<StrategySpecification>& AllStrategies();
 const StrategySpecification* FindStrategy(std::string_view name,
                                           const std::vector<StrategySpecification>& strategies = AllStrategies());
 
+// A strategy that takes advice may follow that one: it chooses itself and gives no request up, so that its latencies
+// can be compared.
+bool MayBeFollowed(const StrategySpecification& specification);
+
 // The values to run with, defaults included. INVALID_ARGUMENT for an unknown parameter, a text that is no number,
 // or a value out of range: the message names what is valid, FieldOf the field.
 absl::StatusOr<Parameters> ParseParameters(const StrategySpecification& specification,

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "services/proxy/scheduling/strategies/strategy_registry.h"
-#include "services/proxy/simulation/adaptive_advisor.h"
+#include "services/proxy/simulation/advisor.h"
 #include "services/proxy/simulation/simulation.h"
 #include "services/proxy/simulation/workload_feed.h"
 
@@ -35,19 +35,19 @@ AdvisorOptions Options(Objective objective) {
 }
 
 TEST(TheAdvisor, ChangesNothingOnTooFewRequests) {
-  AdaptiveAdvisor advisor(Options(Objective::kMean));
+  Advisor advisor(Options(Objective::kMean));
   const auto advice = advisor.Consider(Requests("seedopen", 0.7, 49), OneBackend(), "fcfs", Time(seconds(15)));
   EXPECT_FALSE(advice->change);
   EXPECT_THAT(advice->reason, HasSubstr("49 requests in the window are too few"));
 }
 
 TEST(TheAdvisor, AdvisesAChangeOnceItHasShownInTwoWindowsWithoutACommonRequest) {
-  AdaptiveAdvisor advisor(Options(Objective::kMean));
+  Advisor advisor(Options(Objective::kMean));
   const Trace recent = Requests("seedopen", 0.7, 1500);
   const auto first = advisor.Consider(recent, OneBackend(), "fcfs", Time(seconds(15)));
   EXPECT_FALSE(first->change);
   for (const scheduling::StrategySpecification& strategy : scheduling::AllStrategies()) {
-    const bool can_be_followed = strategy.name != "adaptive" && !scheduling::PromisesOf(strategy).gives_up;
+    const bool can_be_followed = MayBeFollowed(strategy);
     EXPECT_EQ(first->scores.count(strategy.name), can_be_followed ? 1U : 0U) << strategy.name;
   }
   for (int now = 30; now < 15 + 120; now += 15) {
@@ -66,7 +66,7 @@ TEST(TheAdvisor, TakesNoChangeBackBeforeTheDwellTime) {
   AdvisorOptions options = Options(Objective::kMean);
   options.window = seconds(15);
   options.min_dwell = seconds(60);
-  AdaptiveAdvisor advisor(options);
+  Advisor advisor(options);
   const Trace recent = Requests("seedopen", 0.7, 1500);
   int changes = 0;
   // Whatever it says, the worst is followed.
@@ -80,7 +80,7 @@ TEST(TheAdvisor, TakesNoChangeBackBeforeTheDwellTime) {
 int ChangesAfterOneBurst(const AdvisorOptions& options) {
   const Trace quiet = Requests("mixed", 0.1, 200);
   const Trace burst = Requests("mixed", 0.9, 600);
-  AdaptiveAdvisor advisor(options);
+  Advisor advisor(options);
   std::string following = "fcfs";
   int changes = 0;
   for (int now = 15; now <= 1200; now += 15) {
@@ -107,7 +107,7 @@ int ChangesInTwentyMinutes(const AdvisorOptions& options, const std::string& wor
   const workload::Workload made = workload::MakeBuiltin(workload, {rho, 5, {}});
   WorkloadFeed feed(made, workload::Seeds::All(1), 100'000);
   RecentArrivals recent(20'000);
-  AdaptiveAdvisor advisor(options);
+  Advisor advisor(options);
   std::string following = "density";
   int changes = 0;
   for (Time now{}; now <= Time(seconds(1200)); now += options.interval) {
@@ -153,7 +153,7 @@ TEST(TheAdvisor, CountsAsLateWhatIsNotAnsweredByItsDeadlineOrItsCustomersObjecti
   ReplaySetting setting = OneBackend();
   setting.scheduler.latency_objective = std::chrono::milliseconds(900);
   setting.customers[recent.customers[0]].latency_objective = std::chrono::milliseconds(300);
-  AdaptiveAdvisor advisor(Options(Objective::kOnTime));
+  Advisor advisor(Options(Objective::kOnTime));
   const auto scores = advisor.Consider(recent, setting, "fcfs", Time(seconds(15)))->scores;
 
   for (const std::string strategy : {"fcfs", "sjf", "density"}) {
@@ -180,7 +180,7 @@ TEST(TheAdvisor, FollowsTheStrategyUnderWhichFewestAreLate) {
   const Trace recent = WithDeadlines(Requests("seedopen", 0.7, 1500));
   ReplaySetting setting = OneBackend();
   setting.scheduler.latency_objective = seconds(1);
-  AdaptiveAdvisor advisor(Options(Objective::kOnTime));
+  Advisor advisor(Options(Objective::kOnTime));
   EXPECT_FALSE(advisor.Consider(recent, setting, "fcfs", Time(seconds(15)))->change);
   const auto advice = advisor.Consider(recent, setting, "fcfs", Time(seconds(135)));
   EXPECT_TRUE(advice->change);
@@ -193,7 +193,7 @@ TEST(TheAdvisor, ComparesLatenciesOverTheSameRequestsWhateverTheirDeadlines) {
   const Trace with = WithDeadlines(without);
   for (const Objective objective : {Objective::kMean, Objective::kP99, Objective::kFairness}) {
     const auto scores_of = [&](const Trace& recent) {
-      return AdaptiveAdvisor(Options(objective)).Consider(recent, OneBackend(), "fcfs", Time(seconds(15)))->scores;
+      return Advisor(Options(objective)).Consider(recent, OneBackend(), "fcfs", Time(seconds(15)))->scores;
     };
     EXPECT_EQ(scores_of(with), scores_of(without));
   }
@@ -216,13 +216,13 @@ TEST(TheAdvisor, JudgesGapsByTheLargestThatItRemembers) {
   const Trace busy = Requests("mixed", 0.9, 600);
   AdvisorOptions options = Options(Objective::kFairness);
   const auto alone = [&](const Trace& trace) {
-    return AdaptiveAdvisor(options).Consider(trace, OneBackend(), "sjf", Time(seconds(15)))->scores;
+    return Advisor(options).Consider(trace, OneBackend(), "sjf", Time(seconds(15)))->scores;
   };
   const auto of_quiet = alone(quiet);
   auto larger = alone(busy);
   ASSERT_GT(larger.at("fcfs"), of_quiet.at("fcfs"));
   for (auto& [strategy, gap] : larger) gap = std::max(gap, of_quiet.at(strategy));
-  AdaptiveAdvisor advisor(options);
+  Advisor advisor(options);
   advisor.Consider(busy, OneBackend(), "sjf", Time(seconds(15))).IgnoreError();
   EXPECT_EQ(advisor.Consider(quiet, OneBackend(), "sjf", Time(seconds(1000)))->scores, larger);
   // After half an hour the busy one is forgotten.
@@ -230,7 +230,7 @@ TEST(TheAdvisor, JudgesGapsByTheLargestThatItRemembers) {
   EXPECT_EQ(forgotten->scores, of_quiet);
 
   options.memory = Duration::zero();
-  AdaptiveAdvisor without_memory(options);
+  Advisor without_memory(options);
   without_memory.Consider(busy, OneBackend(), "sjf", Time(seconds(15))).IgnoreError();
   EXPECT_EQ(without_memory.Consider(quiet, OneBackend(), "sjf", Time(seconds(30)))->scores, forgotten->scores);
 }
@@ -239,10 +239,10 @@ TEST(TheAdvisor, JudgesLatenciesByTheMeanOverTheWindowsThatItRemembers) {
   const Trace quiet = Requests("mixed", 0.2, 200);
   const Trace busy = Requests("mixed", 0.9, 600);
   for (const Objective objective : {Objective::kMean, Objective::kP99, Objective::kWorstCustomerP99}) {
-    AdaptiveAdvisor advisor(Options(objective));
+    Advisor advisor(Options(objective));
     const double of_busy = advisor.Consider(busy, OneBackend(), "sjf", Time(seconds(15)))->scores.at("sjf");
     const double both = advisor.Consider(quiet, OneBackend(), "sjf", Time(seconds(30)))->scores.at("sjf");
-    AdaptiveAdvisor other(Options(objective));
+    Advisor other(Options(objective));
     const double of_quiet = other.Consider(quiet, OneBackend(), "sjf", Time(seconds(15)))->scores.at("sjf");
     EXPECT_NEAR(both, (600 * of_busy + 200 * of_quiet) / 800, 1e-9 * both);
   }

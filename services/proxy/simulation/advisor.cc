@@ -1,7 +1,6 @@
-#include "services/proxy/simulation/adaptive_advisor.h"
+#include "services/proxy/simulation/advisor.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/strings/str_format.h>
@@ -12,14 +11,8 @@
 namespace smartbatch::simulation {
 namespace {
 
-constexpr const char* kAdaptive = "adaptive";
 // A customer with fewer requests has no percentile to speak of.
 constexpr std::uint64_t kFewestRequestsOfCustomer = 20;
-
-double NumberOf(const scheduling::StrategyChoice& choice, const char* parameter) {
-  const auto found = choice.parameters.find(parameter);
-  return found == choice.parameters.end() ? 0 : std::strtod(found->second.c_str(), nullptr);
-}
 
 // The highest of these that enough requests stand above. The slowest of a few requests is chance: judged by it, the
 // worst customer's tail became five times that of the best single strategy.
@@ -46,20 +39,17 @@ const char* Describe(Objective objective) {
 
 }  // namespace
 
-AdvisorOptions AdvisorOptions::From(const scheduling::StrategyChoice& adaptive) {
+std::optional<AdvisorOptions> AdvisorOptions::For(const scheduling::StrategyChoice& strategy) {
+  const auto checked = scheduling::CheckChoice(strategy);
+  if (!checked.ok() || !checked->specification->takes_advice) return std::nullopt;
+  const scheduling::Parameters& parameters = checked->parameters;
   AdvisorOptions options;
-  const auto objective = adaptive.parameters.find("objective");
-  if (objective != adaptive.parameters.end()) {
-    if (objective->second == "p99") options.objective = Objective::kP99;
-    if (objective->second == "worst_customer_p99") options.objective = Objective::kWorstCustomerP99;
-    if (objective->second == "fairness") options.objective = Objective::kFairness;
-    if (objective->second == "on_time") options.objective = Objective::kOnTime;
-  }
-  options.window = FromSeconds(NumberOf(adaptive, "window_seconds"));
-  options.memory = FromSeconds(NumberOf(adaptive, "memory_seconds"));
-  options.interval = FromSeconds(NumberOf(adaptive, "interval_seconds"));
-  options.min_dwell = FromSeconds(NumberOf(adaptive, "min_dwell_seconds"));
-  options.min_gain = NumberOf(adaptive, "min_gain");
+  options.objective = static_cast<Objective>(static_cast<int>(parameters["objective"]));
+  options.window = FromSeconds(parameters["window_seconds"]);
+  options.memory = FromSeconds(parameters["memory_seconds"]);
+  options.interval = FromSeconds(parameters["interval_seconds"]);
+  options.min_dwell = FromSeconds(parameters["min_dwell_seconds"]);
+  options.min_gain = parameters["min_gain"];
   return options;
 }
 
@@ -120,7 +110,7 @@ ReplaySetting SettingOf(const scheduling::Scheduler& scheduler) {
   return setting;
 }
 
-AdaptiveAdvisor::Score AdaptiveAdvisor::ScoreOf(const Result& result, Objective objective) {
+Advisor::Score Advisor::ScoreOf(const Result& result, Objective objective) {
   const double mean_batch_ms = 1e3 * result.batch_seconds_mean;
   switch (objective) {
     case Objective::kMean:
@@ -143,14 +133,14 @@ AdaptiveAdvisor::Score AdaptiveAdvisor::ScoreOf(const Result& result, Objective 
   return {};
 }
 
-absl::StatusOr<AdaptiveAdvisor::Scores> AdaptiveAdvisor::Replay(Trace recent, const ReplaySetting& setting) const {
+absl::StatusOr<Advisor::Scores> Advisor::Replay(Trace recent, const ReplaySetting& setting) const {
   // Latencies are compared over the same requests: none may expire under one strategy and be slow under another.
   if (options_.objective != Objective::kOnTime) {
     for (Trace::Record& record : recent.records) record.deadline = kNever;
   }
   Scores scores;
   for (const scheduling::StrategySpecification& candidate : scheduling::AllStrategies()) {
-    if (candidate.name == kAdaptive || scheduling::PromisesOf(candidate).gives_up) continue;
+    if (!MayBeFollowed(candidate)) continue;
     TraceFeed feed(recent);
     SimulationOptions options;
     options.scheduler = setting.scheduler;
@@ -165,14 +155,14 @@ absl::StatusOr<AdaptiveAdvisor::Scores> AdaptiveAdvisor::Replay(Trace recent, co
   return scores;
 }
 
-void AdaptiveAdvisor::Remember(Window window) {
+void Advisor::Remember(Window window) {
   const Time now = window.time;
   windows_.push_back(std::move(window));
   const Duration kept = std::max(options_.memory, 2 * options_.window);
   while (windows_.size() > 1 && now - windows_.front().time > kept) windows_.pop_front();
 }
 
-AdaptiveAdvisor::Scores AdaptiveAdvisor::Judge() const {
+Advisor::Scores Advisor::Judge() const {
   const Time since = windows_.back().time - options_.memory;
   double requests = 0;
   for (const Window& window : windows_) requests += window.time >= since ? static_cast<double>(window.requests) : 0;
@@ -190,13 +180,13 @@ AdaptiveAdvisor::Scores AdaptiveAdvisor::Judge() const {
   return judged;
 }
 
-bool AdaptiveAdvisor::IsMaterial(const Scores& scores, const std::string& from, const std::string& to) const {
+bool Advisor::IsMaterial(const Scores& scores, const std::string& from, const std::string& to) const {
   const Score& now = scores.at(from);
   const double gain = now.value - scores.at(to).value;
   return gain >= options_.min_gain * now.value && gain > options_.min_gain_batches * now.batch;
 }
 
-bool AdaptiveAdvisor::HasShown(const std::string& from, const std::string& to) const {
+bool Advisor::HasShown(const std::string& from, const std::string& to) const {
   std::size_t shown = 0;
   Time last{};
   for (const Window& window : windows_) {
@@ -209,8 +199,8 @@ bool AdaptiveAdvisor::HasShown(const std::string& from, const std::string& to) c
   return false;
 }
 
-absl::StatusOr<Advice> AdaptiveAdvisor::Consider(const Trace& recent, const ReplaySetting& setting,
-                                                 std::string_view following, Time now) {
+absl::StatusOr<Advice> Advisor::Consider(const Trace& recent, const ReplaySetting& setting, std::string_view following,
+                                         Time now) {
   Advice advice;
   advice.strategy = std::string(following);
   if (recent.records.size() < kFewestRequests || setting.backends.empty()) {

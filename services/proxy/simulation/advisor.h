@@ -1,9 +1,10 @@
-// Which strategy would have served the last minutes best: the thinking half of the `adaptive` strategy.
+// Which strategy would have served the last minutes best: the thinking half of a strategy that takes advice.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,7 +21,7 @@
 
 namespace smartbatch::simulation {
 
-// What is to be small.
+// What is to be small, in the order of the choices of the parameter `objective`.
 enum class Objective : std::uint8_t { kMean, kP99, kWorstCustomerP99, kFairness, kOnTime };
 
 struct AdvisorOptions {
@@ -35,8 +36,8 @@ struct AdvisorOptions {
   double min_gain_batches = 2;
   std::size_t min_windows = 2;
 
-  // Reads the parameters of the `adaptive` strategy, as Scheduler::strategy() gives them.
-  static AdvisorOptions From(const scheduling::StrategyChoice& adaptive);
+  // The parameters of a strategy that takes advice; nothing for every other strategy.
+  static std::optional<AdvisorOptions> For(const scheduling::StrategyChoice& strategy);
 };
 
 // The requests that were accepted lately: at most `max_requests`, the oldest forgotten first. Not thread safe.
@@ -99,13 +100,13 @@ struct Advice {
 // counters, of the mean one for a percentile, its sequences for the share that is late; a mean over requests has no
 // such grain. Whichever strategy decides, counters move by whole batches and a request may have just missed one; at
 // light load there is little else. A change is not taken back before min_dwell. Not thread safe.
-class AdaptiveAdvisor {
+class Advisor {
  public:
-  explicit AdaptiveAdvisor(const AdvisorOptions& options) : options_(options) {}
+  explicit Advisor(const AdvisorOptions& options) : options_(options) {}
 
   const AdvisorOptions& options() const { return options_; }
 
-  // Replays the requests, those of the last window, under every strategy but `adaptive` itself. Takes some microseconds
+  // Replays the requests, those of the last window, under every strategy that may be followed. Takes some microseconds
   // of CPU a request and strategy. With fewer than kFewestRequests nothing is changed. Fails only where the setting is
   // wrong.
   absl::StatusOr<Advice> Consider(const Trace& recent, const ReplaySetting& setting, std::string_view following,
