@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
+
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
 
 namespace smartbatch::test {
 namespace {
@@ -263,15 +267,23 @@ constexpr double kLearningShare = 0.5;
 double FairnessGap(const simulation::Result& result) { return result.fairness_gap_seconds; }
 
 // The smallest value of the quantity under one of these strategies, each alone.
-double BestOf(Laboratory& laboratory, const std::vector<const char*>& strategies, Quantity quantity, double rho,
+double BestOf(Laboratory& laboratory, const std::vector<std::string>& strategies, Quantity quantity, double rho,
               std::uint64_t seed) {
   double best = HUGE_VAL;
-  for (const char* const strategy : strategies) {
+  for (const std::string& strategy : strategies) {
     Setting setting{"changing", rho, {strategy, {}}};
     setting.warmup_share = kLearningShare;
     best = std::min(best, quantity(laboratory.Play(setting, seed)));
   }
   return best;
+}
+
+std::vector<std::string> ThoseThatMayBeFollowed() {
+  std::vector<std::string> names;
+  for (const scheduling::StrategySpecification& strategy : scheduling::AllStrategies()) {
+    if (MayBeFollowed(strategy)) names.push_back(strategy.name);
+  }
+  return names;
 }
 
 void AddAdaptive(Table& table) {
@@ -289,9 +301,7 @@ void AddAdaptive(Table& table) {
     table.Add(fmt::format("changing {}: {}, adaptive / best single strategy in hindsight", rho, objective.name),
               Bound::kAtMost, 1.10, [=](Laboratory& laboratory, std::uint64_t seed) {
                 return quantity(laboratory.Play(adaptive, seed)) /
-                       BestOf(laboratory,
-                              {"fcfs", "sjf", "fair", "sjf_aging", "fair_tiers", "density", "weighted_fair"}, quantity,
-                              rho, seed);
+                       BestOf(laboratory, ThoseThatMayBeFollowed(), quantity, rho, seed);
               });
     table.Add(fmt::format("changing {}: {}, adaptive / best of fcfs, sjf, fair", rho, objective.name), Bound::kAtMost,
               0.99, [=](Laboratory& laboratory, std::uint64_t seed) {

@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
+
 namespace smartbatch::testing {
 namespace {
 
@@ -84,6 +86,14 @@ void Scene::NameClassifiers(std::size_t end, std::size_t first) const {
   for (std::size_t i = first; i < end; ++i) file << "backends { address: \"" << classifiers[i]->address() << "\" }\n";
   file.close();
   if (proxy) proxy->process().Signal(SIGHUP);
+}
+
+std::vector<std::string> StrategiesThatAnswerAll() {
+  std::vector<std::string> names;
+  for (const scheduling::StrategySpecification& strategy : scheduling::AllStrategies()) {
+    if (!PromisesOf(strategy).gives_up) names.push_back(strategy.name);
+  }
+  return names;
 }
 
 Tally Play(const Fault& fault, std::chrono::milliseconds time) {

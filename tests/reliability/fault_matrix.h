@@ -78,6 +78,9 @@ struct Fault {
 
 std::vector<Fault> AllFaults();
 
+// The strategies that give no request up: whatever is switched among them, every request that can be is answered.
+std::vector<std::string> StrategiesThatAnswerAll();
+
 // Plays one fault, for about that long.
 Tally Play(const Fault& fault, std::chrono::milliseconds time);
 

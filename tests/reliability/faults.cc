@@ -248,8 +248,8 @@ std::vector<Fault> CallerAndOperatorFaults() {
        .what = "the strategy changes a hundred times a second",
        .happen = Repeatedly(milliseconds(10),
                             [](Scene& scene, int round) {
-                              const char* const strategies[] = {"fcfs", "sjf", "fair", "density", "weighted_fair"};
-                              scene.proxy->SetStrategy(strategies[round % 5]);
+                              const std::vector<std::string> all = StrategiesThatAnswerAll();
+                              scene.proxy->SetStrategy(all[static_cast<std::size_t>(round) % all.size()]);
                             }),
        .may_fail = false},
       {.name = "reloads",

@@ -18,6 +18,7 @@
 #include "common/random.h"
 #include "tests/integration/load.h"
 #include "tests/integration/stack.h"
+#include "tests/reliability/fault_matrix.h"
 #include "tests/reliability/lies.h"
 #include "tests/reliability/log_reader.h"
 #include "tests/reliability/raw_connection.h"
@@ -63,8 +64,9 @@ class Soak {
         classifiers_[one]->process().Signal(SIGCONT);
         break;
       case 2: {
-        const char* const strategies[] = {"fcfs", "sjf", "fair", "density", "weighted_fair", "adaptive"};
-        proxy_->SetStrategy(strategies[random_.Between(0, 5)]);
+        const std::vector<std::string> all = StrategiesThatAnswerAll();
+        const std::int64_t last = static_cast<std::int64_t>(all.size()) - 1;
+        proxy_->SetStrategy(all[static_cast<std::size_t>(random_.Between(0, last))]);
         break;
       }
       case 3:

@@ -1,18 +1,25 @@
-// One declaration for each strategy; each is defined in a file of its own in this folder.
+// Every strategy: a declaration, and a place in the list. Each is defined in a file of its own in this folder.
 #pragma once
 
 #include "services/proxy/scheduling/strategies/strategy.h"
 
 namespace smartbatch::scheduling {
 
-StrategySpecification FcfsSpecification();
-StrategySpecification SjfSpecification();
-StrategySpecification FairSpecification();
-StrategySpecification SjfAgingSpecification();
-StrategySpecification FairTiersSpecification();
-StrategySpecification DensitySpecification();
-StrategySpecification DeadlineSpecification();
-StrategySpecification WeightedFairSpecification();
 StrategySpecification AdaptiveSpecification();
+StrategySpecification DeadlineSpecification();
+StrategySpecification DensitySpecification();
+StrategySpecification FairSpecification();
+StrategySpecification FairTiersSpecification();
+StrategySpecification FcfsSpecification();
+StrategySpecification SjfAgingSpecification();
+StrategySpecification SjfSpecification();
+StrategySpecification WeightedFairSpecification();
+
+// In the order they are shown.
+inline constexpr StrategySpecification (*kStrategies[])() = {
+    FcfsSpecification,         SjfSpecification,       FairSpecification,
+    SjfAgingSpecification,     FairTiersSpecification, DensitySpecification,
+    WeightedFairSpecification, DeadlineSpecification,  AdaptiveSpecification,
+};
 
 }  // namespace smartbatch::scheduling

@@ -61,11 +61,11 @@ void TellOfEverything(const PendingSet& pending, Strategy& strategy) {
 }
 
 const std::vector<StrategySpecification>& AllStrategies() {
-  static const auto* const all = new std::vector<StrategySpecification>{
-      FcfsSpecification(),         SjfSpecification(),       FairSpecification(),
-      SjfAgingSpecification(),     FairTiersSpecification(), DensitySpecification(),
-      WeightedFairSpecification(), DeadlineSpecification(),  AdaptiveSpecification(),
-  };
+  static const auto* const all = [] {
+    auto* const list = new std::vector<StrategySpecification>;
+    for (const auto& specification : kStrategies) list->push_back(specification());
+    return list;
+  }();
   return *all;
 }
 

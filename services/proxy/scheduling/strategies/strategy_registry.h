@@ -11,7 +11,7 @@
 
 namespace smartbatch::scheduling {
 
-// Every strategy, in the order they are shown. A new one is added to the list in strategy_registry.cc.
+// Every strategy, in the order they are shown. A new one is added to the list in strategies.h.
 const std::vector<StrategySpecification>& AllStrategies();
 // Null where there is none of that name.
 const StrategySpecification* FindStrategy(std::string_view name,
