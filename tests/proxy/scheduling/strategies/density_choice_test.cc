@@ -1,0 +1,270 @@
+// The choice against its definition in density_choice.h, by trying every batch that there is.
+#include "services/proxy/scheduling/strategies/density_choice.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/proxy/scheduling/strategies/waiting_requests.h"
+
+namespace smartbatch::scheduling {
+namespace {
+
+constexpr double kAgeExponent = 0.5;
+const Time kChoiceTime(std::chrono::seconds(1000));
+
+// What may be in a batch: a sequence, or a whole request.
+struct Weighed {
+  std::uint32_t seats = 1;
+  std::uint32_t longest = 0;
+  double weight = 0;
+  double least_seconds = 0;  // q
+};
+
+struct BatchTotals {
+  std::uint32_t seats = 0;
+  std::uint32_t longest = 0;
+  double weight = 0;
+  double least_seconds = 0;
+};
+
+BatchTotals TotalsOf(const std::vector<Weighed>& items) {
+  BatchTotals sum;
+  for (const Weighed& item : items) {
+    sum.seats += item.seats;
+    sum.longest = std::max(sum.longest, item.longest);
+    sum.weight += item.weight;
+    sum.least_seconds += item.least_seconds;
+  }
+  return sum;
+}
+
+double BatchDensity(const BatchTotals& batch, const CostModel& cost) {
+  return batch.weight / cost.Seconds(batch.seats, batch.longest);
+}
+
+// The greatest density of all subsets that fit.
+double GreatestDensity(const std::vector<Weighed>& items, const CostModel& cost, std::uint32_t seats) {
+  double greatest = 0;
+  for (std::uint32_t subset = 1; subset < 1U << items.size(); ++subset) {
+    std::vector<Weighed> members;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if ((subset >> i & 1) != 0) members.push_back(items[i]);
+    }
+    const BatchTotals sum = TotalsOf(members);
+    if (sum.seats <= seats) greatest = std::max(greatest, BatchDensity(sum, cost));
+  }
+  return greatest;
+}
+
+class DensityChoiceTest : public testing::Test {
+ protected:
+  // So many requests that came within the last ten seconds.
+  void Draw(std::int64_t requests, std::int64_t most_sequences) {
+    requests_.emplace();
+    for (std::int64_t i = 0; i < requests; ++i) {
+      const Time arrival = kChoiceTime - FromSeconds(10 * random_.Uniform() * random_.Uniform());
+      requests_->AddAny(random_, most_sequences, random_.Chance(0.5) ? 50 : 600, arrival);
+    }
+    seats_ = static_cast<std::uint32_t>(random_.Between(1, 8));
+    selection_.Clear(seats_);
+  }
+  void Start(DensityChoice& choice, const CostModel& cost, double load = 0) {
+    std::uint64_t sequences = 0;
+    for (const PendingRequest& request : requests_->all()) sequences += request.sequences.size();
+    choice.Start({.now = kChoiceTime,
+                  .cost = cost,
+                  .seats = seats_,
+                  .waiting_requests = requests_->all().size(),
+                  .waiting_sequences = sequences,
+                  .mean_length = 100,
+                  .load = load});
+  }
+
+  static double WeightOf(const PendingRequest& request, const CostModel& cost) {
+    const double age_seconds = ToSeconds(kChoiceTime - request.arrival) + cost.Alone(request.longest_at_arrival);
+    return std::pow(age_seconds, kAgeExponent);
+  }
+  Weighed WeighedOf(const PendingSequence& sequence, const CostModel& cost) const {
+    double least_of_all = 0;
+    for (const PendingSequence& other : sequence.request->sequences) least_of_all += cost.Packed(other.length, seats_);
+    const double least = cost.Packed(sequence.length, seats_);
+    return {1, sequence.length, WeightOf(*sequence.request, cost) * least / least_of_all, least};
+  }
+  static Weighed WeighedOf(const PendingRequest& request, const CostModel& cost) {
+    return {request.waiting, request.longest_waiting, WeightOf(request, cost), 0};
+  }
+  std::vector<Weighed> AllSequences(const CostModel& cost) {
+    std::vector<Weighed> items;
+    for (const PendingRequest& request : requests_->all()) {
+      for (const PendingSequence& sequence : request.sequences) items.push_back(WeighedOf(sequence, cost));
+    }
+    return items;
+  }
+  std::vector<Weighed> AllRequests(const CostModel& cost) {
+    std::vector<Weighed> items;
+    for (const PendingRequest& request : requests_->all()) items.push_back(WeighedOf(request, cost));
+    return items;
+  }
+  std::vector<Weighed> TakenSequences(const CostModel& cost) const {
+    std::vector<Weighed> items;
+    for (const PendingSequence* const sequence : selection_.members()) items.push_back(WeighedOf(*sequence, cost));
+    return items;
+  }
+  // Whole requests: each of them is taken or not.
+  std::vector<Weighed> TakenRequests(const CostModel& cost) const {
+    std::vector<Weighed> items;
+    std::size_t sequences = 0;
+    for (const PendingRequest& request : requests_->all()) {
+      if (!request.sequences.front().selected) continue;
+      items.push_back(WeighedOf(request, cost));
+      sequences += request.sequences.size();
+    }
+    EXPECT_EQ(sequences, selection_.members().size()) << "a request was split";
+    return items;
+  }
+
+  Random random_{1};
+  std::optional<WaitingRequests> requests_;
+  std::uint32_t seats_ = 1;
+  Selection selection_;
+};
+
+const CostModel kFreeRiders{0.005, 1e-6, 0, 0};
+
+TEST_F(DensityChoiceTest, TakesTheDensestOfAllBatchesWhereRidersAreFree) {
+  DensityChoice choice({.age_exponent = kAgeExponent});
+  for (int round = 0; round < 300; ++round) {
+    Draw(random_.Between(1, 5), 2);
+    Start(choice, kFreeRiders);
+    for (PendingRequest& request : requests_->all()) choice.ConsiderAll(request);
+    choice.Weigh();
+    choice.Take(selection_);
+    const double greatest = GreatestDensity(AllSequences(kFreeRiders), kFreeRiders, seats_);
+    EXPECT_NEAR(BatchDensity(TotalsOf(TakenSequences(kFreeRiders)), kFreeRiders) / greatest, 1, 1e-9)
+        << "round " << round;
+    selection_.Clear(seats_);
+  }
+}
+
+struct Indexed {
+  double index = 0;
+  std::vector<Weighed> members;
+};
+
+// For each longest length and each number the heaviest that are no longer; each of these is tried here, the index of
+// which the choice holds to have one peak.
+Indexed BestByIndex(const std::vector<Weighed>& items, const CostModel& cost, std::uint32_t seats, double eta) {
+  Indexed greatest;
+  for (const Weighed& longest : items) {
+    std::vector<Weighed> members = items;
+    std::erase_if(members, [&](const Weighed& item) { return item.longest > longest.longest; });
+    std::sort(members.begin(), members.end(), [](const Weighed& a, const Weighed& b) { return a.weight > b.weight; });
+    members.resize(std::min<std::size_t>(members.size(), seats));
+    for (; !members.empty(); members.pop_back()) {
+      const BatchTotals sum = TotalsOf(members);
+      const double takes = cost.Seconds(sum.seats, longest.longest);
+      const double index = sum.weight / takes * std::pow(std::min(1.0, sum.least_seconds / takes), eta);
+      if (index > greatest.index) greatest = {index, members};
+    }
+  }
+  return greatest;
+}
+
+// What the whole batch gains if its shortest `first` members go before the others, by the rule (partition).
+double MostGainOfACut(std::vector<Weighed> batch, const CostModel& cost, double weight_of_all) {
+  std::sort(batch.begin(), batch.end(), [](const Weighed& a, const Weighed& b) { return a.longest < b.longest; });
+  double most = 0;
+  for (std::size_t first = 1; first < batch.size(); ++first) {
+    const BatchTotals whole = TotalsOf(batch);
+    const BatchTotals sooner = TotalsOf({batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(first)});
+    const double alone = cost.Seconds(sooner.seats, sooner.longest);
+    const double all = cost.Seconds(whole.seats, whole.longest);
+    const double rest = cost.Seconds(whole.seats - sooner.seats, whole.longest);
+    most = std::max(most, sooner.weight * (all - alone) - (alone + rest - all) * (weight_of_all - sooner.weight));
+  }
+  return most;
+}
+
+// It climbs to one peak over the numbers; where lengths differ much there may be two, so it may miss the higher one.
+TEST_F(DensityChoiceTest, TakesTheGreatestIndexOfAllLengthsAndNumbersOrSeldomOneNearItWhereNoCutPays) {
+  const double load = 0.95;  // a delay weighs 20 times what waits, so that few cuts pay
+  const CostModel costs[] = {{0.005, 0, 0.001, 1e-5}, {0.02, 0, 0.0005, 1e-6}, {0.002, 0, 0.004, 0, 1e-8}};
+  DensityChoice choice({.age_exponent = kAgeExponent});
+  int several = 0;
+  int missed = 0;
+  for (int round = 0; round < 600; ++round) {
+    const CostModel& cost = costs[round % 3];
+    Draw(random_.Between(1, 5), 2);
+    Start(choice, cost, load);
+    for (PendingRequest& request : requests_->all()) choice.ConsiderAll(request);
+    choice.Weigh();
+    choice.Take(selection_);
+    const std::vector<Weighed> all = AllSequences(cost);
+    const std::vector<Weighed> taken = TakenSequences(cost);
+    EXPECT_LE(MostGainOfACut(taken, cost, TotalsOf(all).weight / (1 - load)), 1e-9) << "round " << round;
+    const BatchTotals sum = TotalsOf(taken);
+    const double takes = cost.Seconds(sum.seats, sum.longest);
+    const double index = sum.weight / takes * std::min(1.0, sum.least_seconds / takes);
+    selection_.Clear(seats_);
+    const Indexed greatest = BestByIndex(all, cost, seats_, 1);
+    if (MostGainOfACut(greatest.members, cost, TotalsOf(all).weight / (1 - load)) > 0) continue;
+    EXPECT_GE(index, 0.9 * greatest.index) << "round " << round;
+    missed += index < (1 - 1e-9) * greatest.index ? 1 : 0;
+    several += taken.size() > 1 ? 1 : 0;
+  }
+  EXPECT_GT(several, 200) << "too few batches of several to tell anything";
+  EXPECT_LE(missed, 3);
+}
+
+TEST_F(DensityChoiceTest, CutsEveryBatchThatAPartOfItGainsByLeavingFirst) {
+  const CostModel cost{0.005, 0, 0.001, 1e-5};
+  DensityChoice choice({.age_exponent = kAgeExponent});
+  for (int round = 0; round < 300; ++round) {
+    Draw(random_.Between(2, 8), 3);
+    Start(choice, cost);
+    for (PendingRequest& request : requests_->all()) choice.ConsiderAll(request);
+    choice.Weigh();
+    choice.Take(selection_);
+    EXPECT_LE(MostGainOfACut(TakenSequences(cost), cost, TotalsOf(AllSequences(cost)).weight), 1e-9)
+        << "round " << round;
+    selection_.Clear(seats_);
+  }
+}
+
+TEST_F(DensityChoiceTest, TakesTheDensestOfAllSetsOfWholeRequests) {
+  const CostModel costs[] = {kFreeRiders, {0.005, 0, 0.001, 1e-5}};
+  DensityChoice choice({.split = false, .age_exponent = kAgeExponent});
+  for (int round = 0; round < 600; ++round) {
+    const CostModel& cost = costs[round % 2];
+    Draw(random_.Between(1, 8), 3);
+    seats_ = std::max(seats_, 3U);  // room for any of them
+    selection_.Clear(seats_);
+    Start(choice, cost);
+    choice.ChooseRequests(requests_->Pointers(), selection_);
+    const double greatest = GreatestDensity(AllRequests(cost), cost, seats_);
+    EXPECT_NEAR(BatchDensity(TotalsOf(TakenRequests(cost)), cost) / greatest, 1, 1e-9) << "round " << round;
+    selection_.Clear(seats_);
+  }
+}
+
+TEST_F(DensityChoiceTest, TakesTheDensestSetOfWholeRequestsIfAllOfThemFitAndRidersAreFree) {
+  DensityChoice choice({.age_exponent = kAgeExponent});
+  for (int round = 0; round < 300; ++round) {
+    Draw(random_.Between(1, 8), 3);
+    seats_ = 24;
+    selection_.Clear(seats_);
+    Start(choice, kFreeRiders);
+    choice.ChooseUncontended(requests_->Pointers(), selection_);
+    const double greatest = GreatestDensity(AllRequests(kFreeRiders), kFreeRiders, seats_);
+    EXPECT_NEAR(BatchDensity(TotalsOf(TakenRequests(kFreeRiders)), kFreeRiders) / greatest, 1, 1e-9)
+        << "round " << round;
+    selection_.Clear(seats_);
+  }
+}
+
+}  // namespace
+}  // namespace smartbatch::scheduling
