@@ -90,9 +90,9 @@ struct alignas(64) PendingRequest {
   // The pending set's own links.
   IndexHook arrival_hook;
   IndexHook customer_hook;
-  // Free for the active strategy: a link in an index, and a key it wants to remember.
+  // Free for the active strategy: a link in an index, and its place in an order that the strategy keeps.
   IndexHook strategy_hook;
-  double strategy_key = 0;
+  double strategy_rank = 0;
 
   Customer* customer = nullptr;
   Time arrival{};
@@ -104,6 +104,9 @@ struct alignas(64) PendingRequest {
   // The longest of all its sequences: what the request was when it came.
   std::uint32_t longest_at_arrival = 0;
   std::uint32_t kind = 0;
+  // Free for the active strategy: something that it wants to remember, such as the decision that looked at it last. 0
+  // when the request comes; a strategy may find the mark of another one.
+  std::uint32_t strategy_mark = 0;
   bool alive = false;     // the slot is in use
   bool finished = false;  // its outcome was given; only running parts keep it here
   absl::InlinedVector<PendingSequence, 5> sequences;

@@ -103,7 +103,8 @@ PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, s
   request.finished = false;
   request.last_strategy = {};
   request.batch_sizes.clear();
-  request.strategy_key = 0;
+  request.strategy_rank = 0;
+  request.strategy_mark = 0;
 
   unfinished_ += request.use;
   customer.unfinished += request.use;

@@ -55,9 +55,9 @@ class Deadline final : public Strategy {
 
   void Add(PendingRequest& request, bool again) override {
     if (!again) traffic_.Arrived(request, backends_.TypicalCost(), max_batch_size_);
-    // What comes again may have been sent by another strategy, and have its key.
+    // What comes again may have been sent by another strategy, and have its mark.
     const bool was_late = again && IsLate(request);
-    request.strategy_key = was_late || request.due == kNever ? kLate : kInTime;
+    request.strategy_mark = was_late || request.due == kNever ? kLate : kInTime;
     if (IsLate(request)) {
       late_.emplace(request.id.number, &request);
       return;
@@ -120,16 +120,16 @@ class Deadline final : public Strategy {
   Time NextHopeless(Time now) const override { return std::max(next_hopeless_, now); }
 
  private:
-  // What PendingRequest::strategy_key says: no other strategy has a key below 0.
-  static constexpr double kInTime = 0;
-  static constexpr double kLate = -1;
+  // What PendingRequest::strategy_mark says. Other strategies number their decisions from 1 on.
+  static constexpr std::uint32_t kInTime = 0;
+  static constexpr std::uint32_t kLate = UINT32_MAX;
   static constexpr double kLengthRatio = 1.25;
   // So many late requests are looked at, at least.
   static constexpr std::uint32_t kFewestLate = 64;
   // So long a batch proves that costs are still learned.
   static constexpr Duration kTrustedFor = std::chrono::seconds(1);
 
-  static bool IsLate(const PendingRequest& request) { return request.strategy_key == kLate; }
+  static bool IsLate(const PendingRequest& request) { return request.strategy_mark == kLate; }
 
   // On the fastest backend, as costs are believed now.
   Time LateFrom(const PendingRequest& request) const {
@@ -147,7 +147,7 @@ class Deadline final : public Strategy {
         PendingRequest& request = each.first();
         if (ToSeconds(request.due - occasion.now) >= occasion.cost.Alone(request.longest_waiting)) break;
         in_time_.Remove(request);
-        request.strategy_key = kLate;
+        request.strategy_mark = kLate;
         late_.emplace(request.id.number, &request);
       }
     }

@@ -53,7 +53,7 @@ class Density final : public Strategy {
     if (parameters_.choice.split) {
       sequences_.Add(request, again);
     } else {
-      request.strategy_key = 0;
+      request.strategy_mark = 0;
       requests_.Add(request, again);
     }
   }
@@ -200,7 +200,7 @@ class Density final : public Strategy {
     }
     std::uint32_t left = (occasion.max_batch_size + 1) / 2;
     for (PendingRequest* request = pending_.Oldest(); request != nullptr && left > 0; --left) {
-      if (request->strategy_key != decision_ && worth_trying(*request)) AddCandidate(*request);
+      if (request->strategy_mark != decision_ && worth_trying(*request)) AddCandidate(*request);
       request = pending_.Younger(*request);
     }
   }
@@ -215,7 +215,7 @@ class Density final : public Strategy {
     return density;
   }
   void AddCandidate(PendingRequest& request) {
-    request.strategy_key = decision_;
+    request.strategy_mark = decision_;
     candidates_.push_back(&request);
   }
 
@@ -231,8 +231,9 @@ class Density final : public Strategy {
   StarvationLane lane_;
   Hold hold_;
   std::vector<PendingRequest*> candidates_;
-  // Marks the candidates of one decision in PendingRequest::strategy_key.
-  double decision_ = 0;
+  // Marks the candidates of one decision in PendingRequest::strategy_mark. After four billion it begins anew, and one
+  // decision may then take what it has not looked at for a candidate.
+  std::uint32_t decision_ = 0;
   std::uint32_t last_batch_;  // its sequences
   bool by_lane_ = false;
   Time oldest_arrival_{};

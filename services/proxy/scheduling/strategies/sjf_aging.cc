@@ -34,8 +34,8 @@ class SjfAging final : public Strategy {
         max_wait_(max_wait) {}
 
   void Add(PendingRequest& request, bool again) override {
-    request.strategy_key = backends_.TypicalCost().Alone(request.longest_waiting) +
-                           age_rate_ * ToSeconds(request.arrival.time_since_epoch());
+    request.strategy_rank = backends_.TypicalCost().Alone(request.longest_waiting) +
+                            age_rate_ * ToSeconds(request.arrival.time_since_epoch());
     by_key_.emplace(KeyOf(request), &request);
     classes_.Add(request, again);
   }
@@ -60,7 +60,7 @@ class SjfAging final : public Strategy {
 
  private:
   using Key = std::pair<double, std::uint64_t>;
-  static Key KeyOf(const PendingRequest& request) { return {request.strategy_key, request.id.number}; }
+  static Key KeyOf(const PendingRequest& request) { return {request.strategy_rank, request.id.number}; }
 
   const PendingSet& pending_;
   const BackendPool& backends_;

@@ -67,7 +67,7 @@ class WeightedFair final : public Strategy {
 
   void Add(PendingRequest& request, bool again) override {
     if (!again) traffic_.Arrived(request, backends_.TypicalCost(), max_batch_size_);
-    request.strategy_key = 0;
+    request.strategy_mark = 0;
     IndexFor(*request.customer).Add(request);
     if (parameters_.choice.split) {
       sequences_.Add(request, again);
@@ -227,12 +227,12 @@ class WeightedFair final : public Strategy {
       if (oldest_left == 0) continue;
       --oldest_left;
       PendingRequest* const oldest = PendingSet::OldestOf(*customer);
-      if (oldest->strategy_key != decision_) AddCandidate(*oldest);
+      if (oldest->strategy_mark != decision_) AddCandidate(*oldest);
     }
     return contended;
   }
   void AddCandidate(PendingRequest& request) {
-    request.strategy_key = decision_;
+    request.strategy_mark = decision_;
     candidates_.push_back(&request);
   }
 
@@ -252,8 +252,9 @@ class WeightedFair final : public Strategy {
   Hold hold_;
   std::vector<Customer*> eligible_;
   std::vector<PendingRequest*> candidates_;
-  // Marks the candidates of one decision in PendingRequest::strategy_key.
-  double decision_ = 0;
+  // Marks the candidates of one decision in PendingRequest::strategy_mark. After four billion it begins anew, and one
+  // decision may then take what it has not looked at for a candidate.
+  std::uint32_t decision_ = 0;
   // The largest counter of an eligible customer, at the last choice.
   double limit_ = 0;
   // Between BeforeSplit and AfterSplit.
