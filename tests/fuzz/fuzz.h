@@ -1,6 +1,6 @@
 // What the fuzz targets share: how a broken promise is told, and how bytes become choices.
 //
-// A target is a file with LLVMFuzzerTestOneInput. With SMARTBATCH_FUZZ (preset `fuzz`) it is linked with libFuzzer,
+// A target is a file with LLVMFuzzerTestOneInput. With SMARTBATCH_FUZZ (preset `asan`) it is linked with libFuzzer,
 // which makes inputs up; otherwise with corpus_main.cc, which plays the kept ones, as an ordinary test.
 #pragma once
 

@@ -49,8 +49,8 @@ class Stage {
   }
   void Wait(Duration duration) { now_ += duration; }
 
-  // The batch that leaves now, as requests or request.sequence where a request has several, in the order in which the
-  // strategy took them, and the reason: "0 2.1 full". "nothing", or "wait 50 ms", where none leaves.
+  // The batch that leaves now, as request.sequence, the requests in the order in which the strategy took the first of
+  // their sequences, and the reason: "0.0 2.1 full". "nothing", or "wait 50 ms", if none leaves.
   std::string Next() {
     const Step step = scheduler_->Next(now_);
     if (const auto* const wait = std::get_if<AskAgainAt>(&step)) {

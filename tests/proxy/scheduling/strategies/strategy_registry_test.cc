@@ -3,7 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <string>
 
 #include "common/field_error.h"
 #include "services/proxy/scheduling/scheduler.h"
@@ -79,6 +84,59 @@ TEST(Strategies, AreRefusedInOneLineWhateverTheirNamesHold) {
   EXPECT_EQ(FieldOf(CheckChoice({"fcfs", {{name, "5"}}}).status()), "parameters[" + name + "]");  // as it was sent
   auto scheduler = *Scheduler::Create({}, {"adaptive", {}}, nullptr);
   EXPECT_THAT(std::string(scheduler->Follow(name).message()), HasSubstr("cannot follow " + shown));
+}
+
+// --- What is written of them elsewhere ---
+
+std::string Text(const std::string& path) {
+  std::ifstream file(std::string(SMARTBATCH_SOURCE_DIR) + "/" + path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+std::string Row(const StrategySpecification& strategy) {
+  const StrategyPromises promises = PromisesOf(strategy);
+  const char* const requests[] = {"in parts", "together if all that waits fits", "together"};
+  const char* const order[] = {"no", "of each customer", "of all"};
+  std::string idle = "nothing";
+  if (promises.linger > Duration::zero()) {
+    idle = std::to_string(promises.linger / std::chrono::milliseconds(1)) + " ms";
+  } else if (promises.hold > 0) {
+    idle = std::to_string(std::lround(100 * promises.hold)) + " % of the batch's cost";
+  }
+  return "| `" + strategy.name + "` | " + requests[static_cast<int>(promises.requests)] + " | " +
+         order[static_cast<int>(promises.order)] + " | " +
+         (promises.riders_are_no_longer ? "nothing longer" : "anything") + " | " + idle + " | " +
+         (promises.gives_up ? "yes" : "no") + " | " + (promises.shares_between_customers ? "yes" : "no") + " |\n";
+}
+
+TEST(Strategies, StandInTheDocumentsEachWithWhatItPromises) {
+  const std::string strategies = Text("docs/STRATEGIES.md");
+  const std::string readme = Text("README.md");
+  const std::string which_one = strategies.substr(0, strategies.find("**When the default is not enough.**"));
+  for (const StrategySpecification& strategy : AllStrategies()) {
+    EXPECT_THAT(readme, HasSubstr("\n| `" + strategy.name + "` |"));
+    EXPECT_THAT(which_one, HasSubstr("`" + strategy.name + "`"));
+    EXPECT_NE(strategies.find(Row(strategy)), std::string::npos) << "docs/STRATEGIES.md lacks\n" << Row(strategy);
+  }
+}
+
+// The sentence that says for whom the log warns.
+TEST(Strategies, ThatShareBetweenCustomersAreThoseThatTheDocumentNames) {
+  const std::string document = Text("docs/STRATEGIES.md");
+  const std::size_t begin = document.find("that does not share between customers (all but ");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string sentence = document.substr(begin, document.find(')', begin) - begin);
+  for (const StrategySpecification& strategy : AllStrategies()) {
+    const bool is_named = sentence.find("`" + strategy.name + "`") != std::string::npos;
+    EXPECT_EQ(is_named, PromisesOf(strategy).shares_between_customers) << strategy.name;
+  }
+}
+
+TEST(Strategies, HaveAFileOfTestsEach) {
+  for (const StrategySpecification& strategy : AllStrategies()) {
+    EXPECT_THAT(Text("tests/proxy/scheduling/strategies/" + strategy.name + "_test.cc"), HasSubstr("TEST"))
+        << strategy.name;
+  }
 }
 
 TEST(SetStrategy, ChangesNothingWhereItIsRefused) {
