@@ -1,8 +1,6 @@
 #include "services/proxy/transport/backends/model_reader.h"
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -10,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "common/program/logging.h"
+#include "common/sleep.h"
 #include "inference/open_inference.grpc.pb.h"
 
 namespace smartbatch::transport {
@@ -86,13 +85,8 @@ void ModelReader::Tell(const Model::Description& description) {
 }
 
 void ModelReader::Run(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never_notified;
   while (!stop.stop_requested()) {
-    {
-      std::unique_lock lock(mutex);
-      never_notified.wait_for(lock, stop, model_->description().ok() ? kOnceKnown : kUntilKnown, [] { return false; });
-    }
+    SleepFor(model_->description().ok() ? kOnceKnown : kUntilKnown, stop);
     if (!stop.stop_requested()) Look();
   }
 }
