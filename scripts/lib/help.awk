@@ -14,7 +14,7 @@ function flush() {
   printf "%s\t%s\t%s\t%s\t%s\n", names, type, fallback, allowed, description
   head = ""
 }
-# `TYPE:CHECK=DEFAULT ... (Env:NAME) Excludes: --other`
+# `TYPE:CHECK=DEFAULT ... (Env:NAME) Excludes: --other`, or `TYPE (what is allowed)=DEFAULT ...`
 function take_apart(text) {
   sub(/ *\(Env:[^)]*\)/, "", text)
   sub(/ *(Excludes|Needs): .*$/, "", text)
@@ -26,7 +26,10 @@ function take_apart(text) {
     fallback = substr(text, RSTART + 1)
     gsub(/^\[|\]$/, "", fallback)
   }
-  if (match(type, /:[A-Z]+ in \[.*\]$/)) {
+  if (match(type, / \(.*\)$/)) {
+    allowed = substr(type, RSTART + 2, RLENGTH - 3)
+    type = substr(type, 1, RSTART - 1)
+  } else if (match(type, /:[A-Z]+ in \[.*\]$/)) {
     allowed = substr(type, RSTART)
     type = substr(type, 1, RSTART - 1)
     sub(/^.*\[/, "", allowed); sub(/\]$/, "", allowed); sub(/ - /, " to ", allowed)

@@ -11,31 +11,34 @@
 namespace smartbatch::proxy {
 
 absl::StatusOr<Access> AccessOf(const Config& config) {
-  const TlsChoice& choice = config.tls;
-  auto customers = rpc::MakeServerCredentials({choice.certificate, choice.key, choice.client_ca});
+  const v1::ProxyConfig& settings = config.settings;
+  const v1::TlsConfig& tls = settings.tls();
+  auto customers = rpc::MakeServerCredentials({tls.certificate(), tls.key(), tls.client_ca()});
   if (!customers.ok()) return customers.status();
-  auto operators = rpc::MakeServerCredentials({choice.certificate, choice.key, choice.admin_client_ca});
+  auto operators = rpc::MakeServerCredentials({tls.certificate(), tls.key(), tls.admin_client_ca()});
   if (!operators.ok()) return operators.status();
-  auto backends = rpc::MakeChannelCredentials({choice.certificate, choice.key, choice.backend_ca});
+  auto backends = rpc::MakeChannelCredentials({tls.certificate(), tls.key(), tls.backend_ca()});
   if (!backends.ok()) return backends.status();
-  if (auto status = tls::CheckServerFiles(choice.metrics); !status.ok()) return status;
-  if (!config.admin_token_file.empty()) {
-    if (const auto token = rpc::ReadToken(config.admin_token_file); !token.ok()) return token.status();
-    if (choice.certificate.empty())
+  if (auto status = tls::CheckServerFiles(config.metrics_tls()); !status.ok()) return status;
+  if (!settings.admin_token_file().empty()) {
+    if (const auto token = rpc::ReadToken(settings.admin_token_file()); !token.ok()) return token.status();
+    if (tls.certificate().empty())
       spdlog::warn("admin: without --tls-cert the token goes over the network in the clear");
   }
-  const std::set<std::string> names(choice.admin_client_names.begin(), choice.admin_client_names.end());
-  return Access{{*std::move(customers), config.connections},
-                {*std::move(operators), config.connections},
-                {*std::move(backends), choice.backend_server_name},
-                {config.admin_token_file, names}};
+  const std::set<std::string> names(tls.admin_client_names().begin(), tls.admin_client_names().end());
+  return Access{{*std::move(customers), config.connections()},
+                {*std::move(operators), config.connections()},
+                {*std::move(backends), tls.backend_server_name()},
+                {settings.admin_token_file(), names}};
 }
 
 transport::CustomerRights::Bindings BindingsOf(const Config& config) {
-  transport::CustomerRights::Bindings bindings{.certificate_names = {}, .only_bound = config.tls.bound_customers_only};
-  for (const CustomerChoice& customer : config.customers) {
-    if (customer.certificate_names.empty()) continue;
-    bindings.certificate_names[customer.name] = {customer.certificate_names.begin(), customer.certificate_names.end()};
+  transport::CustomerRights::Bindings bindings{.certificate_names = {},
+                                               .only_bound = config.settings.tls().bound_customers_only()};
+  for (const v1::CustomerConfig& customer : config.settings.customers()) {
+    if (customer.certificate_names().empty()) continue;
+    bindings.certificate_names[customer.name()] = {customer.certificate_names().begin(),
+                                                   customer.certificate_names().end()};
   }
   return bindings;
 }

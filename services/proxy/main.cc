@@ -89,15 +89,17 @@ int Main(int argc, char** argv) {
   int exit_code = 0;
   if (program::ParseOrExit(app, argc, argv, exit_code)) return exit_code;
   if (const auto status = flags.Finish(); !status.ok()) return Fail(status, program::kExitUsage);
-  const net::Handover handover{config.share_ports, *inherited};
+  const net::Handover handover{config.settings.share_ports(), *inherited};
   if (*inherited != nullptr) {
-    const auto status = (*inherited)->CheckAddresses({config.listen, config.admin_listen, config.metrics_listen});
+    const auto status = (*inherited)
+                            ->CheckAddresses({config.settings.listen(), config.settings.admin_listen(),
+                                              config.settings.metrics_listen()});
     if (!status.ok()) return Fail(status, program::kExitUsage);
   }
-  program::StartLogging(kProgram, config.log);
+  program::StartLogging(kProgram, {config.settings.log().level(), config.settings.log().format()});
   program::RaiseDescriptorLimit();
   // Proxies that share backends must not ask a busy one at the same moments.
-  config.limits.backends.seed = std::random_device()();
+  config.seed = std::random_device()();
   Proxy::ReadAgain read_again;
   if (!file.empty()) read_again = [argc, argv] { return ReadConfig(argc, argv); };
   return Run(config, handover, std::move(read_again), signals);

@@ -61,8 +61,9 @@ Proxy::Proxy(const Config& config, Access access, net::Handover handover, ReadAg
       protocols_(ProtocolsOf(config)),
       model_(std::move(model)),
       models_({{config.model(), model_->dispatcher()}}),
-      queue_(config.threads, [this](grpc::CompletionQueue& events) { transport::RunEvents(events, models_); }),
-      server_(config.listen, queue_, *protocols_.customers, access_.customers),
+      queue_(static_cast<int>(config.settings.threads()),
+             [this](grpc::CompletionQueue& events) { transport::RunEvents(events, models_); }),
+      server_(config.settings.listen(), queue_, *protocols_.customers, access_.customers),
       can_reload_(read_again != nullptr),
       reloader_(
           config, std::move(read_again),
@@ -88,13 +89,14 @@ absl::Status Proxy::Serve(const Config& config) {
     server_.ServeOthers([this](rpc::GenericCall& call) { return inference_->Serve(call); });
   }
   WatchCalls();
-  auto endpoint = metrics::MetricsEndpoint::Start(config.metrics_listen, metrics, config.tls.metrics, handover_,
-                                                  live_page::Documents(model_->live_sources()));
+  auto endpoint = metrics::MetricsEndpoint::Start(config.settings.metrics_listen(), metrics, config.metrics_tls(),
+                                                  handover_, live_page::Documents(model_->live_sources()));
   if (!endpoint.ok()) return endpoint.status();
   endpoint_ = *std::move(endpoint);
   transport::AdminTargets targets{model_->dispatcher(), clock_, model_->decisions(), {}, access_.operator_rights};
   if (can_reload_) targets.reload = [this](bool validate_only) { return ReloadFor(reloader_, validate_only); };
-  auto admin = transport::AdminServer::Start(config.admin_listen, queue_, std::move(targets), access_.operators);
+  auto admin =
+      transport::AdminServer::Start(config.settings.admin_listen(), queue_, std::move(targets), access_.operators);
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   if (auto status = server_.Start(models_, clock_, *metrics); !status.ok()) return status;
@@ -102,8 +104,8 @@ absl::Status Proxy::Serve(const Config& config) {
   admin_->SetDataAddress(address());
   model_->Watch([this](bool reachable) { server_.SetReachable(reachable); });
   spdlog::info("serving on {}, admin on {}, metrics on {}: strategy {}, up to {} sequences a batch, {} backends",
-               address(), admin_address(), metrics_address(), config.strategy.name, config.limits.max_batch_size,
-               model_->backends());
+               address(), admin_address(), metrics_address(), config.settings.strategy().name(),
+               config.settings.limits().max_batch_size(), model_->backends());
   return absl::OkStatus();
 }
 

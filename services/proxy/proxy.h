@@ -51,7 +51,7 @@ class Proxy {
   // Reads the configuration again and takes over what has changed, all of it or nothing; what came of it is in the log.
   void Reload();
   // Seconds that Stop may take for what is accepted; once a reload that is under way has ended.
-  double drain_seconds() const { return reloader_.current().drain_seconds; }
+  double drain_seconds() const { return reloader_.current().settings.drain_seconds(); }
   // Stops in order: the callers go over to the process that follows, if there can be one; new calls are refused; what
   // was accepted is answered; and what is left when the time is over is ended. Call it once. The connections stay open
   // for as long as the proxy lives: those that come meanwhile are refused with UNAVAILABLE.

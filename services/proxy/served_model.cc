@@ -11,44 +11,45 @@ namespace smartbatch::proxy {
 namespace {
 
 metrics::Objectives ObjectivesOf(const Config& config) {
-  metrics::Objectives objectives{.configured = {}, .others = FromSeconds(config.latency_objective_ms / 1000)};
-  for (const CustomerChoice& customer : config.customers) {
-    const double objective_ms = customer.latency_objective_ms.value_or(config.latency_objective_ms);
-    objectives.configured[customer.name] = FromSeconds(objective_ms / 1000);
+  metrics::Objectives objectives{.configured = {},
+                                 .others = FromSeconds(config.settings.latency_objective_ms() / 1000)};
+  for (const v1::CustomerConfig& customer : config.settings.customers()) {
+    objectives.configured[customer.name()] = PolicyOf(customer).latency_objective.value_or(objectives.others);
   }
   return objectives;
 }
 
 std::map<std::string, scheduling::CustomerPolicy> PoliciesOf(const Config& config) {
   std::map<std::string, scheduling::CustomerPolicy> policies;
-  for (const CustomerChoice& customer : config.customers) {
-    scheduling::CustomerPolicy& policy = policies[customer.name] = customer.policy;
-    const auto& objective_ms = customer.latency_objective_ms;
-    if (objective_ms) policy.latency_objective = FromSeconds(*objective_ms / 1000);
+  for (const v1::CustomerConfig& customer : config.settings.customers()) {
+    policies[customer.name()] = PolicyOf(customer);
   }
   return policies;
 }
 
 std::vector<transport::BackendTarget> TargetsOf(const Config& config) {
   std::vector<transport::BackendTarget> targets;
-  for (const BackendChoice& backend : config.backends) targets.push_back({backend.host_and_port(), backend.slots});
+  for (const v1::BackendConfig& backend : config.settings.backends()) {
+    targets.push_back({HostAndPortOf(backend), backend.slots()});
+  }
   return targets;
 }
 
 runtime::Reconfiguration ReconfigurationOf(const Config& before, const Config& after) {
-  runtime::Reconfiguration next{.options = after.limits, .customers = PoliciesOf(after), .strategy = {}};
+  runtime::Reconfiguration next{.options = after.limits(), .customers = PoliciesOf(after), .strategy = {}};
   // An operator may have chosen another strategy meanwhile: it goes only if the file has changed its mind.
   const bool same =
-      before.strategy.name == after.strategy.name && before.strategy.parameters == after.strategy.parameters;
-  if (!same) next.strategy = after.strategy;
+      before.strategy().name == after.strategy().name && before.strategy().parameters == after.strategy().parameters;
+  if (!same) next.strategy = after.strategy();
   return next;
 }
 
 std::shared_ptr<metrics::ProxyMetrics> MetricsOf(const Config& config) {
-  return std::make_shared<metrics::ProxyMetrics>(metrics::MetricsOptions{.version = SMARTBATCH_VERSION,
-                                                                         .max_batch_size = config.limits.max_batch_size,
-                                                                         .cost = config.cost,
-                                                                         .objectives = ObjectivesOf(config)});
+  return std::make_shared<metrics::ProxyMetrics>(
+      metrics::MetricsOptions{.version = SMARTBATCH_VERSION,
+                              .max_batch_size = config.settings.limits().max_batch_size(),
+                              .cost = config.cost(),
+                              .objectives = ObjectivesOf(config)});
 }
 
 void WarnOfSharing(std::string_view strategy) {
@@ -62,12 +63,12 @@ void WarnOfSharing(std::string_view strategy) {
 
 ServedModel::ServedModel(const Config& config, const runtime::Clock& clock)
     : clock_(clock),
-      max_batch_size_(config.limits.max_batch_size),
+      max_batch_size_(config.settings.limits().max_batch_size()),
       metrics_(MetricsOf(config)),
-      adaptive_(config.limits, PoliciesOf(config), clock),
+      adaptive_(config.limits(), PoliciesOf(config), clock),
       answers_(clock),
       sharing_(WarnOfSharing),
-      backend_log_(config.limits.max_batch_size) {}
+      backend_log_(max_batch_size_) {}
 
 absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Create(const Config& config, const runtime::Clock& clock) {
   std::unique_ptr<ServedModel> model(new ServedModel(config, clock));
@@ -81,9 +82,9 @@ absl::Status ServedModel::StartDispatcher(const Config& config) {
                                                            &sharing_,      &statistics_, &backend_log_};
   std::vector<runtime::DecisionObserver*> decision_observers = {metrics_.get()};
   if (spdlog::should_log(spdlog::level::debug)) observers.push_back(&batch_log_);
-  if (!config.decision_log.empty()) {
-    const simulation::decision_log::Start start{config.limits, config.strategy, policies};
-    auto log = decision_log::DecisionLog::Open(config.decision_log, start, clock_.Now());
+  if (!config.settings.decision_log().empty()) {
+    const simulation::decision_log::Start start{config.limits(), config.strategy(), policies};
+    auto log = decision_log::DecisionLog::Open(config.settings.decision_log(), start, clock_.Now());
     if (!log.ok()) return log.status();
     decision_log_ = *std::move(log);
     observers.push_back(decision_log_.get());
@@ -92,7 +93,7 @@ absl::Status ServedModel::StartDispatcher(const Config& config) {
   }
   observers_ = std::make_unique<scheduling::ObserverList>(std::move(observers));
   decision_observers_ = std::make_unique<runtime::DecisionObserverList>(std::move(decision_observers));
-  auto scheduler = scheduling::Scheduler::Create(config.limits, config.strategy, observers_.get());
+  auto scheduler = scheduling::Scheduler::Create(config.limits(), config.strategy(), observers_.get());
   if (!scheduler.ok()) return scheduler.status();
   dispatcher_ = std::make_unique<runtime::Dispatcher>(*std::move(scheduler), clock_, decision_observers_.get());
   for (const auto& [name, policy] : policies) dispatcher_->ConfigureCustomer(name, policy);
@@ -107,9 +108,9 @@ void ServedModel::Connect(const Config& config, rpc::CallQueue& queue, const Pro
       [&queue, &protocols, access](const std::string& address) {
         return std::make_shared<transport::BackendClient>(address, *protocols.backends, queue.queue(), access);
       },
-      transport::BackendSetOptions{.cost = config.cost,
-                                   .health_check_interval = FromSeconds(config.health_check_seconds),
-                                   .lookup_interval = FromSeconds(config.lookup_seconds)});
+      transport::BackendSetOptions{.cost = config.cost(),
+                                   .health_check_interval = FromSeconds(config.settings.health_check_seconds()),
+                                   .lookup_interval = FromSeconds(config.settings.lookup_seconds())});
   backends_->SetTargets(TargetsOf(config));
   backends_->Refresh();
   if (protocols.model != nullptr) {
@@ -136,7 +137,7 @@ void ServedModel::Disconnect() {
 
 absl::Status ServedModel::Reconfigure(const Config& before, const Config& after) {
   if (auto status = dispatcher_->Reconfigure(ReconfigurationOf(before, after)); !status.ok()) return status;
-  adaptive_.Reconfigure(after.limits, PoliciesOf(after));
+  adaptive_.Reconfigure(after.limits(), PoliciesOf(after));
   metrics_->SetObjectives(ObjectivesOf(after));
   backends_->SetTargets(TargetsOf(after));
   return absl::OkStatus();

@@ -16,18 +16,20 @@ void RequireGoodError(const absl::Status& status) {
 
 // A scheduler of this configuration, in front of backends that fail first and answer then.
 void Run(const proxy::Config& config) {
-  auto created = scheduling::Scheduler::Create(config.limits, config.strategy, nullptr);
+  auto created = scheduling::Scheduler::Create(config.limits(), config.strategy(), nullptr);
   Require(created.ok(), "a valid configuration is one to start with", created.status().ToString());
   scheduling::Scheduler& scheduler = **created;
-  for (const proxy::BackendChoice& backend : config.backends) {
-    scheduler.AddBackend(backend.address, backend.slots, config.cost);
+  for (const proxy::v1::BackendConfig& backend : config.settings.backends()) {
+    scheduler.AddBackend(backend.address(), backend.slots(), config.cost());
   }
-  for (const proxy::CustomerChoice& customer : config.customers) {
-    scheduler.ConfigureCustomer(customer.name, customer.policy);
+  for (const proxy::v1::CustomerConfig& customer : config.settings.customers()) {
+    scheduler.ConfigureCustomer(customer.name(), proxy::PolicyOf(customer));
   }
-  const std::uint32_t lengths[] = {1, config.limits.max_sequence_length};
-  const std::span<const std::uint32_t> fitting(lengths, std::min(config.limits.max_batch_size, 2U));
-  const std::string customers[] = {"default", config.customers.empty() ? "other" : config.customers.front().name};
+  const proxy::v1::LimitsConfig& limits = config.settings.limits();
+  const std::uint32_t lengths[] = {1, limits.max_sequence_length()};
+  const std::span<const std::uint32_t> fitting(lengths, std::min(limits.max_batch_size(), 2U));
+  const std::string customers[] = {"default",
+                                   config.settings.customers().empty() ? "other" : config.settings.customers(0).name()};
   scheduling::Effects effects;
   Time now = Time(std::chrono::hours(24));
   for (int round = 0; round < 30; ++round) {

@@ -57,9 +57,12 @@ grpc::Status Call(v1::ProxyService::Stub& stub, const std::string& text, std::st
 class WholeProxy : public ::testing::Test {
  protected:
   WholeProxy() {
-    config_.listen = config_.admin_listen = config_.metrics_listen = "127.0.0.1:0";
-    config_.backends = {{backend_.address(), 1}};
-    config_.strategy = {"fcfs", {{"linger_ms", "0"}}};
+    config_.settings.set_listen("127.0.0.1:0");
+    config_.settings.set_admin_listen("127.0.0.1:0");
+    config_.settings.set_metrics_listen("127.0.0.1:0");
+    config_.settings.mutable_backends(0)->set_address(backend_.address());
+    config_.settings.mutable_strategy()->set_name("fcfs");
+    (*config_.settings.mutable_strategy()->mutable_parameters())["linger_ms"] = "0";
   }
 
   // As the configuration says now; later changes of it are what a reload reads.
@@ -119,7 +122,9 @@ TEST_F(WholeProxy, EndsWhatIsThereWhenItIsDestroyedWithoutAStop) {
 
 TEST_F(WholeProxy, DoesNotStartOnAnAddressThatIsTaken) {
   const auto first = Start();
-  for (std::string* const address : {&config_.listen, &config_.admin_listen, &config_.metrics_listen}) {
+  v1::ProxyConfig& settings = config_.settings;
+  for (std::string* const address :
+       {settings.mutable_listen(), settings.mutable_admin_listen(), settings.mutable_metrics_listen()}) {
     *address = first->address();
     const auto second = Proxy::Start(config_, {}, {}, clock_);
     EXPECT_TRUE(absl::IsUnavailable(second.status())) << second.status();
@@ -135,9 +140,12 @@ TEST_F(WholeProxy, ReloadBringsInBackendsLimitsAndCustomersAtOnce) {
   ASSERT_TRUE(Call(*stub, "to the first").ok());
   ScriptedClassifier other;
   read_ = config_;
-  read_->backends = {{other.address(), 3}};
-  read_->customers = {{"default", {.weight = 7}}};
-  read_->drain_seconds = 3;
+  read_->settings.mutable_backends(0)->set_address(other.address());
+  read_->settings.mutable_backends(0)->set_slots(3);
+  v1::CustomerConfig& customer = *read_->settings.add_customers();
+  customer.set_name("default");
+  customer.set_weight(7);
+  read_->settings.set_drain_seconds(3);
   proxy->Reload();
   ASSERT_TRUE(Call(*stub, "to the other").ok());
   EXPECT_EQ(backend_.calls(), 1);
@@ -154,11 +162,11 @@ TEST_F(WholeProxy, ReloadBringsInBackendsLimitsAndCustomersAtOnce) {
 TEST_F(WholeProxy, ReloadWithOneSettingThatNeedsARestartChangesNothingAtAll) {
   const auto proxy = Start();
   read_ = config_;
-  read_->backends[0].slots = 3;
-  read_->threads = 2;
+  read_->settings.mutable_backends(0)->set_slots(3);
+  read_->settings.set_threads(2);
   proxy->Reload();
   EXPECT_EQ(StatusOf(*proxy).backends(0).slots(), 1U);
-  read_->threads = config_.threads;
+  read_->settings.set_threads(config_.settings.threads());
   proxy->Reload();
   EXPECT_EQ(StatusOf(*proxy).backends(0).slots(), 3U);
 }
@@ -173,10 +181,11 @@ TEST_F(WholeProxy, ReloadKeepsTheOperatorsStrategyUnlessTheFileNamesAnother) {
   const auto admin = v1::AdminService::NewStub(ChannelTo(proxy->admin_address()));
   ASSERT_TRUE(admin->SetStrategy(&context, request, &response).ok());
   read_ = config_;
-  read_->drain_seconds = 3;
+  read_->settings.set_drain_seconds(3);
   proxy->Reload();
   EXPECT_EQ(StatusOf(*proxy).strategy().name(), "sjf");
-  read_->strategy = {"weighted_fair", {}};
+  read_->settings.clear_strategy();
+  read_->settings.mutable_strategy()->set_name("weighted_fair");
   proxy->Reload();
   EXPECT_EQ(StatusOf(*proxy).strategy().name(), "weighted_fair");
 }
@@ -245,10 +254,10 @@ TEST_F(WholeProxy, HandsItsCallersOverToTheOneThatFollowsWithoutAFailure) {
   CallersMeanwhile callers(first->address());
   callers.WaitForAnswers(100);
   ScriptedClassifier other;
-  config_.listen = first->address();
-  config_.admin_listen = first->admin_address();
-  config_.metrics_listen = first->metrics_address();
-  config_.backends = {{other.address(), 1}};
+  config_.settings.set_listen(first->address());
+  config_.settings.set_admin_listen(first->admin_address());
+  config_.settings.set_metrics_listen(first->metrics_address());
+  config_.settings.mutable_backends(0)->set_address(other.address());
   const auto second = Start(shared);
   Stop(*first, kPatience);
   first.reset();

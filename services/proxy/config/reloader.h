@@ -18,7 +18,7 @@ class Reloader {
  public:
   // What to run with now, checked.
   using Read = std::function<absl::StatusOr<Config>()>;
-  // Brings the new configuration in; where it fails nothing has changed.
+  // Brings the new configuration in; if it fails nothing has changed.
   using Apply = std::function<absl::Status(const Config& before, const Config& after)>;
   // Told how each attempt that was not only to validate ended.
   using Report = std::function<void(bool successful)>;
@@ -32,7 +32,7 @@ class Reloader {
   };
 
   // What has changed, and was taken over unless `validate_only`; logged either way. INVALID_ARGUMENT, and nothing
-  // changes, where the file is wrong or holds a change that needs a restart.
+  // changes, if the file is wrong or holds a change that needs a restart.
   absl::StatusOr<Reloaded> Reload(bool validate_only = false);
 
   // What the proxy runs with.

@@ -3,56 +3,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 
+#include "tests/proxy/config/config_reading.h"
+
 namespace smartbatch::proxy {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-// An environment variable for as long as it lives.
-class Variable {
- public:
-  Variable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
-  ~Variable() { unsetenv(name_); }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-
- private:
-  const char* name_;
-};
-
-std::string WriteFile(const std::string& name, const std::string& text) {
-  std::string path = ::testing::TempDir() + name;
-  std::ofstream(path) << text;
-  return path;
-}
-
-absl::StatusOr<Config> Read(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "smartbatch-proxy");
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  return ReadConfig(static_cast<int>(pointers.size()), pointers.data());
-}
-
-std::string MessageOf(const absl::StatusOr<Config>& config) {
-  EXPECT_FALSE(config.ok());
-  return std::string(config.status().message());
-}
 
 TEST(Config, TheDefaultsAreValid) {
   const auto config = Read({});
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->listen, "127.0.0.1:50051");
-  EXPECT_EQ(config->limits.max_batch_size, 5U);
-  ASSERT_EQ(config->backends.size(), 1U);
+  EXPECT_EQ(config->settings.listen(), "127.0.0.1:50051");
+  EXPECT_EQ(config->limits().max_batch_size, 5U);
+  ASSERT_EQ(config->settings.backends_size(), 1);
 }
 
 TEST(Config, AFlagWinsOverTheEnvironmentTheEnvironmentOverTheFileTheFileOverTheDefault) {
@@ -62,10 +33,10 @@ TEST(Config, AFlagWinsOverTheEnvironmentTheEnvironmentOverTheFileTheFileOverTheD
   const Variable both("SMARTBATCH_MAX_QUEUED_REQUESTS", "800");
   const auto config = Read({"--config", file, "--max-queued-requests", "900"});
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->limits.max_batch_size, 7U);
-  EXPECT_EQ(config->limits.max_sequence_length, 80U);
-  EXPECT_EQ(config->limits.max_queued_requests, 900U);
-  EXPECT_EQ(config->limits.max_queued_requests_per_customer,
+  EXPECT_EQ(config->limits().max_batch_size, 7U);
+  EXPECT_EQ(config->limits().max_sequence_length, 80U);
+  EXPECT_EQ(config->limits().max_queued_requests, 900U);
+  EXPECT_EQ(config->limits().max_queued_requests_per_customer,
             scheduling::SchedulerOptions().max_queued_requests_per_customer);
 }
 
@@ -74,7 +45,7 @@ TEST(Config, TheFileMayBeNamedByTheEnvironment) {
   const Variable environment("SMARTBATCH_CONFIG", file.c_str());
   const auto config = Read({});
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->threads, 3);
+  EXPECT_EQ(config->settings.threads(), 3);
 }
 
 TEST(Config, ReadsEverythingThatTheFileCanSay) {
@@ -95,42 +66,42 @@ TEST(Config, ReadsEverythingThatTheFileCanSay) {
       latency_objective_ms: 500 threads: 2 drain_seconds: 1.5 health_check_seconds: 0.5 lookup_seconds: 30)");
   const auto config = Read({"--config", file});
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->listen, "127.0.0.1:1");
-  EXPECT_EQ(config->admin_listen, "127.0.0.1:2");
-  EXPECT_EQ(config->metrics_listen, "127.0.0.1:3");
-  ASSERT_EQ(config->backends.size(), 2U);
-  EXPECT_EQ(config->backends[0].address, "10.0.0.1:4");
-  EXPECT_EQ(config->backends[0].slots, 2U);
-  EXPECT_EQ(config->backends[1].slots, 1U);
-  EXPECT_EQ(config->strategy.parameters.at("linger_ms"), "20");
-  EXPECT_EQ(config->limits.max_batch_size, 8U);
-  EXPECT_EQ(config->limits.max_sequence_length, 9U);
-  EXPECT_EQ(config->limits.max_queued_requests, 10U);
-  EXPECT_EQ(config->limits.max_queued_requests_per_customer, 11U);
-  EXPECT_EQ(config->limits.max_queued_bytes, 12U);
-  EXPECT_EQ(config->limits.max_queued_bytes_per_customer, 14U);
-  EXPECT_EQ(config->limits.max_queued_cost, std::chrono::milliseconds(15'500));
-  EXPECT_EQ(config->limits.max_queued_cost_per_customer, std::chrono::milliseconds(16'500));
-  EXPECT_EQ(config->limits.retry_budget, 0.1);
-  EXPECT_EQ(config->limits.backends.max_consecutive_errors, 7U);
-  EXPECT_EQ(config->limits.backends.slow_factor, 2.5);
-  EXPECT_EQ(config->health_check_seconds, 0.5);
-  EXPECT_EQ(config->lookup_seconds, 30);
-  EXPECT_EQ(config->limits.batch_timeout_minimum, std::chrono::milliseconds(500));
-  EXPECT_EQ(config->limits.batch_timeout_factor, 4);
-  EXPECT_EQ(config->limits.max_attempts, 2U);
-  EXPECT_EQ(config->limits.backends.pause_minimum, std::chrono::milliseconds(250));
-  EXPECT_EQ(config->limits.backends.pause_maximum, std::chrono::milliseconds(750));
-  EXPECT_EQ(config->limits.backends.unavailable_after, std::chrono::seconds(3));
-  EXPECT_EQ(config->cost, (scheduling::CostModel{0.1, 0.2, 0.3, 0.4, 0.5, 3}));
-  ASSERT_EQ(config->customers.size(), 2U);
-  EXPECT_EQ(config->customers[0].policy, (scheduling::CustomerPolicy{4, 1, 13, 17, std::chrono::milliseconds(18'500)}));
-  EXPECT_EQ(config->customers[0].latency_objective_ms, 250);
-  EXPECT_EQ(config->customers[1].latency_objective_ms, std::nullopt);
-  EXPECT_EQ(config->latency_objective_ms, 500);
-  EXPECT_EQ(config->customers[1].policy, scheduling::CustomerPolicy());
-  EXPECT_EQ(config->threads, 2);
-  EXPECT_EQ(config->drain_seconds, 1.5);
+  EXPECT_EQ(config->settings.listen(), "127.0.0.1:1");
+  EXPECT_EQ(config->settings.admin_listen(), "127.0.0.1:2");
+  EXPECT_EQ(config->settings.metrics_listen(), "127.0.0.1:3");
+  ASSERT_EQ(config->settings.backends_size(), 2);
+  EXPECT_EQ(config->settings.backends(0).address(), "10.0.0.1:4");
+  EXPECT_EQ(config->settings.backends(0).slots(), 2U);
+  EXPECT_EQ(config->settings.backends(1).slots(), 1U);
+  EXPECT_EQ(config->strategy().parameters.at("linger_ms"), "20");
+  EXPECT_EQ(config->limits().max_batch_size, 8U);
+  EXPECT_EQ(config->limits().max_sequence_length, 9U);
+  EXPECT_EQ(config->limits().max_queued_requests, 10U);
+  EXPECT_EQ(config->limits().max_queued_requests_per_customer, 11U);
+  EXPECT_EQ(config->limits().max_queued_bytes, 12U);
+  EXPECT_EQ(config->limits().max_queued_bytes_per_customer, 14U);
+  EXPECT_EQ(config->limits().max_queued_cost, std::chrono::milliseconds(15'500));
+  EXPECT_EQ(config->limits().max_queued_cost_per_customer, std::chrono::milliseconds(16'500));
+  EXPECT_EQ(config->limits().retry_budget, 0.1);
+  EXPECT_EQ(config->limits().backends.max_consecutive_errors, 7U);
+  EXPECT_EQ(config->limits().backends.slow_factor, 2.5);
+  EXPECT_EQ(config->settings.health_check_seconds(), 0.5);
+  EXPECT_EQ(config->settings.lookup_seconds(), 30);
+  EXPECT_EQ(config->limits().batch_timeout_minimum, std::chrono::milliseconds(500));
+  EXPECT_EQ(config->limits().batch_timeout_factor, 4);
+  EXPECT_EQ(config->limits().max_attempts, 2U);
+  EXPECT_EQ(config->limits().backends.pause_minimum, std::chrono::milliseconds(250));
+  EXPECT_EQ(config->limits().backends.pause_maximum, std::chrono::milliseconds(750));
+  EXPECT_EQ(config->limits().backends.unavailable_after, std::chrono::seconds(3));
+  EXPECT_EQ(config->cost(), (scheduling::CostModel{0.1, 0.2, 0.3, 0.4, 0.5, 3}));
+  ASSERT_EQ(config->settings.customers_size(), 2);
+  EXPECT_EQ(
+      PolicyOf(config->settings.customers(0)),
+      (scheduling::CustomerPolicy{4, 1, 13, 17, std::chrono::milliseconds(18'500), std::chrono::milliseconds(250)}));
+  EXPECT_EQ(config->settings.latency_objective_ms(), 500);
+  EXPECT_EQ(PolicyOf(config->settings.customers(1)), scheduling::CustomerPolicy());
+  EXPECT_EQ(config->settings.threads(), 2);
+  EXPECT_EQ(config->settings.drain_seconds(), 1.5);
 }
 
 TEST(Config, TheLimitsAndTheWatchingOfBackendsAreFlagsToo) {
@@ -138,12 +109,12 @@ TEST(Config, TheLimitsAndTheWatchingOfBackendsAreFlagsToo) {
                             "--max-queued-cost-seconds-per-customer", "0.5", "--health-check-seconds", "0",
                             "--lookup-seconds", "0.5", "--backend", "dns:///backends:50061"});
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->limits.max_queued_bytes_per_customer, 1000U);
-  EXPECT_EQ(config->limits.max_queued_cost, std::chrono::milliseconds(2500));
-  EXPECT_EQ(config->limits.max_queued_cost_per_customer, std::chrono::milliseconds(500));
-  EXPECT_EQ(config->health_check_seconds, 0);
-  EXPECT_EQ(config->lookup_seconds, 0.5);
-  EXPECT_EQ(config->backends[0].address, "dns:///backends:50061");
+  EXPECT_EQ(config->limits().max_queued_bytes_per_customer, 1000U);
+  EXPECT_EQ(config->limits().max_queued_cost, std::chrono::milliseconds(2500));
+  EXPECT_EQ(config->limits().max_queued_cost_per_customer, std::chrono::milliseconds(500));
+  EXPECT_EQ(config->settings.health_check_seconds(), 0);
+  EXPECT_EQ(config->settings.lookup_seconds(), 0.5);
+  EXPECT_EQ(config->settings.backends(0).address(), "dns:///backends:50061");
   for (const auto& [flag, value] :
        std::initializer_list<std::pair<const char*, const char*>>{{"--max-queued-cost-seconds", "0"},
                                                                   {"--max-queued-cost-seconds-per-customer", "-1"},
@@ -162,10 +133,10 @@ TEST(Config, ACostProfileIsChangedByTermsAndAFileByFlags) {
   CostModel expected = *FindCostProfile("gpu");
   expected.per_sequence = 0.25;
   expected.fixed = 0.125;
-  EXPECT_EQ(config->cost, expected);
+  EXPECT_EQ(config->cost(), expected);
   const auto other = Read({"--config", file, "--cost-profile", "cpu"});
   ASSERT_TRUE(other.ok()) << other.status();
-  EXPECT_EQ(other->cost, *FindCostProfile("cpu"));
+  EXPECT_EQ(other->cost(), *FindCostProfile("cpu"));
   const std::string unknown = WriteFile("unknown.textproto", R"(cost { profile: "tpu" })");
   EXPECT_THAT(MessageOf(Read({"--config", unknown})), AllOf(HasSubstr("'tpu'"), HasSubstr("seed, cpu or gpu")));
   EXPECT_THAT(MessageOf(Read({"--cost-knee", "0.5"})), AllOf(HasSubstr("cost-knee is 0.5"), HasSubstr("from 1")));
@@ -175,8 +146,8 @@ TEST(Config, AFileThatEndsInJsonIsJson) {
   const std::string file = WriteFile("file.json", R"({"limits": {"maxBatchSize": 6}, "customers": [{"name": "a"}]})");
   const auto config = Read({"--config", file});
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->limits.max_batch_size, 6U);
-  EXPECT_EQ(config->customers.size(), 1U);
+  EXPECT_EQ(config->limits().max_batch_size, 6U);
+  EXPECT_EQ(config->settings.customers_size(), 1);
 }
 
 TEST(Config, AnUnknownFieldIsAnErrorThatNamesFileAndPlace) {
@@ -226,31 +197,32 @@ TEST(Config, WhatIsNoFileIsRefusedAndNotWaitedFor) {
 
 TEST(Config, TheStrategyMayComeFromEitherVariableAndTheFlagWins) {
   const Variable old("PROXY_STRATEGY", "sjf");
-  EXPECT_EQ(Read({})->strategy.name, "sjf");
+  EXPECT_EQ(Read({})->strategy().name, "sjf");
   const Variable own("SMARTBATCH_STRATEGY", "fair");
-  EXPECT_EQ(Read({})->strategy.name, "fair");
-  EXPECT_EQ(Read({"--strategy", "fcfs"})->strategy.name, "fcfs");
+  EXPECT_EQ(Read({})->strategy().name, "fair");
+  EXPECT_EQ(Read({"--strategy", "fcfs"})->strategy().name, "fcfs");
 }
 
 TEST(Config, AnotherStrategyLeavesTheParametersOfTheFileBehind) {
   const std::string file =
       WriteFile("linger.textproto", R"(strategy { name: "fcfs" parameters { key: "linger_ms" value: "20" } })");
-  EXPECT_EQ(Read({"--config", file, "--strategy", "sjf"})->strategy.parameters.size(), 0U);
-  EXPECT_EQ(Read({"--config", file, "--strategy", "fcfs"})->strategy.parameters.at("linger_ms"), "20");
-  EXPECT_EQ(Read({"--config", file, "--strategy-parameter", "linger_ms=0"})->strategy.parameters.at("linger_ms"), "0");
+  EXPECT_EQ(Read({"--config", file, "--strategy", "sjf"})->strategy().parameters.size(), 0U);
+  EXPECT_EQ(Read({"--config", file, "--strategy", "fcfs"})->strategy().parameters.at("linger_ms"), "20");
+  EXPECT_EQ(Read({"--config", file, "--strategy-parameter", "linger_ms=0"})->strategy().parameters.at("linger_ms"),
+            "0");
 }
 
 TEST(Config, TakesSeveralBackendsAndTheirSlots) {
   const auto flags = Read({"--backend", "a:1", "--backend", "b:2", "--slots", "3"});
   ASSERT_TRUE(flags.ok()) << flags.status();
-  ASSERT_EQ(flags->backends.size(), 2U);
-  EXPECT_EQ(flags->backends[1].address, "b:2");
-  EXPECT_EQ(flags->backends[1].slots, 3U);
+  ASSERT_EQ(flags->settings.backends_size(), 2);
+  EXPECT_EQ(flags->settings.backends(1).address(), "b:2");
+  EXPECT_EQ(flags->settings.backends(1).slots(), 3U);
   const Variable environment("SMARTBATCH_BACKEND", "c:3,d:4");
   const auto variables = Read({});
   ASSERT_TRUE(variables.ok()) << variables.status();
-  ASSERT_EQ(variables->backends.size(), 2U);
-  EXPECT_EQ(variables->backends[0].address, "c:3");
+  ASSERT_EQ(variables->settings.backends_size(), 2);
+  EXPECT_EQ(variables->settings.backends(0).address(), "c:3");
 }
 
 TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
@@ -260,20 +232,23 @@ TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
   EXPECT_THAT(MessageOf(Read({"--max-batch-size", "0"})), AllOf(HasSubstr("max-batch-size"), HasSubstr("1024")));
   EXPECT_THAT(MessageOf(Read({"--strategy", "best"})), AllOf(HasSubstr("'best'"), HasSubstr("fcfs")));
   EXPECT_THAT(MessageOf(Read({"--strategy-parameter", "linger"})),
-              AllOf(HasSubstr("'linger'"), HasSubstr("name=value")));
+              AllOf(HasSubstr("'linger'"), HasSubstr("NAME=VALUE")));
   EXPECT_THAT(MessageOf(Read({"--strategy", "fcfs", "--strategy-parameter", "linger_ms=-1"})),
               AllOf(HasSubstr("'-1'"), HasSubstr("0 to")));
   EXPECT_THAT(MessageOf(Read({"--batch-timeout-seconds", "0"})), HasSubstr("batch-timeout-seconds is 0"));
   EXPECT_THAT(MessageOf(Read({"--cost-fixed", "-1"})), AllOf(HasSubstr("cost-fixed"), HasSubstr("-1")));
   const std::string weight = WriteFile("weight.textproto", R"(customers { name: "a" weight: 0 })");
-  EXPECT_THAT(MessageOf(Read({"--config", weight})), AllOf(HasSubstr("customer a"), HasSubstr("above 0")));
+  EXPECT_THAT(MessageOf(Read({"--config", weight})),
+              AllOf(HasSubstr("customers[a].weight is 0"), HasSubstr("above 0")));
   const std::string twice =
       WriteFile("twice.textproto", R"(customers { name: "a" } customers { name: "a" weight: 2 })");
   EXPECT_THAT(MessageOf(Read({"--config", twice})), AllOf(HasSubstr("a for the second time"), HasSubstr("one entry")));
   const std::string objective = WriteFile("objective.textproto", R"(customers { name: "a" latency_objective_ms: -1 })");
-  EXPECT_THAT(MessageOf(Read({"--config", objective})), AllOf(HasSubstr("customer a is -1"), HasSubstr("above 0")));
+  EXPECT_THAT(MessageOf(Read({"--config", objective})),
+              AllOf(HasSubstr("customers[a].latency_objective_ms is -1"), HasSubstr("above 0")));
   const std::string share = WriteFile("share.textproto", R"(customers { name: "a" max_queued_requests: 0 })");
-  EXPECT_THAT(MessageOf(Read({"--config", share})), AllOf(HasSubstr("customer a is 0"), HasSubstr("at least 1")));
+  EXPECT_THAT(MessageOf(Read({"--config", share})),
+              AllOf(HasSubstr("customers[a].max_queued_requests is 0"), HasSubstr("at least 1")));
   EXPECT_THAT(MessageOf(Read({"--cost-quadratic", "1e36"})),
               AllOf(HasSubstr("the cost of the largest batch"), HasSubstr("at most 1000000")));
   const std::string name = WriteFile("name.textproto", R"(customers { name: "no such\ncustomer" })");
@@ -305,7 +280,8 @@ TEST(Config, AnAdminPortBeyondLoopbackNeedsAProtection) {
 
 TEST(Config, RightsThatNeedCertificatesNeedAnAuthority) {
   const std::string bound = WriteFile("bound.textproto", R"(customers { name: "a" certificate_names: "a.test" })");
-  EXPECT_THAT(MessageOf(Read({"--config", bound})), AllOf(HasSubstr("customer a"), HasSubstr("--tls-client-ca")));
+  EXPECT_THAT(MessageOf(Read({"--config", bound})),
+              AllOf(HasSubstr("customers[a].certificate_names"), HasSubstr("--tls-client-ca")));
   EXPECT_TRUE(Read({"--config", bound, "--tls-client-ca", "customers.pem"}).ok());
   const std::string only = WriteFile("only.textproto", "tls { bound_customers_only: true }");
   EXPECT_THAT(MessageOf(Read({"--config", only})),
@@ -326,26 +302,26 @@ TEST(Config, ReadsTlsRightsAndLimitsOfConnectionsFromFlagsAndFile) {
                     transit_timeout_seconds: 8 max_receive_bytes: 20000000 })");
   const auto config = Read({"--config", file, "--tls-client-ca", "other.pem", "--admin-client-names", "p.test,q.test"});
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->tls.certificate, "a.pem");
-  EXPECT_EQ(config->tls.key, "a.key");
-  EXPECT_EQ(config->tls.client_ca, "other.pem");
-  EXPECT_EQ(config->tls.admin_client_ca, "o.pem");
-  EXPECT_EQ(config->tls.admin_client_names, (std::vector<std::string>{"p.test", "q.test"}));
-  EXPECT_EQ(config->tls.backend_ca, "s.pem");
-  EXPECT_EQ(config->tls.backend_server_name, "s.test");
-  EXPECT_TRUE(config->tls.bound_customers_only);
-  EXPECT_EQ(config->admin_token_file, "token");
-  EXPECT_EQ(config->customers[0].certificate_names, (std::vector<std::string>{"a.test", "spiffe://test/a"}));
-  EXPECT_EQ(config->connections.max_age, std::chrono::seconds(10));
-  EXPECT_EQ(config->connections.max_age_grace, std::chrono::seconds(2));
-  EXPECT_EQ(config->connections.max_idle, std::chrono::seconds(3));
-  EXPECT_EQ(config->connections.max_concurrent_calls, 4U);
-  EXPECT_EQ(config->connections.max_metadata_bytes, 5000U);
-  EXPECT_EQ(config->connections.max_connections, 6U);
-  EXPECT_EQ(config->connections.max_calls_in_transit, 7U);
-  EXPECT_EQ(config->connections.transit_timeout, std::chrono::seconds(8));
-  EXPECT_EQ(config->connections.max_receive_bytes, 20'000'000U);
-  EXPECT_EQ(Read({"--config", file, "--max-connection-age-seconds", "0"})->connections.max_age, Duration::zero());
+  EXPECT_EQ(config->settings.tls().certificate(), "a.pem");
+  EXPECT_EQ(config->settings.tls().key(), "a.key");
+  EXPECT_EQ(config->settings.tls().client_ca(), "other.pem");
+  EXPECT_EQ(config->settings.tls().admin_client_ca(), "o.pem");
+  EXPECT_THAT(config->settings.tls().admin_client_names(), ElementsAre("p.test", "q.test"));
+  EXPECT_EQ(config->settings.tls().backend_ca(), "s.pem");
+  EXPECT_EQ(config->settings.tls().backend_server_name(), "s.test");
+  EXPECT_TRUE(config->settings.tls().bound_customers_only());
+  EXPECT_EQ(config->settings.admin_token_file(), "token");
+  EXPECT_THAT(config->settings.customers(0).certificate_names(), ElementsAre("a.test", "spiffe://test/a"));
+  EXPECT_EQ(config->connections().max_age, std::chrono::seconds(10));
+  EXPECT_EQ(config->connections().max_age_grace, std::chrono::seconds(2));
+  EXPECT_EQ(config->connections().max_idle, std::chrono::seconds(3));
+  EXPECT_EQ(config->connections().max_concurrent_calls, 4U);
+  EXPECT_EQ(config->connections().max_metadata_bytes, 5000U);
+  EXPECT_EQ(config->connections().max_connections, 6U);
+  EXPECT_EQ(config->connections().max_calls_in_transit, 7U);
+  EXPECT_EQ(config->connections().transit_timeout, std::chrono::seconds(8));
+  EXPECT_EQ(config->connections().max_receive_bytes, 20'000'000U);
+  EXPECT_EQ(Read({"--config", file, "--max-connection-age-seconds", "0"})->connections().max_age, Duration::zero());
 }
 
 TEST(Config, LimitsOfConnectionsHaveRanges) {
@@ -369,8 +345,8 @@ TEST(Config, ABackendOfTheOpenInferenceProtocolNamesItsModel) {
   const auto good = Read({"--backend", "oip://127.0.0.1:8001/lm", "--backend", "oip://dns:///triton:8001/lm"});
   ASSERT_TRUE(good.ok()) << good.status();
   EXPECT_EQ(good->model(), "lm");
-  EXPECT_EQ(good->backends[0].host_and_port(), "127.0.0.1:8001");
-  EXPECT_EQ(good->backends[1].host_and_port(), "dns:///triton:8001");
+  EXPECT_EQ(HostAndPortOf(good->settings.backends(0)), "127.0.0.1:8001");
+  EXPECT_EQ(HostAndPortOf(good->settings.backends(1)), "dns:///triton:8001");
   EXPECT_EQ(Read({})->model(), "");
 }
 
@@ -385,16 +361,21 @@ TEST(Config, BackendsOfTwoModelsOrTwoProtocolsAreRefused) {
 TEST(Config, PaddingComesFromFlagsOrFromTheFile) {
   const auto flags = Read({"--pad-input", "ids", "--pad-input", "types=-1.5", "--trim-output", "hidden"});
   ASSERT_TRUE(flags.ok()) << flags.status();
-  const std::map<std::string, double> expected = {{"ids", 0}, {"types", -1.5}};
-  EXPECT_EQ(flags->open_inference.padded_inputs, expected);
   const std::string path = WriteFile("padding.textproto", R"(open_inference {
       padded_inputs { name: "ids" } padded_inputs { name: "types" value: -1.5 }
       trimmed_outputs: "hidden" max_request_bytes: 4096 })");
   const auto file = Read({"--config", path});
   ASSERT_TRUE(file.ok()) << file.status();
-  EXPECT_EQ(file->open_inference.padded_inputs, expected);
-  EXPECT_EQ(file->open_inference.trimmed_outputs, flags->open_inference.trimmed_outputs);
-  EXPECT_EQ(file->open_inference.max_request_bytes, 4096U);
+  for (const Config& config : {*flags, *file}) {
+    const v1::OpenInferenceConfig& choice = config.settings.open_inference();
+    ASSERT_EQ(choice.padded_inputs_size(), 2);
+    EXPECT_EQ(choice.padded_inputs(0).name(), "ids");
+    EXPECT_EQ(choice.padded_inputs(0).value(), 0);
+    EXPECT_EQ(choice.padded_inputs(1).name(), "types");
+    EXPECT_EQ(choice.padded_inputs(1).value(), -1.5);
+    EXPECT_THAT(choice.trimmed_outputs(), ElementsAre("hidden"));
+  }
+  EXPECT_EQ(file->settings.open_inference().max_request_bytes(), 4096U);
 }
 
 TEST(Config, ABatchOfTheOpenInferenceProtocolFitsIntoAMessage) {
@@ -406,8 +387,8 @@ TEST(Config, ABatchOfTheOpenInferenceProtocolFitsIntoAMessage) {
 }
 
 TEST(Config, WrongPaddingIsRefused) {
-  EXPECT_THAT(MessageOf(Read({"--pad-input", "=1"})), HasSubstr("NAME=VALUE"));
-  EXPECT_THAT(MessageOf(Read({"--pad-input", "ids=x"})), HasSubstr("NAME=VALUE"));
+  EXPECT_THAT(MessageOf(Read({"--pad-input", "=1"})), HasSubstr("NAME[=VALUE]"));
+  EXPECT_THAT(MessageOf(Read({"--pad-input", "ids=x"})), HasSubstr("NAME[=VALUE]"));
   EXPECT_THAT(MessageOf(Read({"--trim-output", "hidden"})), HasSubstr("padded_inputs"));
   const std::string path = WriteFile("bytes.textproto", "open_inference { max_request_bytes: 5 }");
   EXPECT_THAT(MessageOf(Read({"--config", path})), HasSubstr("1024 to 536870912"));
