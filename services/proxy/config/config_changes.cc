@@ -5,8 +5,8 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "common/field_error.h"
 #include "services/proxy/config/settings/setting.h"
-#include "services/proxy/scheduling/strategies/strategy_registry.h"
 
 namespace smartbatch::proxy {
 namespace {
@@ -68,8 +68,8 @@ std::vector<FieldChange> Overridden(const Config& before, const Config& after) {
 absl::Status CheckCanChange(const std::vector<FieldChange>& changes) {
   for (const FieldChange& change : changes) {
     if (change.reloadable) continue;
-    return scheduling::FieldError(
-        change.field, absl::StrCat(change.field, " is ", Shown(change.after), " and was ", Shown(change.before),
+    return FieldError(change.field,
+                      absl::StrCat(change.field, " is ", Shown(change.after), " and was ", Shown(change.before),
                                    " at the start; it cannot change while the proxy runs: restart it, or set it back"));
   }
   return absl::OkStatus();

@@ -27,7 +27,7 @@ std::vector<FieldChange> Changes(const Config& before, const Config& after);
 // too. `before` is the value that stays in use, `after` the file's; by field.
 std::vector<FieldChange> Overridden(const Config& before, const Config& after);
 
-// INVALID_ARGUMENT, with the field (scheduling::FieldOf), both values and the remedy, if one of the settings cannot
+// INVALID_ARGUMENT, with the field (smartbatch::FieldOf), both values and the remedy, if one of the settings cannot
 // change while the proxy runs.
 absl::Status CheckCanChange(const std::vector<FieldChange>& changes);
 

@@ -7,7 +7,7 @@
 #include <absl/strings/str_replace.h>
 #include <gmock/gmock.h>
 
-#include "services/proxy/scheduling/strategies/strategy_registry.h"
+#include "common/field_error.h"
 #include "tests/proxy/config/config_reading.h"
 
 namespace smartbatch::proxy {
@@ -56,7 +56,7 @@ class Fixed : public ::testing::TestWithParam<std::pair<const char*, const char*
 TEST_P(Fixed, IsAnErrorThatNamesFieldAndValues) {
   const auto& [field, text] = GetParam();
   const absl::Status status = CheckCanChange(Changes(Config(), ConfigOf(text)));
-  EXPECT_EQ(scheduling::FieldOf(status), field);
+  EXPECT_EQ(FieldOf(status), field);
   EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(field), HasSubstr("restart")));
 }
 
@@ -117,7 +117,7 @@ TEST_F(ReloaderTest, ChangesNothingWhereTheFileIsWrong) {
 TEST_F(ReloaderTest, ChangesNothingWhereOneSettingOfSeveralNeedsARestart) {
   next_->settings.set_drain_seconds(3);
   next_->settings.set_threads(2);
-  EXPECT_EQ(scheduling::FieldOf(reloader_.Reload().status()), "threads");
+  EXPECT_EQ(FieldOf(reloader_.Reload().status()), "threads");
   EXPECT_THAT(applied_, IsEmpty());
   EXPECT_EQ(reloader_.current().settings.drain_seconds(), 10);
 }
