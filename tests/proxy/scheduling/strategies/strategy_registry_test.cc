@@ -59,7 +59,9 @@ TEST(Strategies, RefuseAnUnknownNameAndListTheValidOnes) {
   const auto checked = CheckChoice({"sfj", {}});
   EXPECT_EQ(checked.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(FieldOf(checked.status()), "strategy");
-  EXPECT_THAT(MessageOf({"sfj", {}}), HasSubstr("there is no strategy 'sfj'; choose one of fcfs, sjf, fair"));
+  std::string valid;
+  for (const StrategySpecification& strategy : AllStrategies()) valid += (valid.empty() ? "" : ", ") + strategy.name;
+  EXPECT_EQ(MessageOf({"sfj", {}}), "there is no strategy 'sfj'; choose one of " + valid);
 }
 
 TEST(Strategies, RefuseAnUnknownParameterAndListTheValidOnes) {
