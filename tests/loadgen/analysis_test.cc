@@ -44,7 +44,7 @@ Block MakeBlock(const std::string& strategy, std::uint32_t repeat, int requests,
   return block;
 }
 
-TEST(GroupOf, LeavesTheNumberAway) {
+TEST(GroupOf, LeavesOutTheNumberAtTheEnd) {
   EXPECT_EQ(GroupOf("A01"), "A");
   EXPECT_EQ(GroupOf("mouse-007"), "mouse");
   EXPECT_EQ(GroupOf("flooder"), "flooder");
@@ -86,7 +86,7 @@ TEST(Analysis, LeavesWarmUpOut) {
   EXPECT_DOUBLE_EQ(Analyze(results).workloads[0].strategies[0].requests.all.latency.maximum, 130);
 }
 
-TEST(Analysis, LeavesAPercentileOutThatTooFewSamplesCarry) {
+TEST(Analysis, LeavesOutAPercentileWithTooFewSamples) {
   ResultSet results;
   results.blocks.push_back(MakeBlock("fcfs", 1, 100, 0));
   const Analysis analysis = Analyze(results);
@@ -130,7 +130,7 @@ TEST(Analysis, CallsAClearDifferenceSignificantAndNamesTheBetterStrategy) {
   EXPECT_THAT(analysis.workloads[0].verdict, HasSubstr("a significant difference of 52.5 ms"));
 }
 
-TEST(Analysis, SaysThatThereIsNoSignificantDifferenceWhereThereIsNone) {
+TEST(Analysis, SaysThatThereIsNoSignificantDifferenceIfThereIsNone) {
   ResultSet results;
   const int noise[] = {0, 7, 3, 5};
   for (std::uint32_t repeat = 1; repeat <= 4; ++repeat) {
@@ -248,20 +248,20 @@ TEST(Validity, HoldsForAPunctualRunWithEnoughSamples) {
   EXPECT_TRUE(Analyze(results).valid());
 }
 
-TEST(Validity, FailsWhereTheGeneratorMissedItsSchedule) {
+TEST(Validity, FailsIfTheGeneratorMissedItsSchedule) {
   ResultSet results;
   results.blocks.push_back(MakeBlock("fcfs", 1, 40, 0));
   for (RequestRecord& record : results.blocks[0].records) record.sent = record.scheduled + milliseconds(11);
   EXPECT_THAT(Analyze(results).defects, ::testing::ElementsAre(HasSubstr("missed its schedule")));
 }
 
-TEST(Validity, FailsWhereThereAreTooFewSamples) {
+TEST(Validity, FailsIfThereAreTooFewSamples) {
   ResultSet results;
   results.blocks.push_back(MakeBlock("fcfs", 1, 6, 0));
   EXPECT_THAT(Analyze(results).defects, ::testing::ElementsAre(HasSubstr("too few samples")));
 }
 
-TEST(Validity, FailsWhereRequestsWereNotSent) {
+TEST(Validity, FailsIfRequestsWereNotSent) {
   ResultSet results;
   results.blocks.push_back(MakeBlock("fcfs", 1, 40, 0));
   results.blocks[0].records[5].status_code = kStatusNotSent;
@@ -278,7 +278,7 @@ TEST(Validity, FailsWhenTheServerWasGoneForMoreThanAHundredthOfTheRequests) {
   EXPECT_EQ(ServerGone(block), "") << "in the warm-up";
 }
 
-TEST(Validity, FailsWhereAnotherStrategyDispatched) {
+TEST(Validity, FailsIfAnotherStrategyDispatched) {
   ResultSet results;
   results.blocks.push_back(MakeBlock("fcfs", 1, 40, 0));
   results.blocks[0].records[5].strategy = "sjf";

@@ -69,7 +69,7 @@ TEST(Engine, OpenLoopSendsEveryArrivalOfThePlanOnce) {
   EXPECT_EQ(scheduled, arrivals);
 }
 
-// Answers every call with OK and bytes that are no answer.
+// Answers every call with OK and bytes that are not an answer.
 class DamagingProxy final
     : public proxy::v1::ProxyService::WithRawCallbackMethod_ProxyClassify<proxy::v1::ProxyService::Service> {
  public:
@@ -228,7 +228,7 @@ TEST(Engine, SendsTheWorkloadsTextAndReadsTheTimings) {
   }
 }
 
-TEST(Client, SaysWhereNoServerAnswers) {
+TEST(Client, SaysIfNoServerAnswers) {
   const auto client = Client::Connect({{"127.0.0.1:1"}, 1, 1, seconds(1)}, milliseconds(100));
   ASSERT_FALSE(client.ok());
   EXPECT_EQ(client.status().code(), absl::StatusCode::kUnavailable);

@@ -5,8 +5,8 @@
 
 namespace smartbatch::loadgen {
 
-// The whole answer of http://127.0.0.1:PORT/PATH, head included; empty where nobody answers. `address` is host:port, of
-// which the port counts.
+// The whole answer of http://127.0.0.1:PORT/PATH, head included; empty if nobody answers. `address` is host:port, of
+// which only the port is used.
 std::string HttpGet(const std::string& address, const std::string& path);
 
 }  // namespace smartbatch::loadgen

@@ -27,7 +27,7 @@ using ::testing::StartsWith;
 
 class LoadProgramTest : public ProgramTest {};
 
-// What a server was sent: each customer's requests, as the lengths of their sequences, in order.
+// What a server received: each customer's requests, as the lengths of their sequences, in order.
 using Received = std::map<std::string, std::vector<std::vector<std::uint32_t>>>;
 
 class RecordingServer {
@@ -44,7 +44,7 @@ class RecordingServer {
         }) {}
 
   const std::string& address() const { return proxy_.address(); }
-  // In the order of their lengths: calls may overtake each other.
+  // Sorted by lengths: calls may overtake each other.
   Received Take() {
     const std::scoped_lock lock(mutex_);
     Received taken = std::exchange(received_, {});
@@ -158,7 +158,7 @@ TEST_F(LoadProgramTest, ARecordedClosedLoopIsReplayedAsItWas) {
   EXPECT_EQ(validated.exit_code, 0) << validated.output;
   const ProcessOutcome replayed =
       with_server({"replay", "loop.jsonl", "--speed", "2", "--max-dispatch-delay-ms", "10000"});
-  EXPECT_THAT(replayed.exit_code, ::testing::AnyOf(0, 3)) << replayed.output;  // it may hold less than 20 requests
+  EXPECT_THAT(replayed.exit_code, ::testing::AnyOf(0, 3)) << replayed.output;  // it may hold fewer than 20 requests
   EXPECT_EQ(server.Take(), sent);
   const ProcessOutcome run = with_server({"run", "--trace-in", "loop.jsonl", "--max-dispatch-delay-ms", "10000"});
   EXPECT_THAT(run.exit_code, ::testing::AnyOf(0, 3)) << run.output;
@@ -261,7 +261,7 @@ TEST_F(LoadProgramTest, AServerThatStallsShowsInTheHeadline) {
                                           "--warm-up-seconds", "0", "--max-dispatch-delay-ms", "1000"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
   // 200 of the 500 requests were due during the stall and waited 1 s in the mean. A generator that waited for the
-  // answer before it went on would have seen one slow request, and a p99 of nothing.
+  // answer before it went on would have seen one slow request, and a tiny p99.
   const auto latency = Summary()["workloads"][0]["strategies"][0]["all"]["latency_ms"];
   EXPECT_GT(latency["p90"].get<double>(), 1300);
   EXPECT_GT(latency["mean"].get<double>(), 300);
@@ -334,7 +334,7 @@ TEST_F(LoadProgramTest, ASweepSaysThatNoRateIsLowEnough) {
 }
 
 TEST_F(LoadProgramTest, ASweepFindsTheRateThatAServerCanCarry) {
-  // 10 ms a request, one at a time: the queue that --max-batch-size 1 simulates.
+  // 10 ms per request, one at a time: the queue that --max-batch-size 1 simulates.
   std::mutex one_at_a_time;
   const ScriptedProxy server([&](const ReceivedCall&) {
     const std::scoped_lock lock(one_at_a_time);
@@ -365,7 +365,7 @@ TEST_F(LoadProgramTest, ASweepFindsTheRateThatAServerCanCarry) {
   ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
   EXPECT_EQ(server.active_strategy(), "fair");
   const auto json = nlohmann::json::parse(Read("results/" + FilesEndingIn("_sweep.json").at(0)));
-  // The machine may be busy and the server's waking late; it cannot be quicker than its sleep.
+  // The machine may be busy and the server may wake late; it cannot be faster than its sleep.
   EXPECT_GT(json["strategies"][0]["difference"].get<double>(), -0.3) << outcome.output;
   EXPECT_LT(json["strategies"][0]["difference"].get<double>(), 0.1) << outcome.output;
 }

@@ -81,7 +81,7 @@ TEST(LoadMetrics, NameAHundredCustomersAndSumTheOthersUp) {
   EXPECT_THAT(text, Not(HasSubstr("c101")));
 }
 
-TEST(LoadMetrics, SayWhereTheyCannotBeServed) {
+TEST(LoadMetrics, SayIfTheyCannotBeServed) {
   const auto first = LoadMetrics::Start("127.0.0.1:0");
   ASSERT_TRUE(first.ok());
   const auto second = LoadMetrics::Start((*first)->address());

@@ -92,7 +92,7 @@ TEST(Objective, CountsFailuresApart) {
   EXPECT_TRUE(analysis.objective_broken());
 }
 
-TEST(Objective, ThatTooFewSamplesCanTellOfMakesTheResultInvalid) {
+TEST(Objective, WithTooFewSamplesMakesTheResultInvalid) {
   const Analysis analysis = Analyze(MakeResults(100, {"A:p99<1s"}));
   EXPECT_FALSE(OutcomeOf(analysis).measured.has_value());
   EXPECT_FALSE(analysis.objective_broken());

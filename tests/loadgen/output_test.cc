@@ -206,7 +206,7 @@ TEST_F(OutputTest, ThePictureIsDrawnWithItsScriptAndDataBeside) {
   EXPECT_EQ(magic, "\x89PNG\r\n\x1A\n");
 }
 
-// On a full disk gnuplot leaves an empty or a cut file and says that all went well.
+// On a full disk gnuplot leaves an empty or a cut file and reports success.
 TEST_F(OutputTest, APictureThatIsNotWholeIsNoPicture) {
   const std::string path_before = std::getenv("PATH");
   const ResultSet results = MakeResults();

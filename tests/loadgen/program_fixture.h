@@ -12,7 +12,7 @@
 
 namespace smartbatch::loadgen {
 
-// Where nothing listens.
+// An address where nothing listens.
 inline constexpr char kNobody[] = "127.0.0.1:1";
 
 class ProgramTest : public ::testing::Test {
@@ -24,12 +24,12 @@ class ProgramTest : public ::testing::Test {
   ProcessOutcome RunHere(const std::vector<std::string>& arguments) const;
   ProcessOutcome Loadgen(std::vector<std::string> arguments) const;
 
-  // The names of the files in the folder `results` that end like that.
+  // The names of the files in the folder `results` that end in `end`.
   std::vector<std::string> FilesEndingIn(const std::string& end) const;
-  // The path of the only file that ends like that.
+  // The path of the only file that ends in `end`.
   std::filesystem::path OnlyFile(const std::string& end) const;
   nlohmann::json Summary() const;
-  // Files of the folder.
+  // Writes and reads files of the folder.
   void Write(const std::string& name, const std::string& text) const;
   std::string Read(const std::string& name) const;
 

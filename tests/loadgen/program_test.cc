@@ -94,7 +94,7 @@ TEST_F(ProgramTest, SimulateDrawsTheSameArrivalsUnderEachStrategyIntoAPageThatNe
   ASSERT_EQ(charts.size(), 2U);
   EXPECT_EQ(charts[1]["title"], "density");
   EXPECT_EQ(charts[0]["duration_ms"], charts[1]["duration_ms"]);
-  // Requests that come in the time that is drawn came under both.
+  // Both charts have the requests that come in the drawn time.
   const auto arrivals = [](const nlohmann::json& chart) {
     std::map<int, double> times;
     for (const auto& request : chart["requests"]) {
@@ -150,7 +150,7 @@ TEST_F(ProgramTest, RunMeasuresTheActiveStrategy) {
   EXPECT_TRUE(server.switches().empty());
   const nlohmann::json summary = Summary();
   EXPECT_EQ(summary["workloads"][0]["strategies"][0]["strategy"], "fair");
-  // What was not said is in the command too.
+  // Defaults are in the command too.
   EXPECT_THAT(summary["command"].get<std::string>(), EndsWith("--rho 2 --seed 1"));
 }
 
@@ -198,7 +198,7 @@ TEST_F(ProgramTest, AServerThatGoesAwayMakesTheResultInvalid) {
 }
 
 TEST_F(ProgramTest, AServerThatRefusesIsMeasured) {
-  // The reason is the server's own, so the connection was there.
+  // The reason is the server's own, so there was a connection.
   std::atomic<int> calls = 0;
   const ScriptedProxy server([&calls](const ReceivedCall&) {
     if (calls++ % 2 == 0) return grpc::Status::OK;
@@ -210,7 +210,7 @@ TEST_F(ProgramTest, AServerThatRefusesIsMeasured) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
 }
 
-TEST_F(ProgramTest, CtrlCEndsTheBlockWritesWhatThereIsAndRestores) {
+TEST_F(ProgramTest, CtrlCEndsTheBlockWritesTheResultsSoFarAndRestores) {
   const ScriptedProxy server;
   ::smartbatch::testing::Process process(
       "loadgen", {"compare", "--target", server.address(), "--admin-target", server.address(), "--strategies", "sjf",

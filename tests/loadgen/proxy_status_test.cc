@@ -50,7 +50,7 @@ TEST(ChargedOverWeight, IsTheDifferenceOverTheWeightInTheOrderOfTheCustomers) {
   EXPECT_THAT(ChargedOverWeight(before, after, {"a", "new"}), ElementsAre(2, 2));
 }
 
-TEST(ChargedOverWeight, IsNotKnownOfWhomTheStatusDoesNotList) {
+TEST(ChargedOverWeight, IsNotKnownIfTheStatusDoesNotListACustomer) {
   GetStatusResponse before;
   for (int i = 0; i < 100; ++i) AddCustomer("other-" + std::to_string(i), 1, 1, before);
   GetStatusResponse after;

@@ -1,4 +1,4 @@
-// The raw files: all reports can be made from them again.
+// The raw files: all reports can be made again from them.
 #include "tools/loadgen/output/raw_results.h"
 
 #include <algorithm>
@@ -41,13 +41,13 @@ class RawResultsTest : public ::testing::Test {
     std::ifstream file(path_ / name);
     return {std::istreambuf_iterator<char>(file), {}};
   }
-  // What is said when the raw files are read.
+  // The error when the raw files are read.
   std::string Fault() const { return std::string(ReadRawResults(path_ / "S_blocks.json").status().message()); }
 
   fs::path path_;
 };
 
-// Two strategies, with names and messages that a careless file would break on.
+// Two strategies, with names and messages that would break a careless file.
 ResultSet AwkwardResults() {
   ResultSet results;
   Provenance& provenance = results.provenance;
@@ -142,11 +142,11 @@ TEST_F(RawResultsTest, ThatAreNotThereOrDamagedAreNamed) {
   replace(requests.substr(0, requests.size() - 20));
   EXPECT_THAT(Fault(), HasSubstr("fields instead of 19"));
   replace("something else\n");
-  EXPECT_THAT(Fault(), HasSubstr("line 1: not the names"));
+  EXPECT_THAT(Fault(), HasSubstr("line 1: expected the names"));
   std::string wrong = requests;
   wrong.replace(wrong.find("100.000003"), 3, "ten");
   replace(wrong);
-  EXPECT_THAT(Fault(), HasSubstr("a number was expected"));
+  EXPECT_THAT(Fault(), HasSubstr("expected a number"));
   fs::remove(path_ / "S_requests.csv");
   EXPECT_THAT(Fault(), HasSubstr("S_requests.csv' cannot be read"));
   std::ofstream(path_ / "S_blocks.json") << "{\"format_version\": 7}";

@@ -21,8 +21,8 @@ using ::testing::HasSubstr;
 constexpr int kTrials = 20;
 constexpr double kTolerancePercent = 5;
 
-// A result of 5 repeats from `first_seed` on: what a seed does to the load moves a figure by 10 % and is the same in
-// every result, the machine's noise by 2 %.
+// A result of 5 repeats from `first_seed` on: the load of a seed moves a figure by 10 %, the same in every result; the
+// machine's noise moves it by 2 %.
 std::vector<MeasuredFigure> Measure(double factor, std::uint64_t first_seed, Random& noise) {
   std::vector<MeasuredFigure> figures;
   for (const char* const name : {"mean latency", "p95 latency", "mean latency of A", "mean latency of B"}) {
@@ -101,7 +101,7 @@ TEST(Regression, PairsRepeatsOfTheSameSeeds) {
   const FigureChange paired = CompareFigures({before}, {after}, 5).at(0);
   EXPECT_EQ(paired.judgement, Judgement::kWorse);
   EXPECT_LT(paired.percent_interval->high - paired.percent_interval->low, 1);
-  // The same values of other seeds have nothing to do with each other.
+  // The same values under other seeds are independent.
   after.repeats = {{4, 110}, {5, 220}, {6, 331}};
   EXPECT_EQ(CompareFigures({before}, {after}, 5).at(0).judgement, Judgement::kNotSignificant);
 }
@@ -139,7 +139,7 @@ TEST(SummaryReader, FindsTheFiguresThatAreCompared) {
   EXPECT_TRUE(summary.valid);
   std::vector<std::string> names;
   for (const MeasuredFigure& figure : summary.figures) names.push_back(figure.name);
-  // 100 answers in a block carry no p95.
+  // 100 answers in a block are too few for a p95.
   EXPECT_THAT(names, ::testing::ElementsAre("mean latency", "answers", "mean latency of A", "mean latency of B"));
   EXPECT_THAT(summary.figures, Each(Field(&MeasuredFigure::repeats, ::testing::SizeIs(3))));
   EXPECT_EQ(summary.figures[0].repeats.begin()->first, 11U);
@@ -154,7 +154,7 @@ TEST(SummaryReader, SeesAPlantedRegressionInSummariesOfRequests) {
 TEST(SummaryReader, SaysWhatIsWrongWithAFile) {
   EXPECT_THAT(std::string(ParseSummary("{\"schema_version\": 99}", "x.json").status().message()),
               HasSubstr("x.json: schema_version 99 is not"));
-  EXPECT_THAT(std::string(ParseSummary("[1, 2", "x.json").status().message()), HasSubstr("x.json: no summary.json"));
+  EXPECT_THAT(std::string(ParseSummary("[1, 2", "x.json").status().message()), HasSubstr("x.json: not a summary.json"));
   EXPECT_THAT(std::string(ParseSummary("{}", "x.json").status().message()), HasSubstr("schema_version"));
   EXPECT_THAT(std::string(ReadSummary("/no/such/file").status().message()), HasSubstr("/no/such/file"));
 }

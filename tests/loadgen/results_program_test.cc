@@ -87,13 +87,13 @@ TEST_F(ProgramTest, ReportMakesEveryOutputAgainFromTheRawFiles) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
   for (std::size_t i = 0; i < ends.size(); ++i) EXPECT_EQ(TextOf(OnlyFile(ends[i])), before[i]) << ends[i];
 
-  // Into another folder, named by the file.
+  // Into another folder, with the file named.
   const std::string blocks = OnlyFile("_blocks.json").string();
   EXPECT_EQ(Loadgen({"report", blocks, "--results", "again"}).exit_code, 0);
   EXPECT_TRUE(fs::exists(folder_ / "again" / OnlyFile("_summary.json").filename()));
 }
 
-TEST_F(ProgramTest, ReportSaysWhatItMisses) {
+TEST_F(ProgramTest, ReportSaysWhatIsMissing) {
   const ProcessOutcome none = Loadgen({"report", "."});
   EXPECT_EQ(none.exit_code, 2);
   EXPECT_THAT(none.output, HasSubstr("no raw results (*_blocks.json) in '.'"));
@@ -122,7 +122,7 @@ TEST_F(ProgramTest, DiffComparesTwoSummaries) {
   const AnsweringAfter server(20);
   ASSERT_EQ(Loadgen(RunFlags(server.address(), {})).exit_code, 0);
   const std::string before = OnlyFile("_summary.json").string();
-  // A tenth planted into every latency of every repeat.
+  // Every latency of every repeat is raised by a tenth.
   nlohmann::json summary = Summary();
   for (auto& repeat : summary["workloads"][0]["strategies"][0]["repeats"]) {
     for (auto* slice : {&repeat["all"], &repeat["groups"][0], &repeat["groups"][1]}) {
@@ -220,7 +220,7 @@ TEST_F(ProgramTest, AStrategyMayBeComparedWithItselfAndWithOtherParameters) {
 
 TEST_F(ProgramTest, TheRunningLoadCanBeScraped) {
   const AnsweringAfter server(5);
-  // Through a shell, so that the messages come on the output that can be read here.
+  // Through a shell, so that the messages come on the output that this test reads.
   ::smartbatch::testing::Process process(
       "/bin/sh", {"-c", "exec \"$0\" \"$@\" 2>&1", SMARTBATCH_BIN_DIR "/loadgen", "run", "--target", server.address(),
                   "--admin-target", server.address(), "--seconds", "20", "--warm-up-seconds", "0", "--metrics-listen",
@@ -248,7 +248,7 @@ TEST_F(ProgramTest, MetricsThatCannotBeServedAreToldBeforeAnyLoad) {
   EXPECT_THAT(outcome.output, HasSubstr("cannot serve metrics on " + server.address()));
 }
 
-// What loadgen writes to a terminal of so many columns as its standard error.
+// What loadgen writes to its standard error, a terminal of `columns` columns.
 std::string OnATerminal(const std::vector<std::string>& arguments, unsigned short columns, const fs::path& folder) {
   winsize size{24, columns, 0, 0};
   int terminal = -1;
@@ -268,7 +268,7 @@ std::string OnATerminal(const std::vector<std::string>& arguments, unsigned shor
   for (;;) {
     const ssize_t count = read(terminal, buffer.data(), buffer.size());
     if (count > 0) text.append(buffer.data(), static_cast<std::size_t>(count));
-    // The other end's close is EIO here.
+    // If the other end closes, reading a terminal fails with EIO.
     if (count == 0 || (count < 0 && errno != EINTR)) break;
   }
   close(terminal);
@@ -278,7 +278,7 @@ std::string OnATerminal(const std::vector<std::string>& arguments, unsigned shor
   return text;
 }
 
-TEST_F(ProgramTest, OnATerminalProgressIsOneLineThatIsWrittenOver) {
+TEST_F(ProgramTest, OnATerminalProgressIsOneLineThatIsOverwritten) {
   const AnsweringAfter server(5);
   std::vector<std::string> arguments = RunFlags(server.address(), {});
   arguments[arguments.size() - 1] = "auto";
@@ -286,10 +286,10 @@ TEST_F(ProgramTest, OnATerminalProgressIsOneLineThatIsWrittenOver) {
   EXPECT_THAT(wide, HasSubstr("\r\x1b[Kblock 1/3  eight-and-eight  fair  "));
   EXPECT_THAT(wide,
               ::testing::ContainsRegex("block 3/3 .* answers/s  [0-9]+ in flight  p50 .* ms  p99 .* ms  0 errors"));
-  // The seeds are told first, on a line that stays.
+  // The seeds come first, on a line that stays.
   EXPECT_THAT(wide.substr(wide.find("\r\x1b[K")), Not(HasSubstr("\n")));
 
-  // A line that does not fit is cut, for one that wraps could not be written over.
+  // A line that does not fit is cut: a line that wraps could not be overwritten.
   const std::string narrow = OnATerminal(arguments, 40, folder_);
   std::size_t longest = 0;
   const std::regex shown("\x1b\\[K([^\r]*)");

@@ -1,4 +1,5 @@
-// Strategies compared with themselves: the statistics must not see what is not there, and must see what is.
+// Strategies compared with themselves: the statistics must not find a difference that is not there, and must find one
+// that is.
 #include <string>
 #include <vector>
 
@@ -17,11 +18,11 @@ constexpr std::uint64_t kRepeats = 5;
 
 struct Arm {
   std::string strategy;
-  // Of the classifier's time for a batch.
+  // The factor on the classifier's time for a batch.
   double slowness = 1;
   // In one block.
   std::uint64_t requests = 1500;
-  // Of the machine's noise, which is never the same again; the arrivals and sizes come with the repeat.
+  // The seed of the machine's noise, which is never the same again; the arrivals and sizes come with the repeat.
   std::uint64_t noise = 1;
 };
 
@@ -67,7 +68,7 @@ bool CallsDifferent(const Arm& first, const Arm& second, std::uint64_t first_see
   return false;
 }
 
-// Of this many comparisons, each with seeds of its own.
+// How many of the comparisons, each with seeds of its own, call the two different.
 int CalledDifferent(std::uint64_t comparisons, Arm first, Arm second) {
   int different = 0;
   for (std::uint64_t i = 0; i < comparisons; ++i) {
@@ -78,8 +79,8 @@ int CalledDifferent(std::uint64_t comparisons, Arm first, Arm second) {
   return different;
 }
 
-// At 95 % two of twenty are allowed. Twenty alone would break that by chance in one of thirteen tests; a hundred do
-// not.
+// At 95 % two of twenty are allowed. Only twenty comparisons would break that by chance in one test of thirteen; a
+// hundred do not.
 TEST(AStrategyComparedWithItself, IsCalledDifferentInNoMoreThanTwoOfTwentyComparisons) {
   for (const char* const strategy : {"density", "fcfs"}) {
     const int different = CalledDifferent(100, {strategy}, {strategy});
@@ -88,7 +89,7 @@ TEST(AStrategyComparedWithItself, IsCalledDifferentInNoMoreThanTwoOfTwentyCompar
   }
 }
 
-TEST(AStrategyComparedWithItself, IsCalledDifferentWhereTheClassifierIsSlowerByATenth) {
+TEST(AStrategyComparedWithItself, IsCalledDifferentIfTheClassifierIsSlowerByATenth) {
   // Not density: it makes up for so little by larger batches.
   EXPECT_GE(CalledDifferent(20, {"fcfs", 1, 4000}, {"fcfs", 1.1, 4000}), 19);
 }

@@ -1,4 +1,4 @@
-// A server in the test's own process that stands in for the proxy: it answers as the test tells it to.
+// A server in the test's own process that takes the place of the proxy: it answers as the test tells it to.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace smartbatch::loadgen {
 
-// What one call brought.
+// What one call carried.
 struct ReceivedCall {
   std::string customer;
   std::string strategy;  // the active one

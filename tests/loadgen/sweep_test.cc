@@ -1,4 +1,4 @@
-// The search for the largest rate, and what it tries.
+// The search for the largest rate, and its tries.
 #include <cmath>
 #include <set>
 
@@ -14,7 +14,7 @@ namespace {
 
 using std::chrono::seconds;
 
-// Holds below the limit.
+// Searches with an objective that holds below `limit`.
 absl::StatusOr<RateSearchResult> Search(double limit, double start, int most_trials = 30) {
   return FindLargestRate({start, 2, 1.01, most_trials}, [&](double rate) -> absl::StatusOr<Trial> {
     return Trial{rate, rate, rate < limit, {}};
@@ -33,7 +33,7 @@ TEST(RateSearch, FindsTheLimitFromBelowAndFromAbove) {
   }
 }
 
-TEST(RateSearch, SaysWhereItFoundNoLimit) {
+TEST(RateSearch, SaysIfItFoundNoLimit) {
   const auto never_holds = Search(0, 1, 6);
   EXPECT_FALSE(never_holds->complete);
   EXPECT_FALSE(never_holds->held);
@@ -44,7 +44,7 @@ TEST(RateSearch, SaysWhereItFoundNoLimit) {
   EXPECT_EQ(always_holds->Estimate(), std::nullopt);
 }
 
-TEST(RateSearch, EndsWhereATryFails) {
+TEST(RateSearch, EndsIfATryFails) {
   const auto failed =
       FindLargestRate({}, [](double) -> absl::StatusOr<Trial> { return absl::UnavailableError("the server is gone"); });
   EXPECT_EQ(failed.status().code(), absl::StatusCode::kUnavailable);

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A folder that goes away with the test.
+// A folder that is removed with the test.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -70,7 +70,7 @@ TEST(TextSource, LeavesOutWhatIsNotTextAndGeneratedFolders) {
   EXPECT_EQ(source->bytes(), std::string("wanted words\nmore words\n").size());
 }
 
-TEST(TextSource, SaysWhereThereIsNoText) {
+TEST(TextSource, SaysIfThereIsNoText) {
   const TemporaryFolder folder;
   EXPECT_EQ(TextSource::FromDirectory(folder.path()).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(TextSource::FromDirectory(folder.path() / "missing").status().code(), absl::StatusCode::kInvalidArgument);
@@ -90,7 +90,7 @@ TEST(TextPieces, AreTheParagraphsOfAText) {
   EXPECT_EQ(*pieces, (std::vector<std::string>{"first line\nsecond line", "  third"}));
 }
 
-TEST(TextPieces, AreCutAtALineEndOrABlankWhereTheyAreTooLong) {
+TEST(TextPieces, AreCutAtALineEndOrABlankIfTheyAreTooLong) {
   EXPECT_EQ(*CutIntoPieces("aaaa\nbbbb\ncccc", 10), (std::vector<std::string>{"aaaa\nbbbb", "cccc"}));
   EXPECT_EQ(*CutIntoPieces("one two three", 8), (std::vector<std::string>{"one two", " three"}));
   EXPECT_EQ(*CutIntoPieces("äöüßéèê", 3), (std::vector<std::string>{"äöü", "ßéè", "ê"}));

@@ -23,7 +23,7 @@ class TlsProgramTest : public ProgramTest {
     Write("client.key", client_.key);
   }
 
-  // A server that asks for the client's certificate, where it is to.
+  // A server that asks for the client's certificate if `mutual` is true.
   ScriptedProxy Serve(bool mutual) const {
     grpc::SslServerCredentialsOptions options(mutual ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
                                                      : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);

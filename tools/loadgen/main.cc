@@ -11,7 +11,7 @@
 int main(int argc, char** argv) {
   using namespace smartbatch;
 
-  // What goes wrong is told in our own words; gRPC's log is for those who ask for it.
+  // Errors are reported in our own words; gRPC's log is for those who ask for it.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   CLI::App program("Drives load against the smart batching proxy and compares its strategies", "loadgen");
   program.set_version_flag("--version", std::string(SMARTBATCH_VERSION));
@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   program.footer(
       "Exit codes: 0 fine; 1 the run failed; 2 wrong usage; 3 measured, but the figures must not be trusted;\n"
       "4 worse than the baseline, or further from the simulation than a sweep was allowed; 99 an objective (--slo) is\n"
-      "broken; 130 interrupted, what there is was written.\n"
+      "broken; 130 interrupted, the results so far were written.\n"
       "Every verb has --help with examples. Flags with (Env:...) can be set in the environment.\n");
   const std::vector<loadgen::Verb> verbs = {
       loadgen::AddRun(program),        loadgen::AddCompare(program),  loadgen::AddSweep(program),

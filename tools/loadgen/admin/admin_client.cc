@@ -15,7 +15,7 @@ namespace {
 constexpr std::chrono::seconds kCallDeadline(5);
 constexpr std::chrono::milliseconds kPollEvery(20);
 
-// Both enumerations are numbered alike.
+// Both enumerations have the same numbers.
 absl::Status ToError(const grpc::Status& status, const std::string& target) {
   std::string message = status.error_message();
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE || status.error_code() == grpc::DEADLINE_EXCEEDED) {
@@ -59,7 +59,7 @@ absl::StatusOr<proxy::v1::SetStrategyResponse> AdminClient::SetStrategy(const St
   auto response = Call(&proxy::v1::AdminService::Stub::SetStrategy, request, proxy::v1::SetStrategyResponse());
   if (response.ok() && response->current().name() != choice.name) {
     return absl::FailedPreconditionError(absl::StrCat("the server confirmed strategy '", response->current().name(),
-                                                      "' where '", choice.name, "' was asked for"));
+                                                      "', but '", choice.name, "' was asked for"));
   }
   return response;
 }

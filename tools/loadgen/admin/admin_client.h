@@ -13,7 +13,7 @@
 
 namespace smartbatch::loadgen {
 
-// Each call blocks for at most 5 seconds. An error is the server's code with its message and, where the server
+// Each call blocks for at most 5 seconds. An error is the server's code with its message and, if the server
 // cannot be reached, what to do about it. Thread safe.
 class AdminClient {
  public:
@@ -21,7 +21,7 @@ class AdminClient {
   explicit AdminClient(const std::string& target) : AdminClient(Server{target}) {}
 
   absl::StatusOr<proxy::v1::GetStrategyResponse> GetStrategy() const;
-  // Sets the strategy; FAILED_PRECONDITION where the server then confirms another one.
+  // Sets the strategy; FAILED_PRECONDITION if the server then confirms another one.
   absl::StatusOr<proxy::v1::SetStrategyResponse> SetStrategy(const StrategyChoice& choice,
                                                              const std::string& reason) const;
   absl::StatusOr<proxy::v1::ListStrategiesResponse> ListStrategies() const;

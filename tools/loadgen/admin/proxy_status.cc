@@ -5,7 +5,7 @@
 namespace smartbatch::loadgen {
 namespace {
 
-// Below it the fit takes the scale alone from the batches (BackendStatus).
+// With fewer batches the fit learns only the scale from them (see BackendStatus).
 constexpr std::uint32_t kFewestBatches = 8;
 constexpr int kMostListed = 100;
 
@@ -37,7 +37,7 @@ std::vector<double> ChargedOverWeight(const proxy::v1::GetStatusResponse& before
   for (const std::string& name : customers) {
     const auto status = statuses.find(name);
     const auto earlier = charged_before.find(name);
-    // Whoever is not in a list that has room for all was not known yet.
+    // The proxy did not know this customer yet if its list had room for all and left the customer out.
     const bool was_new = earlier == charged_before.end() && before.customers_size() < kMostListed;
     if (status == statuses.end() || (earlier == charged_before.end() && !was_new)) return {};
     const double seconds = status->second->charged_seconds() - (was_new ? 0 : earlier->second);

@@ -1,4 +1,4 @@
-// What the proxy's GetStatus tells beside its answers: what batches cost, and who was charged how much.
+// What the proxy's GetStatus says: what batches cost, and how much each customer was charged.
 #pragma once
 
 #include <optional>
@@ -10,12 +10,12 @@
 
 namespace smartbatch::loadgen {
 
-// The cost of a batch as learned from the first backend that has run enough of them; nothing if none has, since the
-// rest is what the proxy was told to believe.
+// Returns the cost of a batch as learned from the first backend that has run enough of them. Returns nothing if none
+// has, since the proxy then reports only what it was told to believe.
 std::optional<CostModel> LearnedCost(const proxy::v1::GetStatusResponse& status);
 
-// Seconds of backend time charged to each of the customers from one status to a later one, over its weight. Empty if it
-// is not known of each: the status lists 100 customers at most, and another process has accounts of its own.
+// Returns the seconds of backend time charged to each customer between the two statuses, divided by its weight. Empty
+// if this is not known of every customer: a status lists at most 100, and another process has accounts of its own.
 std::vector<double> ChargedOverWeight(const proxy::v1::GetStatusResponse& before,
                                       const proxy::v1::GetStatusResponse& after,
                                       const std::vector<std::string>& customers);

@@ -17,7 +17,7 @@ class StrategyRestorer {
   StrategyRestorer(StrategyRestorer&& other) noexcept;
   StrategyRestorer& operator=(StrategyRestorer&&) = delete;
 
-  // Sets the strategy again now, so that a failure can be told; later calls do nothing.
+  // Sets the strategy again now, so that a failure can be reported; later calls do nothing.
   absl::Status Restore();
   const std::string& name() const { return found_.name; }
 

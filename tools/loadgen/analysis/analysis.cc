@@ -34,7 +34,7 @@ struct SliceSamples {
   }
 };
 
-// "A2" before "A10": numbers at the end by value.
+// "A2" comes before "A10": a number at the end is compared by its value.
 bool NaturallyBefore(const std::string& a, const std::string& b) {
   const std::string group_a = GroupOf(a);
   const std::string group_b = GroupOf(b);
@@ -42,7 +42,7 @@ bool NaturallyBefore(const std::string& a, const std::string& b) {
   return a.size() != b.size() ? a.size() < b.size() : a < b;
 }
 
-// What was charged to each customer is known only of one block: a customer may be of some blocks and not of others.
+// Charges are known only of single blocks: a customer may be in some blocks and not in others.
 FairnessFigures FairnessOver(const std::vector<Slice>& customers, const std::vector<const Block*>& blocks) {
   std::map<std::string, double> charged;
   if (blocks.size() == 1) {
@@ -119,7 +119,7 @@ StrategySummary SummarizeStrategy(const std::vector<const Block*>& blocks, const
   summary.requests = BreakDown(blocks, cost);
   for (const Block* const block : blocks) {
     summary.measured_seconds += ToSeconds(block->measured);
-    // One that was cut short is no repeat of the others.
+    // A block that was cut short is not a repeat of the others.
     if (!block->interrupted) summary.repeats.push_back({block->repeat, block->seed, BreakDown({block}, cost)});
   }
   std::sort(summary.repeats.begin(), summary.repeats.end(),
@@ -147,7 +147,7 @@ std::vector<const Block*> Select(const std::vector<const Block*>& blocks, Matche
   return selected;
 }
 
-// The figure in every block of every strategy; nothing where one of them does not have it.
+// The figure in every block of every strategy; nothing if one of the blocks does not have it.
 template <class FigureOfSlice>
 std::vector<Series> SeriesOf(const std::vector<StrategySummary>& strategies, FigureOfSlice figure_of) {
   std::vector<Series> series;
@@ -208,7 +208,7 @@ std::vector<ObjectiveOutcome> JudgeObjectives(const std::vector<std::string>& te
     const absl::StatusOr<Objective> objective = ParseObjective(text);
     if (!objective.ok()) continue;
     for (const StrategySummary& strategy : strategies) {
-      // A customer may be one of another workload.
+      // The customer may belong to another workload.
       const Slice* const slice = FindSlice(strategy.requests, objective->customer);
       if (slice != nullptr) outcomes.push_back({*objective, strategy.strategy.name, FigureOf(*objective, *slice)});
     }
@@ -268,7 +268,7 @@ bool Analysis::objective_broken() const {
 Analysis Analyze(const ResultSet& results) {
   std::vector<const Block*> blocks;
   for (const Block& block : results.blocks) blocks.push_back(&block);
-  // Blocks may have run in random order: show the strategies by name, the workloads as they came.
+  // Blocks may have run in random order: show the strategies by name, the workloads in the order of their first blocks.
   auto strategies = NamesInOrder(blocks, [](const Block& block) { return block.strategy.name; });
   std::sort(strategies.begin(), strategies.end());
 

@@ -1,4 +1,4 @@
-// All the figures of a result set, ready to be written down: each report only formats these.
+// All the figures of a result set, ready to be written: a report only formats them.
 #pragma once
 
 #include <cstdint>
@@ -18,24 +18,25 @@ namespace smartbatch::loadgen {
 // The requests of a customer, of a group of customers, or of all.
 struct Slice {
   std::string name;
-  // Of answered requests, from when they were due.
+  // Latency of answered requests, from the moment they were due.
   LatencySummary latency;
   // Requests that were due in the measured time, and how they ended.
   std::uint64_t due = 0;
   std::uint64_t answered = 0;
   double due_per_second = 0;
   double answered_per_second = 0;
-  // The mean of latency over the time that the request takes alone; nothing if the cost of a batch is not known.
+  // The mean of a request's latency divided by the time that it takes alone; nothing if the cost of a batch is not
+  // known.
   std::optional<double> slowdown;
   std::uint64_t failed() const { return due - answered; }
 };
 
-// Slices of the same requests, coarse to fine. Groups and customers are in the order of their names.
+// Slices of the same requests, from coarse to fine. Groups and customers are sorted by name.
 struct Breakdown {
   Slice all;
   std::vector<Slice> groups;
   std::vector<Slice> customers;
-  // Of all repeats together the share index is the mean of theirs, if each of them has one.
+  // For all repeats together the share index is the mean of the repeats' indexes, if each of them has one.
   FairnessFigures fairness;
 };
 
@@ -51,9 +52,9 @@ struct StrategySummary {
   double measured_seconds = 0;
   // All repeats together.
   Breakdown requests;
-  // Each of them, without one that was interrupted.
+  // Each repeat, except one that was interrupted.
   std::vector<RepeatSummary> repeats;
-  // Sequences for each batch on average, and batches a second, from what the answers tell; 0 where they do not.
+  // The mean number of sequences in a batch, and batches a second, as the answers report them; 0 if they do not.
   double sequences_per_batch = 0;
   double batches_per_second = 0;
   // Requests by status code, OK left out.
@@ -66,7 +67,7 @@ struct GeneratorHealth {
   std::uint64_t due = 0;
   std::uint64_t not_sent = 0;
   std::uint64_t unfinished = 0;
-  // From due to sent, in milliseconds; p99 is by nearest rank, whatever the count.
+  // From due to sent, in milliseconds; p99 is the nearest rank, however few the requests are.
   double dispatch_delay_p50 = 0;
   double dispatch_delay_p99 = 0;
   double dispatch_delay_maximum = 0;
@@ -80,9 +81,9 @@ struct WorkloadAnalysis {
   // By name.
   std::vector<StrategySummary> strategies;
   // Every pair of strategies, for the mean, the median and the 95th percentile of the latency and the rate of answers.
-  // A percentile is left out where a block has too few samples for it.
+  // A percentile is left out if a block has too few samples for it.
   std::vector<Difference> differences;
-  // One sentence: which strategy is better, and whether that may be chance.
+  // One sentence that says which strategy is better, and whether that may be chance.
   std::string verdict;
   // Each objective under each strategy.
   std::vector<ObjectiveOutcome> objectives;
@@ -91,14 +92,14 @@ struct WorkloadAnalysis {
 struct Analysis {
   std::vector<WorkloadAnalysis> workloads;
   GeneratorHealth generator;
-  // Why the result must not be trusted; empty where it is valid.
+  // Why the result must not be trusted; empty if it is valid.
   std::vector<std::string> defects;
   bool valid() const { return defects.empty(); }
-  // Whether an objective was missed, for sure.
+  // Returns true if an objective was certainly missed.
   bool objective_broken() const;
 };
 
-// `results` must hold at least one block, and objectives that ParseObjective takes.
+// Requires: `results` holds at least one block, and objectives that ParseObjective accepts.
 Analysis Analyze(const ResultSet& results);
 
 }  // namespace smartbatch::loadgen

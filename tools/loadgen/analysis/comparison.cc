@@ -17,7 +17,7 @@ struct MeanAndError {
   double degrees_of_freedom = 1;
 };
 
-// The difference of two rounded values has at least the variance 2 resolution^2 / 12.
+// The difference of two rounded values has at least a variance of 2 resolution^2 / 12.
 MeanAndError Estimate(const std::vector<double>& values, double resolution = 0) {
   Sample sample;
   for (const double value : values) sample.Add(value);
@@ -55,7 +55,7 @@ TestedMean WelchDifference(const std::vector<double>& first, const std::vector<d
   const double variance_a = a.standard_error * a.standard_error;
   const double variance_b = b.standard_error * b.standard_error;
   const double variance = variance_a + variance_b;
-  // Welch and Satterthwaite; where nothing varies it does not matter.
+  // Welch and Satterthwaite; if nothing varies the value does not matter.
   const double degrees =
       variance > 0
           ? variance * variance /

@@ -1,4 +1,4 @@
-// Are two strategies different, or is it chance? Paired differences over repeats with the same arrivals.
+// Tells whether two strategies differ or it is chance: paired differences over repeats with the same arrivals.
 #pragma once
 
 #include <cstddef>
@@ -15,20 +15,20 @@ struct Interval {
   double high = 0;
 };
 
-// Nothing where there are fewer than two values.
+// Returns nothing for fewer than two values.
 std::optional<Interval> MeanInterval(const std::vector<double>& values);
 
-// A mean and how likely one so far from 0 is by chance.
+// A mean, and the probability that chance alone gives one as far from 0.
 struct TestedMean {
   Interval interval;
   // Two-sided, of "the mean is 0".
   double p_value = 1;
 };
-// Of at least two values. `resolution` is the smallest step that the values' terms can take (0: none): values that come
-// out equal because they are counted in such steps are not taken for certain ones.
+// Requires at least two values. `resolution` is the smallest step in which the values are counted (0: none): values
+// that are equal only because they are counted in such steps are not treated as exact.
 TestedMean TestMean(const std::vector<double>& values, double resolution = 0);
-// Of the mean of `first` less that of `second`, at least two values each, which have nothing to do with each other and
-// may vary differently: Welch's test (1947).
+// Tests the mean of `first` less that of `second`, which are independent, may have different variances and have at
+// least two values each: Welch's test (1947).
 TestedMean WelchDifference(const std::vector<double>& first, const std::vector<double>& second);
 
 // The difference first - second of one figure, over the repeats that both have.
@@ -40,7 +40,7 @@ struct Difference {
   std::size_t pairs = 0;
   Interval interval;
   // Two-sided, of "there is no difference", before and after Holm's correction over all the differences that
-  // are asked together.
+  // are tested together.
   double p_value = 1;
   double corrected_p_value = 1;
   bool significant() const { return corrected_p_value < 0.05; }
@@ -52,13 +52,13 @@ struct Series {
   std::vector<double> values;
 };
 
-// Every pair of the series; none where there are fewer than two repeats. p-values are not yet corrected.
+// Compares every pair of the series; empty for fewer than two repeats. The p-values are not yet corrected.
 // `resolution` is as in TestMean.
 std::vector<Difference> PairedDifferences(const std::string& figure, const std::string& unit,
                                           const std::vector<Series>& series, double resolution = 0);
 
-// Holm's step-down correction (1979): where what stays below 0.05 is called significant, the chance of even one false
-// alarm among all of them is at most 5 %.
+// Holm's step-down correction (1979): if every corrected value below 0.05 is called significant, the chance of even one
+// false alarm among them is at most 5 %.
 std::vector<double> HolmCorrected(const std::vector<double>& p_values);
 void CorrectForMany(std::vector<Difference>& differences);
 

@@ -18,24 +18,24 @@ struct Objective {
   // A customer or a group of customers; empty for all together.
   std::string customer;
   Figure figure = Figure::kMean;
-  // What the figure has to stay below: milliseconds, or per cent of the requests for kFailed.
+  // The figure must stay below this: milliseconds, or per cent of the requests for kFailed.
   double limit = 0;
 };
 
-// `[CUSTOMER:]FIGURE<VALUE UNIT` without blanks: mean, p50, p90, p95, p99, p99.9 or max with us, ms or s, or failed
-// with %. INVALID_ARGUMENT names the character where it goes wrong and what belongs there.
+// Parses `[CUSTOMER:]FIGURE<VALUE UNIT`, written without blanks: mean, p50, p90, p95, p99, p99.9 or max with us, ms or
+// s, or failed with %. INVALID_ARGUMENT names the character at which it goes wrong and what belongs there.
 absl::StatusOr<Objective> ParseObjective(const std::string& text);
 
 // One objective under one strategy.
 struct ObjectiveOutcome {
   Objective objective;
   std::string strategy;
-  // In the limit's unit; nothing where there are too few samples to tell, or no such customer.
+  // In the limit's unit; nothing if there are too few samples, or no such customer.
   std::optional<double> measured;
   bool broken() const { return measured && *measured >= objective.limit; }
 };
 
-// The objective's figure in the slice, under the same conditions.
+// Returns the objective's figure in the slice, in the limit's unit; nothing if there are too few samples.
 std::optional<double> FigureOf(const Objective& objective, const Slice& slice);
 
 }  // namespace smartbatch::loadgen

@@ -11,7 +11,7 @@
 
 namespace smartbatch::loadgen {
 
-// A figure of one result. Values are above 0 where they can be compared.
+// A figure of one result. Only values above 0 can be compared.
 struct MeasuredFigure {
   std::string workload;
   std::string strategy;
@@ -21,7 +21,7 @@ struct MeasuredFigure {
   bool more_is_better = false;
   // Over all repeats.
   double value = 0;
-  // Of each repeat by its seed; empty where a repeat does not have the figure.
+  // The value of each repeat by its seed; empty if a repeat does not have the figure.
   std::map<std::uint64_t, double> repeats;
 };
 
@@ -32,18 +32,18 @@ std::string Describe(Judgement judgement);
 struct FigureChange {
   MeasuredFigure before;
   MeasuredFigure after;
-  // After over before in per cent more: 10 where it grew by a tenth. With repeats it is the geometric mean over them.
+  // The growth from before to after: 10 if the figure grew by a tenth. With repeats it is the geometric mean over them.
   double percent = 0;
-  // 95 %; nothing where either result has fewer than two repeats.
+  // The 95 % interval; nothing if either result has fewer than two repeats.
   std::optional<Interval> percent_interval;
   // Two-sided, of "nothing changed", after Holm's correction over all figures; 1 without an interval.
   double corrected_p_value = 1;
   Judgement judgement = Judgement::kSame;
 };
 
-// The figures that both results have. A change is called better or worse where it is larger than the tolerance (in
-// per cent) and significant at 95 % after Holm's correction; where there are no repeats to tell chance from change, the
-// tolerance alone decides. Ratios are taken pairwise where the repeats have the same seeds, and by Welch's test where
+// Compares the figures that both results have. A change is called better or worse if it is larger than the tolerance
+// (in per cent) and significant at 95 % after Holm's correction; if there are no repeats to tell chance from change,
+// the tolerance alone decides. Ratios are taken pairwise if the repeats have the same seeds, and by Welch's test if
 // they do not; both on logarithms.
 std::vector<FigureChange> CompareFigures(const std::vector<MeasuredFigure>& before,
                                          const std::vector<MeasuredFigure>& after, double tolerance_percent);

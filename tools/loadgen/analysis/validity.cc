@@ -32,7 +32,7 @@ void CheckSamples(const Analysis& analysis, std::vector<std::string>& defects) {
   }
 }
 
-// The server names the strategy in each answer: another one than was set means that someone else switched.
+// The server names the strategy in each answer: if it is not the one that was set, someone else has switched.
 void CheckStrategies(const ResultSet& results, std::vector<std::string>& defects) {
   for (const Block& block : results.blocks) {
     std::uint64_t others = 0;

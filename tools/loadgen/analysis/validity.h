@@ -14,10 +14,10 @@ inline constexpr std::uint64_t kFewestAnswers = 20;
 // Of the requests of a block, the share that may end because there is no connection to the server.
 inline constexpr double kMostDisconnected = 0.01;
 
-// Why a block that was just played measures no server, in a sentence: it went away. Empty when it was there.
+// Returns a sentence that says the server went away while the block was played; empty if the server was there.
 std::string ServerGone(const Block& block);
 
-// Every reason not to trust the figures, a sentence each with what to do; empty where the result is valid.
+// Returns every reason not to trust the figures, a sentence each with the remedy; empty if the result is valid.
 std::vector<std::string> FindDefects(const ResultSet& results, const Analysis& analysis);
 
 }  // namespace smartbatch::loadgen

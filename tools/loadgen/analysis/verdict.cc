@@ -9,7 +9,7 @@
 namespace smartbatch::loadgen {
 namespace {
 
-// Means of one block each that are this close are called equal: no block is more exact.
+// Means of single blocks that are this close are called equal: one block is no more exact than that.
 constexpr double kLevel = 0.02;
 
 std::string DescribeOne(const std::string& workload, const StrategySummary& strategy) {
@@ -27,7 +27,7 @@ const Difference* FindMeanDifference(const WorkloadAnalysis& analysis, const std
   return nullptr;
 }
 
-// "20.1 ms (95 % interval 15.0 to 25.2)", the sign left out: the sentence says who is lower.
+// "20.1 ms (95 % interval 15.0 to 25.2)" without the sign: the sentence says which strategy is lower.
 std::string Margin(const Difference& difference) {
   const Interval& interval = difference.interval;
   const double low = interval.mean < 0 ? -interval.high : interval.low;

@@ -1,4 +1,4 @@
-// The one sentence that a reader takes home.
+// The one sentence that a reader remembers.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace smartbatch::loadgen {
 
-// Names the strategy of the lowest mean latency and says how sure that is. Reads the strategies and the
-// differences; the analysis must hold at least one strategy.
+// Names the strategy with the lowest mean latency and says how certain that is. Reads the strategies and the
+// differences. Requires at least one strategy.
 std::string VerdictOn(const WorkloadAnalysis& analysis);
 
 }  // namespace smartbatch::loadgen

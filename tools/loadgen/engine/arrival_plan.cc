@@ -6,7 +6,7 @@
 namespace smartbatch::loadgen {
 namespace {
 
-// Apart from the streams that the workload's own sources draw from the same seed.
+// A stream that the workload's own sources, which draw from the same seed, do not use.
 constexpr std::uint64_t kTextStream = 0x7E87'0000'0000ULL;
 
 }  // namespace

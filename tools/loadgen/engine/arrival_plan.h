@@ -1,4 +1,4 @@
-// What every customer of a workload will send and when: fixed by the workload and the seeds alone.
+// What every customer of a workload will send, and when. The workload and the seeds alone decide it.
 #pragma once
 
 #include <cstdint>
@@ -32,11 +32,11 @@ class ArrivalPlan {
   const std::string& name(std::uint32_t customer) const { return customers_[customer].name; }
 
   bool IsClosedLoop(std::uint32_t customer) const { return customers_[customer].think_times.has_value(); }
-  // The time to wait after the answer to the customer's next request, or nothing where it is an open loop.
+  // The time to wait after the answer to the customer's next request; nothing if the customer is an open loop.
   std::optional<Duration> NextThinkTime(std::uint32_t customer);
   // The first request's moment, since the start: 0 in a closed loop.
   Time FirstArrival(std::uint32_t customer);
-  // An open-loop customer's next moment, since the start; kNever where there is none.
+  // An open-loop customer's next moment, since the start; kNever if there is none.
   Time NextArrival(std::uint32_t customer) { return customers_[customer].arrivals->Next(); }
   // The content of the customer's next request.
   PlannedRequest NextRequest(std::uint32_t customer);

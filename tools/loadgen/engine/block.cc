@@ -17,7 +17,7 @@ void TakeTimings(const proxy::v1::ProxyClassifyResponse& response, RequestRecord
   record.service_ms = timings.service_ms();
   record.batches = timings.batches();
   record.strategy = timings.strategy();
-  // Where a request was split the parts are not known; equal ones are assumed.
+  // The parts of a split request are not known; equal ones are assumed.
   const double part = 1.0 * record.sequences / std::max(timings.batch_sizes_size(), 1);
   for (const std::uint32_t size : timings.batch_sizes()) record.batch_share += part / std::max(size, 1U);
 }
@@ -93,7 +93,7 @@ class BlockPlayer {
   RunRecorder& recorder_;
   Pacer pacer_;
   Time start_{};
-  // Set by the player's thread, read by the client's: a flag that orders nothing else.
+  // Set by the player's thread, read by the client's: no other data depends on its order.
   std::atomic<bool> cancelling_ = false;
 };
 

@@ -16,10 +16,10 @@ namespace smartbatch::loadgen {
 struct BlockOptions {
   // How long arrivals go on.
   Duration length = std::chrono::seconds(30);
-  // What is due while so many are in flight is not sent but recorded as such.
+  // A request that is due while this many are in flight is not sent; it is recorded as not sent.
   std::uint32_t max_in_flight = 20'000;
-  // How long to wait for the last answers before they are cancelled and recorded as unfinished: longer than the
-  // calls' deadline, so that each call ends by itself. After a stop it is `interrupted_drain`.
+  // How long to wait for the last answers before their calls are cancelled and recorded as unfinished: longer than the
+  // calls' deadline, so that each call ends by itself. After a stop `interrupted_drain` applies instead.
   Duration drain = std::chrono::seconds(32);
   Duration interrupted_drain = std::chrono::seconds(2);
   // Told of every request that is due: its customer, its moment since the start of the block, its sequences' lengths.

@@ -1,4 +1,4 @@
-// A text to cut sequences from where there is no folder with better ones: prose and code in turn.
+// A text to cut sequences from if there is no folder with better ones: prose and code in turn.
 #pragma once
 
 #include <string_view>

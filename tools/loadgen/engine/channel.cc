@@ -42,7 +42,7 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(const 
   }
   if (options.certificate.empty() != options.key.empty()) {
     return absl::InvalidArgumentError(
-        "--cert and --key go together: give both, or neither where the server asks for "
+        "--cert and --key go together: give both, or neither if the server asks for "
         "no client's certificate");
   }
   grpc::SslCredentialsOptions ssl;

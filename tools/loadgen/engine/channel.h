@@ -19,18 +19,18 @@ struct TlsOptions {
   std::string ca;
   std::string certificate;
   std::string key;
-  // The name that the server's certificate must bear, where it is not the address's.
+  // The name that the server's certificate must bear; empty: that of the address.
   std::string server_name;
 };
 
 // INVALID_ARGUMENT names the file that cannot be read or the option that is missing.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(const TlsOptions& options);
 
-// Lower-case names and printable values; `NAME=VALUE`. INVALID_ARGUMENT says what is wrong.
+// Parses `NAME=VALUE`: a lower-case name and a printable value. INVALID_ARGUMENT says what is wrong.
 absl::StatusOr<std::pair<std::string, std::string>> ParseMetadata(const std::string& text);
 
-// What the file holds, without the white space around it. INVALID_ARGUMENT where it cannot be read, is empty or holds
-// what may not stand in a header.
+// Returns what the file holds, without the white space around it. INVALID_ARGUMENT if it cannot be read, is empty or
+// holds what a header may not contain.
 absl::StatusOr<std::string> ReadToken(const std::string& path);
 
 // A server's address with what is needed to talk to it. Copyable.

@@ -25,7 +25,7 @@ struct Client::Call {
   OnDone on_done;
 };
 
-// What gRPC makes up when it has no connection bears nothing that a server sends along.
+// A status that gRPC makes up without a connection carries nothing that only a server sends.
 bool Client::Disconnected(const Call& call) {
   return call.status.error_code() == grpc::StatusCode::UNAVAILABLE && call.status.error_details().empty() &&
          call.context.GetServerInitialMetadata().empty() && call.context.GetServerTrailingMetadata().empty();
@@ -88,7 +88,7 @@ void Client::TakeAnswers(grpc::CompletionQueue& queue) {
   while (queue.Next(&tag, &parsed)) {
     const Time done = Now();
     const std::unique_ptr<Call> call(static_cast<Call*>(tag));
-    // gRPC says so of an answer with the status OK that is damaged, and hands on a part of it.
+    // gRPC gives a damaged answer the status OK and hands on a part of it; only `parsed` tells.
     if (!parsed && call->status.ok()) call->status = {grpc::StatusCode::INTERNAL, "the answer is damaged"};
     call->on_done({call->status, call->response, done, Disconnected(*call)});
     const MutexLock lock(mutex_);

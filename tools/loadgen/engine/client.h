@@ -26,7 +26,7 @@ struct ClientOptions {
   int connections = 1;
   // 1 to 64 threads that take the answers, each with a completion queue of its own.
   int threads = 1;
-  // Of every call, counted from when it is sent; above 0.
+  // The deadline of every call, counted from when it is sent; above 0.
   Duration deadline = std::chrono::seconds(30);
 };
 
@@ -36,7 +36,7 @@ struct Answer {
   const proxy::v1::ProxyClassifyResponse& response;
   // When the client's thread saw it.
   Time done;
-  // UNAVAILABLE, and not a word of it is the server's.
+  // UNAVAILABLE, and gRPC reports it without any server having answered.
   bool disconnected;
 };
 
@@ -45,7 +45,7 @@ class Client {
  public:
   using OnDone = absl::AnyInvocable<void(const Answer&)>;
 
-  // Connects; UNAVAILABLE where no server answers within `patience`.
+  // Connects; UNAVAILABLE if no server answers within `patience`.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const ClientOptions& options, Duration patience);
   // Cancels what is in flight and waits for its end.
   ~Client();
@@ -56,7 +56,7 @@ class Client {
   void Send(const std::string& customer, const proxy::v1::ProxyClassifyRequest& request, OnDone on_done);
 
   std::size_t in_flight() const;
-  // Waits until nothing is in flight, until `deadline` at the latest; true where nothing is.
+  // Waits until nothing is in flight, until `deadline` at the latest. Returns true if nothing is in flight.
   bool WaitUntilIdle(Time deadline) const;
   // Ends every call in flight with CANCELLED.
   void CancelAll();

@@ -1,4 +1,4 @@
-// Is told of every request while a block is played.
+// What is told of every request while a block is played.
 #pragma once
 
 #include "tools/loadgen/model/request_record.h"

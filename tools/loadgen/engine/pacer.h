@@ -1,4 +1,4 @@
-// Keeps appointments: tells which customer is due, as close to the moment as the system wakes a thread.
+// Calls each customer when it is due, as close to the moment as the system wakes a thread.
 #pragma once
 
 #include <condition_variable>
@@ -14,8 +14,8 @@
 
 namespace smartbatch::loadgen {
 
-// A moment that was missed is not left out and not moved: the customer is called late, with the moment as it was
-// planned, so that the delay can be measured.
+// A moment that was missed is neither dropped nor moved: the customer is called late, with the planned moment, so that
+// the delay can be measured.
 class Pacer {
  public:
   // Called on the thread of RunUntil, without a lock held, in the order of the moments.

@@ -1,4 +1,4 @@
-// Collects the records of a block while it runs, and what can be shown of it meanwhile.
+// Collects the records of a block while it runs, and the figures that can be shown meanwhile.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ struct LiveFigures {
   std::uint64_t sent = 0;
   std::uint64_t answered = 0;
   std::uint64_t failed = 0;
-  // Of the last answers, at most 1,000; 0 where there are none.
+  // The median of the last answers, at most 1,000; 0 if there are none.
   double p50_ms = 0;
   double p99_ms = 0;
 
@@ -34,16 +34,16 @@ class RunRecorder {
 
   // A request has left.
   void CountSent();
-  // A request that was sent has ended; `message` is the server's where it failed.
+  // A request that was sent has ended; `message` is the server's if it failed.
   void AddDone(RequestRecord record, const std::string& message);
   // A request that was due could not be sent.
   void AddNotSent(RequestRecord record);
 
   LiveFigures Live() const;
 
-  // What was recorded, in the order of the ends; call it when the block is over.
+  // Returns the records in the order in which the requests ended; call it when the block is over.
   std::vector<RequestRecord> TakeRecords();
-  // For each code but OK, the first message that came with it.
+  // For each code except OK, the first message that came with it.
   std::map<int, std::string> TakeMessages();
 
  private:

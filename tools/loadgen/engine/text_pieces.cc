@@ -11,7 +11,7 @@ namespace {
 
 std::string_view WithoutEndBlanks(std::string_view text) { return text.substr(0, text.find_last_not_of(kBlanks) + 1); }
 
-// The first part of a paragraph that is too long: up to a line end, else a blank, else the limit.
+// The first part of a paragraph that is too long: up to a line end, or else a blank, or else the limit.
 std::string_view FirstPart(std::string_view paragraph, std::size_t most_characters) {
   const std::string_view limit = FirstCodePoints(paragraph, most_characters);
   if (limit.size() == paragraph.size()) return paragraph;
@@ -26,7 +26,7 @@ bool IsBlank(std::string_view text) { return WithoutEndBlanks(text).empty(); }
 
 void AddParagraph(std::string_view paragraph, std::size_t most_characters, std::vector<std::string>& pieces) {
   while (!IsBlank(paragraph)) {
-    // Indentation belongs to its line, but not where it fills a piece.
+    // Indentation belongs to its line, unless it fills a whole piece.
     if (IsBlank(FirstCodePoints(paragraph, most_characters))) {
       paragraph.remove_prefix(paragraph.find_first_not_of(kBlanks));
     }

@@ -10,11 +10,11 @@
 
 namespace smartbatch::loadgen {
 
-// Stands between words.
+// The characters between words.
 inline constexpr std::string_view kBlanks = " \t\r\n\f\v";
 
 // Pieces between blank lines, of at most `most_characters` (code points, at least 1). A longer one is cut at its
-// last line end or blank within the limit, else at the limit. INVALID_ARGUMENT where the text is not valid UTF-8.
+// last line end or blank within the limit, or else at the limit. INVALID_ARGUMENT if the text is not valid UTF-8.
 absl::StatusOr<std::vector<std::string>> CutIntoPieces(const std::string& text, std::size_t most_characters);
 
 }  // namespace smartbatch::loadgen

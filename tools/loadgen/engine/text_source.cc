@@ -43,7 +43,7 @@ std::vector<fs::path> ListFiles(const fs::path& directory, std::error_code& erro
   return files;
 }
 
-// Empty when the file cannot be read, which one of many in a folder may be, or is not text.
+// Returns an empty string if the file is not text or cannot be read, which may happen to one of many in a folder.
 std::string ReadText(const fs::path& path) {
   auto text = ReadFile(path.string(), kLargestFileBytes);
   if (!text.ok()) return {};
@@ -94,7 +94,7 @@ absl::StatusOr<TextSource> TextSource::Choose(const std::string& directory) {
   if (const auto repository = FindRepository(fs::current_path(error)); repository && !error) {
     absl::StatusOr<TextSource> source = FromDirectory(*repository);
     if (source.ok()) {
-      // Its whole path says nothing to who reads the report elsewhere.
+      // Its whole path means nothing to somebody who reads the report on another machine.
       source->origin_ = absl::StrCat("the repository ", repository->filename().string());
       return source;
     }

@@ -1,4 +1,4 @@
-// Real text to cut sequences from, so that what is classified looks like what people send.
+// Real text to cut sequences from, so that the sequences look like what people send.
 #pragma once
 
 #include <cstddef>
@@ -18,18 +18,18 @@ class TextSource {
  public:
   // All text files below the folder, in the order of their paths. Left out: hidden and generated folders (build,
   // results, third_party, node_modules), files above 1 MB, files that are not valid UTF-8 or hold a NUL; after
-  // 16 MB of text the rest is left too. INVALID_ARGUMENT where nothing remains.
+  // 16 MB of text the rest is left out too. INVALID_ARGUMENT if nothing remains.
   static absl::StatusOr<TextSource> FromDirectory(const std::filesystem::path& directory);
-  // `origin` is what a report calls the text. INVALID_ARGUMENT where it is blank or not valid UTF-8.
+  // `origin` is what a report calls the text. INVALID_ARGUMENT if the text is blank or not valid UTF-8.
   static absl::StatusOr<TextSource> FromText(std::string text, std::string origin);
   // A small text that is compiled in.
   static TextSource BuiltIn();
-  // The first that exists: the folder (an error where it cannot be used), the repository around the current
+  // The first that exists: the folder (an error if it cannot be used), the repository around the current
   // folder, the built-in text.
   static absl::StatusOr<TextSource> Choose(const std::string& directory);
 
-  // Exactly `characters` (code points, at least 1) from the first letter of a random line onwards; the text is
-  // taken as a ring where it ends too early.
+  // Returns exactly `characters` (code points, at least 1) from the first letter of a random line onwards; the text
+  // begins again if it ends too early.
   std::string Cut(std::uint32_t characters, Random& random) const;
 
   const std::string& origin() const { return origin_; }

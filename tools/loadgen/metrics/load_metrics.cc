@@ -22,7 +22,7 @@ using prometheus::Histogram;
 
 constexpr std::size_t kMostNamedCustomers = 100;
 
-// In seconds; the proxy's, so that both sides of a request can be laid over each other.
+// In seconds; the same as the proxy's, so that both views of a request can be compared.
 const Histogram::BucketBoundaries& LatencyBuckets() {
   static const Histogram::BucketBoundaries buckets = {0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.008,
                                                       0.012,  0.016,   0.025, 0.035,  0.05,  0.075, 0.1,   0.15,  0.2,
@@ -46,7 +46,7 @@ std::string OutcomeName(int status_code) {
 }  // namespace
 
 struct LoadMetrics::Series {
-  // One customer's under the present strategy.
+  // One customer's series under the present strategy.
   struct Customer {
     std::string name;
     Counter* answered = nullptr;
@@ -60,11 +60,11 @@ struct LoadMetrics::Series {
                                      .Register(*registry);
   Family<Counter>& done_family = prometheus::BuildCounter()
                                      .Name("loadgen_requests_done_total")
-                                     .Help("Requests that were due and have ended, by how.")
+                                     .Help("Requests that were due and have ended, by outcome.")
                                      .Register(*registry);
   Family<Histogram>& latency_family = prometheus::BuildHistogram()
                                           .Name("loadgen_request_latency_seconds")
-                                          .Help("From when a request was due to its answer; answered requests.")
+                                          .Help("From when a request was due to its answer; answered requests only.")
                                           .Register(*registry);
   Family<Gauge>& block_family = prometheus::BuildGauge()
                                     .Name("loadgen_block_info")
@@ -79,7 +79,7 @@ struct LoadMetrics::Series {
   Gauge& block_number = MakeGauge("loadgen_block_number", "The block that is played, from 1; 0 between blocks.");
   Gauge& blocks = MakeGauge("loadgen_blocks", "Blocks in all.");
 
-  // The present block's; they change only between blocks.
+  // Of the present block; they change only between blocks.
   std::string strategy;
   Gauge* block = nullptr;
   Counter* sent = nullptr;
@@ -118,7 +118,7 @@ void LoadMetrics::BeginBlock(const std::string& workload, const std::string& str
   for (std::size_t i = 0; i < customers.size(); ++i) {
     const std::string name = i < kMostNamedCustomers ? customers[i] : "other";
     const prometheus::Labels labels = {{"strategy", strategy}, {"customer", name}};
-    // Made at 0, or a rate would miss what comes first.
+    // Created at 0: a rate would miss the first requests otherwise.
     series.customers.push_back(
         {name, &series.done_family.Add({{"strategy", strategy}, {"customer", name}, {"outcome", "ok"}}),
          &series.latency_family.Add(labels, LatencyBuckets())});

@@ -1,4 +1,4 @@
-// What the load generator does, for Prometheus.
+// Shows Prometheus what the load generator does.
 #pragma once
 
 #include <memory>
@@ -24,14 +24,15 @@ namespace smartbatch::loadgen {
 // `other`.
 class LoadMetrics final : public LoadObserver {
  public:
-  // `address` is host:port; port 0 asks the system for a free one. UNAVAILABLE where it cannot be bound.
+  // `address` is host:port; port 0 asks the system for a free one. UNAVAILABLE if it cannot be bound.
   static absl::StatusOr<std::unique_ptr<LoadMetrics>> Start(const std::string& address);
   ~LoadMetrics() override;
 
   // host:port with the port that was bound.
   const std::string& address() const;
 
-  // Before and after each block, with no request in flight; the customers are by their number in the records.
+  // Called before and after each block, with no request in flight. The customers are in the order of their numbers in
+  // the records.
   void BeginBlock(const std::string& workload, const std::string& strategy, std::size_t number, std::size_t count,
                   const std::vector<std::string>& customers);
   void EndBlock();

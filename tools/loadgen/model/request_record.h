@@ -30,11 +30,11 @@ struct RequestRecord {
   // gRPC's code, or one of those above.
   int status_code = kStatusOk;
 
-  // It ended without a word of the server: nobody accepts connections, or the connection broke. It is not in the files;
-  // a block of which too many requests ended so has a defect.
+  // The server said nothing: nobody accepts connections, or the connection broke. This is not written to the files;
+  // a block in which too many requests ended this way has a defect.
   bool disconnected = false;
 
-  // What the server says of the request; zero and empty where it says nothing.
+  // What the server says of the request; zero and empty if it says nothing.
   double proxy_latency_ms = 0;
   double queue_ms = 0;
   double service_ms = 0;
@@ -46,14 +46,14 @@ struct RequestRecord {
   std::string strategy;
 
   bool answered() const { return status_code == kStatusOk; }
-  // From the moment the request was due, so that a late generator hides no wait.
+  // Counted from the moment the request was due, so that a late generator hides no wait.
   double latency_ms() const { return ToMilliseconds(done - scheduled); }
   double dispatch_delay_ms() const { return ToMilliseconds(sent - scheduled); }
 };
 
 // `OK`, `UNAVAILABLE`, ..., as gRPC writes them; `NOT_SENT` and `UNFINISHED` for the codes above.
 std::string StatusName(int status_code);
-// The code of that name; nothing where there is none.
+// The code of that name; nothing if there is none.
 std::optional<int> StatusCodeOf(const std::string& name);
 
 }  // namespace smartbatch::loadgen

@@ -9,8 +9,8 @@
 
 namespace smartbatch::loadgen {
 
-// The charts stand one above another, over the same time and to the same scale. Names that are in them cannot become
-// markup or script.
+// The charts stand one above another, over the same time and to the same scale. A name in them cannot become markup or
+// script.
 std::string ChartPage(const std::string& title, const std::vector<timeline::Chart>& charts);
 
 // Writes the page to `path`, whole or not at all. FAILED_PRECONDITION names the path and the remedy.

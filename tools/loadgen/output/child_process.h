@@ -10,14 +10,14 @@
 namespace smartbatch::loadgen {
 
 struct ProcessOutcome {
-  // 128 + the signal where it was ended by one.
+  // 128 + the signal if a signal ended it.
   int exit_code = 0;
   // Standard output and standard error together.
   std::string output;
 };
 
 // Runs `arguments[0]`, looked up in PATH, in the given folder, with no signal blocked and no standard input.
-// NOT_FOUND where there is no such program.
+// NOT_FOUND if there is no such program.
 absl::StatusOr<ProcessOutcome> RunProcess(const std::vector<std::string>& arguments,
                                           const std::filesystem::path& folder);
 

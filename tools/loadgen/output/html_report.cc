@@ -56,7 +56,7 @@ std::string Render(const ReportTable& table) {
   html += "</tr>\n";
   std::string last;
   for (const std::vector<std::string>& row : table.rows) {
-    // Where the first of two columns of text changes something new begins.
+    // A new group begins when the first of two columns of text changes.
     const bool begins = table.text_columns == 2 && !last.empty() && row.front() != last;
     html += begins ? "<tr class=\"group\">" : "<tr>";
     for (std::size_t i = 0; i < row.size(); ++i) html += cell("td", i, row[i]);
@@ -108,25 +108,25 @@ std::string HowItWasMeasured(const ResultSet& results) {
 
 constexpr char kPanels[] = R"(<figcaption>Top left: percentiles of each group of customers, lower is better; bars are
 95 % intervals of the repeats. Top right: the share of answers within a time; the further left, the faster. Bottom left:
-how the latency went over the measurement. Bottom right: the further right, the more was answered, and the further down, the
+how the latency changed during the measurement. Bottom right: the further right, the more was answered, and the further down, the
 less the worst-off customer waited beyond the time that its requests take alone.</figcaption></figure>
 )";
 
 constexpr char kWords[] = R"(<h2>The words</h2>
 <dl>
-<dt>p50, p95, p99</dt><dd>So many per cent of the answers took no longer than this: p50 is the median, p99 the wait of
+<dt>p50, p95, p99</dt><dd>The time within which 50, 95 or 99 % of the answers came: p50 is the median, p99 the wait of
 the unlucky. They are exact, from every single request. One that fewer than 10 answers exceed is left blank.</dd>
-<dt>95 % interval</dt><dd>Repeating the measurement would put the mean into such an interval 95 times of 100. Where the
+<dt>95 % interval</dt><dd>Repeating the measurement would put the mean into such an interval 95 times out of 100. If the
 interval of a difference holds 0, chance alone explains it: <em>no significant difference</em>. Many differences are
-asked at once, so the bar is raised for each (Holm's correction).</dd>
+tested at once, so the bar is raised for each (Holm's correction).</dd>
 <dt>goodput</dt><dd>Requests answered a second. Customers that wait for an answer before they send again get more of
 them from a faster server.</dd>
-<dt>slowdown</dt><dd>The latency of a request over the time that it takes in a batch of its own on an idle backend, by
-the cost of a batch that the proxy has learned: 1 is the best, and a long text is not held against anybody. The worst
+<dt>slowdown</dt><dd>The latency of a request divided by the time that it takes in a batch of its own on an idle backend, by
+the cost of a batch that the proxy has learned: 1 is the best, and a long text counts against nobody. The worst
 customer is the one with the largest mean, of those with at least 20 answers.</dd>
-<dt>shares</dt><dd>Jain's index of the backend time that was charged to each customer over its weight: 1 if each got what
+<dt>shares</dt><dd>Jain's index of the backend time that was charged to each customer, divided by its weight: 1 if each got what
 its weight says, 1/n if one of n got everything. Customers that ask for different amounts differ without harm.</dd>
-<dt>dispatch delay</dt><dd>How late the generator itself sent what was due. It is part of the latency; where it grows
+<dt>dispatch delay</dt><dd>How late the generator itself sent what was due. It is part of the latency; if it grows
 too large the result is called invalid.</dd>
 </dl>
 )";

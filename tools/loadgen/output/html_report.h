@@ -8,7 +8,7 @@
 
 namespace smartbatch::loadgen {
 
-// `picture` is the text of an SVG file, or empty where there is none; `no_picture` then says why.
+// `picture` is the text of an SVG file, or empty if there is none; `no_picture` then says why.
 std::string HtmlReport(const ResultSet& results, const ReportDocument& report, const std::string& picture,
                        const std::string& no_picture);
 

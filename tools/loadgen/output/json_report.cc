@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// To a millionth, which is a nanosecond where the unit is ms: what lies below is chance, and long to read.
+// To a millionth, which is a nanosecond if the unit is ms: further digits are chance, and long to read.
 Json Rounded(double value) { return std::round(value * 1e6) / 1e6; }
 Json OrNull(const std::optional<double>& value) { return value ? Rounded(*value) : Json(nullptr); }
 

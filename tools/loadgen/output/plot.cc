@@ -48,7 +48,7 @@ absl::Status RunGnuplot(const fs::path& folder, const std::string& script, const
   return CheckWhole(svg, kEndOfSvg);
 }
 
-// Without the workloads that have nothing to draw.
+// Removes the workloads that have nothing to draw.
 Analysis WhatWasAnswered(Analysis analysis) {
   std::erase_if(analysis.workloads, [](const WorkloadAnalysis& workload) {
     return std::all_of(workload.strategies.begin(), workload.strategies.end(),

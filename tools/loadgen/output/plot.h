@@ -9,9 +9,9 @@
 
 namespace smartbatch::loadgen {
 
-// Writes STEM.dat and STEM.gp and has gnuplot make STEM.png and STEM.svg of them. NOT_FOUND where gnuplot is not
-// installed (data and script are there then) or where no request was answered; INTERNAL when gnuplot
-// fails or its pictures are not whole, and then no picture is new.
+// Writes STEM.dat and STEM.gp and has gnuplot make STEM.png and STEM.svg from them. NOT_FOUND if gnuplot is not
+// installed (data and script are written all the same) or if no request was answered; INTERNAL if gnuplot
+// fails or its pictures are not whole, and then no new picture is written.
 absl::Status DrawPlot(const ResultSet& results, const Analysis& analysis, const std::string& stem,
                       const ResultFolder& folder);
 

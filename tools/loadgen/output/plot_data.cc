@@ -20,7 +20,7 @@ const Slice* FindSlice(const Breakdown& requests, const std::string& group) {
   return found == requests.groups.end() ? nullptr : &*found;
 }
 
-// A value with the interval of its repeats' values; they are empty where a repeat does not have it.
+// A value with the interval of its repeats' values; `repeats` is empty if a repeat does not have it.
 DrawnPoint WithInterval(double position, double value, const std::vector<double>& repeats, double lowest) {
   const auto interval = MeanInterval(repeats);
   if (!interval) return {position, value, value, value};
@@ -98,7 +98,7 @@ std::vector<TimeSlice> SlicesOf(const Block& block, double offset_seconds) {
 }
 
 void AddSet(const std::string& name, const std::string& lines, std::string& out) {
-  // A set must not be empty: a not-a-number is drawn as nothing. Two empty lines would end it too early.
+  // A set must not be empty: NaN is drawn as nothing. Two empty lines would end it too early.
   const std::string content = lines.substr(0, lines.find_last_not_of('\n') + 1);
   out += fmt::format("# {}\n{}\n\n\n", name, content.empty() ? "NaN NaN NaN NaN NaN NaN" : content);
 }

@@ -16,7 +16,7 @@ struct DrawnFigure {
 };
 const std::vector<DrawnFigure>& DrawnFigures();
 
-// The groups that the picture tells apart: those of the workload, or `all` alone where they are too many.
+// The groups that the picture tells apart: those of the workload, or only `all` if they are too many.
 std::vector<std::string> DrawnGroups(const WorkloadAnalysis& workload);
 
 // A value on the axis of categories, with the 95 % interval of its repeats; low = high = value without repeats.
@@ -26,11 +26,11 @@ struct DrawnPoint {
   double low = 0;
   double high = 0;
 };
-// For each drawn group each drawn figure that is known; the position counts all of them.
+// Every drawn figure that is known, for each drawn group; the position also counts those that are not known.
 std::vector<DrawnPoint> FigurePoints(const WorkloadAnalysis& workload, const StrategySummary& strategy);
 
-// Goodput in answers a second and the worst customer's slowdown; nothing if that is not known. `position` counts
-// nothing.
+// Goodput in answers a second and the worst customer's slowdown; nothing if that is not known. `position` has no
+// meaning here.
 struct WorstCustomerPoint {
   DrawnPoint goodput;
   DrawnPoint slowdown;

@@ -20,14 +20,14 @@ constexpr double kTitleHeight = 84;
 constexpr double kPanelHeight = 610;
 constexpr double kLineHeight = 40;
 constexpr double kSide = 30;
-// Of a letter of the legend and of the small print, on average.
+// The mean width of a letter in the legend and in the small print.
 constexpr double kLegendLetter = 16.5;
 constexpr std::size_t kSmallPrintLine = 112;
 constexpr std::size_t kLongestLegend = 80;
 constexpr std::size_t kMostNamedBlocks = 6;
 
 // How a strategy is drawn: a colour of Okabe and Ito's palette, which colour-blind people can tell apart, and a
-// marker and a dash of its own for print without colour.
+// marker and a dash of its own for print in black and white.
 struct Style {
   const char* color;
   int marker;
@@ -67,7 +67,7 @@ std::vector<std::string> Description(const ResultSet& results, const WorkloadAna
   return Wrap((found == results.provenance.workloads.end() ? "" : found->second + "; ") + load, kSmallPrintLine);
 }
 
-// The markers and names of all four panels, in as many columns as the longest name leaves room for.
+// The legend of all four panels, in as many columns as the longest name leaves room for.
 struct Legend {
   explicit Legend(const WorkloadAnalysis& workload) {
     std::size_t longest = 1;

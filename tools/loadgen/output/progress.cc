@@ -15,7 +15,7 @@ namespace {
 constexpr double kPlainEverySeconds = 5;
 constexpr double kRecentSeconds = 2;
 
-// What fits on one line of the terminal: a longer one could not be written over.
+// The part that fits on one line of the terminal: a longer line could not be overwritten.
 std::string_view Fitting(std::string_view line) {
   winsize size{};
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 2) return line;

@@ -1,4 +1,4 @@
-// Shows how far a run is: one live line on a terminal, a plain line now and then elsewhere.
+// Shows the progress of a run: one live line on a terminal, a plain line now and then elsewhere.
 #pragma once
 
 #include <deque>
@@ -10,7 +10,7 @@
 namespace smartbatch::loadgen {
 
 enum class ProgressMode {
-  kLive,   // one line that is written over
+  kLive,   // one line that is overwritten
   kPlain,  // a line every 5 seconds and at the end of each block
   kNone,
 };
@@ -30,11 +30,11 @@ struct ProgressFigures {
 class Progress {
  public:
   explicit Progress(ProgressMode mode) : mode_(mode) {}
-  // Shows where it is time to; call it a few times a second.
+  // Shows the figures if it is time to; call it a few times a second.
   void Show(const ProgressFigures& figures);
-  // Ends the block: what comes next begins on a line of its own.
+  // Ends the block: the next output begins on a line of its own.
   void EndBlock();
-  // A message of its own line, unless the mode is none.
+  // Writes a message on a line of its own, unless the mode is none.
   void Say(const std::string& message);
 
  private:

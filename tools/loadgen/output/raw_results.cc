@@ -35,7 +35,7 @@ std::string Cell(const std::string& text) {
   return quoted + '"';
 }
 
-// The next line's cells; a quoted one may hold line ends, which `line_number` counts. False at the end.
+// Reads the next line's cells; a quoted one may hold line ends, which `line_number` counts. Returns false at the end.
 bool ReadCells(std::istream& in, std::vector<std::string>& cells, std::size_t& line_number) {
   cells.assign(1, "");
   bool quoted = false;
@@ -82,7 +82,7 @@ class RequestReader {
     }
   }
 
-  // What is wrong; empty where the request was added to its block.
+  // Adds the request to its block. Returns what is wrong; empty if nothing is.
   std::string Add(const std::vector<std::string>& cells) {
     if (cells.size() != kCsvColumns) return fmt::format("{} fields instead of {}", cells.size(), kCsvColumns);
     std::uint32_t number = 0;
@@ -96,7 +96,7 @@ class RequestReader {
     record.customer = customer->second;
     record.strategy = cells[18];
     const auto status = StatusCodeOf(cells[10]);
-    if (!status) return fmt::format("code '{}' is none", cells[10]);
+    if (!status) return fmt::format("unknown code '{}'", cells[10]);
     record.status_code = *status;
     const bool read =
         ToDuration(cells[6], record.scheduled) && ToDuration(cells[7], record.sent) &&
@@ -104,7 +104,7 @@ class RequestReader {
         absl::SimpleAtoi(cells[12], &record.longest) && absl::SimpleAtod(cells[13], &record.proxy_latency_ms) &&
         absl::SimpleAtod(cells[14], &record.queue_ms) && absl::SimpleAtod(cells[15], &record.service_ms) &&
         absl::SimpleAtoi(cells[16], &record.batches) && absl::SimpleAtod(cells[17], &record.batch_share);
-    if (!read) return "a number was expected";
+    if (!read) return "expected a number";
     results_.blocks[number - 1].records.push_back(std::move(record));
     return "";
   }
@@ -159,7 +159,7 @@ std::optional<CostModel> CostOf(const Json& json) {
                    json.at("knee")};
 }
 
-// Throws what nlohmann throws where a field is missing or of another kind.
+// Throws what nlohmann throws if a field is missing or has another type.
 Block BlockOf(const Json& json) {
   Block block;
   block.workload = json.at("workload");
@@ -172,7 +172,7 @@ Block BlockOf(const Json& json) {
   block.measured = Duration(json.at("measured_nanoseconds").get<std::int64_t>());
   block.interrupted = json.at("interrupted");
   block.generator_cpu_seconds = json.at("generator_cpu_seconds");
-  // Files of before have neither this nor a cost model.
+  // Older files have neither this nor a cost model.
   block.charged_over_weight = json.value("charged_over_weight_seconds", std::vector<double>());
   block.customers = json.at("customers").get<std::vector<std::string>>();
   for (const Json& message : json.at("messages")) {
@@ -238,7 +238,7 @@ absl::Status ReadRequests(const fs::path& path, const std::vector<std::size_t>& 
   std::vector<std::string> cells;
   std::size_t line = 0;
   if (!ReadCells(file, cells, line) || fmt::format("{}", fmt::join(cells, ",")) != kCsvHeader) {
-    return Fault(path, "line 1: not the names of the columns of a file of requests");
+    return Fault(path, "line 1: expected the names of the columns of a file of requests");
   }
   RequestReader reader(results);
   while (ReadCells(file, cells, line)) {
@@ -246,7 +246,7 @@ absl::Status ReadRequests(const fs::path& path, const std::vector<std::size_t>& 
       return Fault(path, fmt::format("line {}: {}", line, fault));
     }
   }
-  // A file that was cut off at the end of a line has no fault in any line.
+  // A file that was cut off at the end of a line has no fault in any of its lines.
   for (std::size_t i = 0; i < results.blocks.size(); ++i) {
     const Block& block = results.blocks[i];
     if (block.records.size() == requests[i]) continue;
@@ -301,7 +301,7 @@ std::string BlocksJson(const ResultSet& results) {
 
 absl::StatusOr<ResultSet> ReadRawResults(const fs::path& blocks_file) {
   const std::string name = blocks_file.filename().string();
-  if (!name.ends_with(kBlocksSuffix)) return Fault(blocks_file, std::string("is no file *") + kBlocksSuffix);
+  if (!name.ends_with(kBlocksSuffix)) return Fault(blocks_file, std::string("is not a file *") + kBlocksSuffix);
   absl::StatusOr<RawBlocks> raw = ReadBlocks(blocks_file);
   if (!raw.ok()) return raw.status();
   if (raw->results.blocks.empty()) return Fault(blocks_file, "has no block");

@@ -1,5 +1,5 @@
-// The raw results as files: STAMP_requests.csv has every request, STAMP_blocks.json what they belong to. Every report
-// can be made from these two again.
+// The raw results as files: STAMP_requests.csv has every request, STAMP_blocks.json the blocks that they belong to.
+// Every report can be made again from these two.
 #pragma once
 
 #include <filesystem>

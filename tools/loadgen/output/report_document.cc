@@ -184,7 +184,7 @@ ReportSection WorkloadSection(const ResultSet& results, const WorkloadAnalysis& 
 
   const Breakdown& first = workload.strategies.front().requests;
   section.tables.push_back(SlicesTable(workload, "group", &Breakdown::groups));
-  // Where every group is one customer the groups say it.
+  // If every group is one customer, the table of groups says the same.
   if (first.customers.size() > kMostCustomers) {
     section.lines.push_back(fmt::format("each of the {} customers is in the JSON file", first.customers.size()));
   } else if (first.customers.size() > first.groups.size()) {

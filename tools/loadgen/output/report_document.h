@@ -13,16 +13,16 @@ struct ReportTable {
   // What the table shows, units included.
   std::string caption;
   std::vector<std::string> header;
-  // As many cells in each as the header has.
+  // Each row has as many cells as the header.
   std::vector<std::vector<std::string>> rows;
-  // So many columns from the first on are text, the others numbers.
+  // The first `text_columns` columns are text, the others numbers.
   std::size_t text_columns = 1;
-  // Has a row for each customer under each strategy: to be left out where there is little room.
+  // Has a row for each customer under each strategy: left out if there is little room.
   bool is_long = false;
 };
 
 struct ReportSection {
-  // What kind of section it is, and of what.
+  // The kind of section, and what it is about.
   std::string heading;
   std::string name;
   std::vector<std::string> lines;
@@ -32,7 +32,7 @@ struct ReportSection {
 struct ReportDocument {
   ReportSection verdict;
   ReportSection validity;
-  // Without lines where nothing was asked.
+  // Has no lines if no objective was given.
   ReportSection objectives;
   // Strategies, groups and customers, differences, goodput, batches, failures.
   std::vector<ReportSection> workloads;

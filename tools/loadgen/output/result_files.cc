@@ -40,7 +40,7 @@ absl::StatusOr<WrittenFiles> WriteReports(const ResultSet& results, const Analys
   const std::vector<std::pair<std::string, std::string>> files = {
       {stamp + "_report.html", HtmlReport(results, report, svg, std::string(written.picture.message()))},
       {stamp + "_summary.txt", TextReport(report)},
-      // Where this is there all the others are.
+      // The last file: if it exists, so do all the others.
       {stamp + "_summary.json", JsonReport(results, analysis)}};
   for (const auto& [name, content] : files) {
     const absl::Status status = folder.Write(name, content);

@@ -1,4 +1,4 @@
-// Everything that is written down of a result.
+// Writes every file of a result.
 #pragma once
 
 #include <string>
@@ -14,21 +14,21 @@ namespace smartbatch::loadgen {
 struct WrittenFiles {
   // Their names, in the folder.
   std::vector<std::string> names;
-  // Why there is no picture; OK where there is one.
+  // Why there is no picture; OK if there is one.
   absl::Status picture;
-  // Something went wrong with it, beyond that it cannot be drawn here (NOT_FOUND).
+  // Returns true if drawing failed, other than because it is not possible here (NOT_FOUND).
   bool picture_failed() const { return !picture.ok() && !absl::IsNotFound(picture); }
 };
 
-// STAMP_requests.csv and STAMP_blocks.json: what cannot be made again.
+// Writes STAMP_requests.csv and STAMP_blocks.json, which cannot be made again.
 absl::Status WriteRawResults(const ResultSet& results, const ResultFolder& folder);
 
-// Everything that is made of the raw results: picture, summary.txt, report.html and, as the last, summary.json. A
-// picture that could not be drawn does not stop the rest: the figures are there. Files of the same name are replaced.
+// Writes everything that is made from the raw results: the picture, summary.txt, report.html and, last, summary.json. A
+// picture that could not be drawn does not stop the rest. Files of the same name are replaced.
 absl::StatusOr<WrittenFiles> WriteReports(const ResultSet& results, const Analysis& analysis,
                                           const ReportDocument& report, const ResultFolder& folder);
 
-// Says on standard output what was written where, and why there is no picture.
+// Prints to standard output which files were written and where, and why there is no picture.
 void PrintWritten(const WrittenFiles& written, const ResultFolder& folder);
 
 }  // namespace smartbatch::loadgen

@@ -19,7 +19,7 @@ absl::StatusOr<ResultFolder> ResultFolder::Open(const fs::path& path) {
   if (!error && access(path.c_str(), W_OK | X_OK) != 0) reason = std::generic_category().message(errno);
   ResultFolder folder(path);
   if (reason.empty()) {
-    // What the permissions allow may still fail: a disk that is full.
+    // Writing may fail although the permissions allow it: the disk may be full.
     const absl::Status written = folder.Write("write-test", std::string("whether there is room"));
     fs::remove(path / "write-test", error);
     if (!written.ok()) reason = std::string(written.message());
@@ -31,7 +31,7 @@ absl::StatusOr<ResultFolder> ResultFolder::Open(const fs::path& path) {
 
 namespace {
 
-// What the system has taken may still find no room on the disk.
+// What the system has accepted may still find no room on the disk.
 absl::Status Sync(const fs::path& path, const std::string& name) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   const bool synced = descriptor >= 0 && fsync(descriptor) == 0;

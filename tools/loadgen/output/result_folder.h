@@ -1,4 +1,4 @@
-// The folder of the result files: a file is there whole, and on the disk, or not at all.
+// The folder of the result files. A file is there whole, and on the disk, or not at all.
 #pragma once
 
 #include <filesystem>
@@ -12,16 +12,16 @@ namespace smartbatch::loadgen {
 
 class ResultFolder {
  public:
-  // Makes the folder where it is missing and tries to write there; INVALID_ARGUMENT where that cannot be done.
+  // Creates the folder if it is missing and tries to write to it; INVALID_ARGUMENT if that fails.
   static absl::StatusOr<ResultFolder> Open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
 
-  // Writes the file `name` under a temporary name and renames it once it is complete and on the disk. INTERNAL, and no
-  // file of that name is new, when the disk is full or fails.
+  // Writes the file `name` under a temporary name and renames it once it is complete and on the disk. If
+  // the disk is full or fails, the error is INTERNAL and no new file of that name appears.
   absl::Status Write(const std::string& name, const std::string& content) const;
   absl::Status Write(const std::string& name, const std::function<void(std::ostream&)>& write) const;
-  // The same where another program writes: `produce` gets the temporary path.
+  // The same for a file that another program writes: `produce` gets the temporary path.
   absl::Status Produce(const std::string& name,
                        const std::function<absl::Status(const std::filesystem::path&)>& produce) const;
 

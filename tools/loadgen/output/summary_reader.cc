@@ -16,7 +16,7 @@ using nlohmann::json;
 
 constexpr std::size_t kLargestSummaryBytes = 1'000'000'000;
 
-// Where a figure is in a slice, over all repeats or in one.
+// Where a figure stands in a slice, of all repeats or of one.
 using Path = json::json_pointer;
 
 // The figure at `path` of `strategy` and of each of its repeats; a figure that is null has the value 0.
@@ -26,7 +26,7 @@ MeasuredFigure FigureAt(const json& strategy, const Path& path, MeasuredFigure f
   for (const json& repeat : strategy.at("repeats")) {
     const json& part = repeat.at(path);
     if (part.is_null() || part.get<double>() <= 0) {
-      // One block of several without it: what is left is not what the others are compared with.
+      // One of several blocks does not have the figure: the others alone must not be compared.
       if (strategy.at("repeats").size() > 1) figure.value = 0;
       figure.repeats.clear();
       break;
@@ -75,7 +75,7 @@ absl::StatusOr<Summary> ParseSummary(const std::string& text, const std::string&
     }
     return summary;
   } catch (const json::exception& error) {
-    return Fault(origin, fmt::format("no summary.json of loadgen: {}", error.what()));
+    return Fault(origin, fmt::format("not a summary.json of loadgen: {}", error.what()));
   }
 }
 

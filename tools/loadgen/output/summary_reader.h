@@ -11,7 +11,7 @@
 namespace smartbatch::loadgen {
 
 struct Summary {
-  // The file's name, or what else the summary came from.
+  // The file's name, or another source of the summary.
   std::string origin;
   std::string started_at;
   bool valid = false;
@@ -19,7 +19,7 @@ struct Summary {
   std::vector<MeasuredFigure> figures;
 };
 
-// INVALID_ARGUMENT, naming the origin and the field, where the text is no summary or one of another schema version.
+// INVALID_ARGUMENT, naming the origin and the field, if the text is not a summary or has another schema version.
 absl::StatusOr<Summary> ParseSummary(const std::string& text, const std::string& origin);
 absl::StatusOr<Summary> ReadSummary(const std::filesystem::path& path);
 

@@ -10,7 +10,7 @@ namespace smartbatch::loadgen {
 // The whole summary: verdict, validity, figures, generator's health, environment, command.
 std::string TextReport(const ReportDocument& report);
 
-// What belongs on the terminal: the tables without single customers, and at the end, where it is seen, the verdict.
+// The summary for a terminal: the tables without single customers, and the verdict at the end, where it is seen.
 std::string TerminalReport(const ReportDocument& report);
 
 }  // namespace smartbatch::loadgen

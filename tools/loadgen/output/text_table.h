@@ -9,9 +9,9 @@ namespace smartbatch::loadgen {
 class TextTable {
  public:
   explicit TextTable(std::vector<std::string> header) : rows_{std::move(header)} {}
-  // As many cells as the header has.
+  // Requires: `row` has as many cells as the header.
   void AddRow(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-  // The first `text_columns` columns to the left, the others (numbers) to the right; a rule below the header.
+  // Aligns the first `text_columns` columns to the left, the others (numbers) to the right; a rule below the header.
   std::string ToString(std::size_t text_columns = 1) const;
 
  private:

@@ -30,7 +30,7 @@ class FeedUntil final : public simulation::ArrivalFeed {
   const Time end_;
 };
 
-// The slice that the objective is about; null where there is none.
+// The slice that the objective is about; null if there is none.
 const Slice* FindSlice(const Breakdown& breakdown, const std::string& customer) {
   if (customer.empty()) return &breakdown.all;
   for (const std::vector<Slice>* const slices : {&breakdown.customers, &breakdown.groups}) {

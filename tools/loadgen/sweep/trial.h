@@ -1,4 +1,4 @@
-// One try of a sweep: a block, played by a server or simulated, judged by an objective.
+// One try of a sweep: a block, played against a server or simulated, judged by an objective.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,10 @@
 
 namespace smartbatch::loadgen {
 
-// A trial in which a larger share of the requests was not answered has broken its objective, whatever the latency of
-// the others.
+// A trial breaks its objective if a larger share of its requests was not answered, whatever the latency of the others.
 inline constexpr double kMostFailed = 0.001;
 
-// `max_dispatch_delay_ms` as in Provenance. INVALID_ARGUMENT where the figure cannot be told: too few answers, or no
+// `max_dispatch_delay_ms` as in Provenance. INVALID_ARGUMENT if the figure is not known: too few answers, or no
 // request of the customer.
 absl::StatusOr<Trial> Judge(const Block& block, const Objective& objective, double requests_per_second,
                             double max_dispatch_delay_ms);

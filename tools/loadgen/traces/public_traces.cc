@@ -21,10 +21,10 @@ namespace {
 
 constexpr char kDefaultCustomer[] = "default";
 constexpr std::size_t kLongestName = 64;
-// Far beyond any context; keeps a wrong column from passing as one.
+// Far beyond any model's context; a larger value shows that the column is the wrong one.
 constexpr std::uint64_t kMostTokens = 1'000'000'000;
 
-// A published name as a customer's name: other characters than a name may have become '-'.
+// A published name as a customer's name: characters that a name may not have become '-'.
 std::string CustomerNamed(std::string_view published) {
   std::string name(published.substr(0, kLongestName));
   for (char& character : name) {

@@ -1,4 +1,4 @@
-// Readers for traces as they are published: who sent how much, and when. What they become is the project's own form
+// Readers for published traces, which say who sent how much, and when. They become the project's own form
 // (services/proxy/simulation/trace.h), which every verb plays.
 #pragma once
 
@@ -26,7 +26,7 @@ enum class TraceFormat {
 // A file to convert.
 struct TraceSource {
   TraceFormat format = TraceFormat::kAzure;
-  // Who has sent its requests. Empty: the file's model with kBurstGpt, `default` otherwise.
+  // The customer that sent its requests. Empty: the file's model for kBurstGpt, `default` for the others.
   std::string customer;
 };
 
@@ -41,8 +41,8 @@ class TraceConverter {
 
   explicit TraceConverter(const Options& options) : options_(options) {}
 
-  // Reads a file to its end. INVALID_ARGUMENT names the first line that is wrong, and what would be right; what was
-  // added stays incomplete then.
+  // Reads a file to its end. INVALID_ARGUMENT names the first line that is wrong, and what would be right; the
+  // lines before it stay added then.
   absl::Status Add(std::istream& in, const TraceSource& source);
 
   // The requests in the order of time, counted from the first of them; those of the same moment in the order in which

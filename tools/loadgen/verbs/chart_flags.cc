@@ -8,7 +8,7 @@ void AddChartFlags(CLI::App& verb, ChartFlags& flags) {
       ->type_name("FILE");
   verb.add_option(
           "--draw-first", flags.first,
-          "The request with which the drawing begins, counted from 0: else the first after the warm-up, or of the "
+          "The request with which the drawing begins, counted from 0: otherwise the first after the warm-up, or of the "
           "log")
       ->type_name("NUMBER");
   verb.add_option("--draw-requests", flags.requests, "How many requests come in the time that is drawn")

@@ -1,4 +1,4 @@
-// Which part of a run is drawn, and where to.
+// Which part of a run is drawn, and into which file.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace smartbatch::loadgen {
 
 struct ChartFlags {
   std::string html;                    // the file to write; empty for none
-  std::optional<std::uint64_t> first;  // the verb knows which if nothing is said
+  std::optional<std::uint64_t> first;  // the verb chooses if it is not given
   std::uint64_t requests = 150;
 };
 

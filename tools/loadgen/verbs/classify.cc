@@ -33,7 +33,7 @@ struct ClassifyFlags {
 };
 
 absl::StatusOr<std::string> Read(const std::string& name) {
-  // Standard input may be a socket, which has no path to open it by.
+  // Standard input may be a socket, which has no path to open.
   if (name == "-") return std::string{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
   return ReadFile(name, kLargestTextBytes, FileKind::kAnyStream);
 }

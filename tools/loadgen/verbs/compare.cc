@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::uint64_t kOrderStream = 0x0BDE2;
 
-// What a comparison without flags takes of the server's strategies.
+// The strategies of a comparison without flags, as far as the server has them.
 const std::vector<std::string>& UsualStrategies() {
   static const std::vector<std::string> names = {"density", "fair", "fcfs", "sjf"};
   return names;
@@ -64,7 +64,7 @@ absl::StatusOr<Contender> ParseContender(const std::string& text) {
   return contender;
 }
 
-// Tells apart what has the same name: a strategy may be compared with itself, to see what chance alone does.
+// Numbers equal labels: a strategy may be compared with itself, to see what chance alone does.
 void NumberEqualLabels(std::vector<Contender>& contenders) {
   std::map<std::string, int> seen;
   for (Contender& contender : contenders) {
@@ -73,7 +73,7 @@ void NumberEqualLabels(std::vector<Contender>& contenders) {
   }
 }
 
-// The strategies that were asked for, or the usual ones; INVALID_ARGUMENT where the server does not know one.
+// The strategies that were asked for, or the usual ones; INVALID_ARGUMENT if the server does not know one.
 absl::StatusOr<std::vector<Contender>> ChooseStrategies(const AdminClient& admin, std::vector<std::string> asked) {
   const absl::StatusOr<proxy::v1::ListStrategiesResponse> listed = admin.ListStrategies();
   if (!listed.ok()) return listed.status();
@@ -103,12 +103,12 @@ absl::StatusOr<std::vector<Contender>> ChooseStrategies(const AdminClient& admin
 }
 
 struct CompareTask {
-  // Whose strategy is what to set.
+  // Its strategy is the one to set.
   BlockTask block;
   std::string label;
 };
 
-// Workload by workload; within each repeat every strategy once, with the repeat's seed, in random order where
+// Workload by workload; within each repeat every strategy once, with the repeat's seed, in random order if
 // there are several repeats, so that a drift of the machine does not always hit the same strategy.
 std::vector<CompareTask> OrderBlocks(const std::vector<ChosenWorkload>& workloads,
                                      const std::vector<Contender>& contenders, const CompareFlags& flags) {

@@ -14,7 +14,7 @@
 namespace smartbatch::loadgen {
 namespace {
 
-// What an option takes, where that is a closed list: `{live,none}` in the text that --help shows.
+// The values of an option that takes one of a closed list: `{live,none}` in the text that --help shows.
 std::string Choices(const CLI::Option& option) {
   if (option.check_lname("strategies")) {
     std::string names;

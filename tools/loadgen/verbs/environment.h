@@ -1,4 +1,4 @@
-// What a result says of the machine and the moment it was measured on.
+// What a result says about the machine on which it was measured, and about the moment.
 #pragma once
 
 #include <string>

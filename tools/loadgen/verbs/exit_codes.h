@@ -10,9 +10,9 @@ namespace smartbatch::loadgen {
 inline constexpr int kExitInvalid = 3;  // measured, but the figures must not be trusted
 inline constexpr int kExitWorse = 4;    // worse than the baseline, or further from the simulation than allowed
 inline constexpr int kExitObjectiveBroken = 99;
-inline constexpr int kExitInterrupted = 130;  // by a signal; what there is was written
+inline constexpr int kExitInterrupted = 130;  // by a signal; the results so far were written
 
-// Prints the error on one line of standard error and returns its code: 2 where what was asked for is wrong, else 1.
+// Prints the error on one line of standard error and returns its code: 2 if what was asked for is wrong, else 1.
 int ReportError(const absl::Status& error);
 
 }  // namespace smartbatch::loadgen

@@ -66,12 +66,12 @@ void AddToleranceFlag(CLI::App& verb, double& tolerance_percent) {
 
 void AddExpectationFlags(CLI::App& verb, ExpectationFlags& flags) {
   verb.add_option("--slo", flags.objectives,
-                  "Objective such as A:p95<500ms, p99<2s or failed<1%; may be given several times; exit code 99 where "
-                  "one is broken")
+                  "Objective such as A:p95<500ms, p99<2s or failed<1%; may be given several times; exit code 99 if one "
+                  "is broken")
       ->allow_extra_args(false)
       ->type_name("[CUSTOMER:]FIGURE<LIMIT");
   program::AddFlag(verb, "baseline", flags.baseline,
-                   "The summary.json of an earlier result; exit code 4 where something became worse")
+                   "The summary.json of an earlier result; exit code 4 if something became worse")
       ->type_name("FILE");
   AddToleranceFlag(verb, flags.tolerance_percent);
 }

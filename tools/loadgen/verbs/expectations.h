@@ -1,4 +1,4 @@
-// What a result is held against: objectives (--slo) and an earlier result (--baseline).
+// What a result is judged by: objectives (--slo) and an earlier result (--baseline).
 #pragma once
 
 #include <optional>
@@ -31,8 +31,8 @@ class Expectations {
 
   const std::vector<std::string>& objectives() const { return flags_.objectives; }
 
-  // Prints the comparison with the baseline, where there is one, and returns the exit code of a result that was
-  // measured: 3 where it is invalid, else 99 where an objective is broken, else 4 where something became worse, else 0.
+  // Prints the comparison with the baseline, if there is one, and returns the exit code of a result that was
+  // measured: 3 if it is invalid, else 99 if an objective is broken, else 4 if something became worse, else 0.
   // A baseline that has no figure in common with the result is an error.
   absl::StatusOr<int> Judge(const ResultSet& results, const Analysis& analysis) const;
 
@@ -41,8 +41,8 @@ class Expectations {
   std::optional<Summary> baseline_;
 };
 
-// Prints what changed from `before` to `after`, figure by figure, and a sentence. True where something became worse.
-// INVALID_ARGUMENT where they have no figure in common.
+// Prints what changed from `before` to `after`, figure by figure, and a sentence. Returns true if something became
+// worse; INVALID_ARGUMENT if they have no figure in common.
 absl::StatusOr<bool> PrintChanges(const Summary& before, const Summary& after, double tolerance_percent);
 
 }  // namespace smartbatch::loadgen

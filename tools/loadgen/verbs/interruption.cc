@@ -22,12 +22,12 @@ Interruption::Interruption()
           if (!signals_.WaitFor(kLookEvery)) continue;
           if (stop_.stop_requested()) {
             fmt::print(stderr, "loadgen: interrupted again; stopped at once, and what was measured is lost\n");
-            // Without destructors: they would wait for what the caller no longer wants to wait for.
+            // Without destructors: they would wait, which the caller no longer wants.
             _exit(kExitInterrupted);
           }
           fmt::print(stderr,
-                     "\nloadgen: interrupted; the answers under way are awaited and what there is is written (again to "
-                     "stop at once)\n");
+                     "\nloadgen: interrupted; waiting for the answers under way, then the results so far are written "
+                     "(interrupt again to stop at once)\n");
           stop_.request_stop();
         }
       }) {}

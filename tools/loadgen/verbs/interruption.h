@@ -8,9 +8,9 @@
 
 namespace smartbatch::loadgen {
 
-// While it lives, a SIGINT or SIGTERM asks for a stop: the block ends and what there is is written. A second one ends
-// the program at once, with 130. Make it before any other thread is started, for the signals are blocked in the threads
-// started later.
+// While it lives, a SIGINT or SIGTERM asks for a stop: the block ends and the results so far are written. A second one
+// ends the program at once, with 130. Construct it before any other thread is started: the signals are blocked in the
+// threads that are started later.
 class Interruption {
  public:
   Interruption();

@@ -78,10 +78,11 @@ void AddLoadFlags(CLI::App& verb, LoadFlags& flags) {
   AddFlag(verb, "connections", flags.connections, "Connections to the server")->check(CLI::Range(1, 1024));
   AddFlag(verb, "threads", flags.threads, "Threads that take answers")->check(CLI::Range(1, 64));
   AddFlag(verb, "deadline-ms", flags.deadline_ms, "Deadline of every call")->check(CLI::Range(1, 3'600'000));
-  AddFlag(verb, "max-in-flight", flags.max_in_flight, "What is due beyond so many open calls is counted, not sent")
+  AddFlag(verb, "max-in-flight", flags.max_in_flight,
+          "A request that is due while this many calls are open is counted, not sent")
       ->check(CLI::Range(1, 1'000'000));
   AddFlag(verb, "max-dispatch-delay-ms", flags.max_dispatch_delay_ms,
-          "The run is invalid where 1 % of the requests leave later than this after they were due")
+          "The run is invalid if 1 % of the requests leave later than this after they were due")
       ->check(CLI::Range(0.001, 60'000.0));
 }
 

@@ -30,7 +30,7 @@ void AddSecurityFlags(CLI::App& verb, ConnectionFlags& flags);
 // All of them.
 void AddConnectionFlags(CLI::App& verb, ConnectionFlags& flags);
 
-// INVALID_ARGUMENT where a file cannot be read or a flag is malformed.
+// INVALID_ARGUMENT if a file cannot be read or a flag is malformed.
 absl::StatusOr<Server> DataServerOf(const ConnectionFlags& flags);
 absl::StatusOr<Server> AdminServerOf(const ConnectionFlags& flags);
 
@@ -48,10 +48,10 @@ struct LoadFlags {
 };
 void AddLoadFlags(CLI::App& verb, LoadFlags& flags);
 
-// Where the flag --seconds was not given, plays the whole trace, and without a warm-up where none was asked for.
+// If the flag --seconds was not given, plays the whole trace, and without a warm-up if none was asked for.
 void FitToTrace(const CLI::App& verb, const ChosenWorkload& chosen, LoadFlags& flags);
 
-// UNAVAILABLE where no server answers within 3 seconds.
+// UNAVAILABLE if no server answers within 3 seconds.
 absl::StatusOr<std::unique_ptr<Client>> ConnectClient(const ConnectionFlags& connection, const LoadFlags& load);
 
 struct OutputFlags {

@@ -10,7 +10,7 @@
 namespace smartbatch::loadgen {
 namespace {
 
-// Text as man takes it: no letter of it is a request, and hyphens stay what one can copy.
+// Escapes text for man: no line of it is a command to man, and its hyphens can be copied.
 std::string Escape(const std::string& text) {
   std::string escaped;
   for (const char letter : text) {

@@ -54,7 +54,7 @@ class Ticker {
   std::jthread thread_;
 };
 
-// The stamp, or where another result of the same second is there already, a following one.
+// The stamp, or a later one if there is already a result of the same second.
 std::string FreeStamp(const std::string& stamp, const ResultFolder& folder) {
   std::string free = stamp;
   for (int number = 2; std::filesystem::exists(folder.path() / (free + kBlocksSuffix)); ++number) {
@@ -72,7 +72,7 @@ bool AnyAnswered(const Analysis& analysis) {
   return false;
 }
 
-// The first failure that the server explained.
+// The first failure for which the server gave a message.
 std::string FirstFailure(const ResultSet& results) {
   for (const Block& block : results.blocks) {
     for (const auto& [code, message] : block.messages) return StatusName(code) + ": " + message;
@@ -185,7 +185,7 @@ std::optional<proxy::v1::GetStatusResponse> Measurement::Status() const {
 }
 
 int Measurement::WriteResults() const {
-  // The raw ones first: whatever fails later can be made again from them.
+  // The raw files come first: if a later one fails it can be made again from them.
   const absl::Status raw = WriteRawResults(results_, folder_);
   if (!raw.ok()) return ReportError(raw);
   const Analysis analysis = Analyze(results_);

@@ -26,7 +26,7 @@ namespace smartbatch::loadgen {
 struct BlockTask {
   const workload::Workload* workload = nullptr;
   StrategyChoice strategy;
-  // What the server's answers name; empty where it is not known.
+  // The strategy that the server's answers name; empty if it is not known.
   std::string dispatched_by;
   std::uint32_t repeat = 1;
   std::uint64_t seed = 1;
@@ -43,7 +43,7 @@ class Measurement {
 
   // Plays a block, with progress, and keeps its results. `number` of `count` is for the progress line.
   void Play(const BlockTask& task, std::size_t number, std::size_t count, const Interruption& interruption);
-  // Says why the last block proves nothing; nothing happens where there is no block.
+  // Records why the last block proves nothing; does nothing if there is no block.
   void AddDefect(const std::string& defect) {
     if (!results_.blocks.empty()) results_.blocks.back().defects.push_back(defect);
   }
@@ -56,18 +56,18 @@ class Measurement {
   Measurement(LoadFlags load, TextSource text, ResultFolder folder, std::unique_ptr<Client> client,
               ProgressMode progress, Expectations expectations);
   int WriteResults() const;
-  // Nothing if the server does not tell.
+  // Nothing if the server does not report it.
   std::optional<proxy::v1::GetStatusResponse> Status() const;
 
   LoadFlags load_;
   TextSource text_;
   ResultFolder folder_;
   std::unique_ptr<Client> client_;
-  // Null if the server has no admin service: then nobody tells what batches cost and who was charged.
+  // Null if the server has no admin service: what batches cost and who was charged is not known then.
   std::unique_ptr<AdminClient> admin_;
   Progress progress_;
   Expectations expectations_;
-  // Null where nobody wants to see them.
+  // Null if they were not asked for.
   std::unique_ptr<LoadMetrics> metrics_;
   ResultSet results_;
   std::string seeds_;

@@ -45,7 +45,7 @@ int Probe(const ProbeFlags& flags) {
 
 Verb AddProbe(CLI::App& program) {
   auto flags = std::make_shared<ProbeFlags>();
-  CLI::App& verb = *program.add_subcommand("probe", "Check a server's health: exit code 0 where it serves, else 1");
+  CLI::App& verb = *program.add_subcommand("probe", "Check a server's health: exit code 0 if it serves, else 1");
   AddTargetFlag(verb, flags->connection);
   AddSecurityFlags(verb, flags->connection);
   verb.add_option("--service", flags->service, "The service to ask for (default: the server as a whole)");

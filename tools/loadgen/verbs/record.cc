@@ -77,7 +77,7 @@ absl::StatusOr<Played> RecordLive(const RecordFlags& flags, const workload::Work
   };
   PlayBlock(options, plan, **client, recorder, interruption.token());
 
-  // A closed loop that was late may have been called after one that was due later.
+  // A late closed loop may have been called after a request that was due later.
   std::stable_sort(due.begin(), due.end(), [](const Due& left, const Due& right) { return left.time < right.time; });
   Played played;
   for (std::uint32_t i = 0; i < plan.customer_count(); ++i) played.trace.customers.push_back(plan.name(i));

@@ -83,12 +83,12 @@ Verb AddReplay(CLI::App& program) {
   verb.add_option("trace", flags->workload.trace_in, "Lines of {\"timestamp_ms\", \"customer\", \"lengths\"}")
       ->required()
       ->type_name("FILE");
-  verb.add_option("--speed", flags->workload.speed, "So many times as fast")
+  verb.add_option("--speed", flags->workload.speed, "How many times as fast")
       ->check(CLI::Range(0.001, 1000.0))
       ->capture_default_str();
   AddSeedFlags(verb, flags->workload);
   verb.footer(
-      "The whole trace is played where --seconds is not given. The texts are cut to the trace's lengths.\n"
+      "The whole trace is played if --seconds is not given. The texts are cut to the trace's lengths.\n"
       "Examples:\n"
       "  loadgen replay requests.jsonl\n"
       "  loadgen replay requests.jsonl --speed 2 --seconds 60 --deadline-ms 5000\n");

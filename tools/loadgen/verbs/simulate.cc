@@ -20,7 +20,7 @@
 namespace smartbatch::loadgen {
 namespace {
 
-// A drain longer than this share of the time of the arrivals says that a strategy did not keep up.
+// A strategy did not keep up if its drain took longer than this share of the time of the arrivals.
 constexpr double kLongDrain = 0.05;
 
 bool IsPoisson(const workload::Workload& workload) {
@@ -74,7 +74,7 @@ std::string TextReport(const simulation::Scenario& scenario, const std::vector<s
   return text + table.ToString() + kLegend + (notes.empty() ? "" : "\n" + notes);
 }
 
-// One line on a terminal that is written over.
+// One line on a terminal that is overwritten.
 class ProgressLine {
  public:
   explicit ProgressLine(const std::string& mode)
@@ -95,7 +95,7 @@ class ProgressLine {
   const bool shown_;
 };
 
-// A file that is written as the simulation goes; none where the path is empty.
+// A file that is written while the simulation runs; none if the path is empty.
 absl::StatusOr<std::ofstream> OpenForWriting(const std::string& path) {
   std::ofstream file;
   if (path.empty()) return file;
@@ -104,14 +104,14 @@ absl::StatusOr<std::ofstream> OpenForWriting(const std::string& path) {
   return file;
 }
 
-// The charts of the strategies, each of the time that the first one's shows.
+// The charts of the strategies, all over the time that the first one shows.
 class Charts {
  public:
   Charts(const ChartFlags& flags, std::uint64_t first, std::uint32_t seats)
       : flags_(flags), first_(flags.first.value_or(first)), seats_(seats) {}
 
   bool wanted() const { return !flags_.html.empty(); }
-  // What is to watch the next strategy's simulation; null if nothing is to be drawn.
+  // Returns the observer of the next strategy's simulation; null if nothing is to be drawn.
   scheduling::SchedulerObserver* Begin() {
     if (!wanted()) return nullptr;
     builder_ = window_ ? std::make_unique<simulation::ChartBuilder>(*window_)
@@ -230,7 +230,7 @@ class SimulateVerb {
     options_.poisson_arrivals = IsPoisson(chosen_.workload);
     for (const workload::CustomerModel& customer : chosen_.workload.customers) {
       if (customer.weight == 1 && customer.tier == 0) continue;
-      // What --weight and --tier say wins.
+      // --weight and --tier come first.
       scheduling::CustomerPolicy policy;
       policy.weight = customer.weight;
       policy.tier = customer.tier;
@@ -242,7 +242,7 @@ class SimulateVerb {
   absl::StatusOr<simulation::Result> PlayOnce(std::ostream* trace_out) const {
     std::unique_ptr<simulation::ArrivalFeed> feed;
     if (chosen_.trace) {
-      // Not as a workload: what comes at the same moment keeps the order of the lines.
+      // Not as a workload: requests of the same moment keep the order of their lines.
       feed = std::make_unique<simulation::TraceFeed>(*chosen_.trace);
     } else {
       feed = std::make_unique<simulation::WorkloadFeed>(chosen_.workload, flags_.workload.seeds(), requests_);

@@ -23,7 +23,7 @@ std::optional<double> ParseNumber(const std::string& text) {
   return whole ? std::optional(value) : std::nullopt;
 }
 
-// The text before and after the first `separator`; nothing where either is empty.
+// The text before and after the first `separator`; nothing if either is empty.
 std::optional<std::pair<std::string, std::string>> Split(const std::string& text, const std::string& separator) {
   const std::size_t place = text.find(separator);
   if (place == std::string::npos || place == 0 || place + separator.size() == text.size()) return std::nullopt;
@@ -121,7 +121,7 @@ void AddFaultFlags(CLI::App& verb, SimulateFlags& flags) {
       ->check(CLI::Range(0.001, 1e9))
       ->capture_default_str();
   verb.add_option("--latency-objective-ms", flags.latency_objective_ms,
-                  "How soon requests should be answered that have no deadline: the proxy's latency_objective_ms")
+                  "How soon requests without a deadline should be answered: the proxy's latency_objective_ms")
       ->check(CLI::Range(0.001, 1e9))
       ->capture_default_str();
 }
@@ -130,9 +130,9 @@ void AddFaultFlags(CLI::App& verb, SimulateFlags& flags) {
 
 void AddCostFlags(CLI::App& verb, SimulateFlags& flags) {
   program::AddCostFlags(verb, "cost-", "What a batch takes: ", flags.cost, program::InEnvironment::kNo);
-  program::AddCostFlags(verb, "believed-cost-", "What the scheduler is told in place of that: ", flags.believed,
+  program::AddCostFlags(verb, "believed-cost-", "What the scheduler is told instead: ", flags.believed,
                         program::InEnvironment::kNo);
-  verb.add_option("--learn-costs", flags.learn_costs, "Whether it corrects what it was told by what batches take")
+  verb.add_option("--learn-costs", flags.learn_costs, "Whether it corrects that by what batches take")
       ->capture_default_str();
 }
 
@@ -173,7 +173,7 @@ void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags) {
   verb.add_option("--format", flags.format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  verb.add_option("--progress", flags.progress, "auto (a line where standard error is a terminal), live or none")
+  verb.add_option("--progress", flags.progress, "auto (a line if standard error is a terminal), live or none")
       ->check(CLI::IsMember({"auto", "live", "none"}))
       ->capture_default_str();
 }
@@ -232,10 +232,11 @@ absl::StatusOr<ChosenWorkload> WorkloadOf(const SimulateFlags& flags) {
   if (!chosen.ok() || chosen->trace || flags.allow_unstable) return chosen;
   const double utilization = simulation::LeastUtilization(chosen->workload, cost, flags.max_batch_size, slots);
   if (utilization < 1) return chosen;
-  return absl::InvalidArgumentError(fmt::format(
-      "workload '{}' cannot be stable: perfectly packed batches would take {:.2f} times the time there is; lower --rho "
-      "or its rates, raise --slots, or run it with --allow-unstable",
-      chosen->workload.name, utilization));
+  return absl::InvalidArgumentError(
+      fmt::format("workload '{}' cannot be stable: perfectly packed batches would take {:.2f} times the available "
+                  "time; lower --rho "
+                  "or its rates, raise --slots, or run it with --allow-unstable",
+                  chosen->workload.name, utilization));
 }
 
 }  // namespace smartbatch::loadgen

@@ -1,4 +1,4 @@
-// What `loadgen simulate` can be told.
+// The flags of `loadgen simulate`.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ struct SimulateFlags {
   std::uint32_t backends = 1;
   std::uint32_t slots = 1;
   program::CostFlags cost;
-  // What the scheduler is told in place of it.
+  // What the scheduler is told instead.
   program::CostFlags believed;
   bool learn_costs = true;
   double jitter = 0;
@@ -54,7 +54,7 @@ struct SimulateFlags {
 };
 
 void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags);
-// What a batch takes, and what the scheduler believes: a part of them.
+// Adds the flags for what a batch takes and what the scheduler believes.
 void AddCostFlags(CLI::App& verb, SimulateFlags& flags);
 
 // The strategies in the order asked for, each with the parameters given for it and no others. INVALID_ARGUMENT for an
@@ -64,8 +64,8 @@ absl::StatusOr<std::vector<scheduling::StrategyChoice>> StrategiesOf(const Simul
 // All but the strategy. INVALID_ARGUMENT names the flag that is wrong.
 absl::StatusOr<simulation::SimulationOptions> SimulationOptionsOf(const SimulateFlags& flags);
 
-// The workload asked for, a built-in one's rate scaled to the slots. INVALID_ARGUMENT for one that cannot be made, and
-// for one that no strategy can keep up with, unless that is allowed.
+// The workload asked for; a built-in one's rate is scaled to the slots. INVALID_ARGUMENT for one that cannot be made,
+// and for one that no strategy can keep up with, unless that is allowed.
 absl::StatusOr<ChosenWorkload> WorkloadOf(const SimulateFlags& flags);
 
 }  // namespace smartbatch::loadgen

@@ -25,7 +25,7 @@
 namespace smartbatch::loadgen {
 namespace {
 
-// A simulated trial costs nearly nothing, so it is more precise than what it is compared with.
+// A simulated trial costs almost nothing, so it may be more precise than the server's.
 constexpr double kSimulatedPrecision = 1.005;
 constexpr double kSimulatedStep = 1.5;
 constexpr int kSimulatedTrials = 60;
@@ -40,7 +40,7 @@ struct SweepFlags {
   double start = 0;
   double precision_percent = 2;
   int most_trials = 12;
-  double most_difference_percent = 0;  // 0: it is not looked at
+  double most_difference_percent = 0;  // 0: not checked
   SimulateFlags simulated;
   WorkloadFlags workload;
   ConnectionFlags connection;
@@ -63,7 +63,7 @@ class ServerTrials {
 
   const AdminClient& admin() const { return *admin_; }
 
-  // CANCELLED where it was interrupted.
+  // CANCELLED if it was interrupted.
   absl::StatusOr<Block> Play(const workload::Workload& workload, const StrategyChoice& strategy,
                              const Interruption& interruption) const {
     const LoadFlags& load = flags_->load;
@@ -293,7 +293,7 @@ Verb AddSweep(CLI::App& program) {
   program::AddFlag(verb, "most-trials", flags->most_trials, "Trials of a strategy at the server")
       ->check(CLI::Range(1, 1000));
   verb.add_option("--most-difference-percent", flags->most_difference_percent,
-                  "Exit code 4 where the server's rate is further from the simulated one")
+                  "Exit code 4 if the server's rate is further from the simulated one")
       ->check(CLI::Range(0.1, 1000.0));
   AddCostFlags(verb, flags->simulated);
   AddWorkloadFlags(verb, flags->workload, /*several=*/false);

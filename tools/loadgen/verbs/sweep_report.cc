@@ -67,7 +67,7 @@ void FindDefects(const SweepEntry& entry, const char* where, const std::optional
   }
   for (const std::optional<Trial>& trial : {search->held, search->broke}) {
     if (!trial || trial->defect.empty()) continue;
-    // Where it broke, a generator that was held up by open calls is part of the answer.
+    // At a rate that broke, a generator that was held up by open calls is part of the answer.
     if (!trial->met && trial->measured) continue;
     defects.push_back(fmt::format("{} {} at {:.2f} requests/s: {}", entry.strategy.name, where,
                                   trial->requests_per_second, trial->defect));

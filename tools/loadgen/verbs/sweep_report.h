@@ -16,7 +16,7 @@ struct SweepEntry {
   std::optional<RateSearchResult> simulated;
   std::optional<RateSearchResult> server;
 
-  // The server's rate over the simulated one, less 1; nothing where one of them is not known.
+  // The server's rate divided by the simulated one, less 1; nothing if one of them is not known.
   std::optional<double> Difference() const;
 };
 
@@ -30,13 +30,13 @@ struct SweepReport {
   std::vector<SweepEntry> entries;
   bool interrupted = false;
 
-  // Why the result must not be trusted, one sentence each; empty where it is sound.
+  // Why the result must not be trusted, one sentence each; empty if it is sound.
   std::vector<std::string> Defects() const;
 };
 
 std::string SweepText(const SweepReport& report);
 
-// The version of the schema below: raised when a field changes its meaning or goes.
+// The version of the schema below: raised when a field changes its meaning or goes away.
 inline constexpr int kSweepSchemaVersion = 1;
 // {"schema_version", "kind": "sweep", "objective", "workload", "command", "started_at", "seconds", "warm_up_seconds",
 // "environment", "valid", "defects", "interrupted", "strategies": [{"strategy", "parameters", "server", "simulated",

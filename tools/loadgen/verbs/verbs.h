@@ -1,5 +1,5 @@
-// The verbs of the command line. Each adds its subcommand and returns what runs it: a function that takes the
-// command line as it was given and returns the exit code.
+// The verbs of the command line. Each function adds its subcommand and returns the function that runs it, which takes
+// the command line as it was given and returns the exit code.
 #pragma once
 
 #include <functional>

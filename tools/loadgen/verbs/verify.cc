@@ -48,10 +48,10 @@ Verb AddVerify(CLI::App& program) {
   CLI::App& verb = *program.add_subcommand(
       "verify", "Play a proxy's --decision-log back through the scheduler: does it choose the same batches?");
   verb.add_option("log", flags->path, "The file that the proxy wrote")->required()->type_name("FILE");
-  verb.add_option("--strategy", flags->strategy, "Let another strategy choose, up to where it chooses differently")
+  verb.add_option("--strategy", flags->strategy, "Let another strategy choose, until it chooses differently")
       ->type_name("NAME");
   verb.footer(
-      "Exit codes: 0 every batch is the same; 1 one is not, and is shown; 2 wrong usage, or not a decision log.\n"
+      "Exit codes: 0 every batch is the same; 1 one differs, and is shown; 2 wrong usage, or not a decision log.\n"
       "Examples:\n"
       "  smartbatch-proxy --decision-log decisions.jsonl\n"
       "  loadgen verify decisions.jsonl\n"

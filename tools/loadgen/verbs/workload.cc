@@ -20,7 +20,7 @@ struct WorkloadVerbFlags {
   CLI::App* validate = nullptr;
 };
 
-// Requests a second, or that they follow the answers.
+// Requests a second, or `closed loop` if they follow the answers.
 std::string RateOf(const workload::Workload& workload) {
   const double rate = workload::MeanRequestsPerSecond(workload);
   return rate > 0 ? fmt::format("{:.4g}/s", rate) : "closed loop";
@@ -82,19 +82,19 @@ int Run(const WorkloadVerbFlags& flags) {
 constexpr char kForms[] =
     R"-(A workload file is JSON: {"name", "description", "schedule", "customers": [{...}]}. The fields of a customer are
 the same in a file and in --customer NAME:field=value,field=value:
-  count      so many customers alike, numbered from 01
+  count      how many such customers there are, numbered from 01
   rate       requests a second of each customer: an open loop, which does not wait for answers
   arrival    constant, poisson (the default), gamma(SHAPE): below 1 burstier than poisson, or
              on_off(RATE_ON,RATE_OFF,MEAN_ON,MEAN_OFF), which has no rate beside it
-  think      330ms or exponential(330ms): a closed loop, which sends again so long after its answer
+  think      330ms or exponential(330ms): a closed loop, which sends again this long after its answer
   presence   cycle(12m,3m,6m): the customer is there from minute 3 to 6 of every 12
-  schedule   step(1@0s,2.5@30s) or line(0@0s,3@1m): what the rate is multiplied with over time
+  schedule   step(1@0s,2.5@30s) or line(0@0s,3@1m): what the rate is multiplied by over time
   length     characters of a sequence: 80, uniform(LOW,HIGH), lognormal(MEDIAN,SIGMA[,LOW,HIGH]),
              either(SHARE,LARGE,SMALL), cut(LOW,HIGH,TEXT_LENGTH,...) or quantiles(LENGTH@PERCENT,...), between which
              lengths are spread over their logarithms; `len` on the command line
   sequences  of a request: 3 or 1..5
-  weight     the customer's share where a simulated strategy has weights; a proxy has its own configuration
-  tier       its priority where a simulated strategy has tiers, 0 being the highest
+  weight     the customer's share if a simulated strategy has weights; a proxy has its own configuration
+  tier       its priority if a simulated strategy has tiers, 0 being the highest
 Times have a unit: ms, s, m or h.
 
 Examples:
@@ -108,7 +108,7 @@ Examples:
 
 Verb AddWorkload(CLI::App& program) {
   auto flags = std::make_shared<WorkloadVerbFlags>();
-  CLI::App& verb = *program.add_subcommand("workload", "List, show or check workloads, and what they may say");
+  CLI::App& verb = *program.add_subcommand("workload", "List, show or check workloads, and list what they may contain");
   verb.require_subcommand(1);
   const auto add_batch_size = [&](CLI::App& to) {
     program::AddFlag(to, "max-batch-size", flags->max_batch_size, "The server's batch size")
@@ -127,7 +127,8 @@ Verb AddWorkload(CLI::App& program) {
       flags->show->add_option("workload", flags->workload.workloads, "A file or one of: " + WorkloadNames())
           ->expected(0, 1)
           ->type_name("NAME|FILE");
-  flags->show->add_option("--customer", flags->workload.customers, "A customer instead; may be given again")
+  flags->show
+      ->add_option("--customer", flags->workload.customers, "A customer instead of a workload; may be given again")
       ->allow_extra_args(false)
       ->excludes(name);
   flags->show->add_option("--rate", flags->workload.rate, "Requests a second of all open-loop customers together")
@@ -136,7 +137,7 @@ Verb AddWorkload(CLI::App& program) {
   add_rho(*flags->show);
   add_batch_size(*flags->show);
 
-  flags->validate = verb.add_subcommand("validate", "Check workload files, and traces where the name ends in .jsonl");
+  flags->validate = verb.add_subcommand("validate", "Check workload files, and traces if the name ends in .jsonl");
   flags->validate->add_option("files", flags->files, "The files")->required()->type_name("FILE");
   add_batch_size(*flags->validate);
   verb.footer(kForms);

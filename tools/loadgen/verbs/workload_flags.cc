@@ -18,7 +18,7 @@ constexpr std::uint32_t kLongestSequence = 10'000'000;
 
 absl::Status Usage(const std::string& message) { return absl::InvalidArgumentError(message); }
 
-// Whatever its code, a file that cannot be used is what the caller asked for.
+// A file that cannot be used is wrong usage, whatever the code of its error.
 absl::Status AsUsage(const absl::Status& status) { return Usage(std::string(status.message())); }
 
 absl::StatusOr<ChosenWorkload> FromName(const std::string& name, const workload::BuiltinOptions& options) {
@@ -30,7 +30,8 @@ absl::StatusOr<ChosenWorkload> FromName(const std::string& name, const workload:
   }
   std::error_code error;
   if (!std::filesystem::exists(name, error)) {
-    return Usage(fmt::format("unknown workload '{}': it is no file, and built in are {}", name, WorkloadNames()));
+    return Usage(
+        fmt::format("unknown workload '{}': it is not a file, and the built-in ones are {}", name, WorkloadNames()));
   }
   auto read = workload::ReadWorkloadFile(name);
   if (!read.ok()) return AsUsage(read.status());
@@ -64,7 +65,7 @@ absl::StatusOr<ChosenWorkload> FromTrace(const WorkloadFlags& flags, std::uint32
   return chosen;
 }
 
-// What --schedule and --rate change.
+// Applies --schedule and --rate.
 absl::Status Adjust(const WorkloadFlags& flags, ChosenWorkload& chosen) {
   if (flags.rate > 0) {
     if (chosen.trace) return Usage("--rate does not go with a trace; --speed plays it faster or slower");
@@ -105,9 +106,9 @@ absl::Status CheckSizes(const workload::Workload& workload, std::uint32_t max_ba
 
 void AddSeedFlags(CLI::App& verb, WorkloadFlags& flags) {
   program::AddFlag(verb, "seed", flags.seed, "Seed of arrivals, sizes with their texts, and think times");
-  verb.add_option("--seed-arrivals", flags.seed_arrivals, "Of the arrivals alone");
-  verb.add_option("--seed-sizes", flags.seed_sizes, "Of the sizes and texts alone");
-  verb.add_option("--seed-think-times", flags.seed_think_times, "Of the think times alone");
+  verb.add_option("--seed-arrivals", flags.seed_arrivals, "Seed of the arrivals alone");
+  verb.add_option("--seed-sizes", flags.seed_sizes, "Seed of the sizes and texts alone");
+  verb.add_option("--seed-think-times", flags.seed_think_times, "Seed of the think times alone");
 }
 
 void AddWorkloadFlags(CLI::App& verb, WorkloadFlags& flags, bool several) {
@@ -131,7 +132,7 @@ void AddWorkloadFlags(CLI::App& verb, WorkloadFlags& flags, bool several) {
                           ->type_name("FILE")
                           ->excludes(workloads)
                           ->excludes(customers);
-  verb.add_option("--speed", flags.speed, "Play the trace so many times as fast")
+  verb.add_option("--speed", flags.speed, "How many times as fast the trace is played")
       ->check(CLI::Range(0.001, 1000.0))
       ->capture_default_str()
       ->needs(trace);

@@ -1,4 +1,4 @@
-// Which workload is played, and with which seeds: the same flags for every verb that plays one.
+// The flags that choose the workload and the seeds: the same for every verb that plays a workload.
 #pragma once
 
 #include <cstdint>
@@ -36,14 +36,14 @@ struct WorkloadFlags {
 
 // `several`: --workload takes a list. The workloads that `flags` holds are the default.
 void AddWorkloadFlags(CLI::App& verb, WorkloadFlags& flags, bool several);
-// The part of them that says at which seeds.
+// Adds only the flags of the seeds.
 void AddSeedFlags(CLI::App& verb, WorkloadFlags& flags);
 
 struct ChosenWorkload {
   workload::Workload workload;
-  // Where the workload is one.
+  // Set if the workload is a trace.
   std::optional<simulation::Trace> trace;
-  // The offered load that a built-in open loop was scaled to; 0 elsewhere.
+  // The offered load that a built-in open loop was scaled to; 0 for all others.
   double rho = 0;
 };
 
@@ -51,13 +51,13 @@ struct ChosenWorkload {
 // unknown name, a line of a file, flags that exclude each other, requests that are larger than a batch.
 absl::StatusOr<std::vector<ChosenWorkload>> ChooseWorkloads(const WorkloadFlags& flags,
                                                             const workload::BuiltinOptions& options);
-// The same where one is asked for.
+// The same for a single workload.
 absl::StatusOr<ChosenWorkload> ChooseWorkload(const WorkloadFlags& flags, const workload::BuiltinOptions& options);
 
 // The built-in names, as a list for people.
 std::string WorkloadNames();
 
-// The requests of the trace; every error begins with the path. INVALID_ARGUMENT where it cannot be read, too.
+// The requests of the trace; every error begins with the path. INVALID_ARGUMENT if it is wrong or cannot be read.
 absl::StatusOr<simulation::Trace> ReadTraceOrSayWhy(const std::string& path, std::uint32_t max_batch_size);
 
 }  // namespace smartbatch::loadgen

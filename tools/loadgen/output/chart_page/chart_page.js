@@ -16,7 +16,7 @@
   const present = Math.max(1, ...charts.map(Timeline.mostPresent));
   const colours = Timeline.palette(charts.flatMap((chart) => chart.customers));
 
-  // --- What is said above the pictures ---
+  // --- The words above the pictures ---
 
   at('heading').textContent = data.title;
   document.title = data.title;
