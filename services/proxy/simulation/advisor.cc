@@ -32,7 +32,7 @@ const char* Describe(Objective objective) {
     case Objective::kFairness:
       return "gap between customers' counters in s";
     case Objective::kOnTime:
-      return "share of the requests that is late";
+      return "share of requests that are late";
   }
   return "";
 }
@@ -190,7 +190,7 @@ bool Advisor::HasShown(const std::string& from, const std::string& to) const {
   std::size_t shown = 0;
   Time last{};
   for (const Window& window : windows_) {
-    // Windows that begin before the last one ended have requests in common with it.
+    // A window that begins before the last one ended shares requests with it.
     if (shown > 0 && window.time - last < options_.window) continue;
     if (!IsMaterial(window.scores, from, to)) continue;
     last = window.time;

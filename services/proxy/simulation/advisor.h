@@ -31,8 +31,9 @@ struct AdvisorOptions {
   Duration interval = std::chrono::seconds(15);
   Duration min_dwell = std::chrono::seconds(60);
   double min_gain = 0.1;
-  // How many batches a gain must be more than, and in how many windows without a common request it must have shown:
-  // what is less is chance. Not for operators: tests set them to 0 and 1 to see that chance makes the advice wander.
+  // A gain counts only if it is more than this many batches account for and has shown in this many windows without a
+  // common request: less is chance. Not for operators: tests set them to 0 and 1 to see that chance makes the advice
+  // wander.
   double min_gain_batches = 2;
   std::size_t min_windows = 2;
 
@@ -40,14 +41,14 @@ struct AdvisorOptions {
   static std::optional<AdvisorOptions> For(const scheduling::StrategyChoice& strategy);
 };
 
-// The requests that were accepted lately: at most `max_requests`, the oldest forgotten first. Not thread safe.
+// The requests that were accepted recently: at most `max_requests`, the oldest forgotten first. Not thread safe.
 class RecentArrivals {
  public:
   explicit RecentArrivals(std::size_t max_requests) : max_requests_(max_requests) {}
 
-  // kNever for a caller that sets no deadline.
+  // `deadline` is kNever for a caller that sets none.
   void Add(std::string_view customer, std::span<const std::uint32_t> lengths, Time deadline, Time now);
-  // Those not before `since`, counted from the first of them.
+  // The requests not before `since`, with times counted from the first of them.
   Trace Since(Time since) const;
   void Clear() { arrivals_.clear(); }
 
@@ -70,7 +71,7 @@ struct ReplaySetting {
   std::map<std::string, scheduling::CustomerPolicy> customers;
 };
 
-// The options without limits on the queue, so that a strategy that does not keep up shows it in its latency.
+// Removes the limits on the queue, so that a strategy that does not keep up shows it in its latency.
 scheduling::SchedulerOptions WithoutQueueLimits(scheduling::SchedulerOptions options);
 // A backend whose batches cost what they are believed to cost.
 SimulatedBackend BelievedBackend(const std::string& name, std::uint32_t slots, const scheduling::CostModel& cost);
@@ -80,19 +81,19 @@ ReplaySetting SettingOf(const scheduling::Scheduler& scheduler);
 struct Advice {
   bool change = false;
   std::string strategy;  // to follow from now on
-  double gain = 0;       // predicted, as a share of the objective; 0 where nothing is better
+  double gain = 0;       // predicted, as a share of the objective; 0 if nothing is better
   std::string reason;    // in a sentence
-  // By strategy, in ms (kFairness: seconds; kOnTime: the share of the requests that is late); small is good.
+  // By strategy, in ms (kFairness: seconds; kOnTime: the share of requests that are late); smaller is better.
   std::map<std::string, double> scores;
 };
 
-// Gives advice at intervals. Each time it replays the last window under every strategy, and it judges them by all that
-// it has seen in the last `memory`: by the mean over the windows, each counting by its requests; of the gap, which is a
-// maximum itself, by the largest. For a strategy that looks a little better in a quiet window may be the one that fails
-// in the next flood: following whatever was best in the last two minutes alone made the tail of a changing workload up
-// to four times that of the best single strategy. The largest of the windows' tails, tried for the tails too, is one
-// request's bad luck: it made the worst customer's twice that of the best. (To follow the leader in hindsight: Hannan,
-// "Approximation to Bayes risk in repeated play", 1957.)
+// Gives advice at intervals. Each time it replays the last window under every strategy, and judges the strategies by
+// all the windows of the last `memory`: by the mean over the windows, each weighted by its requests, or for the gap,
+// which is a maximum itself, by the largest. A strategy that looks a little better in a quiet window may be the one
+// that fails in the next flood: following the best of the last two minutes alone made the tail of a changing workload
+// up to four times that of the best single strategy. The largest of the windows' tails, which was tried too, is one
+// request's bad luck: it made the worst customer's tail twice that of the best. (To follow the leader in hindsight:
+// Hannan, "Approximation to Bayes risk in repeated play", 1957.)
 //
 // A change is advised once the best strategy has a material gain by all that is remembered and, alone, in two windows
 // that have no request in common, so that no single event brings a change about. A gain is material if it is a share
@@ -115,7 +116,7 @@ class Advisor {
   static constexpr std::size_t kFewestRequests = 50;
 
  private:
-  // What the objective came to under a strategy, and how much of that one batch accounts for.
+  // The objective under a strategy, and how much of it one batch accounts for.
   struct Score {
     double value = 0;
     double batch = 0;
@@ -130,13 +131,14 @@ class Advisor {
   static Score ScoreOf(const Result& result, Objective objective);
   absl::StatusOr<Scores> Replay(Trace recent, const ReplaySetting& setting) const;
   void Remember(Window window);
-  // The scores over what is remembered.
+  // The scores over all the windows that are remembered.
   Scores Judge() const;
   bool IsMaterial(const Scores& scores, const std::string& from, const std::string& to) const;
   bool HasShown(const std::string& from, const std::string& to) const;
 
   const AdvisorOptions options_;
-  // At least the last one. Those of the last `memory` count, and what shows a gain may be as old as two windows.
+  // At least the last one. The windows of the last `memory` count, and one that shows a gain may be as old as two
+  // windows.
   std::deque<Window> windows_;
   Time last_change_ = Time::min();
 };

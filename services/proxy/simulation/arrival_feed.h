@@ -13,9 +13,9 @@ namespace smartbatch::simulation {
 struct FedRequest {
   Time time{};
   std::uint32_t customer = 0;  // an index into ArrivalFeed::customers()
-  // Characters of each sequence; good until the next Take.
+  // Characters of each sequence; valid until the next Take.
   std::span<const std::uint32_t> lengths;
-  // kNever if its caller sets none.
+  // kNever if the caller sets none.
   Time deadline = kNever;
 };
 
@@ -25,13 +25,13 @@ class ArrivalFeed {
   virtual ~ArrivalFeed() = default;
 
   virtual const std::vector<std::string>& customers() const = 0;
-  // How many requests it gives in all.
+  // The number of requests that the feed gives in all.
   virtual std::uint64_t requests() const = 0;
   // The moment of the next request; kNever at the end, and while every customer of a closed loop waits for its answer.
   virtual Time NextTime() const = 0;
-  // Takes the next request; NextTime must not be kNever.
+  // Takes the next request. Requires: NextTime is not kNever.
   virtual FedRequest Take() = 0;
-  // A request of the customer ended in some way: a closed loop goes on.
+  // A request of the customer ended, answered or not: a closed loop goes on.
   virtual void Ended(std::uint32_t /*customer*/, Time /*now*/) {}
 };
 

@@ -9,10 +9,10 @@
 namespace smartbatch::simulation {
 namespace {
 
-// How soon a backend that is not there refuses a connection.
+// How soon a connection to a backend that is down is refused.
 constexpr Duration kRefusal = std::chrono::milliseconds(1);
 constexpr double kLargestJitter = 5;
-// Apart from the streams that the workloads draw from the same seed.
+// A stream that the workloads, which draw from the same seed, do not use.
 constexpr std::uint64_t kJitterStream = 0x717'7E4'0000ULL;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Backends in virtual time: how long a batch takes, and what goes wrong with it.
+// Backends in virtual time: how long a batch takes, and which faults it meets.
 #pragma once
 
 #include <cstdint>
@@ -25,24 +25,24 @@ struct Outage {
 struct SimulatedBackend {
   std::string name = "backend-0";
   std::uint32_t slots = 1;
-  // What a batch takes, and what the scheduler is told that it takes.
+  // What a batch takes, and what the scheduler is told.
   CostModel true_cost;
   scheduling::CostModel believed_cost;
-  // Every batch takes its time times a lognormal factor of mean 1 and this sigma; 0 for none.
+  // The time of every batch is multiplied by a lognormal factor of mean 1 and this sigma; 0 for none.
   double jitter = 0;
   FaultRates faults;
-  // In order of time, apart from each other.
+  // In order of time, without overlap.
   std::vector<Outage> outages;
 
   // INVALID_ARGUMENT, naming the value and the range.
   absl::Status Validate() const;
 };
 
-// How a batch ends: a moment and a status code, kOk where every member has its result.
+// How a batch ends: a moment and a status code, kOk if every member has its result.
 struct Service {
   Time end{};
   absl::StatusCode code = absl::StatusCode::kOk;
-  // The backend went away while it had the batch.
+  // True if the backend went away while it had the batch.
   bool fell = false;
 };
 

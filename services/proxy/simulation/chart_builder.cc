@@ -113,7 +113,7 @@ absl::StatusOr<timeline::Chart> ChartBuilder::Finish() const {
   chart.to = std::min(window_.to, Later(last_, Duration(1)));
   if (chart.from >= chart.to) return absl::NotFoundError("no request came in the part that is to be drawn");
   chart.backends = backends_;
-  std::map<std::uint32_t, std::uint32_t> drawn;  // by the place in names_: the place in the chart
+  std::map<std::uint32_t, std::uint32_t> drawn;  // from the index in names_ to the index in the chart
   const auto place = [&](std::uint32_t customer) {
     const auto [entry, is_new] = drawn.try_emplace(customer, static_cast<std::uint32_t>(chart.customers.size()));
     if (is_new) chart.customers.push_back(names_[customer]);

@@ -1,4 +1,4 @@
-// Makes the chart of a part of a decision log, or of a simulation while it runs.
+// Draws a part of a decision log, or of a simulation while it runs, as a chart.
 #pragma once
 
 #include <algorithm>
@@ -24,23 +24,23 @@ struct ChartWindow {
   Time to = kNever;
 };
 
-// Takes the events of a decision log in their order and keeps those that touch a window of time: its memory is bounded
-// by what the window holds, by what is unfinished at once and by the customers' names. A window holds at most
-// kMostBatches batches and ends earlier if more leave in it.
+// Takes the events of a decision log in their order and keeps those that touch a window of time. Its memory is bounded
+// by the events in the window, by what is unfinished at once and by the customers' names. A window holds at most
+// kMostBatches batches and ends earlier if more would leave in it.
 class ChartBuilder {
  public:
   static constexpr std::size_t kMostBatches = 4000;
 
-  // From the arrival of request `first` (they count from 0) to that of request `first + count`.
+  // The window is from the arrival of request `first` (counted from 0) to that of request `first + count`.
   ChartBuilder(std::uint64_t first, std::uint64_t count) : first_(first), end_(first + count) {}
   explicit ChartBuilder(const ChartWindow& window) : window_(window) {}
 
-  // Times must not fall.
+  // Requires: times do not fall.
   void Take(const decision_log::Event& event);
 
-  // What has happened in the window so far, without title and note. NOT_FOUND if nothing has.
+  // Returns what has happened in the window so far, without title and note. NOT_FOUND if nothing has.
   absl::StatusOr<timeline::Chart> Finish() const;
-  // As it has become; kNever for an end that has not come.
+  // The window as known so far; kNever for an end that has not come.
   const ChartWindow& window() const { return window_; }
 
  private:
@@ -58,11 +58,11 @@ class ChartBuilder {
   void On(const decision_log::BatchSent& sent);
   void On(const decision_log::BatchEnded& ended);
   void On(const decision_log::RequestEnded& ended);
-  // The others change nothing that is drawn.
+  // All other events change nothing that is drawn.
   template <class Event>
   void On(const Event&) {}
 
-  // The place in backends_ of the backend that has that id now; one that the log has not named is made.
+  // The index in backends_ of the backend that has this id now; a backend that the log has not named is added.
   std::uint32_t PlaceOf(scheduling::BackendId backend);
   void EndRequest(std::uint64_t number, Time time, bool answered);
   std::uint32_t Named(const std::string& customer);
@@ -73,16 +73,16 @@ class ChartBuilder {
   Time last_{};
   std::uint32_t seats_ = 1;
   std::vector<std::string> names_;
-  std::map<std::string, std::uint32_t> places_;  // in names_
-  std::vector<timeline::Backend> backends_;      // all that there were: an id may be given again
+  std::map<std::string, std::uint32_t> places_;  // indexes in names_
+  std::vector<timeline::Backend> backends_;      // all there ever were: an id may be reused
   std::map<scheduling::BackendId, std::uint32_t> backend_places_;
-  // Unfinished ones, and those that touch the window.
+  // The requests that are unfinished or touch the window.
   std::map<std::uint64_t, Request> requests_;
   std::map<scheduling::BatchId, timeline::Batch> batches_;
 };
 
-// Of a decision log, from request `first` on as ChartBuilder says. INVALID_ARGUMENT names the line that is wrong,
-// NOT_FOUND says that nothing happened there.
+// Draws a decision log, in the window that ChartBuilder describes. INVALID_ARGUMENT names the line that is wrong,
+// NOT_FOUND says that nothing happened in the window.
 absl::StatusOr<timeline::Chart> ChartOfLog(std::istream& log, std::uint64_t first, std::uint64_t count);
 
 // Tells a builder what a simulation's scheduler does. The builder must outlive it.

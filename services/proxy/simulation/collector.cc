@@ -78,7 +78,7 @@ Result Collector::Finish(const ArrivalFeed& feed, std::uint32_t slots, bool pois
   for (std::size_t i = 0; i < latencies_ms_.size(); ++i) {
     const Sample& latencies_ms = latencies_ms_[i];
     if (latencies_ms.empty()) continue;
-    // Before FiguresOf sorts it: the sum is then in the order of time, whatever is read first.
+    // Appended before FiguresOf sorts it, so that the sum is always in the order of time.
     all.Append(latencies_ms);
     result.customers.push_back({feed.customers()[i], latencies_ms.count(), FiguresOf(latencies_ms),
                                 charged[i] - (charged_at_start_.empty() ? 0 : charged_at_start_[i]),
@@ -115,7 +115,7 @@ Result Collector::Finish(const ArrivalFeed& feed, std::uint32_t slots, bool pois
   return result;
 }
 
-// Several customers of a feed may be one to the scheduler, by their name.
+// Customers of a feed that have the same name are one customer to the scheduler.
 FairnessFigures Collector::Fairness(const std::vector<CustomerResult>& customers) const {
   std::map<std::string, CustomerStanding> by_name;
   for (const CustomerResult& customer : customers) {

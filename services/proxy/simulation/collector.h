@@ -15,13 +15,13 @@
 
 namespace smartbatch::simulation {
 
-// Counts nothing before the request with the number `warmup`. Not thread safe.
+// Collects the figures of a run, beginning with the request number `warmup`. Not thread safe.
 class Collector {
  public:
   Collector(const ArrivalFeed& feed, std::uint64_t warmup, const scheduling::Scheduler& scheduler,
             const CostModel& cost);
 
-  // The request with that number is offered.
+  // Request `number` is offered.
   void Offered(std::uint64_t number, std::span<const std::uint32_t> lengths, Time now);
   // A request of a customer ended.
   void Ended(std::uint64_t number, std::uint32_t customer, const scheduling::Finished& finished);
@@ -43,7 +43,7 @@ class Collector {
 
   std::vector<Sample> latencies_ms_;      // of each customer
   std::vector<double> slowdowns_;         // of each customer, added up
-  std::vector<double> alone_seconds_;     // of each offered request: what it takes in a batch of its own
+  std::vector<double> alone_seconds_;     // of each offered request: the time it takes in a batch of its own
   std::vector<double> charged_at_start_;  // to each customer
   bool measuring_ = false;
   Time start_{};
@@ -57,7 +57,7 @@ class Collector {
   std::uint64_t batch_sequences_ = 0;
   double batch_seconds_ = 0;  // cost of the batches by the model
   double longest_batch_seconds_ = 0;
-  double used_seconds_ = 0;  // the least that their members can cost
+  double used_seconds_ = 0;  // the least time that their members can cost
   Duration busy_{};
   double fairness_gap_seconds_ = 0;
 };

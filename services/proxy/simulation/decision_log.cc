@@ -94,7 +94,7 @@ Json BatchJson(const BatchSent& sent) {
 constexpr double kLeastAboveZero = std::numeric_limits<double>::denorm_min();
 constexpr double kLargest = std::numeric_limits<double>::max();
 
-// The library casts a number to whatever is asked for, so that one that does not fit would be another one.
+// The library casts a number to the type that is asked for: a number that does not fit would become another one.
 template <class Integer>
 Integer Whole(const Json& json, Integer least = 0, Integer most = std::numeric_limits<Integer>::max()) {
   if (json.is_number_unsigned()) {
@@ -136,7 +136,7 @@ scheduling::Outcome OutcomeOf(const std::string& text) {
     const auto outcome = static_cast<scheduling::Outcome>(i);
     if (scheduling::Name(outcome) == text) return outcome;
   }
-  throw std::invalid_argument("there is no outcome '" + text + "'");
+  throw std::invalid_argument("unknown outcome '" + text + "'");
 }
 
 scheduling::StrategyChoice ChoiceOf(const Json& json) {
@@ -190,9 +190,9 @@ BackendAdded ParseBackendAdded(const Json& json) {
   // Logs of earlier versions have neither.
   if (cost.contains("per_character_squared")) model.per_character_squared = term("per_character_squared");
   if (cost.contains("knee")) model.knee = Within(cost.at("knee"), 1, CostModel::kLargestKnee);
-  // The scheduler adds up in nanoseconds what waits.
+  // The scheduler sums the cost of all that waits in nanoseconds.
   if (!(model.Alone(scheduling::kLongestSequence) <= 1e9)) {
-    throw std::invalid_argument("a sequence is held to cost more than 1e9 seconds");
+    throw std::invalid_argument("a sequence would cost more than 1e9 seconds");
   }
   return {Whole<scheduling::BackendId>(json.at("backend")), json.at("name"), Whole<std::uint32_t>(json.at("slots"), 1),
           model};
@@ -248,7 +248,7 @@ Event ParseEvent(const Json& json) {
   if (event == "reconfigured") return Reconfigured{OptionsOf(json), CustomersOf(json)};
   if (event == "asked") return Asked{TimeOf(json)};
   if (event == "dropped") return Dropped{Whole<std::uint64_t>(json.at("lines"))};
-  throw std::invalid_argument("there is no event '" + event + "'");
+  throw std::invalid_argument("unknown event '" + event + "'");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The decision log: what a scheduler was told and what it chose, one JSON object a line. The proxy writes it, a replay
+// The decision log: what a scheduler was told and what it chose, one JSON object a line. The proxy writes it, replay
 // reads it.
 //
 //   {"event": "start", "schema_version": 3, "max_batch_size": 5, ..., "strategy": "density", "parameters": {...},
@@ -17,10 +17,10 @@
 //   {"event": "backend_slots", "backend": 0, "slots": 2}
 //   {"event": "backend_removed", "backend": 0}
 //   {"event": "asked", "time_ms": 1310.0}                    asked for a batch at a moment when nothing else happened
-//   {"event": "dropped", "lines": 12}                        so many lines are missing here
+//   {"event": "dropped", "lines": 12}                        that many lines are missing here
 //
 // Times are milliseconds from the start of the log, exact to the nanosecond. Requests count from 0 in the order in
-// which they were accepted; refused ones are not there. A member is a request and the place of a sequence in it. The
+// which they were accepted; refused ones are left out. A member is a request and the index of a sequence in it. The
 // lines of requests are also a trace: `grep '"event":"request"'` gives what `loadgen simulate --trace-in` reads.
 #pragma once
 
@@ -48,7 +48,7 @@ namespace smartbatch::simulation::decision_log {
 
 inline constexpr int kSchemaVersion = 3;
 
-// What a replay needs to build the same scheduler. Of the options those that choices depend on are written.
+// What a replay needs to build the same scheduler. Only the options that affect choices are written.
 struct Start {
   scheduling::SchedulerOptions options;
   scheduling::StrategyChoice strategy;
@@ -58,7 +58,7 @@ struct BackendAdded {
   scheduling::BackendId backend = 0;
   std::string name;
   std::uint32_t slots = 1;
-  scheduling::CostModel cost;  // as it is believed then
+  scheduling::CostModel cost;  // as believed at that moment
 };
 struct BackendRemoved {
   scheduling::BackendId backend = 0;
@@ -85,7 +85,7 @@ struct BatchSent {
   scheduling::BatchId batch = 0;
   std::string strategy;
   scheduling::BackendId backend = 0;
-  // Request and place of the sequence in it.
+  // Request, and index of the sequence in it.
   absl::InlinedVector<std::pair<std::uint64_t, std::uint32_t>, 5> members;
   std::uint32_t longest = 0;
   double cost_seconds = 0;
@@ -121,15 +121,15 @@ struct Dropped {
 using Event = std::variant<Start, BackendAdded, BackendRemoved, BackendSlots, BackendHealth, RequestAccepted, BatchSent,
                            BatchEnded, RequestEnded, StrategySet, Follows, Reconfigured, Asked, Dropped>;
 
-// Nothing if the event has none.
+// The event's time; nothing if it has none.
 std::optional<Time> TimeOf(const Event& event);
 
 // The batch as it is logged, its time counted from `origin`.
 BatchSent Sent(const scheduling::Batch& batch, Time origin);
 
-// The event as a line, its end included.
+// The event as a line, with its line end.
 std::string Line(const Event& event);
-// INVALID_ARGUMENT says what is wrong with the line.
+// Parses a line. INVALID_ARGUMENT says what is wrong with it.
 absl::StatusOr<Event> ParseLine(const std::string& line);
 
 }  // namespace smartbatch::simulation::decision_log

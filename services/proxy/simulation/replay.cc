@@ -51,7 +51,7 @@ class Replayer {
  public:
   explicit Replayer(const std::optional<scheduling::StrategyChoice>& instead) : instead_(instead) {}
 
-  // False once there is nothing to compare any more.
+  // Returns false when there is nothing more to compare.
   absl::StatusOr<bool> Take(const Event& event) {
     if (const auto* const start = std::get_if<Start>(&event)) {
       if (scheduler_ != nullptr) return absl::InvalidArgumentError("the log starts twice; replay its parts one by one");
@@ -70,11 +70,11 @@ class Replayer {
     const auto* const ended = std::get_if<RequestEnded>(&event);
     const bool same_moment = ended != nullptr && ended->time == now_;
     if (!same_moment && !AskedForNothingMore()) return false;
-    // After a new strategy, configuration or backend the scheduler is asked at a moment that is told next.
+    // After a new strategy, configuration or backend the scheduler is asked at the moment that the next line gives.
     ask_is_due_ = !std::holds_alternative<StrategySet>(event) && !std::holds_alternative<Follows>(event) &&
                   !std::holds_alternative<Reconfigured>(event) && !std::holds_alternative<BackendAdded>(event) &&
                   !std::holds_alternative<BackendRemoved>(event) && !std::holds_alternative<BackendSlots>(event);
-    // What is shed makes room for the request that is told next.
+    // A shed request makes room for the request of the next line.
     if (ended != nullptr && ended->outcome == Outcome::kShed) ask_is_due_ = false;
     if (absl::Status status = std::visit([this](const auto& told) { return Tell(told); }, event); !status.ok()) {
       return status;
@@ -148,7 +148,7 @@ class Replayer {
   absl::Status Tell(const BatchEnded& ended) {
     now_ = ended.time;
     if (running_.erase(ended.batch) == 0) {
-      return absl::InvalidArgumentError(absl::StrCat("batch ", ended.batch, " ended and did not run"));
+      return absl::InvalidArgumentError(absl::StrCat("batch ", ended.batch, " ended but was not running"));
     }
     const absl::Status status(ended.status, "as logged");
     scheduler_->Complete(ended.batch, ended.fell ? scheduling::Fell(status) : status, now_, effects_);
@@ -157,9 +157,9 @@ class Replayer {
   absl::Status Tell(const RequestEnded& ended) {
     now_ = ended.time;
     if (ended.request >= ids_.size()) {
-      return absl::InvalidArgumentError(absl::StrCat("request ", ended.request, " ended and never came"));
+      return absl::InvalidArgumentError(absl::StrCat("request ", ended.request, " ended but never came"));
     }
-    // Many follow from what was told before: a request that failed with its batch.
+    // Many ends follow from earlier lines: a request failed with its batch.
     if (is_finished_[ended.request]) return absl::OkStatus();
     if (ended.outcome == Outcome::kCancelled || ended.outcome == Outcome::kShed) {
       scheduler_->Cancel(ids_[ended.request], now_, effects_);
@@ -184,7 +184,7 @@ class Replayer {
     now_ = asked.time;
     return absl::OkStatus();
   }
-  // Taken elsewhere.
+  // Handled elsewhere.
   absl::Status Tell(const Start&) { return absl::OkStatus(); }
   absl::Status Tell(const BatchSent&) { return absl::OkStatus(); }
   absl::Status Tell(const Dropped&) { return absl::OkStatus(); }
@@ -208,7 +208,7 @@ class Replayer {
         absl::StrCat("the log has ", Describe(logged), "; the replay has ", chosen ? Describe(*chosen) : "none");
     return false;
   }
-  // The scheduler was asked until it had no batch more.
+  // The scheduler was asked until it had no more batches.
   bool AskedForNothingMore() {
     if (!ask_is_due_) return true;
     const std::optional<BatchSent> chosen = Ask();

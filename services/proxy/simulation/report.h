@@ -13,7 +13,7 @@ namespace smartbatch::simulation {
 // What was simulated, as the report names it.
 struct Scenario {
   std::string workload;  // the name of a generator, or the path of a trace
-  double rho = 0;        // 0 where it means nothing: in closed loops and traces
+  double rho = 0;        // 0 if it has no meaning: for closed loops and traces
   std::uint64_t requests = 0;
   std::uint64_t seed = 0;
   double warmup_share = 0;
@@ -23,7 +23,7 @@ struct Scenario {
   workload::Seeds seeds = {};
 };
 
-// The version of the schema below: raised when a field changes its meaning or goes.
+// The version of the schema below: raised when a field changes its meaning or goes away.
 inline constexpr int kReportSchemaVersion = 1;
 
 // {"schema_version", "workload": {...}, "results": [{"strategy", "parameters", "requests", "latency_ms": {"mean",
@@ -32,7 +32,7 @@ inline constexpr int kReportSchemaVersion = 1;
 // "drain_seconds", "lower_bound_ms", "outcomes", "customers": [...]}]}; null if a figure cannot be given.
 std::string ReportJson(const Scenario& scenario, const std::vector<Result>& results);
 
-// One line of a decision log, its end included:
+// One line of a decision log, with its line end:
 // {"time_ms", "strategy", "backend", "members": [[request, sequence], ...], "longest", "cost_seconds", "reason"}
 std::string DecisionLine(const Decision& decision);
 

@@ -1,4 +1,4 @@
-// What a simulation found.
+// The result of a simulation.
 #pragma once
 
 #include <array>
@@ -14,8 +14,8 @@
 
 namespace smartbatch::simulation {
 
-// In milliseconds, exact, from every answered request. A percentile with fewer than 10 samples above it is chance and
-// left out.
+// In milliseconds, exact, from every answered request. A percentile with fewer than 10 samples above it is chance, and
+// is left out.
 struct LatencyFigures {
   double mean = 0;
   std::optional<double> p50;
@@ -37,51 +37,51 @@ struct CustomerResult {
   double slowdown = 0;
 };
 
-// All but `outcomes` leaves the warm-up out: it is about the requests that were offered after it, and about the time
+// Everything except `outcomes` leaves out the warm-up: it covers the requests that were offered after it, and the time
 // from the first of them until the last one ended.
 struct Result {
   // The strategy at the start, with every parameter it has.
   scheduling::StrategyChoice strategy;
-  // Answered ones.
+  // Answered requests.
   std::uint64_t requests = 0;
   LatencyFigures latency_ms;
-  // The part of the requests offered that were answered by their deadline or, without one, within the latency
-  // objective; without either, that were answered.
+  // The share of the offered requests that were answered by their deadline or, without one, within the latency
+  // objective or, without either, at all.
   double on_time_share = 1;
   double throughput_per_second = 0;
   // The share of the slots' time in which a batch ran.
   double busy_share = 0;
   double batch_sequences_mean = 0;
-  // What a batch takes by the model: the mean, and the most.
+  // The time of a batch by the cost model: the mean, and the largest.
   double batch_seconds_mean = 0;
   double batch_seconds_longest = 0;
-  // The share of the batches' cost that was paid for empty seats and for sequences shorter than the longest.
+  // The share of the batches' cost that was spent on empty seats and on sequences shorter than the longest.
   double padding_share = 0;
   // By the true cost of a batch. The share index is nothing if an account was closed meanwhile.
   FairnessFigures fairness;
   // The largest difference between the counters of two backlogged customers that was seen after a dispatch.
   double fairness_gap_seconds = 0;
-  // How long it took from the last arrival until the last request had ended: where that is a sizeable part of the run
-  // the strategy did not keep up.
+  // The time from the last arrival until the last request had ended. If it is a sizeable part of the run, the strategy
+  // did not keep up.
   double drain_seconds = 0;
   // The time between the first and the last of the arrivals.
   double arrival_seconds = 0;
-  // No strategy that does not know the future has a lower mean latency; nothing where requests expired, were
-  // cancelled or failed, since the mean over the others has no such bound. See LowerBoundMilliseconds.
+  // No strategy that does not know the future has a lower mean latency. Nothing if requests expired, were cancelled or
+  // failed, since the mean over the others has no such bound. See LowerBoundMilliseconds.
   std::optional<double> lower_bound_ms;
   std::vector<CustomerResult> customers;  // in the order of the feed; those without a request are left out
   // Of the whole run.
   scheduling::OutcomeCounts outcomes;
 };
 
-// The least mean latency, whatever the strategy: a request takes at least E[c(L)], L its longest sequence. With Poisson
-// arrivals and one slot an arriving request also meets, by the mean residual time of the batch that runs,
+// The terms of the least mean latency of any strategy: a request takes at least E[c(L)], L its longest sequence. With
+// Poisson arrivals and one slot an arriving request also waits for the mean residual time of the running batch,
 //   rate / 2 * E[sum of c^2 over a request's sequences] / max_batch_size
 // since a batch of cost S holds at most max_batch_size sequences, each with c <= S.
 struct LowerBoundTerms {
   double mean_seconds = 0;          // E[c(L)]
   double mean_squared_seconds = 0;  // E[sum of c^2]
-  double requests_per_second = 0;   // 0 where arrivals are not Poisson or there are several slots
+  double requests_per_second = 0;   // 0 if arrivals are not Poisson or there are several slots
   std::uint32_t max_batch_size = 1;
 };
 double LowerBoundMilliseconds(const LowerBoundTerms& terms);

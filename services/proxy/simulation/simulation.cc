@@ -26,7 +26,7 @@ using scheduling::RequestId;
 constexpr std::uint64_t kUnlimited = 100'000'000;
 constexpr std::uint64_t kOffersBetweenCalls = 8192;
 constexpr std::size_t kMostRecentArrivals = 20'000;
-// Apart from the streams that the workloads draw from the same seed.
+// A stream that the workloads, which draw from the same seed, do not use.
 constexpr std::uint64_t kImpatienceStream = 0x1A9'A71E'0000ULL;
 
 absl::Status CheckShare(absl::string_view name, double share, double below) {
@@ -100,7 +100,7 @@ class Simulation {
     Time start{};
     Service service;
   };
-  // What the simulation knows of the request in a slot of the pending set.
+  // What the simulation knows about the request in a slot of the pending set.
   struct LiveRequest {
     std::uint64_t number = 0;
     std::uint32_t customer = 0;
@@ -108,7 +108,7 @@ class Simulation {
   struct Cancellation {
     Time time{};
     RequestId id;
-    // Later first, as std::push_heap wants it.
+    // Later first, as std::push_heap needs it.
     friend bool operator<(const Cancellation& left, const Cancellation& right) {
       return left.time != right.time ? left.time > right.time : left.id > right.id;
     }
@@ -117,7 +117,7 @@ class Simulation {
   Time NextEvent() const {
     Time next = std::min(feed_.NextTime(), std::min(ask_again_, next_tick_));
     for (const Running& batch : running_) next = std::min(next, batch.service.end);
-    // Once everything has ended only a new request matters.
+    // When everything has ended only a new request matters.
     if (next == kNever && scheduler_->pending().unfinished_requests() == 0) return kNever;
     if (!cancellations_.empty()) next = std::min(next, cancellations_.front().time);
     if (switched_ < options_.switches.size()) next = std::min(next, options_.switches[switched_].time);
@@ -275,7 +275,7 @@ class Simulation {
     }
     for (const BatchId id : effects_.abandoned) {
       const auto found = std::find_if(running_.begin(), running_.end(), [&](const Running& r) { return r.id == id; });
-      // It may be the very batch that is ending.
+      // It may be the batch that is ending just now.
       if (found != running_.end()) found->service = {now_, absl::StatusCode::kCancelled};
     }
     effects_.finished.clear();
@@ -319,7 +319,7 @@ scheduling::SchedulerOptions UnlimitedQueue() {
 absl::StatusOr<Result> Simulate(ArrivalFeed& feed, const SimulationOptions& options) {
   if (absl::Status status = Validate(options); !status.ok()) return status;
   scheduling::SchedulerOptions scheduler_options = options.scheduler;
-  // No account is closed before its charges were read.
+  // No account may be closed before its charges are read.
   scheduler_options.max_idle_accounts = std::max(scheduler_options.max_idle_accounts, feed.customers().size());
   for (const StrategySwitch& change : options.switches) {
     if (const auto checked = scheduling::CheckChoice(change.strategy); !checked.ok()) return checked.status();

@@ -26,7 +26,7 @@ struct DecisionMember {
   std::uint32_t sequence = 0;
 };
 
-// A batch that left. The batch is good for the time of the call.
+// A batch that left. The batch is valid only during the call.
 struct Decision {
   const scheduling::Batch& batch;
   std::span<const DecisionMember> members;
@@ -37,12 +37,12 @@ struct StrategySwitch {
   scheduling::StrategyChoice strategy;
 };
 
-// Callers that do not wait for ever.
+// Callers that do not wait for ever: they cancel or set a deadline.
 struct Impatience {
   // This share of the requests is cancelled, after an exponential time of this mean.
   double cancel_share = 0;
   Duration mean_patience = std::chrono::seconds(1);
-  // This share of the requests has a deadline, so long after its arrival.
+  // This share of the requests has a deadline, this long after its arrival.
   double deadline_share = 0;
   Duration deadline = std::chrono::seconds(1);
 };
@@ -52,14 +52,14 @@ scheduling::SchedulerOptions UnlimitedQueue();
 
 struct SimulationOptions {
   scheduling::SchedulerOptions scheduler = UnlimitedQueue();
-  // Of SimulatedStrategies().
+  // One of SimulatedStrategies().
   scheduling::StrategyChoice strategy{"fcfs", {}};
   // In order of time.
   std::vector<StrategySwitch> switches;
   std::vector<SimulatedBackend> backends{SimulatedBackend{}};
   std::map<std::string, scheduling::CustomerPolicy> customers;
   Impatience impatience;
-  // This share of the feed's requests, from the first on, is left out of the figures.
+  // This share of the feed's requests, the first ones, is left out of the figures.
   double warmup_share = 0.1;
   // Arrivals are Poisson, which the lower bound may then use.
   bool poisson_arrivals = false;
@@ -70,9 +70,10 @@ struct SimulationOptions {
   scheduling::SchedulerObserver* observer = nullptr;
   // Called for each batch; may be empty.
   std::function<void(const Decision&)> on_decision;
-  // Called for each request of the customer (an index into the feed's) that ends after it was taken in; may be empty.
+  // Called for each accepted request that ends, with its customer (an index into the feed's); may be empty.
   std::function<void(std::uint32_t customer, const scheduling::Finished&)> on_ended;
-  // Called now and then with the number of requests offered so far; false ends the simulation. May be empty.
+  // Called now and then with the number of requests offered so far; if it returns false the simulation ends. May be
+  // empty.
   std::function<bool(std::uint64_t)> keep_going;
 };
 
@@ -84,8 +85,8 @@ struct SimulationOptions {
 // strategy that takes advice is advised at its intervals (advisor.h). The same options and feed give the same
 // result, to the byte.
 //
-// INVALID_ARGUMENT where an option is wrong, CANCELLED where keep_going said so, INTERNAL where the strategy leaves
-// requests waiting for ever.
+// INVALID_ARGUMENT if an option is wrong, CANCELLED if keep_going said so, INTERNAL if the strategy leaves requests
+// waiting for ever.
 absl::StatusOr<Result> Simulate(ArrivalFeed& feed, const SimulationOptions& options);
 
 }  // namespace smartbatch::simulation

@@ -21,7 +21,7 @@ struct Line {
   std::vector<std::uint32_t> lengths;
 };
 
-// What is wrong with the lengths; nothing where they are right.
+// Returns what is wrong with the lengths; nothing if they are right.
 std::optional<std::string> ParseLengths(const nlohmann::json& json, const TraceLimits& limits,
                                         std::vector<std::uint32_t>& lengths) {
   if (!json.is_array() || json.empty() || json.size() > limits.max_batch_size) {
@@ -29,7 +29,7 @@ std::optional<std::string> ParseLengths(const nlohmann::json& json, const TraceL
   }
   lengths.clear();
   for (const nlohmann::json& length : json) {
-    // A list in the list may be as deep as the file is long: it is not shown.
+    // A list in the list is not shown: it may be as deep as the file is long.
     if (length.is_structured()) return "'lengths' must hold whole numbers, not lists or objects";
     if (!length.is_number_integer() || length.get<std::int64_t>() < 1 ||
         length.get<std::int64_t>() > limits.max_sequence_length) {
@@ -41,7 +41,7 @@ std::optional<std::string> ParseLengths(const nlohmann::json& json, const TraceL
   return std::nullopt;
 }
 
-// What is wrong with the line; nothing where it is right.
+// Returns what is wrong with the line; nothing if it is right.
 std::optional<std::string> ParseLine(const std::string& text, const TraceLimits& limits, Line& line) {
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) {
@@ -69,7 +69,7 @@ std::optional<std::string> ParseLine(const std::string& text, const TraceLimits&
   line.customer = customer->get<std::string>();
   const auto lengths = json.find("lengths");
   const nlohmann::json none;
-  // No copy is made: it would go down as deep as the lists in it.
+  // No copy is made: copying would recurse as deep as the nested lists go.
   return ParseLengths(lengths == json.end() ? none : *lengths, limits, line.lengths);
 }
 

@@ -1,6 +1,6 @@
 // Traces: requests as they were sent, one JSON object a line:
 //   {"timestamp_ms": 1250.5, "customer": "a", "lengths": [15, 120]}
-// and, if its caller waits no longer than that, "deadline_ms", counted from the same moment as the timestamp.
+// and, if its caller sets a deadline, "deadline_ms", counted from the same moment as the timestamp.
 #pragma once
 
 #include <istream>
@@ -15,7 +15,7 @@
 
 namespace smartbatch::simulation {
 
-// The double nearest to the time, so that it is written with the digits of whole nanoseconds and no others.
+// The double nearest to the time, so that it is written with only the digits of whole nanoseconds.
 constexpr double ExactMilliseconds(Time time) { return static_cast<double>(time.time_since_epoch().count()) / 1e6; }
 
 // The latest moment of a file, within the range of Time.
@@ -40,18 +40,18 @@ struct Trace {
   }
 };
 
-// What a request of a trace may hold.
+// The limits of a request in a trace.
 struct TraceLimits {
   std::uint32_t max_batch_size = 5;
   std::uint32_t max_sequence_length = 20'000;
 };
 
-// Traces and decision logs above this are refused: a file is read as a whole.
+// Larger traces and decision logs are refused: a file is read as a whole.
 inline constexpr std::size_t kLargestRecordingBytes = 4'000'000'000;
 
-// Empty lines are skipped. INVALID_ARGUMENT names the first line that is wrong, and what would be right.
+// Reads a trace; empty lines are skipped. INVALID_ARGUMENT names the first line that is wrong, and what would be right.
 absl::StatusOr<Trace> ReadTrace(std::istream& in, const TraceLimits& limits);
-// The same of a file or a pipe; INVALID_ARGUMENT also when it cannot be read. Every message names the path.
+// The same from a file or a pipe; INVALID_ARGUMENT also if it cannot be read. Every message names the path.
 absl::StatusOr<Trace> ReadTraceFile(const std::string& path, const TraceLimits& limits);
 
 void WriteTrace(const Trace& trace, std::ostream& out);
@@ -77,7 +77,7 @@ class TraceFeed final : public ArrivalFeed {
   std::size_t next_ = 0;
 };
 
-// Passes another feed on and keeps what it gave. The other feed must outlive it.
+// Passes on the requests of another feed and keeps them. The other feed must outlive it.
 class RecordingFeed final : public ArrivalFeed {
  public:
   explicit RecordingFeed(ArrivalFeed& source) : source_(source) { trace_.customers = source.customers(); }

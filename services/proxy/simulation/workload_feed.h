@@ -26,13 +26,13 @@ class WorkloadFeed final : public ArrivalFeed {
  private:
   struct Customer {
     std::optional<workload::ArrivalSource> arrivals;       // nothing in a closed loop
-    std::optional<workload::ThinkTimeSource> think_times;  // and nothing but there
+    std::optional<workload::ThinkTimeSource> think_times;  // only in a closed loop
     workload::RequestSource requests;
   };
   struct Due {
     Time time{};
     std::uint32_t customer = 0;
-    // Later first, as std::push_heap wants it; ties by customer.
+    // Later first, as std::push_heap needs it; ties by customer.
     friend bool operator<(const Due& left, const Due& right) {
       return left.time != right.time ? left.time > right.time : left.customer > right.customer;
     }
@@ -48,9 +48,9 @@ class WorkloadFeed final : public ArrivalFeed {
   std::uint64_t taken_ = 0;
 };
 
-// The least share of the slots' time that the workload's open-loop customers need, whatever the strategy: every seat
-// taken, and every batch as long as each of its sequences. From 1 on no strategy keeps up. Customers in a closed loop
-// count nothing: they wait.
+// The least share of the slots' time that the workload's open-loop customers need under any strategy: every seat is
+// taken, and every sequence is as long as the longest of its batch. At 1 or more no strategy keeps up. Customers in a
+// closed loop do not count: they wait.
 double LeastUtilization(const workload::Workload& workload, const CostModel& cost, std::uint32_t max_batch_size,
                         std::uint32_t slots);
 

@@ -69,14 +69,14 @@ TEST(TheAdvisor, TakesNoChangeBackBeforeTheDwellTime) {
   Advisor advisor(options);
   const Trace recent = Requests("seedopen", 0.7, 1500);
   int changes = 0;
-  // Whatever it says, the worst is followed.
+  // The worst strategy is followed, whatever the advice.
   for (int now = 15; now <= 150; now += 15) {
     changes += advisor.Consider(recent, OneBackend(), "fcfs", Time(seconds(now)))->change ? 1 : 0;
   }
   EXPECT_EQ(changes, 3);  // at 30, 90 and 150 s
 }
 
-// How many changes a burst brings about that is in every window for two minutes, and then in none.
+// How many changes a burst causes that is in every window for two minutes, and then in none.
 int ChangesAfterOneBurst(const AdvisorOptions& options) {
   const Trace quiet = Requests("mixed", 0.1, 200);
   const Trace burst = Requests("mixed", 0.9, 600);
@@ -94,7 +94,7 @@ int ChangesAfterOneBurst(const AdvisorOptions& options) {
 
 TEST(TheAdvisor, ChangesNothingForASingleEvent) {
   AdvisorOptions options = Options(Objective::kP99);
-  options.min_gain = 0.5;  // the quiet windows give no reason
+  options.min_gain = 0.5;  // the quiet windows show no gain
   EXPECT_EQ(ChangesAfterOneBurst(options), 0);
   options.min_windows = 1;
   EXPECT_GT(ChangesAfterOneBurst(options), 0);
@@ -185,7 +185,7 @@ TEST(TheAdvisor, FollowsTheStrategyUnderWhichFewestAreLate) {
   const auto advice = advisor.Consider(recent, setting, "fcfs", Time(seconds(135)));
   EXPECT_TRUE(advice->change);
   for (const auto& [strategy, late] : advice->scores) EXPECT_LE(advice->scores.at(advice->strategy), late) << strategy;
-  EXPECT_THAT(advice->reason, HasSubstr("share of the requests that is late"));
+  EXPECT_THAT(advice->reason, HasSubstr("share of requests that are late"));
 }
 
 TEST(TheAdvisor, ComparesLatenciesOverTheSameRequestsWhateverTheirDeadlines) {
@@ -225,7 +225,7 @@ TEST(TheAdvisor, JudgesGapsByTheLargestThatItRemembers) {
   Advisor advisor(options);
   advisor.Consider(busy, OneBackend(), "sjf", Time(seconds(15))).IgnoreError();
   EXPECT_EQ(advisor.Consider(quiet, OneBackend(), "sjf", Time(seconds(1000)))->scores, larger);
-  // After half an hour the busy one is forgotten.
+  // After half an hour the busy window is forgotten.
   const auto forgotten = advisor.Consider(quiet, OneBackend(), "sjf", Time(seconds(1900)));
   EXPECT_EQ(forgotten->scores, of_quiet);
 

@@ -1,4 +1,4 @@
-// What is drawn of a decision log and of a simulation.
+// Which parts of a decision log and of a simulation are drawn.
 #include "services/proxy/simulation/chart_builder.h"
 
 #include <gmock/gmock.h>

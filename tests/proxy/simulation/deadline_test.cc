@@ -21,7 +21,7 @@ using scheduling::StrategyChoice;
 
 const StrategyChoice kServe = {"deadline", {{"drop", "false"}}};
 
-// Every rider costs as much as the longest; and a large part is paid once.
+// One form in which every rider costs as much as the longest, and one in which a large part is paid once.
 constexpr CostModel kCpu = {0.01, 0, 0, 3e-4, 6.5e-8};
 constexpr CostModel kGpu = {0.005, 0, 0, 1.1e-6, 2.4e-10};
 
@@ -36,7 +36,7 @@ simulation::Result Play(const simulation::Trace& trace, simulation::SimulationOp
   return *std::move(result);
 }
 
-// Single sequences, each due after 2, 5 or 20 times what it takes alone, and a little more.
+// Single sequences, each due after 2, 5 or 20 times the time that it takes alone, and a little more.
 simulation::Trace TraceOf(const std::string& workload, double rho, const CostModel& cost, std::uint32_t max_batch_size,
                           std::uint64_t requests, std::uint64_t seed) {
   workload::Workload single = workload::MakeBuiltin(workload, {rho, max_batch_size, cost});
@@ -67,7 +67,7 @@ TEST(MostInTime, IsWhatItIsByHand) {
   EXPECT_EQ(MostInTime({{3, 8e-3}}, 2, cost), 0U);
 }
 
-// The share of what the best sequence of batches serves in time, over problems that are all there at time 0.
+// The share of what the best series of batches serves in time, over problems whose sequences are all there at time 0.
 double ShareOfTheMost(const StrategyChoice& strategy, const CostModel& cost, int problems) {
   double served = 0;
   double possible = 0;
@@ -111,7 +111,7 @@ TEST(Deadline, ServesNearlyAsManyInTimeAsTheBestSequenceOfBatches) {
   }
 }
 
-// Sent and yet expired.
+// The number of requests that were sent and yet expired.
 std::uint64_t SentTooLate(const StrategyChoice& strategy, const CostModel& cost) {
   std::uint64_t too_late = 0;
   simulation::SimulationOptions options;

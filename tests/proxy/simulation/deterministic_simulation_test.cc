@@ -1,6 +1,6 @@
-// Long random lives of the scheduler, every promise checked after every event: backends that fail, hang, go and come
-// back; cancels, deadlines, floods, poisoned sequences; switches of strategy and of configuration; closing with work
-// in the queue. A life depends on its seed alone, so a failure is replayed by the line that it prints.
+// Long random lives of the scheduler, with every promise checked after every event: backends that fail, hang, go and
+// come back; cancels, deadlines, floods, poisoned sequences; switches of strategy and of configuration; closing with
+// work in the queue. A life depends only on its seed, so the line that a failure prints replays it.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -26,7 +26,7 @@ DriverOptions OptionsOf(std::uint64_t seed, std::uint64_t events) {
   DriverOptions options;
   options.seed = seed;
   options.events = events;
-  // Most lives have everything; some lack a kind of trouble, so that another is seen more clearly.
+  // Most lives have every kind of trouble; some lack one, so that another is seen more clearly.
   options.switches = random.Chance(0.8);
   options.cancels = random.Chance(0.9);
   options.deadlines = random.Chance(0.9);
@@ -37,7 +37,7 @@ DriverOptions OptionsOf(std::uint64_t seed, std::uint64_t events) {
   return options;
 }
 
-// What went wrong; empty where nothing did.
+// Returns what went wrong; empty if nothing did.
 std::string PlayLife(std::uint64_t seed, std::uint64_t events, std::uint64_t& played) {
   const DriverOptions options = OptionsOf(seed, events);
   SchedulerDriver driver(options);

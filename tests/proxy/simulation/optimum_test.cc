@@ -50,7 +50,7 @@ TEST(Density, IsCloseToTheOptimumWithSplitting) {
   EXPECT_LE(ratios.Percentile(99), 1.30);
 }
 
-// The control: arrival order is far from it, so the bounds above say something.
+// The control: arrival order is far from the optimum, so the bounds above mean something.
 TEST(Fcfs, IsFarFromTheOptimum) {
   const Sample ratios = RatiosToOptimum({"fcfs", {{"linger_ms", "0"}}}, Splitting::kNo, 9, 300, 1);
   EXPECT_GE(ratios.Minimum(), 1 - 1e-6);

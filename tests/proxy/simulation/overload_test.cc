@@ -1,4 +1,4 @@
-// More work than can be done, and backends that go, in virtual time: who is refused, who waits, and what is lost.
+// More work than can be done, and backends that go, in virtual time: what is refused, waits, and is lost.
 #include <chrono>
 #include <cinttypes>
 #include <cstdint>
@@ -40,13 +40,14 @@ class Outcomes final : public scheduling::SchedulerObserver {
 struct Flood {
   std::uint64_t victims_refused = 0;
   std::uint64_t hog_refused = 0;
-  // The victims' 99th percentile with the hog over what it is without.
+  // The victims' 99th percentile with the hog divided by that without it.
   double harm = 0;
 };
 
 // Ten customers at 0.4 of what the backend can do together and one that sends ten times its share, an eleventh, into a
-// queue of 20 s of predicted cost; and the ten alone, with the same requests. (A limit of 200 requests would be another
-// matter: 200 cheap ones cost less than a single long text of a victim, and room is taken where the most cost waits.)
+// queue of 20 s of predicted cost; and the ten alone, with the same requests. (A limit of 200 requests would be
+// different: 200 cheap ones cost less than a single long text of a victim, and room is taken from whoever has the most
+// cost waiting.)
 Flood PlayFlood(const char* workload_name, const scheduling::StrategyChoice& strategy, std::uint64_t requests) {
   workload::BuiltinOptions builtin;
   builtin.rho = 10.0 / 11;
@@ -60,7 +61,7 @@ Flood PlayFlood(const char* workload_name, const scheduling::StrategyChoice& str
     options.observer = outcomes;
     simulation::WorkloadFeed feed(workload, workload::Seeds::All(1), requests);
     EXPECT_TRUE(simulation::Simulate(feed, options).ok());
-    // The hog is the last customer, so the others' requests stay what they are.
+    // The hog is the last customer, so the others' requests stay the same.
     requests = with_hog.victims_ms.count();
     EXPECT_EQ(workload.customers.back().name, outcomes == &with_hog ? "flooder" : "victim-10");
     workload.customers.pop_back();
@@ -88,7 +89,7 @@ TEST(AHogAtTenTimesItsShare, NeitherHasTheOthersRefusedNorSlowedDownBeyondBounds
 }
 
 // The control.
-TEST(AHogAtTenTimesItsShare, HarmsTheOthersWhereNothingIsolates) {
+TEST(AHogAtTenTimesItsShare, HarmsTheOthersIfNothingIsolatesThem) {
   EXPECT_GT(PlayFlood("flood-long", {"fcfs", {{"linger_ms", "0"}}}, 60'000).harm, 3);
 }
 

@@ -1,4 +1,4 @@
-// What the tests of promises about waiting and about shares have in common.
+// What the tests of the promises about waiting and about shares have in common.
 #pragma once
 
 #include <algorithm>
@@ -20,10 +20,10 @@ namespace smartbatch::test {
 using scheduling::CostModel;
 
 // Records for each request the cost of all that was unfinished when it came, itself included, and the longest wait as
-// a part of what a bound allows.
+// a share of what a bound allows.
 class WaitObserver final : public scheduling::SchedulerObserver {
  public:
-  // The bound in seconds for a request, from that cost and from the largest cost of a request.
+  // The bound in seconds for a request, from that cost and the largest cost of a request.
   using Bound = double (*)(double work_seconds, double largest_seconds);
   WaitObserver(Bound bound, const CostModel& cost, double largest_seconds)
       : bound_(bound), cost_(cost), largest_seconds_(largest_seconds) {}
@@ -65,12 +65,12 @@ inline workload::Workload Workload(const std::string& name, double rho, const Co
 }
 
 struct Waits {
-  // The longest wait over what the bound allows.
+  // The longest wait divided by what the bound allows.
   double worst_part = 0;
   double virtual_hours = 0;
 };
 
-// Of so many requests of a workload; `mixed` at 1.2 is more than sjf can carry.
+// The waits of `requests` requests of a workload; `mixed` at 1.2 is more than sjf can carry.
 inline Waits WaitsOf(const scheduling::StrategyChoice& strategy, WaitObserver::Bound bound, std::uint64_t seed,
                      const CostModel& cost, const std::string& name, double rho, std::uint64_t requests) {
   const workload::Workload workload = Workload(name, rho, cost);
@@ -80,7 +80,7 @@ inline Waits WaitsOf(const scheduling::StrategyChoice& strategy, WaitObserver::B
   options.strategy = strategy;
   options.observer = &observer;
   options.scheduler.learn_costs = false;
-  // `deadline` goes by it; below the second after which the lanes open.
+  // `deadline` chooses by it; it is below the second after which the lanes open.
   options.scheduler.latency_objective = std::chrono::milliseconds(500);
   options.backends.front().true_cost = options.backends.front().believed_cost = cost;
   const auto result = simulation::Simulate(feed, options);
@@ -88,13 +88,13 @@ inline Waits WaitsOf(const scheduling::StrategyChoice& strategy, WaitObserver::B
   return {observer.worst_part(), (result->arrival_seconds + result->drain_seconds) / 3600};
 }
 
-// density, and deadline for what is late by then, with lane_share phi = 0.5 and lane_after T0 = 1:
+// For density, and for deadline if the request is late by then, with lane_share phi = 0.5 and lane_after T0 = 1:
 // T0 + (1 + 1/phi) P + (2 + 1/phi) c_max.
 inline double LaneBound(double work, double largest) { return 1 + 3 * work + 4 * largest; }
-// sjf_aging with max_wait = 1: the work that was ahead, and the batch that ran.
+// For sjf_aging with max_wait = 1: the work that was ahead, and the batch that ran.
 inline double MaxWaitBound(double work, double largest) { return 1 + work + largest; }
 
-// Each cost form by which riders are free, cost as much as the longest, or hide behind a fixed part. The lane must be
+// The cost forms in which riders are free, cost as much as the longest, or hide behind a fixed part. The lane must be
 // able to open within a run, so batches of a millisecond are made as long as the others.
 inline std::vector<std::pair<std::string, CostModel>> CostForms() {
   CostModel gpu = *FindCostProfile("gpu");

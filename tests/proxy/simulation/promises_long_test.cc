@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kHours = 2;
 
-// Enough requests for a little more than that, from the time that a few take.
+// Enough requests for a little more than those hours, judged by the time that a few take.
 std::uint64_t RequestsFor(const std::string& name, double rho, const CostModel& cost) {
   constexpr std::uint64_t kFew = 2000;
   simulation::WorkloadFeed feed(Workload(name, rho, cost), workload::Seeds::All(1), kFew);

@@ -47,7 +47,7 @@ TEST(Sjf, LetsLongRequestsStarve) {
 
 // --- Shares ---
 
-// Closed loops without think time: every customer always has requests waiting; `light` ones send little.
+// Closed loops without think time: every customer always has requests waiting; the `light` ones send little.
 workload::Workload Greedy(int greedy, int light) {
   workload::Workload workload;
   for (int i = 0; i < greedy; ++i) {
@@ -64,7 +64,7 @@ workload::Workload Greedy(int greedy, int light) {
   return workload;
 }
 
-// The window, which is also the most that a customer may be behind when it comes back.
+// The window is also the most that a customer may be behind when it comes back.
 TEST(WeightedFair, KeepsTheCountersWithinTwoWindowsAndOneBatchWhateverRidersCost) {
   Random random(1);
   const auto forms = CostForms();
@@ -79,14 +79,14 @@ TEST(WeightedFair, KeepsTheCountersWithinTwoWindowsAndOneBatchWhateverRidersCost
   }
 }
 
-// The control: without it the counters drift apart without bound.
+// The control: without a window the counters drift apart without bound.
 TEST(Fcfs, LetsTheCountersDriftApart) {
   const simulation::Result result = PlayWeighted({"fcfs", {}}, Workload("flood-long", 1.2), {}, 1, 5000);
   EXPECT_GT(result.fairness_gap_seconds, 3 * (2 * kWindowSeconds + CostModel{}.Alone(2000)));
 }
 
-// The most that a customer was charged over its weight beyond what `steady` was, from any moment to a later one, until
-// the last request has come: then nobody sends any more, and `steady` may stop waiting.
+// The most that a customer was charged over its weight beyond `steady`, from any moment to a later one, until the last
+// request has come: then nobody sends any more, and `steady` may stop waiting.
 class BeyondObserver final : public scheduling::SchedulerObserver {
  public:
   BeyondObserver(std::string steady, std::uint64_t requests) : steady_(std::move(steady)), to_come_(requests) {}
@@ -110,14 +110,14 @@ class BeyondObserver final : public scheduling::SchedulerObserver {
   const std::string steady_;
   std::uint64_t to_come_;
   std::map<std::string, double> charged_;  // over weight
-  std::map<std::string, double> least_;    // of what is beyond
+  std::map<std::string, double> least_;    // the least of the differences
   double most_beyond_seconds_ = 0;
 };
 
 constexpr double kLeastWeight = 0.5;
 constexpr std::uint32_t kLongestInBursts = 250;
 
-// Beside a customer that always waits three others come in bursts, with more than the backend can do meanwhile.
+// Beside a customer that always waits, three others come in bursts, with more than the backend can do meanwhile.
 double MostBeyondWhoeverAlwaysWaits(const scheduling::StrategyChoice& strategy, std::uint64_t seed) {
   workload::Workload workload = Greedy(1, 0);
   simulation::SimulationOptions options;
@@ -147,7 +147,7 @@ TEST(WeightedFair, LetsNobodySaveUpHoweverItComesAndGoes) {
   }
 }
 
-// The control: it does not ask whose a request is.
+// The control: density does not look at the customer of a request.
 TEST(Density, LetsWhoeverComesInBurstsGetMoreThanItsShare) {
   EXPECT_GT(MostBeyondWhoeverAlwaysWaits({"density", {}}, 1), 5);
 }
@@ -168,14 +168,14 @@ TEST(WeightedFair, GivesOneCallAQuarterOfTheBackendBesideTwelveOfAHog) {
   }
 }
 
-// The control: whoever forgets at each answer what the customer was behind lets it wait for all of the hog's calls.
+// The control: forgetting at each answer what the customer was behind lets it wait for all of the hog's calls.
 TEST(WeightedFair, WouldGiveItAThirteenthIfEachReturnStartedLevel) {
   const OneBesideAHog one = PlayOneBesideAHog({"weighted_fair", {{"keep_lag_seconds", "0"}}});
   EXPECT_LT(one.share, 0.08);
   EXPECT_GT(one.mean_ms, 300);
 }
 
-// How far what each customer was charged is from its max-min fair share, as a part of the share, at most.
+// The largest distance of a customer's charge from its max-min fair share, as a share of the latter.
 double DistanceFromMaxMin(const scheduling::StrategyChoice& strategy) {
   const std::map<std::string, scheduling::CustomerPolicy> policies = {
       {"greedy-0", {3, 0}}, {"greedy-1", {1, 0}}, {"greedy-2", {2, 0}}};
@@ -187,7 +187,7 @@ double DistanceFromMaxMin(const scheduling::StrategyChoice& strategy) {
   double capacity = 0;
   for (const auto& [name, charged_seconds] : charged) {
     const auto policy = policies.find(name);
-    // Whoever is greedy wants everything.
+    // A greedy customer wants everything.
     claims.push_back(policy == policies.end() ? Claim{charged_seconds, 1} : Claim{1e9, policy->second.weight});
     capacity += charged_seconds;
   }
@@ -211,7 +211,7 @@ TEST(WeightedFair, ChargesCustomersTheirMaxMinFairShares) {
   EXPECT_LE(DistanceFromMaxMin({"weighted_fair", {}}), 0.02);
 }
 
-TEST(Fair, DoesNotChargeThemSo) { EXPECT_GT(DistanceFromMaxMin({"fair", {}}), 0.2); }
+TEST(Fair, DoesNotChargeMaxMinFairShares) { EXPECT_GT(DistanceFromMaxMin({"fair", {}}), 0.2); }
 
 }  // namespace
 }  // namespace smartbatch::test

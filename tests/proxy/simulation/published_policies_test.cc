@@ -56,7 +56,7 @@ std::vector<std::string> Batches(const scheduling::StrategyChoice& strategy, std
   return batches;
 }
 
-// Ten milliseconds, whatever is in the batch.
+// Ten milliseconds, whatever the batch holds.
 constexpr CostModel kTenMs = {0.01, 0, 0, 0};
 
 TEST(PublishedPolicies, CannotBeChosenInTheProxy) {
@@ -108,7 +108,7 @@ TEST(Triton, TakesWholeRequestsInTheOrderOfArrivalUpToTheFirstThatDoesNotFit) {
 TEST(Triton, DelaysABatchThatCanGrowUntilItsOldestRequestHasWaited) {
   const scheduling::StrategyChoice delayed = {"triton", {{"max_queue_delay_ms", "20"}}};
   EXPECT_THAT(Batches(delayed, 2, {{0, {1}}, {5, {2}}, {30, {3}}}, kTenMs), ElementsAre("5: 1 2", "50: 3"));
-  // What does not fit behind it ends the wait.
+  // A next request that does not fit ends the wait.
   EXPECT_THAT(Batches(delayed, 2, {{0, {1}}, {5, {2, 3}}}, kTenMs), ElementsAre("5: 1", "15: 2 3"));
 }
 
@@ -156,7 +156,7 @@ TEST(Turbo, CutsTheLengthsIntoTheBatchesThatTakeTheLeastTimeOfAll) {
 }
 
 TEST(Turbo, RunsARoundToItsEndBeforeItLooksAtTheQueueAgain) {
-  // A batch costs 1 ms and 0.1 ms for each sequence and character: like lengths go together.
+  // A batch costs 1 ms and 0.1 ms for each sequence and character: similar lengths go together.
   const CostModel cost = {1e-3, 0, 0, 1e-4};
   const std::vector<SentRequest> requests = {{0, {500, 10, 510, 12}}, {1, {11}}};
   EXPECT_THAT(Batches({"turbo", {}}, 4, requests, cost), ElementsAre("0: 10 12", "3: 500 510", "106: 11"));
@@ -174,7 +174,7 @@ TEST(Multibin, SendsWholeBatchesOfOneBinAndLearnsBinsOfTheSameShare) {
   options.on_decision = [&](const Decision& decision) {
     const auto& members = decision.batch.members;
     dispatched += members.size();
-    if (dispatched < 1500) return;  // while it learned
+    if (dispatched < 1500) return;  // while it learns
     const auto is_long = [](const scheduling::BatchMember& member) { return member.length > 100; };
     const auto longs = std::count_if(members.begin(), members.end(), is_long);
     if (longs != 0 && longs != static_cast<std::ptrdiff_t>(members.size())) ++mixed;
@@ -208,12 +208,12 @@ TEST(Clockwork, MissesNoDeadlineOfABatchThatItSendsAndServesMoreInTimeThanFirstC
     options.impatience.deadline = milliseconds(600);
     std::uint64_t begun_too_late = 0;
     options.on_ended = [&](std::uint32_t, const scheduling::Finished& finished) {
-      // Its last part was sent, and yet it was not answered.
+      // Its last part was sent, and yet the request was not answered.
       if (finished.outcome == Outcome::kExpired && finished.last_dispatch) ++begun_too_late;
     };
     workload::BuiltinOptions builtin;
     builtin.rho = 1.1;
-    // One sequence in a request: else a part may be in time and the whole not.
+    // One sequence in a request: otherwise a part may be in time and the whole not.
     workload::Workload single = workload::MakeBuiltin("mixed", builtin);
     for (workload::CustomerModel& customer : single.customers) {
       customer.requests.sequences_minimum = customer.requests.sequences_maximum = 1;

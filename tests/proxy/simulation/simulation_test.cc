@@ -1,4 +1,4 @@
-// The simulation itself: against theory, against itself, and with everything going wrong.
+// The simulation itself: compared with theory, with itself, and with everything going wrong.
 #include "services/proxy/simulation/simulation.h"
 
 #include <gmock/gmock.h>
@@ -248,7 +248,8 @@ TEST(Report, HoldsEveryFieldOfItsSchema) {
   EXPECT_TRUE(shown["customers"][0]["slowdown"].is_number());
 }
 
-// 10 ms alone: at 20 a second nobody waits for anybody, and who comes with another one waits for it or travels with it.
+// A request takes 10 ms alone: at 20 a second none waits for another, and one that comes together with another waits
+// for it or travels with it.
 TEST(Fairness, IsASlowdownOfOneWithoutWaitingAndOfTwoBehindAnEqual) {
   SimulationOptions options;
   options.strategy = EagerFcfs();
@@ -285,7 +286,7 @@ TEST(ATrace, PlaysBackAsItWasRecorded) {
   EXPECT_EQ(trace->records.size(), 2000U);
   TraceFeed replay(*trace);
   const Result again = *Simulate(replay, options);
-  // The customers come in another order: that of their first request.
+  // The customers come in another order: that of their first requests.
   const Result original = *[&] {
     WorkloadFeed same(workload, Seeds::All(1), 2000);
     return Simulate(same, options);

@@ -22,10 +22,10 @@ using scheduling::StrategyEnvironment;
 // The scheduler of Clockwork (Gujarati, Karimi, Alzayat, Hao, Kaufmann, Vigfusson and Mace, "Serving DNNs like
 // Clockwork: Performance Predictability from the Bottom Up", OSDI 2020, arXiv 2006.02464), for one model: earliest
 // deadline first; the largest batch of the earliest deadlines whose members are all predicted to meet theirs. A request
-// that could not meet its deadline even alone and at once is dropped: here it is no longer chosen, and expires.
+// that could not meet its deadline even alone and at once is dropped; here it is no longer chosen, and expires.
 //
-// Requests without a deadline come last, in the order of arrival. With none that has one this is first come, first
-// served with full batches.
+// Requests without a deadline come last, in the order of arrival. If no request has a deadline this is first come,
+// first served with full batches.
 class Clockwork final : public Strategy {
  public:
   void Add(PendingRequest& request, bool /*again*/) override {
@@ -51,7 +51,7 @@ class Clockwork final : public Strategy {
       queue_.erase(queue_.begin());
     }
     if (queue_.empty()) return;
-    // The first deadline is the tightest: a prefix is in time if its batch ends before that.
+    // The first deadline is the tightest: a prefix is in time if its batch ends before it.
     std::uint32_t best = 0;
     std::uint32_t count = 0;
     std::uint32_t longest = 0;
@@ -83,8 +83,8 @@ class Clockwork final : public Strategy {
 scheduling::StrategySpecification ClockworkSpecification() {
   return {
       "clockwork",
-      "Clockwork: earliest deadline first, the largest batch whose members all meet their deadlines; what cannot meet "
-      "its own is dropped.",
+      "Clockwork: earliest deadline first, the largest batch whose members all meet their deadlines; a request that "
+      "cannot meet its own is dropped.",
       {},
       [](const StrategyEnvironment&, const Parameters&) -> std::unique_ptr<Strategy> {
         return std::make_unique<Clockwork>();

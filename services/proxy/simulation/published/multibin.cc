@@ -20,13 +20,13 @@ using scheduling::Strategy;
 using scheduling::StrategyEnvironment;
 
 // Multi-bin batching (Guldogan, Kunde, Lee and Pedarsani, "Multi-Bin Batching for Increasing LLM Inference Throughput",
-// arXiv 2412.04504, 2024): sequences go into bins of like lengths, each bin having the same share of them; a bin that
-// holds a whole batch sends it, first in, first out, and whole batches are served in the order in which they became
-// whole.
+// arXiv 2412.04504, 2024): sequences go into bins of similar lengths, each bin having the same share of them; a bin
+// that holds a whole batch sends it, first in, first out, and whole batches are served in the order in which they
+// became whole.
 //
-// The paper supposes that the distribution of lengths is known: here the bins are cut from the first kLearnFrom
-// sequences, which go through one bin. It also waits for whole batches for ever: here, if there is none, the bin of the
-// oldest sequence sends what it has rather than let the backend idle.
+// The paper assumes that the distribution of lengths is known; here the bins are cut from the first kLearnFrom
+// sequences, which go through one bin. The paper also waits for whole batches for ever; here, if there is none, the bin
+// of the oldest sequence sends what it has rather than let the backend idle.
 class Multibin final : public Strategy {
  public:
   Multibin(const StrategyEnvironment& environment, std::size_t bins)
@@ -58,7 +58,7 @@ class Multibin final : public Strategy {
     for (SequenceQueue& bin : bins_) {
       if (bin.empty()) continue;
       const bool whole = bin.size() >= max_batch_size_;
-      // When it became whole; if it is not, when its oldest sequence came.
+      // The moment at which it became whole or, if it is not whole, at which its oldest sequence came.
       const auto last = whole ? std::next(bin.begin(), static_cast<std::ptrdiff_t>(max_batch_size_) - 1) : bin.begin();
       const Time time = last->request->arrival;
       const bool better = chosen == nullptr || whole > chosen_is_whole || (whole == chosen_is_whole && time < since);
@@ -83,7 +83,7 @@ class Multibin final : public Strategy {
     return bins_[static_cast<std::size_t>(bound - bounds_.begin())];
   }
 
-  // Cuts the bins once enough lengths were seen, and moves what waits into them.
+  // Cuts the bins when enough lengths have been seen, and moves the waiting sequences into them.
   void Learn(std::uint32_t length) {
     seen_.push_back(length);
     if (seen_.size() < kLearnFrom) return;
@@ -103,7 +103,7 @@ class Multibin final : public Strategy {
 
   const std::uint32_t max_batch_size_;
   const std::size_t wanted_bins_;
-  // The longest length of each bin but the last; bins_ has one queue more than there are bounds.
+  // The longest length of each bin except the last; bins_ has one queue more than there are bounds.
   std::vector<std::uint32_t> bounds_;
   std::vector<SequenceQueue> bins_;
   std::vector<std::uint32_t> seen_;
@@ -114,9 +114,10 @@ class Multibin final : public Strategy {
 scheduling::StrategySpecification MultibinSpecification() {
   return {
       "multibin",
-      "Multi-bin batching: bins of like lengths with the same share of the sequences; whole batches of one bin, in the "
+      "Multi-bin batching: bins of similar lengths with the same share of the sequences; whole batches of one bin, in "
+      "the "
       "order in which they became whole.",
-      {{"bins", "How many bins there are.", 4, 1, 64, ParameterSpecification::Kind::kInteger}},
+      {{"bins", "The number of bins.", 4, 1, 64, ParameterSpecification::Kind::kInteger}},
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
         return std::make_unique<Multibin>(environment, static_cast<std::size_t>(parameters["bins"]));
       },

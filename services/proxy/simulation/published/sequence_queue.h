@@ -7,7 +7,8 @@
 
 namespace smartbatch::simulation {
 
-// First in, first out; what comes again, such as after a failed batch, goes first. It owns nothing. Not thread safe.
+// First in, first out; a sequence that comes again, such as after a failed batch, goes first. It owns nothing. Not
+// thread safe.
 class SequenceQueue {
  public:
   using List = scheduling::SequenceList;

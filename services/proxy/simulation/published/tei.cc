@@ -21,7 +21,7 @@ using scheduling::StrategyEnvironment;
 // 1.5, 2024), as it serves models that pad: sequences in the order of arrival, as long as the longest of them times
 // their number stays within max_batch_tokens, and their number within max_batch_requests.
 //
-// A sequence that alone exceeds max_batch_tokens, which the original refuses or truncates, goes alone.
+// A sequence that alone exceeds max_batch_tokens goes alone; the original refuses or truncates it.
 class Tei final : public Strategy {
  public:
   Tei(double max_batch_tokens, std::uint32_t max_batch_requests)
@@ -70,9 +70,9 @@ scheduling::StrategySpecification TeiSpecification() {
       "tei",
       "Text-embeddings-inference: sequences in the order of arrival, as long as the longest times their number stays "
       "within max_batch_tokens.",
-      {{"max_batch_tokens", "The longest length of a batch times its sequences, at most.", 16'384, 1, 1e9,
+      {{"max_batch_tokens", "The most that the longest length of a batch times its sequences may be.", 16'384, 1, 1e9,
         ParameterSpecification::Kind::kInteger},
-       {"max_batch_requests", "Sequences in a batch, at most.", 1024, 1, 1024, ParameterSpecification::Kind::kInteger}},
+       {"max_batch_requests", "The most sequences in a batch.", 1024, 1, 1024, ParameterSpecification::Kind::kInteger}},
       [](const StrategyEnvironment&, const Parameters& parameters) -> std::unique_ptr<Strategy> {
         return std::make_unique<Tei>(parameters["max_batch_tokens"],
                                      static_cast<std::uint32_t>(parameters["max_batch_requests"]));

@@ -21,7 +21,7 @@ using scheduling::StrategyEnvironment;
 // A batch that could still grow waits until its oldest request has waited for max_queue_delay.
 //
 // Preferred batch sizes, priorities and queue policies, which are all off by default, are not modelled. A request that
-// is larger than max_batch_size, which Triton refuses, is served alone.
+// is larger than max_batch_size is served alone; Triton refuses it.
 class Triton final : public Strategy {
  public:
   Triton(const StrategyEnvironment& environment, std::uint32_t max_batch_size, Duration max_queue_delay)

@@ -25,12 +25,12 @@ using scheduling::Strategy;
 using scheduling::StrategyEnvironment;
 
 // The batch scheduler of TurboTransformers (Fang, Yu, Zhao and Zhou, "TurboTransformers: An Efficient GPU Serving
-// System For Transformer Models", PPoPP 2021, algorithm 2): everything that waits is sorted by length and cut into the
-// batches that take the least time together; all of them run before the queue is looked at again.
+// System For Transformer Models", PPoPP 2021, algorithm 2): all waiting sequences are sorted by length and cut into the
+// batches that take the least time together; all of these run before the queue is looked at again.
 //
-// In which order the batches of a round run is left open: the shortest lengths go first, which answers more callers
-// sooner; order=longest_first turns that round. Costs are those of the proxy's cost model, where the original measures
-// a table when it starts.
+// The paper leaves open in which order the batches of a round run. Here the shortest lengths go first, which answers
+// more callers sooner; order=longest_first reverses that. Costs are those of the proxy's cost model; the original
+// measures a table when it starts.
 class Turbo final : public Strategy {
  public:
   Turbo(const StrategyEnvironment& environment, bool longest_first)
@@ -100,9 +100,9 @@ class Turbo final : public Strategy {
 
   const std::uint32_t max_batch_size_;
   const bool longest_first_;
-  // What came since the round was planned.
+  // The sequences that came since the round was planned.
   SequenceQueue queue_;
-  // What is left of the round, and for each sequence in it the number of its batch; `first_` is that of the front.
+  // The rest of the round, and for each sequence in it the number of its batch; `first_` is that of the front.
   std::deque<PlannedBatch> round_;
   std::size_t first_ = 0;
   absl::flat_hash_map<const PendingSequence*, std::size_t> round_of_;
@@ -112,7 +112,7 @@ class Turbo final : public Strategy {
 
 std::vector<std::size_t> CheapestRuns(std::span<const std::uint32_t> lengths, std::uint32_t max_batch_size,
                                       const scheduling::CostModel& cost) {
-  // The least time of the first i lengths, and where the last run of that cut begins.
+  // The least time of the first i lengths, and the position at which the last run of that cut begins.
   std::vector<double> least(lengths.size() + 1, std::numeric_limits<double>::infinity());
   std::vector<std::size_t> begins(lengths.size() + 1, 0);
   least[0] = 0;
@@ -134,7 +134,8 @@ std::vector<std::size_t> CheapestRuns(std::span<const std::uint32_t> lengths, st
 scheduling::StrategySpecification TurboSpecification() {
   return {
       "turbo",
-      "TurboTransformers: all that waits, sorted by length and cut into the batches that take the least time together, "
+      "TurboTransformers: all waiting sequences, sorted by length and cut into the batches that take the least time "
+      "together, "
       "which all run before the queue is looked at again.",
       {{"order",
         "Which batches of a round run first.",

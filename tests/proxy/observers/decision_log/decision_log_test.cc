@@ -1,4 +1,4 @@
-// What the log holds, and what becomes of it when it cannot keep up.
+// What the log holds, and what happens when it cannot keep up.
 #include "services/proxy/observers/decision_log/decision_log.h"
 
 #include <gmock/gmock.h>
@@ -132,7 +132,7 @@ TEST(TheDecisionLog, HoldsTheObjectivesByWhichTheStrategyDeadlineChooses) {
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->difference, "");
   EXPECT_EQ(result->same_batches, sent);
-  // The control: without them it is another log.
+  // The control: without them the log differs.
   for (std::size_t place = 0; (place = text.find("latency_objective_ms", place)) != std::string::npos;)
     text[place] = 'x';
   std::istringstream without(text);
@@ -166,11 +166,11 @@ TEST(TheDecisionLog, ReplaysThroughCancelsErrorsSwitchesAndReloads) {
       }
       if (logged.sent == logged.ended) continue;
       logged.EndBatch(StatusOf(i));
-      // A backend that rests, or is paused, is asked again at a moment of its own.
+      // A backend that rests or is paused is asked again at a moment of its own.
       if (!StatusOf(i).ok()) logged.now += std::chrono::milliseconds(120);
       logged.Ask();
     }
-    // fcfs lingers, and is asked when it wanted to be.
+    // fcfs lingers, and is asked again at the moment that it wanted.
     logged.now += std::chrono::milliseconds(60);
     logged.Ask();
     sent = logged.sent;
@@ -262,7 +262,7 @@ TEST(AReplay, NamesTheLineThatIsWrong) {
   EXPECT_THAT(ErrorOf("{"), HasSubstr("line 1: not a line of a decision log"));
   EXPECT_THAT(ErrorOf(start + "{}"), HasSubstr("line 3: not a line of a decision log"));
   EXPECT_THAT(ErrorOf(start + R"({"event":"asked","time_ms":"x"})"), HasSubstr("line 3: "));
-  EXPECT_THAT(ErrorOf(start + R"({"event":"nap"})"), HasSubstr("there is no event 'nap'"));
+  EXPECT_THAT(ErrorOf(start + R"({"event":"nap"})"), HasSubstr("unknown event 'nap'"));
   EXPECT_THAT(ErrorOf(start + R"({"event":"asked","time_ms":1e300})"), HasSubstr("is not from 0 to 9e+12"));
   EXPECT_THAT(ErrorOf(start + R"({"event":"asked","time_ms":2})" + "\n" + R"({"event":"asked","time_ms":1})"),
               HasSubstr("line 4: its time is before"));
@@ -273,9 +273,9 @@ TEST(AReplay, NamesTheLineThatIsWrong) {
               HasSubstr("a number must be whole and from 1 to "));
   EXPECT_THAT(ErrorOf(R"({"event":"asked","time_ms":1})"), HasSubstr("must begin with the event 'start'"));
   EXPECT_THAT(ErrorOf(start + R"({"event":"batch_ended","time_ms":1,"batch":7,"status":"OK"})"),
-              HasSubstr("batch 7 ended and did not run"));
+              HasSubstr("batch 7 ended but was not running"));
   EXPECT_THAT(ErrorOf(start + R"({"event":"ended","time_ms":1,"request":7,"outcome":"cancelled"})"),
-              HasSubstr("request 7 ended and never came"));
+              HasSubstr("request 7 ended but never came"));
 }
 
 TEST(AReplay, ShowsTheFirstBatchThatIsNotTheSame) {
