@@ -1,5 +1,5 @@
 // What each folder may include: the edges of the architecture. On Debian every header lies in /usr/include, so a
-// missing link edge stops no include; this does.
+// missing link dependency stops no include; this test does.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 struct Rule {
   std::string folder;
-  // Each include must match one of these; empty for any.
+  // Each include must match one of these; empty: any include may.
   std::vector<std::string> may;
   // No line may match any of these.
   std::vector<std::string> must_not;
@@ -41,7 +41,7 @@ constexpr char kOtherPollers[] =
 constexpr char kServices[] = "#include \"services/";
 constexpr char kTools[] = "#include \"tools/";
 
-// A room of the core, and the rooms beside the model that it may look into; the scheduler puts them together.
+// A room of the core, and the rooms besides the model that it may include; the scheduler puts them together.
 Rule RoomOfTheCore(const std::string& room, const std::vector<std::string>& others) {
   Rule rule{"services/proxy/scheduling/" + room, {"<", "\"absl/", "\"common/"}, {}};
   rule.may.push_back("\"services/proxy/scheduling/" + room + "/");
@@ -115,7 +115,7 @@ bool MatchesAny(const std::string& text, const std::vector<std::regex>& patterns
 
 bool IsSource(const fs::path& path) { return path.extension() == ".h" || path.extension() == ".cc"; }
 
-// The lines of the rule's folder under `root` that break it, as path:line: text.
+// The lines of the rule's folder under `root` that break the rule, as path:line: text.
 std::vector<std::string> Violations(const fs::path& root, const Rule& rule) {
   const std::vector<std::regex> may = Compiled(rule.may);
   const std::vector<std::regex> must_not = Compiled(rule.must_not);

@@ -17,7 +17,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Takes a given time and tells when it began and how it ended.
+// Takes a given time and records when it began and how it ended.
 class TestBatch final : public Batch {
  public:
   explicit TestBatch(

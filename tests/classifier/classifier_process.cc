@@ -18,7 +18,7 @@ std::vector<std::string> WithFreePorts(const std::vector<std::string>& flags) {
   return all;
 }
 
-// Channels with the same arguments share a connection; tests want their own.
+// Channels with the same arguments share a connection; tests need connections of their own.
 std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);

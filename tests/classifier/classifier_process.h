@@ -1,4 +1,4 @@
-// A classifier that runs, and a client of it.
+// A running classifier, and a client of it.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@
 
 namespace smartbatch::classifier {
 
-// The slots that run a batch, as a series of /metrics.
+// The series of /metrics that counts the slots that run a batch.
 inline constexpr char kBusySlots[] = "smartbatch_classifier_busy_slots";
 
 // The real program on free ports of loopback, with the given flags added.
@@ -29,15 +29,15 @@ class ClassifierProcess {
     v1::ClassifyResponse response;
     std::chrono::nanoseconds took{};
   };
-  // Calls Classify and waits. `context`, where given, lets the caller set a deadline or cancel.
+  // Calls Classify and waits. With `context` the caller can set a deadline or cancel.
   Answer Classify(const std::vector<std::string>& sequences, grpc::ClientContext* context = nullptr);
-  // The same with bytes of our own as the request; answers the status.
+  // The same with these bytes as the request; returns the status.
   grpc::Status ClassifyBytes(const std::string& bytes);
   // The text of /metrics.
   std::string Metrics();
-  // The value of a series of /metrics such as `name{label="value"}`; nothing where it is not there.
+  // The value of a series of /metrics such as `name{label="value"}`; nothing if it is not there.
   std::optional<double> Metric(const std::string& series);
-  // Waits until a series has the value; false after 10 s.
+  // Waits until a series has the value; returns false after 10 s.
   bool WaitForMetric(const std::string& series, double value);
 
   testing::Process& process() { return process_; }

@@ -18,7 +18,7 @@ TEST(Faults, EndTheClassifierForATextThatHoldsTheWordAndForNoOther) {
   EXPECT_FALSE(FaultOptions{}.EndTheClassifier({"harmless", ""}));
 }
 
-TEST(Faults, FollowTheRatesWhereNoTextSaysOtherwise) {
+TEST(Faults, FollowTheRatesIfNoTextSaysOtherwise) {
   const FaultOptions faults{.rates = {.slow_rate = 1}, .poison = "arsenic"};
   EXPECT_EQ(faults.Decide(3, {"harmless"}), Fault::kSlow);
   EXPECT_EQ(faults.Decide(3, {"arsenic"}), Fault::kError);

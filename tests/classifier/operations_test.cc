@@ -18,7 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Sends the bytes of one ServerReflectionRequest and answers those of the response.
+// Sends the bytes of one ServerReflectionRequest and returns those of the response.
 std::string AskReflection(ClassifierProcess& classifier, const std::string& request_bytes) {
   grpc::GenericStub stub(classifier.channel());
   grpc::ClientContext context;

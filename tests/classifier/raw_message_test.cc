@@ -57,7 +57,7 @@ TEST(RawMessage, NamesTheTextInsideAMapToo) {
   EXPECT_THAT(ParseMessage(Bytes(bytes), parsed).error_message(), StartsWith("parameters[0].value: "));
 }
 
-TEST(RawMessage, SaysWhereTheBytesAreNoMessage) {
+TEST(RawMessage, SaysIfTheBytesAreNoMessage) {
   classifier::v1::ClassifyRequest parsed;
   const auto status = ParseMessage(Bytes("\x0A\x50too short"), parsed);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
@@ -73,7 +73,7 @@ TEST(Sequences, AreMeasuredInCodePoints) {
   EXPECT_THAT(lengths, ElementsAre(3U, 2U));
 }
 
-TEST(Sequences, AreRefusedWhereOneIsTooLongAndItIsNamed) {
+TEST(Sequences, AreRefusedIfOneIsTooLongAndItIsNamed) {
   classifier::v1::ClassifyRequest request;
   request.add_sequences("abc");
   request.add_sequences("abcd");

@@ -42,7 +42,7 @@ TEST(Refusals, NameTheSequenceThatIsNotValidUtf8) {
   ExpectRefused(classifier.ClassifyBytes("\x0A\x02ok\x0A\x02\xC3("), "sequences[1]", "not valid UTF-8");
 }
 
-TEST(Refusals, SayThatTheBytesAreNoRequest) {
+TEST(Refusals, SayThatTheBytesAreNotARequest) {
   ClassifierProcess classifier;
   ExpectRefused(classifier.ClassifyBytes("\x0A\x7F"
                                          "cut"),

@@ -51,7 +51,7 @@ TEST(Serving, AddsTheOtherTermsOfTheModel) {
   EXPECT_GE(classifier.Classify({"a", "bb"}).took, milliseconds(110));  // 50 + 2 * 20 + 2 * 2 * 5
 }
 
-TEST(Serving, AnswersAtOnceWhereEveryTermIsZero) {
+TEST(Serving, AnswersAtOnceIfEveryTermIsZero) {
   ClassifierProcess classifier({"--cost-quadratic", "0"});
   classifier.Classify({"connect"});
   EXPECT_LT(classifier.Classify({std::string(5000, 'x')}).took, milliseconds(10'000));  // 25 s with the default

@@ -35,7 +35,7 @@ TEST(StatusDetails, NameEveryFieldAtFault) {
 TEST(StatusDetails, StayBelowTheHeaderLimitOfClientsWhateverIsWrong) {
   const std::string long_text(100'000, 'x');
   const auto status = InvalidArgument(std::vector<FieldViolation>(5000, {"sequences[0]", long_text}));
-  // Base64 makes 4 bytes of 3; a client takes 8 KiB of headers.
+  // Base64 turns 3 bytes into 4; a client accepts 8 KiB of headers.
   EXPECT_LT(status.error_details().size() * 4 / 3 + status.error_message().size(), 7000U);
   EXPECT_THAT(status.error_message(), HasSubstr("(and 4999 more)"));
 }
@@ -85,7 +85,7 @@ TEST(StatusDetails, FitIntoTheHeadersThatClientsTake) {
   }
 }
 
-TEST(StatusDetails, AreNothingWhereThereAreNoneOrTheyAreGarbage) {
+TEST(StatusDetails, AreNothingIfThereAreNoneOrTheyAreGarbage) {
   EXPECT_FALSE(Details(grpc::Status::OK));
   const grpc::Status garbage(grpc::StatusCode::INTERNAL, "two\nlines", "\xFF\xFF\xFF");
   EXPECT_FALSE(Details(garbage));

@@ -33,14 +33,14 @@ grpc::health::v1::HealthCheckResponse::ServingStatus Health(ClassifierProcess& c
   return response.status();
 }
 
-// A new call once the classifier has taken notice of the signal.
+// Makes a new call once the classifier has noticed the signal.
 grpc::Status CallAfterTheSignal(ClassifierProcess& classifier) {
   while (Health(classifier) == grpc::health::v1::HealthCheckResponse::SERVING) {
   }
   return classifier.Classify({"late"}).status;
 }
 
-TEST(Stopping, EndsAtOnceWhereNothingRuns) {
+TEST(Stopping, EndsAtOnceIfNothingRuns) {
   for (const int signal : {SIGTERM, SIGINT}) {
     ClassifierProcess classifier;
     classifier.process().Signal(signal);

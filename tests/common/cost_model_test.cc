@@ -61,7 +61,7 @@ TEST(CostModel, NeitherFallsWithSizeNorRisesForEachSequence) {
   }
 }
 
-TEST(CostModel, TakesNoTimeWhereEveryTermIsZero) {
+TEST(CostModel, TakesNoTimeIfEveryTermIsZero) {
   for (const double knee : {1.0, 3.0, 7.0}) EXPECT_EQ((CostModel{.quadratic = 0, .knee = knee}.Seconds(5, 100'000)), 0);
 }
 

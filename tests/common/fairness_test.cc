@@ -19,7 +19,7 @@ TEST(Fairness, WeighsTheSlowdownByAnswersAndNamesTheWorstCustomer) {
   EXPECT_DOUBLE_EQ(figures.share_index.value(), 16.0 / 20);
 }
 
-// Jain's index of the mean latencies would call the first of these the fairer one.
+// Jain's index of the mean latencies would call the first of these cases the fairer one.
 TEST(Fairness, DoesNotCallItFairThatAllAreEquallySlow) {
   // Short requests of 10 ms and long ones of 300 ms: all wait for 1 s, or nobody waits.
   const FairnessFigures equally_slow = FairnessOf({{100, 1000.0 / 10, 1.0}, {100, 1000.0 / 300, 1.0}});
@@ -28,7 +28,7 @@ TEST(Fairness, DoesNotCallItFairThatAllAreEquallySlow) {
   EXPECT_GT(equally_slow.worst_customer_slowdown.value(), 50 * nobody_waits.worst_customer_slowdown.value());
 }
 
-TEST(Fairness, TakesNobodyForTheWorstWhoHasFewAnswers) {
+TEST(Fairness, NeverNamesACustomerWithFewAnswersTheWorst) {
   const FairnessFigures figures = FairnessOf({{20, 2.0, 1.0}, {19, 6.0, 1.0}, {0, {}, {}}});
   EXPECT_DOUBLE_EQ(figures.worst_customer_slowdown.value(), 2);
   EXPECT_FALSE(FairnessOf({{19, 6.0, 1.0}}).worst_customer_slowdown.has_value());

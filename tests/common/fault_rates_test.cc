@@ -17,7 +17,7 @@ std::map<Fault, int> Count(const FaultRates& rates) {
   return counts;
 }
 
-TEST(FaultRates, AreNoneWhereNoneIsAskedFor) { EXPECT_EQ(Count(FaultRates{})[Fault::kNone], kBatches); }
+TEST(FaultRates, AreNoneIfNoneIsAskedFor) { EXPECT_EQ(Count(FaultRates{})[Fault::kNone], kBatches); }
 
 TEST(FaultRates, ComeAtTheirRates) {
   auto counts = Count(FaultRates{.error_rate = 0.1, .slow_rate = 0.2, .hang_rate = 0.05});

@@ -58,14 +58,14 @@ TEST_F(ReadFileTest, AFileThatIsLinkedIsRead) {
   EXPECT_EQ(*ReadFile(folder_ + "/link", kMostBytes), "text");
 }
 
-TEST_F(ReadFileTest, WhatIsNoFileIsRefused) {
+TEST_F(ReadFileTest, WhatIsNotAFileIsRefused) {
   EXPECT_THAT(Refusal(folder_), HasSubstr("it is a folder"));
   EXPECT_THAT(Refusal(folder_ + "/none"), HasSubstr("No such file"));
   EXPECT_THAT(Refusal("/dev/null"), HasSubstr("a pipe or a device"));
 }
 
 TEST_F(ReadFileTest, AFileThatCannotBeReadIsRefused) {
-  // The system opens it and refuses to read at its beginning, for root too.
+  // The system opens this file and refuses to read at its beginning, even for root.
   EXPECT_THAT(Refusal("/proc/self/mem"), HasSubstr("Input/output error"));
 }
 
@@ -81,7 +81,7 @@ TEST_F(ReadFileTest, ANamedPipeIsRefusedAtOnceWhenOnlyAFileIsAllowed) {
 TEST_F(ReadFileTest, AStreamIsReadToItsEndWhenItIsAllowed) {
   const std::string path = Fifo();
   EXPECT_EQ(*ReadFile(path, kMostBytes, FileKind::kAnyStream), "") << "nobody writes";
-  const int both_ends = open(path.c_str(), O_RDWR | O_CLOEXEC);  // so that the writer need not wait for the reader
+  const int both_ends = open(path.c_str(), O_RDWR | O_CLOEXEC);  // so that the writer does not wait for the reader
   std::jthread writer([&] {
     std::ofstream out(path);
     out << "slow" << std::flush;

@@ -49,7 +49,7 @@ TEST(Sample, KnowsMeanAndDeviation) {
   EXPECT_EQ(sample.Maximum(), 5);
 }
 
-TEST(Sample, IsZeroWhereItIsEmpty) {
+TEST(Sample, IsZeroIfItIsEmpty) {
   const Sample sample;
   EXPECT_EQ(sample.Mean(), 0);
   EXPECT_EQ(sample.StandardDeviation(), 0);

@@ -220,7 +220,7 @@ TEST(WorkloadSchema, HasTheFieldsThatTheProgramTakesAndNoOthers) {
   EXPECT_EQ(listed, properties.size()) << unknown;
 }
 
-// The pattern of the property, where it has one, itself, among its alternatives, or in what it refers to.
+// The property's pattern: its own, that of an alternative, or that of what it refers to; empty if there is none.
 std::string PatternOf(const nlohmann::json& schema, const nlohmann::json& property) {
   if (property.contains("pattern")) return property["pattern"];
   if (property.contains("$ref")) {

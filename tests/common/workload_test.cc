@@ -48,7 +48,7 @@ TEST(ArrivalSource, SendsOnlyWhileItsCustomerIsThere) {
   EXPECT_NEAR(kCount / ToSeconds(last.time_since_epoch()), 10, 0.15);
 }
 
-TEST(ArrivalSource, NeverGoesBackAndStopsWhereThereIsNoRate) {
+TEST(ArrivalSource, NeverGoesBackAndStopsIfThereIsNoRate) {
   const std::vector<Time> times = Arrivals(OnOff{50, 0, std::chrono::seconds(1), std::chrono::seconds(1)}, 5000);
   EXPECT_TRUE(std::is_sorted(times.begin(), times.end()));
   EXPECT_EQ(Arrivals(Poisson{0}, 1).front(), kNever);
@@ -131,7 +131,7 @@ double MeanRate(const ArrivalModel& model) {
 
 TEST(EveryBuiltin, OffersTheLoadItIsAskedFor) {
   for (const BuiltinDescription& builtin : Builtins()) {
-    // Where only a part of it has the given rho.
+    // Only a part of these workloads has the given rho.
     if (builtin.closed_loop || builtin.name.rfind("flood", 0) == 0 || builtin.name == "changing") continue;
     for (const CostProfile& profile : CostProfiles()) {
       BuiltinOptions options;
@@ -139,7 +139,7 @@ TEST(EveryBuiltin, OffersTheLoadItIsAskedFor) {
       options.cost = profile.cost;
       const Workload workload = MakeBuiltin(builtin.name, options);
       double rho = 0;
-      // By the name without its number: such customers send alike.
+      // By the name without its number: such customers send the same kind of requests.
       std::map<std::string, double> seconds_of_group;
       for (const CustomerModel& customer : workload.customers) {
         const std::string group = customer.name.substr(0, customer.name.find_first_of("0123456789"));

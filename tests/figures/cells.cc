@@ -36,7 +36,7 @@ simulation::Trace DrawTrace(const CellTrace& of, std::uint64_t requests, std::ui
   return trace;
 }
 
-// The time that batches of n need in the order of arrival, for the best n.
+// The time that batches of n in the order of arrival need, for the best n.
 double BestFifoSeconds(const simulation::Trace& trace, const CostModel& cost, std::uint32_t seats) {
   double best = HUGE_VAL;
   for (std::size_t size = 1; size <= seats; ++size) {

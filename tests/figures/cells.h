@@ -1,4 +1,4 @@
-// Simulations of one trace under one strategy, over cost forms, sizes of batches, traces and loads.
+// Simulations of one trace under one strategy, over cost forms, batch sizes, traces and loads.
 #pragma once
 
 #include <compare>
@@ -19,8 +19,8 @@ struct CostForm {
   CostModel cost;
 };
 // `seed`: riders are free. `cpu`: every rider costs as much as the longest. `gpumax` and `gpusum`: a large part is paid
-// once, and the rest hides behind it up to a sharp knee, or adds to it. `cpulin` and `gpulin`: without the squared
-// term.
+// once, and the rest either hides behind it up to a sharp knee (`gpumax`) or adds to it (`gpusum`). `cpulin` and
+// `gpulin`: without the squared term.
 const CostModel& CostOfForm(const std::string& name);
 
 // A workload of the simulator, no sequence longer than `clip`.
@@ -35,17 +35,18 @@ struct Cell {
   std::string cost;
   std::uint32_t seats = 16;
   std::string trace;
-  // 1: the arrivals take as long as first come, first served with the batch size that is best in hindsight would need
-  // for all of it.
+  // At 1 the arrivals take exactly as long as first come, first served would need to serve them, with the batch size
+  // that is best in hindsight.
   double load = 0.8;
   std::uint64_t requests = 8000;
-  // Each request is due after 2, 5 or 20 times what it takes alone, and the time of a batch of 8 of mean length.
+  // Each request is due after 2, 5 or 20 times the time that it takes alone plus the time of a batch of 8 of mean
+  // length.
   bool has_deadlines = false;
   friend auto operator<=>(const Cell&, const Cell&) = default;
 };
 std::string Describe(const Cell& cell);
 
-// Keeps the last trace, so play the same cell under all strategies in turn. Not thread safe.
+// Plays cells. Keeps the last trace, so play the same cell under all strategies in turn. Not thread safe.
 class CellPlayer {
  public:
   // One slot; costs are known and learned on. The first tenth is left out.

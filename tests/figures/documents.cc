@@ -16,7 +16,7 @@ constexpr std::size_t kLargestBytes = 10'000'000;
 
 std::string BeginOf(const std::string& name) { return absl::StrCat("<!-- figures: ", name, " -->\n"); }
 
-// Of the block, its first and its last line excluded.
+// The range of the block without its first and its last line.
 absl::StatusOr<std::pair<std::size_t, std::size_t>> PlaceOf(const std::string& text, const std::string& name) {
   const std::string begin = BeginOf(name);
   const std::size_t found = text.find(begin);
@@ -91,7 +91,7 @@ absl::StatusOr<std::string> Documents::LineOf(const std::string& group, const st
 absl::Status Documents::WriteComparison(const std::vector<ComparedCell>& cells) const {
   const std::string images = folder_ + "/images/published_policies";
   if (auto status = Write(images + ".tsv", TableOf(cells)); !status.ok()) return status;
-  // From what is kept, so that the same can be made again.
+  // From the kept table, so that the same tables can be made again.
   const auto kept = KeptComparison();
   if (!kept.ok()) return kept.status();
   if (auto status = Write(images + ".svg", PictureOf(*kept)); !status.ok()) return status;

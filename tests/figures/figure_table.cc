@@ -21,7 +21,7 @@ using scheduling::StrategyChoice;
 const StrategyChoice kDensity{"density", {}};
 const StrategyChoice kWeightedFair{"weighted_fair", {}};
 const StrategyChoice kSjf{"sjf", {}};
-// It lingers, as the original did; the other one does not.
+// This one lingers, as the original did; the other one does not.
 const StrategyChoice kFcfs{"fcfs", {}};
 const StrategyChoice kFcfsAtOnce{"fcfs", {{"linger_ms", "0"}}};
 const StrategyChoice kFair{"fair", {}};
@@ -53,7 +53,7 @@ class Table {
       return quantity(laboratory.Play(above, seed)) / quantity(laboratory.Play(below, seed));
     });
   }
-  // density over another strategy.
+  // The quantity under density divided by that under another strategy.
   Figure& AgainstDensity(const std::string& workload, double rho, const std::string& what, Quantity quantity,
                          const StrategyChoice& other, double at_most) {
     return Ratio(fmt::format("{} {}: {}, density / {}", workload, rho, what, NameOf(other)), quantity,
@@ -96,10 +96,10 @@ void AddOptima(Table& table) {
 
 // --- Against the original strategies ---
 
-// No policy that does not interrupt a batch has a lower 99th percentile: of all requests a share `long_share` holds a
-// sequence of 558 characters, and those keep the slot busy with batches that long for at least `busy` of the time. So
-// long_share * busy * (1 - w / c) of all requests need c themselves and find a batch that runs for w more; at 1 % the
-// percentile is c + w.
+// No policy that does not interrupt batches has a lower 99th percentile: a share `long_share` of the requests holds a
+// sequence of 558 characters, and these keep the slot busy with batches of that length for at least the share `busy` of
+// the time. So long_share * busy * (1 - w / c) of all requests need c themselves and find a batch that runs for w more;
+// at 1 % the percentile is c + w.
 double FloorOfP99Milliseconds(const simulation::Result& result) {
   constexpr double kLongProbability = 0.3;  // of a sequence of the third of the requests that has 2 to 5 of them
   constexpr double kMeanSequences = 3.5;
@@ -233,7 +233,7 @@ void AddCosts(Table& table) {
   table.Group("The cost model");
   const CostModel plain;
   const CostModel with_fixed{5e-3, 1e-6, 0, 0};
-  // Five seats cost as much as the longest sequence where that has 1,000 characters, and more below.
+  // Five seats cost as much as a longest sequence of 1,000 characters, and more than a shorter one.
   const CostModel with_seats{0, 1e-6, 0, 2e-4};
   const scheduling::CostModel tenth{0, 1e-7, 0, 0};
   const scheduling::CostModel tenfold{0, 1e-5, 0, 0};
@@ -261,7 +261,7 @@ void AddCosts(Table& table) {
 
 // --- Changing traffic ---
 
-// It has to have seen what there is: its figures, and those that it is compared with, are of the second half.
+// The strategy must have seen the traffic first: its figures, and those it is compared with, are of the second half.
 constexpr double kLearningShare = 0.5;
 
 double FairnessGap(const simulation::Result& result) { return result.fairness_gap_seconds; }

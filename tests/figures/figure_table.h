@@ -12,7 +12,7 @@ namespace smartbatch::test {
 
 struct Figure {
   enum class Bound : std::uint8_t { kAtMost, kAtLeast };
-  // What is reported of the seeds' values and held to the bound.
+  // Which of the seeds' values is reported and must keep the bound.
   enum class Over : std::uint8_t { kMean, kWorst };
 
   std::string group;
@@ -23,11 +23,11 @@ struct Figure {
   // The requests, or problems, of one seed.
   std::uint64_t requests = 0;
   Over over = Over::kMean;
-  // So many seeds at most, from 1 on.
+  // At most this many seeds, from 1 on.
   std::uint64_t seeds = 1'000'000;
   // Takes less than a few seconds, so that the documents can be checked against it.
   bool is_cheap = false;
-  // Said below the table; empty for nothing.
+  // Stands below the table; empty for none.
   std::string note = {};
 };
 
@@ -43,7 +43,7 @@ Measurement Measure(const Figure& figure, Laboratory& laboratory);
 
 // In the order in which they are printed. The seeds are 1 to scale.seeds.
 std::vector<Figure> AllFigures(const Scale& scale);
-// Those of them that are about real costs and deadlines.
+// Those of AllFigures that are about real costs and deadlines.
 std::vector<Figure> RealCostFigures(const Scale& scale);
 
 }  // namespace smartbatch::test

@@ -1,4 +1,4 @@
-// figures: measures what the documents promise of the strategies, in virtual time, and says of each line whether it
+// figures: measures in virtual time what the documents promise of the strategies, and says for each line whether it
 // holds. The same options give the same bytes.
 #include <cstdio>
 #include <map>
@@ -20,7 +20,7 @@ constexpr char kExamples[] = R"(Examples:
   figures --only "seedopen 0.7"
   figures --only adaptive --requests 100000 --seeds 1
   figures --write docs         the same as the first, into BENCHMARKS.md, STRATEGIES.md and images/; --only some of it
-  figures --check docs         whether those say what is measured: all bounds, and what takes no minutes again
+  figures --check docs         checks these: reads all bounds, and measures again the figures that take no minutes
 Exit codes: 0 every bound holds; 1 at least one does not, or a document is stale; 2 wrong usage.)";
 
 struct Flags {
@@ -37,9 +37,9 @@ Scale Small() {
   return {.requests = 60'000, .seeds = 1, .instances = 500, .flood_requests = 200'000, .cells_step = 17};
 }
 
-// Fewer requests tell less: in the small form the bounds are wider by this share.
+// Fewer requests are less exact: in the small form the bounds are wider by this share.
 constexpr double kSmallSlack = 0.05;
-// Of the kept cells of the comparison so many apart are played again by --check.
+// The step with which --check plays kept cells of the comparison again.
 constexpr std::size_t kCheckedCells = 61;
 
 void Widen(Figure& figure) {
@@ -141,7 +141,7 @@ int Run(const Flags& flags) {
   return broken == 0 ? 0 : 1;
 }
 
-// The kept cells are those of today, and some of them are played again.
+// Checks that the kept cells are those of today, and plays some of them again.
 absl::Status CheckCells(const Documents& documents) {
   const auto kept = documents.KeptComparison();
   if (!kept.ok()) return kept.status();

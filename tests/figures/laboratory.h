@@ -1,4 +1,4 @@
-// Simulations for the figures: each is played once, however many figures read it.
+// Simulations for the figures: each is played only once, however many figures read it.
 #pragma once
 
 #include <cstdint>
@@ -28,12 +28,13 @@ struct Scale {
   int instances = 2000;
   // Requests in the flood by short ones, of which under 1 % are the victims'.
   std::uint64_t flood_requests = 2'000'000;
-  // Every so-manieth of the cells of a comparison over many.
+  // A comparison plays every cells_step-th of its cells.
   std::size_t cells_step = 1;
 };
 
-// A workload that is not built in: closed loops of requests that fill a batch of 24 ms, one call of customer `one`
-// beside twelve of customer `hog`, each sent half a millisecond after the answer to the last, as over a network.
+// A workload that is not built in: closed loops of requests that each fill a batch of 24 ms. Customer `one` has one
+// call at a time and customer `hog` twelve, each sent half a millisecond after the answer to the last, as over a
+// network.
 inline constexpr const char* kOneBesideAHog = "one-beside-a-hog";
 
 // One simulation: a built-in workload, or the one above, under a strategy.
@@ -44,16 +45,16 @@ struct Setting {
   std::uint32_t slots = 1;
   // What batches take; the rate of the workload is scaled to it.
   CostModel cost = {};
-  // What the scheduler is told that they take, and keeps to; nothing: the truth, and it learns.
+  // What the scheduler is told and never corrects; nothing: it is told the truth, and learns.
   std::optional<scheduling::CostModel> fixed_belief = {};
-  // What it is told at first, and corrects by what it sees; nothing: the truth.
+  // What the scheduler is told at first, and corrects by what it sees; nothing: the truth.
   std::optional<scheduling::CostModel> first_belief = {};
-  // The share of the requests that is left out at the beginning.
+  // The share of the requests, the first ones, that is left out.
   double warmup_share = 0.1;
 };
 
-// Thrown away with the program: keeps every result. Not thread safe. A setting that cannot be played ends the program
-// with a message, since the settings are written in the source.
+// Plays settings and keeps every result for as long as the program runs. Not thread safe. A setting that cannot be
+// played ends the program with a message, since the settings are written in the source.
 class Laboratory {
  public:
   explicit Laboratory(const Scale& scale) : scale_(scale) {}
@@ -65,20 +66,20 @@ class Laboratory {
   const Sample& Ratios(const scheduling::StrategyChoice& strategy, Splitting splitting, int requests,
                        std::uint64_t seed);
 
-  // The largest rho, to within 1 %, that the strategy sustains: what is left when the last request has come takes less
-  // than 1 % of the time of the arrivals to serve. A backlog that does not grow is a few seconds of work whatever the
-  // length of the run; one that grows is a share of it.
+  // The largest rho, to within 1 %, that the strategy sustains: serving what is left when the last request has come
+  // takes less than 1 % of the time of the arrivals. A backlog that does not grow is a few seconds of work whatever the
+  // length of the run; a growing one is a share of it.
   double LargestSustainableRho(const std::string& workload, const scheduling::StrategyChoice& strategy,
                                std::uint64_t seed);
 
-  // The mean latency of the victims of a flood over that of the same requests without the flood.
+  // The mean latency of the victims of a flood divided by that of the same requests without the flood.
   double HarmToVictims(const std::string& workload, double rho, const scheduling::StrategyChoice& strategy,
                        std::uint64_t requests, std::uint64_t seed);
 
   CellPlayer& cells() { return cells_; }
   // density and the published policies in every `step`-th cell.
   const std::vector<ComparedCell>& Comparison(std::size_t step, std::uint64_t seed);
-  // The same if it has been asked for; else null.
+  // The same if it has been asked for before; otherwise null.
   const std::vector<ComparedCell>* KnownComparison(std::size_t step, std::uint64_t seed) const;
 
  private:
@@ -90,10 +91,10 @@ class Laboratory {
   std::map<std::pair<std::size_t, std::uint64_t>, std::vector<ComparedCell>> comparisons_;
 };
 
-// A result, or the end of the program.
+// Returns a result, or ends the program.
 simulation::Result PlayOrDie(simulation::ArrivalFeed& feed, const simulation::SimulationOptions& options);
 
-// What customer `one` got of the answers, and its mean latency in ms.
+// The share of the answers that customer `one` got, and its mean latency in ms.
 struct OneBesideAHog {
   double share = 0;
   double mean_ms = 0;

@@ -12,7 +12,7 @@ namespace smartbatch::test {
 namespace {
 
 constexpr std::uint32_t kBatchSize = 5;
-// Beyond it the search over the subsets of all sequences takes seconds.
+// With more the search over the subsets of all sequences takes seconds.
 constexpr std::size_t kMostSequencesToSplit = 11;
 
 double SumOfLatencies(const std::vector<Lengths>& requests, const scheduling::StrategyChoice& strategy) {

@@ -11,14 +11,14 @@
 
 namespace smartbatch::test {
 
-// Requests of 1 to `most_sequences` sequences of lognormal lengths: median 80, sigma 1, from 10 to 2000.
+// Draws requests of 1 to `most_sequences` sequences of lognormal lengths: median 80, sigma 1, from 10 to 2000.
 std::vector<Lengths> DrawProblem(Random& random, int requests, std::int64_t most_sequences);
 
 enum class Splitting : std::uint8_t { kNo, kYes };
 
-// The sums of latencies over the least possible one, for that many instances of `requests` requests that are all there
-// at time 0: 1 to 5 sequences (1 to 3, and at most 11 in all, with splitting), batches of 5. The same seed gives the
-// same instances.
+// The sum of latencies divided by the least possible one, for each of a number of instances of `requests` requests that
+// are all there at time 0: 1 to 5 sequences (1 to 3, and at most 11 in all, with splitting), batches of 5. The same
+// seed gives the same instances.
 Sample RatiosToOptimum(const scheduling::StrategyChoice& strategy, Splitting splitting, int requests, int instances,
                        std::uint64_t seed);
 

@@ -49,7 +49,7 @@ std::vector<Cell> ComparisonCells(std::size_t step) {
     for (const CellTrace& trace : CellTraces()) {
       for (const std::uint32_t seats : {5U, 16U, 32U, 64U}) {
         for (const double load : {0.5, 0.7, 0.8, 0.95}) {
-          // A prime number of cells apart is every size and load in turn.
+          // With a prime step every size and load comes in turn.
           if (number++ % step == 0) cells.push_back({form, seats, trace.name, load, 8000, false});
         }
       }
@@ -165,7 +165,7 @@ std::string MarkdownOf(const std::vector<ComparedCell>& cells) {
     add(fmt::format("`{}`", kCompared[policy]),
         [&](std::size_t column, Latency latency) { return Against(cells, column, policy, latency); });
   }
-  // The worst cells: what to look at before one chooses.
+  // The worst cells: look at these before choosing.
   std::vector<ComparedCell> worst = cells;
   const auto ratio = [](const ComparedCell& cell) { return cell.mean[0] / BestPublished(cell, Latency::kMean); };
   std::stable_sort(worst.begin(), worst.end(),

@@ -1,4 +1,4 @@
-// density beside the published policies, cell by cell: played, kept as a table, summed up and drawn.
+// Compares density with the published policies, cell by cell: played, kept as a table, summed up and drawn.
 #pragma once
 
 #include <array>
@@ -42,12 +42,12 @@ struct Summary {
   double worst = 0;
 };
 Summary Summarize(const std::vector<double>& ratios);
-// Of the column over the best published policy of each cell.
+// Sums up the ratios of the column to the best published policy of each cell.
 Summary AgainstBest(const std::vector<ComparedCell>& cells, std::size_t column, Latency latency);
 
 // --- The table as it is kept, and what is written from it ---
 
-// A line for each cell, with a head; four digits.
+// A line for each cell, below a head; four digits.
 std::string TableOf(const std::vector<ComparedCell>& cells);
 // INVALID_ARGUMENT names the line that is wrong.
 absl::StatusOr<std::vector<ComparedCell>> ReadTable(const std::string& text);

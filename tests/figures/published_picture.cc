@@ -1,4 +1,4 @@
-// The picture of the comparison: drawn here, since gnuplot's images are not the same to the byte on every machine.
+// The picture of the comparison, drawn here because gnuplot's images are not the same to the byte on every machine.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -11,7 +11,7 @@ namespace smartbatch::test {
 namespace {
 
 constexpr int kBins = 40;
-// The ratios at the two ends; what is beyond is drawn in the last bin.
+// The ratios at the two ends; ratios beyond them are drawn in the last bin.
 constexpr double kLeast = 0.125;
 constexpr double kMost = 2;
 
@@ -36,7 +36,7 @@ std::string Text(double x, double y, const char* style, const std::string& text)
 }
 
 std::string Row(const std::vector<double>& ratios, int left, int bottom) {
-  // A bin ends at 1, so that each is on one side of it.
+  // A bin ends at 1, so that each bin is on one side of it.
   std::array<int, kBins> counts{};
   for (const double ratio : ratios) {
     const int bin = static_cast<int>(std::floor(PlaceOf(ratio) * kBins - (ratio <= 1 ? 1e-9 : 0)));

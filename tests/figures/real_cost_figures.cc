@@ -1,4 +1,4 @@
-// What is promised where riders cost something, and of requests in time.
+// What is promised if riders cost something, and of the share of requests in time.
 #include <algorithm>
 #include <cmath>
 #include <utility>

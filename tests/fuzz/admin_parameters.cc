@@ -51,7 +51,7 @@ void Play(const StrategyChoice& choice) {
   for (const char* const customer : {"a", "b", "a"}) (*scheduler)->Offer({customer, lengths}, Time{}, effects);
   Require((*scheduler)->SetStrategy(choice).ok(), "a checked choice is taken", choice.name);
   Require((*scheduler)->strategy().name == choice.name, "the strategy is the one that was set");
-  // Whatever it is set to, all is sent in the end.
+  // Whatever the strategy is set to, everything is sent in the end.
   Time now{};
   for (int i = 0; i < 100 && (*scheduler)->pending().unfinished_requests() > 0; ++i) {
     const scheduling::Step step = (*scheduler)->Next(now);

@@ -1,5 +1,5 @@
-// What comes with a call: metadata as `key=value`, one after the other with a zero byte between. The same bytes are
-// then what a classifier failed with.
+// What comes with a call: metadata as `key=value`, separated by zero bytes. The same bytes are then used as the error
+// of a classifier.
 #include <algorithm>
 #include <memory>
 #include <string>

@@ -1,5 +1,5 @@
-// The configuration file of the proxy. An input that begins with `{` is JSON, any other protobuf's text format. What is
-// found right must be something to run with.
+// The configuration file of the proxy. An input that begins with `{` is JSON, any other is protobuf's text format. A
+// valid configuration must run.
 #include <string>
 
 #include "services/proxy/config/config.h"
@@ -14,7 +14,7 @@ void RequireGoodError(const absl::Status& status) {
   RequireOneLine(std::string(status.message()));
 }
 
-// A scheduler of this configuration, in front of backends that fail first and answer then.
+// Runs a scheduler of this configuration, in front of backends that fail first and then answer.
 void Run(const proxy::Config& config) {
   auto created = scheduling::Scheduler::Create(config.limits(), config.strategy(), nullptr);
   Require(created.ok(), "a valid configuration is one to start with", created.status().ToString());
@@ -67,7 +67,7 @@ void Play(const std::string& text) {
 }  // namespace smartbatch::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // Protobuf tells on standard error what it could not parse.
+  // Protobuf writes to standard error what it could not parse.
   static const bool silent = [] {
     google::protobuf::SetLogHandler(nullptr);
     return true;

@@ -1,5 +1,5 @@
 // Plays the kept inputs of a fuzz target without libFuzzer: `fuzz-TARGET FOLDER_OR_FILE...`. A broken promise ends the
-// program, behind the name of the input that broke it.
+// program after the name of the input that broke it.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>

@@ -1,5 +1,5 @@
-// A decision log: each line read, written and read again; the whole of it replayed, as `loadgen verify` does, and made
-// a chart of, as `loadgen timeline` does.
+// A decision log: each line is read, written and read again; the whole log is replayed, as `loadgen verify` does, and
+// drawn, as `loadgen timeline` does.
 #include <sstream>
 #include <string>
 

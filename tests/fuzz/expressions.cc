@@ -1,4 +1,5 @@
-// The small expressions of workloads: each line as every kind of them; what is read can be written and read again.
+// The small expressions of workloads: each line is read as every kind of expression; what can be read can be written
+// and read again.
 #include <string>
 
 #include "common/workload/customer_fields.h"
@@ -9,7 +10,7 @@
 namespace smartbatch::fuzz {
 namespace {
 
-// The text of what was read is read as what gives the same text.
+// Written again, an expression that was read gives a text that reads as the same expression.
 template <class Parse, class Write>
 void RoundTrip(const std::string& text, Parse parse, Write write) {
   const auto value = parse(text);

@@ -1,4 +1,4 @@
-// What the fuzz targets share: how a broken promise is told, and how bytes become choices.
+// What the fuzz targets share: how a broken promise is reported, and how bytes become choices.
 //
 // A target is a file with LLVMFuzzerTestOneInput. With SMARTBATCH_FUZZ (preset `asan`) it is linked with libFuzzer,
 // which makes inputs up; otherwise with corpus_main.cc, which plays the kept ones, as an ordinary test.
@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace smartbatch::fuzz {
 
-// Ends the program where the promise is broken: libFuzzer then keeps the input.
+// Ends the program if the promise is broken: libFuzzer then keeps the input.
 inline void Require(bool holds, std::string_view promise, std::string_view found = {}) {
   if (holds) return;
   std::fprintf(stderr, "broken: %s\n%s\n", std::string(promise).c_str(), std::string(found).c_str());
@@ -42,13 +42,14 @@ inline std::vector<std::string> Split(const std::string& text, char separator) {
   return parts;
 }
 
-// Errors are one line, whatever is quoted in them.
+// Errors are one line, whatever they quote.
 inline void RequireOneLine(std::string_view message) {
   Require(!message.empty(), "an error says what is wrong");
   Require(message.find_first_of("\n\r") == std::string_view::npos, "an error is one line", message);
 }
 
-// The same text, but for the last digits of its numbers: a time of weeks in a double has no room for all nanoseconds.
+// Returns true if the texts are the same except for the last digits of their numbers: a time of weeks in a double has
+// no room for all nanoseconds.
 inline bool Alike(const std::string& left, const std::string& right) {
   const char* a = left.c_str();
   const char* b = right.c_str();
@@ -68,7 +69,7 @@ inline bool Alike(const std::string& left, const std::string& right) {
   return *a == *b;
 }
 
-// The input as a row of small choices; after its end every choice is 0.
+// The input as a series of small choices; after its end every choice is 0.
 class Choices {
  public:
   Choices(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}

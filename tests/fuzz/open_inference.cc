@@ -1,5 +1,5 @@
 // The Open Inference Protocol's messages: with an even first byte a customer's request, with an odd one a backend's
-// answer to a batch of three rows. What is let through is well formed.
+// answer to a batch of three rows. A message that is accepted is well formed.
 #include <algorithm>
 #include <memory>
 #include <numeric>
@@ -74,7 +74,7 @@ std::shared_ptr<const protocol::Payload> PayloadOf(const ModelInferRequest& requ
   return payload;
 }
 
-// Each tensor's bytes are exactly what its shape says.
+// Each tensor has exactly the bytes that its shape says.
 template <class Tensors, class Contents>
 void RequireWellFormed(const Tensors& tensors, const Contents& contents, std::int64_t rows) {
   Require(tensors.size() == contents.size(), "each tensor has its contents");

@@ -1,5 +1,5 @@
-// The scheduler's life: the first bytes are its options and backends, the others events. After every event the checker
-// of tests/support compares it with its own books.
+// A life of the scheduler: the first bytes are its options and backends, the others events. After every event the
+// checker of tests/support compares it with its own books.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -19,7 +19,7 @@ using scheduling::SchedulerOptions;
 using scheduling::StrategyChoice;
 
 constexpr std::uint32_t kLongest = 2000;
-// So that an input takes milliseconds: the checker's books are read after every event.
+// Bounded so that an input takes milliseconds: the checker reads its books after every event.
 constexpr int kMostEvents = 200;
 
 SchedulerOptions OptionsOf(Choices& choices) {
@@ -127,7 +127,7 @@ class Life {
     TakeEffects();
   }
 
-  // Any code; so that one byte's lower values are the common case, half of them are OK.
+  // Half of the values of `code` are OK, the common case; the others give any code.
   void Complete(std::uint8_t code) {
     if (running_.empty()) return Tick();
     const std::size_t place = choices_.Below(running_.size());
@@ -147,7 +147,7 @@ class Life {
     TakeEffects();
   }
 
-  // Those that have ended too.
+  // Cancels any request, even one that has ended.
   void Cancel() {
     if (ids_.empty()) return;
     const scheduling::RequestId id = ids_[ids_.size() - 1 - choices_.Below(ids_.size())];
@@ -194,7 +194,7 @@ class Life {
     Require(status.ok(), "valid options are taken", status.ToString());
   }
 
-  // A removed one's batches end as they would have.
+  // The batches of a removed backend end as they would have.
   void ChangeBackend() {
     const auto& backends = scheduler_->backends().backends();
     if (backends.size() < 2) return;
@@ -214,7 +214,7 @@ class Life {
     Require(checker_.unfinished() == 0, "closing ends every request");
   }
 
-  // As whoever owns the scheduler does: ticks when the timer is due, sends until there is nothing to send.
+  // Does what the owner of a scheduler does: ticks when the timer is due, sends until there is nothing to send.
   void Settle() {
     if (scheduler_->NextTick(now_) <= now_) {
       scheduler_->Tick(now_, effects_);

@@ -1,4 +1,4 @@
-// The programs beside the simulator: the same requests, and the same mean latency.
+// The programs compared with the simulator: the same requests, and the same mean latency.
 #include <sched.h>
 #include <unistd.h>
 
@@ -28,12 +28,12 @@ using std::chrono::steady_clock;
 
 constexpr double kTraceSeconds = 16;
 constexpr double kMostDifference = 0.10;
-// A thread that sleeps wakes this much later in the mean when others have the processor.
+// If a sleeping thread wakes later than this in the mean, others have the processor.
 constexpr double kMostOversleptMs = 0.5;
 constexpr int kAttempts = 3;
 
-// A classifier by a measured cost, and traffic that keeps it busy for about half of the time with batches of tens of
-// milliseconds: what gRPC and the kernel add is then a few per cent.
+// A classifier with a measured cost, and traffic that keeps it busy for about half of the time with batches of tens of
+// milliseconds: gRPC and the kernel then add a few per cent.
 struct Profile {
   std::string name;
   Flags cost;
@@ -45,7 +45,7 @@ struct Profile {
 std::vector<Profile> Profiles() {
   return {{"seed", {"--cost-profile", "seed"}, 9, 100, 400},
           {"cpu", {"--cost-profile", "cpu"}, 5, 100, 400},
-          // Fifty times as slow, so that short texts fill it as little as the real one.
+          // Fifty times slower, so that short texts fill it as little as the real one.
           {"gpu",
            {"--cost-profile", "gpu", "--cost-fixed", "0.0427", "--cost-per-character", "4.9e-5",
             "--cost-per-character-squared", "3.07e-8"},
@@ -54,7 +54,7 @@ std::vector<Profile> Profiles() {
            400}};
 }
 
-// The programs that are started meanwhile inherit it. Where it is not allowed they run as they are.
+// Gives this thread real-time priority, which programs started meanwhile inherit. If it is not allowed nothing changes.
 class RealTimePriority {
  public:
   RealTimePriority() {
@@ -70,7 +70,7 @@ class RealTimePriority {
   RealTimePriority& operator=(const RealTimePriority&) = delete;
 };
 
-// Sleeps and sees how late it wakes: whether the machine is there for those who want it.
+// Sleeps and records how late it wakes, which tells whether the machine has time for those who need it.
 class Sleeper {
  public:
   double MeanOversleptMs() {
@@ -132,7 +132,7 @@ double SimulatedMeanMs(const Profile& profile, const std::string& trace, const F
   return nlohmann::json::parse(finished.standard_output).at("results").at(0).at("latency_ms").at("mean");
 }
 
-// Nothing if the machine was not there for it.
+// Nothing if the machine was too busy.
 std::optional<double> LiveMeanMs(const Profile& profile, const std::string& trace, const std::string& results) {
   const RealTimePriority priority;
   ClassifierProcess classifier(profile.cost);

@@ -1,4 +1,4 @@
-// Classifiers that are exchanged, gone or send too much, behind the real proxy.
+// Classifiers that are replaced, go away or send too much, behind the real proxy.
 #include <unistd.h>
 
 #include <atomic>

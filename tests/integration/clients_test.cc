@@ -15,7 +15,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// What the command wrote to both its outputs.
+// Runs a command; returns what it wrote to both its outputs.
 Finished Shell(const std::string& command) { return RunToEnd("/bin/sh", {"-c", command + " 2>&1"}); }
 
 bool IsInstalled(const std::string& program) { return Shell("command -v " + program).exit_code == 0; }

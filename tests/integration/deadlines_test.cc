@@ -44,8 +44,8 @@ Ended CallPatiently(const std::string& address) {
   return ended;
 }
 
-// One after the other they take 30 ms each: a few of those who come together can be answered within 150 ms.
-TEST(TheStrategyDeadline, TellsWhoCannotBeInTimeAnyMoreSoAtOnce) {
+// Served one after the other the requests take 30 ms each: a few of those that come together can be answered in 150 ms.
+TEST(TheStrategyDeadline, TellsACallAtOnceThatItCanNoLongerBeInTime) {
   const Flags cost = {"--cost-fixed", "0.03", "--cost-quadratic", "0", "--max-batch-size", "1"};
   ClassifierProcess classifier(cost);
   Flags flags = cost;
@@ -54,7 +54,7 @@ TEST(TheStrategyDeadline, TellsWhoCannotBeInTimeAnyMoreSoAtOnce) {
   for (int i = 0; i < 70; ++i) {
     ASSERT_TRUE(proxy.Classify({"hello"}).status.ok()) << "nothing is given up before the cost is known";
   }
-  // Times that scatter widely, on a busy machine, are not known: then it takes another round.
+  // On a busy machine times scatter too widely to be known: then another round is needed.
   std::size_t given_up = 0;
   for (int round = 0; round < 5 && given_up < 10; ++round) {
     std::vector<Ended> calls(40);

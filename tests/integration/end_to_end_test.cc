@@ -38,7 +38,7 @@ TEST(EndToEnd, EveryStrategyServesEveryCallerOverManyRequests) {
   for (const char* const strategy : {"fcfs", "sjf", "fair"}) {
     ASSERT_TRUE(proxy.SetStrategy(strategy).ok());
     Load load(proxy.address(), {.callers = 12});
-    // Longer on a machine that is busy with something else.
+    // Long, for a machine that is busy with something else.
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     do {
       std::this_thread::sleep_for(milliseconds(700));
@@ -160,7 +160,7 @@ TEST(EndToEnd, WrongFlagsEndItWithAShortMessageAndCodeTwo) {
   for (const char* const flags : {"--strategy best", "--listen nowhere", "--config /nowhere", "--slots 0"}) {
     const Finished ended = run(flags);
     EXPECT_EQ(ended.exit_code, 2) << flags;
-    // The message, and where it is a flag by itself that is wrong, a hint at --help.
+    // The message and, if a single flag is wrong, a hint at --help.
     EXPECT_LE(std::count(ended.standard_output.begin(), ended.standard_output.end(), '\n'), 2)
         << flags << ": " << ended.standard_output;
   }

@@ -1,4 +1,4 @@
-// What becomes of the calls when a program dies or is told to stop.
+// What happens to the calls when a program dies or is told to stop.
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -63,7 +63,7 @@ TEST(Faults, ATerminatedProxyAnswersWhatItHasAndRefusesTheRest) {
   load.Stop();
   EXPECT_EQ(load.ended(), load.issued());
   EXPECT_EQ(load.wrong(), 0U);
-  EXPECT_GE(load.ended(grpc::StatusCode::OK), answered_before + 10);  // of the 24 that were there
+  EXPECT_GE(load.ended(grpc::StatusCode::OK), answered_before + 10);  // of the 24 open ones
   EXPECT_EQ(load.ended(grpc::StatusCode::OK) + load.ended(grpc::StatusCode::UNAVAILABLE), load.issued())
       << load.Describe();
 }
@@ -91,7 +91,8 @@ TEST(Faults, OfAllThatATerminatedProxyHasAcceptedUnderFullLoadEachIsAnsweredOrTo
   EXPECT_EQ(load.wrong(), 0U);
   EXPECT_EQ(load.ended(grpc::StatusCode::OK) + load.ended(grpc::StatusCode::UNAVAILABLE), load.issued())
       << load.Describe();
-  // What the proxy has accepted, by its own book: each is answered, which the callers have seen, or ended by the stop.
+  // What the proxy has accepted, by its own log: each request is answered, which the callers have seen, or ended by the
+  // stop.
   std::ifstream file(log);
   const std::string book{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   const int accepted = CountOf(book, R"("event":"request")");
@@ -102,7 +103,7 @@ TEST(Faults, OfAllThatATerminatedProxyHasAcceptedUnderFullLoadEachIsAnsweredOrTo
   std::remove(log.c_str());
 }
 
-// The load goes on while one of two classifiers stands still; callers wait for less than the configured timeout.
+// The load goes on while one of two classifiers is frozen; callers wait for less than the configured timeout.
 void StandStill(ProxyProcess& proxy, ClassifierProcess& classifier, milliseconds callers_wait) {
   Load load(proxy.address(), {.callers = 12, .timeout = callers_wait});
   std::this_thread::sleep_for(seconds(2));
@@ -140,7 +141,7 @@ TEST(Faults, AFrozenClassifierKeepsABatchForThreeHealthChecksWhateverTheTimeout)
   other.process().Signal(SIGCONT);
 }
 
-TEST(Faults, AClassifierThatTakesSmallerBatchesGetsSuchAndThatIsTold) {
+TEST(Faults, AClassifierThatTakesSmallerBatchesGetsThemAndThatIsReported) {
   ClassifierProcess classifier({"--cost-fixed", "0.005", "--cost-quadratic", "0", "--max-batch-size", "3"});
   ProxyProcess proxy(classifier.address(), {"--cost-fixed", "0.005", "--cost-quadratic", "0", "--max-batch-size", "5"});
   Load load(proxy.address(), {.callers = 24});

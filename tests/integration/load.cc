@@ -68,7 +68,7 @@ std::string Load::Describe() const {
 void Load::Run(const std::string& address, const LoadOptions& options, int caller, const std::stop_token& stop) {
   Random random = Random::Stream(options.seed, static_cast<std::uint64_t>(caller));
   const auto channel = options.connect ? options.connect(address) : ChannelTo(address);
-  // Seen with gRPC 1.51 on a crowded machine, the cause unknown: a channel's first connection fails with "No such file
+  // Seen with gRPC 1.51 on a busy machine, the cause unknown: a channel's first connection fails with "No such file
   // or directory", and the channel then refuses every call for a second.
   channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10));
   const auto stub = proxy::v1::ProxyService::NewStub(channel);
@@ -100,19 +100,19 @@ void Load::Run(const std::string& address, const LoadOptions& options, int calle
     }
     ++ended_.at(static_cast<std::size_t>(status.error_code()));
     if (status.ok() && !IsAnswerTo(request, response)) ++wrong_;
-    // Where the proxy says it, there are details.
+    // If the proxy says so itself, there are details.
     const bool own_timeout =
         status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && status.error_details().empty();
     if (own_timeout && !impatient) ++unanswered_;
     if (!status.ok()) {
       {
         const MutexLock lock(mutex_);
-        // Figures in a message would make each one a kind of its own: only what stands before them counts.
+        // Numbers in a message would make each message a kind of its own: only the text before them counts.
         const std::string& message = status.error_message();
         ++failures_[{status.error_code(),
                      message.substr(0, std::min<std::size_t>(40, message.find_first_of("0123456789")))}];
       }
-      std::this_thread::sleep_for(milliseconds(2));  // whoever is refused at once would spin
+      std::this_thread::sleep_for(milliseconds(2));  // a caller that is refused at once would spin
     }
   }
 }

@@ -1,4 +1,4 @@
-// Callers that keep a proxy busy and count what becomes of their calls.
+// Callers that keep a proxy busy and count how their calls end.
 #pragma once
 
 #include <array>
@@ -23,16 +23,16 @@ namespace smartbatch::testing {
 struct LoadOptions {
   int callers = 16;
   std::chrono::milliseconds timeout{10'000};
-  // Of the calls, so many have a deadline of 0 to 20 ms; so many are cancelled after 0 to 10 ms.
+  // The share of the calls with a deadline of 0 to 20 ms, and the share that is cancelled after 0 to 10 ms.
   double impatient_share = 0;
   double cancelled_share = 0;
   std::uint64_t seed = 1;
-  // How each caller connects; as ChannelTo does if it is empty.
+  // How each caller connects; empty: like ChannelTo.
   std::function<std::shared_ptr<grpc::Channel>(const std::string& address)> connect = {};
 };
 
-// Each caller sends a request of 1 to 5 sequences, waits for the end of the call, and sends the next, from the making
-// of the object until Stop. Every answer is checked: the number and the labels of the results.
+// Callers that each send a request of 1 to 5 sequences, wait for the end of the call, and send the next, from
+// construction until Stop. Every answer is checked: the number and the labels of the results.
 class Load {
  public:
   Load(const std::string& address, const LoadOptions& options);
@@ -40,14 +40,14 @@ class Load {
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;
 
-  // Returns when every call has ended.
+  // Stops the callers; returns when every call has ended.
   void Stop();
 
   std::uint64_t issued() const { return issued_; }
   std::uint64_t ended(grpc::StatusCode code) const { return ended_.at(static_cast<std::size_t>(code)); }
   std::uint64_t ended() const;
-  // Calls that ended only because their caller's own time was over: the proxy has said nothing. Those of impatient
-  // callers, where both happen at the same time, are not counted.
+  // Calls that ended only because their caller's own time was over: the proxy said nothing. Calls of impatient callers,
+  // for which both happen at the same time, are not counted.
   std::uint64_t unanswered() const { return unanswered_; }
   // Answers whose results were not those of their request.
   std::uint64_t wrong() const { return wrong_; }
@@ -59,7 +59,7 @@ class Load {
  private:
   void Run(const std::string& address, const LoadOptions& options, int caller, const std::stop_token& stop);
 
-  // Counted by every caller and read by the test while they run.
+  // Counted by every caller, and read by the test while they run.
   std::atomic<std::uint64_t> issued_ = 0;
   std::atomic<std::uint64_t> unanswered_ = 0;
   std::atomic<std::uint64_t> wrong_ = 0;

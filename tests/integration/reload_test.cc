@@ -1,4 +1,4 @@
-// The configuration file is read again while the proxy serves.
+// The configuration file is reloaded while the proxy serves.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,7 +43,7 @@ class ReloadTest : public ::testing::Test {
     request.set_validate_only(validate_only);
     return proxy_.admin().ReloadConfig(&context, request, &response);
   }
-  // The customer's weight; 1 where it has no account.
+  // The customer's weight; 1 if it has no account.
   double Weight(const std::string& customer) {
     const auto status = proxy_.Status();
     for (const auto& state : status.customers()) {
@@ -92,7 +92,7 @@ TEST_F(ReloadTest, AFileThatIsWrongChangesNothingUntilItIsMended) {
   EXPECT_EQ(Weight("A"), 7);
 }
 
-// What may stand where the configuration file was, and what the answer says of it.
+// What may stand where the configuration file was, and what the answer says about it.
 struct Unreadable {
   const char* name;
   std::function<void(const std::string& path)> put;

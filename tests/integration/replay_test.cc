@@ -1,4 +1,4 @@
-// What a live proxy logged is played back through the scheduler, and it chooses the same batches.
+// The log of a live proxy is played back through the scheduler, which chooses the same batches.
 #include <signal.h>
 #include <unistd.h>
 
@@ -22,7 +22,7 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 
-// A folder that is there for one test.
+// A folder that exists for one test.
 class Folder {
  public:
   Folder() : path_(std::filesystem::path(::testing::TempDir()) / ("replay-" + std::to_string(::getpid()))) {
@@ -97,14 +97,14 @@ TEST_P(ALiveTrace, ReplaysToTheSameBatches) {
   const Folder folder;
   const std::string log = folder / "decisions.jsonl";
   {
-    // A tenth of the time that the proxy believes at first: it learns on the way, and so must the replay.
+    // A tenth of the time that the proxy believes at first: it learns while it runs, and so must the replay.
     ClassifierProcess classifier({"--cost-quadratic", "1e-7"});
     ProxyProcess proxy(classifier.address(), {"--strategy", GetParam(), "--decision-log", log});
     const Finished run =
         RunToEnd("loadgen", {"run", "--workload", "seedopen", "--rho", "8", "--seconds", "3", "--warm-up-seconds",
                              "0.2", "--target", proxy.address(), "--admin-target", proxy.admin_address(), "--results",
                              folder / "results", "--progress", "none"});
-    // 3: the machine was too busy to send on time, which does not matter here.
+    // Exit code 3: the machine was too busy to send on time, which does not matter here.
     ASSERT_TRUE(run.exit_code == 0 || run.exit_code == 3) << run.standard_output;
     StopProxy(proxy);
   }

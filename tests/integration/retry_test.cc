@@ -1,4 +1,4 @@
-// gRPC clients with a retry policy, who come back when the proxy says so.
+// gRPC clients with a retry policy, which come back when the proxy tells them to.
 #include <chrono>
 #include <future>
 #include <string>
@@ -26,7 +26,7 @@ std::shared_ptr<grpc::Channel> RetryingChannelTo(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-// Sixty calls at once, by threads of their own; how many were answered.
+// Makes sixty calls at once, each by a thread of its own; returns how many were answered.
 int CallSixtyTimes(proxy::v1::ProxyService::Stub& stub) {
   std::vector<std::future<bool>> calls;
   for (int i = 0; i < 60; ++i) {
@@ -63,7 +63,7 @@ TEST(Retries, OfFortyWhoAreRefusedByAProxyThatHasServedNineTenthsGetInAtTheFirst
   EXPECT_EQ(CallSixtyTimes(*stub), 60);
   EXPECT_GE(proxy.Status().outcomes().rejected(), 40U);
   EXPECT_LE(proxy.Status().outcomes().rejected(), 44U);
-  // It takes 1.2 s at the least.
+  // It takes at least 1.2 s.
   EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(6));
 }
 

@@ -1,4 +1,4 @@
-// The real programs over mutual TLS, and what a caller without the right can do.
+// The real programs over mutual TLS, and what a caller without the rights can do.
 #include <unistd.h>
 
 #include <chrono>
@@ -119,7 +119,7 @@ TEST_F(Security, AForgedNameSpendsNothingOfAnothersShare) {
   EXPECT_EQ(charged_to_a(), before);
   EXPECT_EQ(Status().outcomes().offered(), 2U) << "what was denied was never offered to the scheduler";
   EXPECT_EQ(proxy_.Metrics().Sum("grpc_server_handled_total", R"(grpc_code="PermissionDenied")"), 20);
-  // The control: its own certificate does spend it.
+  // The control: a call with the customer's own certificate does use up its share.
   ASSERT_TRUE(Classify(a_, {{"x-customer-id", "A"}}).ok());
   EXPECT_GT(charged_to_a(), before);
 }
@@ -129,7 +129,8 @@ TEST_F(Security, HeadersBeyondTheConfiguredSizeAreRefused) {
   EXPECT_EQ(Classify(b_, {{"x-filler", std::string(5000, 'x')}}).error_code(), StatusCode::RESOURCE_EXHAUSTED);
 }
 
-// What a proxy in the clear answers in front of the classifier, which speaks TLS, with these flags besides.
+// What a proxy without TLS towards its callers answers in front of the classifier, which speaks TLS, with these extra
+// flags.
 grpc::Status AskThrough(const ClassifierProcess& classifier, const Flags& flags) {
   ProxyProcess proxy(classifier.address(), flags);
   return proxy.Classify({"x"}).status;
@@ -153,14 +154,14 @@ TEST_F(Security, CertificatesThatAreEmptyOrWrongEndNeitherProgramAndAreReplacedW
     Write(name, "");
   }
   EXPECT_TRUE(until([&] { return value("smartbatch_certificate_last_reload_successful") == 0; }));
-  // gRPC would look at its own files at least twice in this time.
+  // gRPC would look at the files at least twice in this time.
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
   while (std::chrono::steady_clock::now() < end) {
     const grpc::Status status = Classify(a_, {{"x-customer-id", "A"}});
     ASSERT_TRUE(status.ok()) << status.error_message();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
-  // The authorities are right now, and half of the pair is.
+  // Now the authorities are right, and half of the pair.
   Write("customers.pem", a_.certificate);
   WriteOwn("classifier", classifier_certificate_);
   const Certificate next = MakeCertificate("proxy.test", "DNS:proxy.test", 7200);
@@ -195,7 +196,7 @@ TEST_F(Security, AProxyThatDoesNotKnowTheClassifierSendsItNothing) {
 }
 
 TEST_F(Security, AProxyWithoutACertificateGetsNoAnswerFromTheClassifier) {
-  // This classifier asks for the proxy's certificate, which this proxy has not.
+  // This classifier asks for the proxy's certificate, and this proxy has none.
   const grpc::Status status =
       AskThrough(classifier_, {"--backend-ca", Path("classifier.pem"), "--backend-server-name", "classifier.test"});
   EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);

@@ -17,7 +17,7 @@ TEST(Sharing, TwoProxiesGetTheirPartsOfAClassifierThatRefusesWhileItIsBusy) {
   ClassifierProcess classifier(classifier_flags);
   ProxyProcess first(classifier.address(), cost);
   ProxyProcess second(classifier.address(), cost);
-  // The first one has the slot when the second one comes.
+  // The first proxy has the slot when the second one comes.
   Load first_load(first.address(), {.callers = 16});
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
   Load second_load(second.address(), {.callers = 16});

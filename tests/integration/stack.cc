@@ -18,7 +18,7 @@ Flags Joined(Flags first, const Flags& second) {
   return first;
 }
 
-// The flags with a level of the log, unless they have one.
+// Adds a log level to the flags, unless they have one.
 Flags Quieted(const Flags& flags, const std::string& level) {
   if (std::find(flags.begin(), flags.end(), "--log-level") != flags.end()) return flags;
   return Joined(flags, {"--log-level", level});

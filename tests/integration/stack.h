@@ -24,15 +24,15 @@ using Flags = std::vector<std::string>;
 // A channel of its own, without retries.
 std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address);
 
-// The same over TLS, with a client's usual retries: trusts these certificates (PEM) if they bear that name.
+// The same over TLS, with a client's usual retries. It trusts these certificates (PEM) if they bear that name.
 std::shared_ptr<grpc::Channel> TlsChannelTo(const std::string& address, const std::string& trusted,
                                             const std::string& name);
 
-// The series of one scrape by their names and labels as they are written.
+// The series of one scrape, by their names and labels as written.
 class Scrape {
  public:
   explicit Scrape(const std::string& text);
-  // The value of the series written in this way; nothing where it is not there.
+  // The value of the series written in this way; nothing if it is not there.
   std::optional<double> Value(const std::string& series) const;
   // The sum over the series of that name whose labels hold the given text.
   double Sum(const std::string& name, const std::string& labels = "") const;
@@ -43,7 +43,7 @@ class Scrape {
   std::map<std::string, double> series_;
 };
 
-// A classifier that runs.
+// A running classifier.
 class ClassifierProcess {
  public:
   // On a free port, or on the given address.
@@ -56,8 +56,8 @@ class ClassifierProcess {
   std::string address_;
 };
 
-// A proxy that runs in front of the classifier at that address, on free ports. Without an address the flags say, or the
-// file, where classifiers are.
+// A proxy that runs in front of the classifier at that address, on free ports. Without an address the flags or the file
+// say where classifiers are.
 class ProxyProcess {
  public:
   explicit ProxyProcess(const std::string& classifier_address, const Flags& flags = {});
@@ -76,7 +76,7 @@ class ProxyProcess {
   grpc::health::v1::HealthCheckResponse::ServingStatus Health(
       const std::string& service = "smartbatch.proxy.v1.ProxyService");
   Scrape Metrics() const;
-  // Waits until so many requests are queued or at the classifier; false after a minute.
+  // Waits until `count` requests are queued or at the classifier; returns false after a minute.
   bool WaitForUnfinished(std::uint64_t count);
 
   Process& process() { return process_; }

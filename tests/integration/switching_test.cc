@@ -58,14 +58,14 @@ TEST(Switching, TwoThousandSwitchesUnderLoadLoseNothingAndDoubleNothing) {
   const std::uint64_t expired = load.ended(grpc::StatusCode::DEADLINE_EXCEEDED);
   const std::uint64_t cancelled = load.ended(grpc::StatusCode::CANCELLED);
   EXPECT_EQ(answered + rejected + expired + cancelled, load.issued());
-  // Each way to end was taken often enough to mean something.
+  // Each way to end occurred often enough to mean something.
   EXPECT_GT(answered, 100U);
   EXPECT_GT(rejected, 10U);
   EXPECT_GT(expired, 10U);
   EXPECT_GT(cancelled, 10U);
 
   // The proxy's count. A call that its caller ended early may never have reached the scheduler, or may have been
-  // answered meanwhile; all others are counted alike on both sides.
+  // answered meanwhile; all others are counted equally on both sides.
   const auto status = proxy.Status();
   const auto& outcomes = status.outcomes();
   EXPECT_EQ(outcomes.offered(), outcomes.answered() + outcomes.rejected() + outcomes.expired() + outcomes.cancelled() +

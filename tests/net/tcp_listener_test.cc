@@ -1,4 +1,4 @@
-// Listening: on which addresses, on which not, and what becomes of connections.
+// Listening: on which addresses, on which not, and what happens to connections.
 #include "services/net/tcp_listener.h"
 
 #include <string>

@@ -21,7 +21,7 @@
 
 namespace smartbatch::testing {
 
-// What a request of these texts, in ASCII, carries.
+// The payload of a request with these texts, in ASCII.
 inline std::shared_ptr<const protocol::Payload> PayloadOf(std::vector<std::string> texts) {
   std::vector<std::uint32_t> lengths;
   for (const std::string& text : texts) lengths.push_back(static_cast<std::uint32_t>(text.size()));
@@ -52,7 +52,7 @@ class ScriptedBackend final : public runtime::Backend {
     cancelled_.insert(id);
   }
 
-  // The oldest batch that was not taken yet.
+  // Takes the oldest batch that was not taken yet.
   std::optional<Sent> Take() {
     const MutexLock lock(mutex_);
     if (sent_.empty()) return std::nullopt;
@@ -61,7 +61,7 @@ class ScriptedBackend final : public runtime::Backend {
     return sent;
   }
 
-  // The oldest batch, waited for: another thread may be about to send it.
+  // Takes the oldest batch and waits for it: another thread may be about to send it.
   Sent TakeNext() {
     for (int i = 0; i < 20'000; ++i) {
       if (std::optional<Sent> sent = Take()) return std::move(*sent);

@@ -1,4 +1,4 @@
-// What callers leave behind: nothing, however many they are and however they go.
+// Callers leave nothing behind, however many they are and however they go.
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -62,8 +62,8 @@ TEST(Bounds, TwoThousandConnectionsThatAreDroppedInTheMiddleOfACallLeaveNothingB
   EXPECT_TRUE(proxy.Classify({"x"}).status.ok());
 }
 
-// Not with the undefined behaviour sanitizer: it asks by a pipe whether memory can be read, and without a descriptor
-// for that pipe it takes every object with virtual functions for a wrong one.
+// Not with the undefined behaviour sanitizer: it tests through a pipe whether memory can be read, and without a
+// descriptor for that pipe it reports every object with virtual functions as wrong.
 #ifndef SMARTBATCH_NEEDS_DESCRIPTORS
 TEST(Bounds, ConnectionsBeyondTheDescriptorsOfTheProcessDoNotEndItsAccepting) {
   ClassifierProcess classifier;
@@ -78,11 +78,11 @@ TEST(Bounds, ConnectionsBeyondTheDescriptorsOfTheProcessDoNotEndItsAccepting) {
   std::list<RawConnection> connections;
   for (int i = 0; i < 60; ++i) {
     connections.emplace_back(proxy.address());
-    connections.back().Call("many");  // on those that were accepted
+    connections.back().Call("many");  // on the accepted connections
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   connections.clear();
-  // A connection of its own each time: those that are open prove nothing.
+  // A new connection each time: open connections prove nothing.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   bool answered = false;
   while (!answered && std::chrono::steady_clock::now() < deadline) {
@@ -97,7 +97,7 @@ TEST(Bounds, TenThousandCallsAreHeldAtOnceAndAllAreAnswered) {
   constexpr std::size_t kConnections = 20;
   constexpr std::size_t kOnEach = 500;
   ClassifierProcess classifier({"--cost-quadratic", "0", "--max-batch-size", "64"});
-  // It stands still until all are there: nobody may find that out.
+  // It is frozen until all calls are there, and the proxy must not detect that.
   ProxyProcess proxy(classifier.address(), {"--strategy", "density", "--max-batch-size", "64",
                                             "--batch-timeout-seconds", "120", "--health-check-seconds", "0"});
   ASSERT_TRUE(proxy.Classify({"x"}).status.ok());
@@ -121,7 +121,7 @@ TEST(Bounds, TenThousandCallsAreHeldAtOnceAndAllAreAnswered) {
 
 TEST(Bounds, RequestsOfMadeUpCustomersLeaveMemoryAndSeriesBounded) {
   constexpr std::size_t kAtOnce = 500;
-  // SMARTBATCH_TEST_REQUESTS says how many, a tenth as many customers send them: 1000000 for the whole.
+  // SMARTBATCH_TEST_REQUESTS is the number of requests, 1000000 for the full test; a tenth as many customers send them.
   const std::size_t requests = Scale("SMARTBATCH_TEST_REQUESTS", 60'000, 60'000);
   const std::size_t customers = requests / 10;
   ClassifierProcess classifier({"--cost-quadratic", "0", "--max-batch-size", "64"});
@@ -140,7 +140,7 @@ TEST(Bounds, RequestsOfMadeUpCustomersLeaveMemoryAndSeriesBounded) {
   EXPECT_EQ(status.outcomes().answered(), status.outcomes().offered());
   EXPECT_GE(status.outcomes().offered(), requests);
   const Scrape metrics = proxy.Metrics();
-  // 100 have series of their own, and one is all the others.
+  // 100 customers have series of their own, and one series is for all the others.
   const double series = metrics.Count("smartbatch_request_duration_seconds_count");
   EXPECT_EQ(series, 101);
   EXPECT_GT(metrics.Sum("smartbatch_customers_overflowed_total"), static_cast<double>(requests) * 0.5);
@@ -149,7 +149,7 @@ TEST(Bounds, RequestsOfMadeUpCustomersLeaveMemoryAndSeriesBounded) {
   std::printf("%zu requests of %zu customers: %.1f MB resident at half, %.1f MB at the end, %.0f latency series\n",
               requests, customers, memory_at_half / 1e6, memory / 1e6, series);
   EXPECT_LT(memory, SMARTBATCH_MOST_BYTES);
-  // What the allocator keeps for the calls that are open at once varies by some 10 MB.
+  // The memory that the allocator keeps for calls that are open at once varies by about 10 MB.
   EXPECT_LT(memory, memory_at_half + SMARTBATCH_MOST_GROWTH_BYTES);
 }
 

@@ -110,8 +110,8 @@ Tally Play(const Fault& fault, std::chrono::milliseconds time) {
   Tally tally;
   tally.sent = load.issued();
   tally.answered = load.ended(grpc::StatusCode::OK);
-  // Where callers wait for less than the proxy may take, their time is over on both sides at once, and a call that ends
-  // without a word from the proxy tells nothing: then only the proxy's books tell of what is lost.
+  // If callers wait for less than the proxy may take, their time is over on both sides at once, and a call that ends
+  // without an answer from the proxy proves nothing: only the proxy's books then show what is lost.
   const bool leave =
       fault.load.cancelled_share > 0 || fault.load.impatient_share > 0 || fault.load.timeout < LoadOptions().timeout;
   if (leave) tally.left = load.ended(grpc::StatusCode::CANCELLED) + load.ended(grpc::StatusCode::DEADLINE_EXCEEDED);
@@ -126,7 +126,7 @@ Tally Play(const Fault& fault, std::chrono::milliseconds time) {
 std::string Verdict(const Fault& fault, const Tally& tally) {
   if (tally.lost > 0) return "requests were lost";
   if (tally.answered == 0) return "nothing was answered";
-  if (!fault.may_fail && tally.failed > 0) return "requests failed that need not";
+  if (!fault.may_fail && tally.failed > 0) return "requests failed under a fault that must not fail any";
   if (tally.answered + tally.failed + tally.left != tally.sent) return "the figures do not add up";
   return "";
 }

@@ -1,4 +1,4 @@
-// What goes wrong between callers, proxy and classifiers, and what the callers must see of it.
+// Faults between callers, proxy and classifiers, and what the callers may see of them.
 #pragma once
 
 #include <chrono>
@@ -16,23 +16,23 @@
 
 namespace smartbatch::testing {
 
-// Real programs on loopback, with something between them that misbehaves.
+// Real programs on loopback, with something that misbehaves between them.
 struct Scene {
   std::vector<std::unique_ptr<ClassifierProcess>> classifiers;
   Flags classifier_flags;
-  // Between the proxy and its one classifier, where the fault asks for it.
+  // Between the proxy and its one classifier, if the fault asks for it.
   std::unique_ptr<FaultyLink> link;
-  // Stands still, if the fault asks for it.
+  // Reads nothing, if the fault asks for it.
   std::unique_ptr<LogReader> log_reader;
   std::unique_ptr<ProxyProcess> proxy;
   std::string config_file;
 
-  // One more that lies, if the fault has a lie.
+  // One more classifier, which lies, if the fault has a lie.
   std::unique_ptr<RawClassifier> liar;
 
-  // The classifier is there again, at the address where it was.
+  // Starts the classifier again, at the address where it was.
   void Restart(std::size_t classifier);
-  // A newer classifier takes the address over and the older ends; needs --share-ports.
+  // Starts a newer classifier that takes over the address, and ends the older one; needs --share-ports.
   void Replace(std::size_t classifier);
   // The configuration file names the classifiers from `first` to before `end`, and the proxy is told to read it again.
   void NameClassifiers(std::size_t end, std::size_t first = 0) const;
@@ -42,37 +42,37 @@ struct Scene {
 struct Tally {
   std::uint64_t sent = 0;
   std::uint64_t answered = 0;
-  // Told that it did not work.
+  // Answered with an error.
   std::uint64_t failed = 0;
-  // Given up by the caller.
+  // Abandoned by the caller.
   std::uint64_t left = 0;
-  // Never told anything, or answered with another one's results, or still in the proxy's books in the end.
+  // Never answered, or answered with another call's results, or still in the proxy's books in the end.
   std::uint64_t lost = 0;
-  std::string ways;  // how those ended that were not answered
+  std::string ways;  // how the calls ended that were not answered
 };
 
 struct Fault {
   std::string name;
-  // In a few words, for the table.
+  // The fault in a few words, for the table.
   std::string what;
-  // Happens while the load runs, for about that long. Nothing where the flags are the fault.
+  // Happens while the load runs, for about `time`. Empty if the flags are the fault.
   std::function<void(Scene& scene, std::chrono::milliseconds time)> happen = {};
   int classifiers = 1;
   bool link = false;
-  // What one classifier more answers.
+  // The answers of one more classifier.
   RawClassifier::Answer lie = {};
   // Nobody reads what the proxy logs.
   bool log_unread = false;
   // The classifiers stand in the configuration file and not in flags, so that a reload can change them.
   bool classifiers_in_file = false;
-  // The one classifier is named by a name that is looked up.
+  // The one classifier is given by a name that is looked up.
   bool by_name = false;
   Flags classifier_flags = {};
   Flags proxy_flags = {};
   LoadOptions load = {};
-  // Callers may be told that it failed.
+  // Calls may fail.
   bool may_fail = true;
-  // The proxy is not there any more afterwards.
+  // The proxy has ended afterwards.
   bool ends_proxy = false;
 };
 
@@ -84,7 +84,7 @@ std::vector<std::string> StrategiesThatAnswerAll();
 // Plays one fault, for about that long.
 Tally Play(const Fault& fault, std::chrono::milliseconds time);
 
-// What the row has broken, in a sentence; empty where it is as it should be.
+// Returns what the row has broken, in a sentence; empty if it is as it should be.
 std::string Verdict(const Fault& fault, const Tally& tally);
 
 }  // namespace smartbatch::testing

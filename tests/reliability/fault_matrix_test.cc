@@ -1,5 +1,4 @@
-// The fault matrix, a test for each fault. The program fault-matrix plays it in one go and prints what became of the
-// calls.
+// The fault matrix, a test for each fault. The program fault-matrix plays all of it and prints how the calls ended.
 #include "tests/reliability/fault_matrix.h"
 
 #include <algorithm>

@@ -20,7 +20,7 @@ using Happen = std::function<void(Scene&, milliseconds)>;
 
 void Sleep(milliseconds time) { std::this_thread::sleep_for(time); }
 
-// Does something again and again: `every` passes from one to the next, the last a second before the end.
+// Does something again and again, at intervals of `every`, the last time a second before the end.
 Happen Repeatedly(milliseconds every, std::function<void(Scene&, int)> what) {
   return [every, what = std::move(what)](Scene& scene, milliseconds time) {
     int round = 0;
@@ -55,8 +55,8 @@ void Freeze(Process& process, milliseconds time) {
   process.Signal(SIGCONT);
 }
 
-// Six texts, one after the other, each of which crashes every classifier that gets it; whatever has crashed is started
-// again. Each text may crash two classifiers, and its caller must be told that it failed.
+// Sends six texts, one after the other, that each crash every classifier that gets them; crashed classifiers are
+// started again. Each text may crash two classifiers, and its caller must be told that it failed.
 void SendCrashers(Scene& scene, milliseconds time) {
   constexpr int kTexts = 6;
   Sleep(time / 4);
@@ -160,7 +160,7 @@ std::vector<Fault> ClassifierFaults() {
        .classifiers_in_file = true,
        .may_fail = false},
       {.name = "all-classifiers-exchanged",
-       .what = "all classifiers are exchanged at once for others, in a loop",
+       .what = "all classifiers are replaced at once by others, in a loop",
        .happen = Repeatedly(milliseconds(100),
                             [](Scene& scene, int round) {
                               const std::size_t first = round % 2 == 0 ? 1 : 0;
@@ -175,7 +175,7 @@ std::vector<Fault> ClassifierFaults() {
        .by_name = true,
        .proxy_flags = {"--lookup-seconds", "0.1"}},
       {.name = "frozen",
-       .what = "the classifier stands still for 600 ms, again and again",
+       .what = "the classifier is frozen for 600 ms, again and again",
        .happen = Repeatedly(milliseconds(800),
                             [](Scene& scene, int) { Freeze(scene.classifiers[0]->process(), milliseconds(600)); }),
        .proxy_flags = kQuickTimeout},
@@ -188,11 +188,11 @@ std::vector<Fault> ClassifierFaults() {
        .classifier_flags = {"--fault-hang-rate", "0.1"},
        .load = {.timeout = milliseconds(700)}},
       {.name = "crashers",
-       .what = "six texts crash every classifier that gets them; what has crashed is started again",
+       .what = "six texts crash every classifier that gets them; crashed classifiers are started again",
        .happen = SendCrashers,
        .classifiers = 3,
        .classifier_flags = {"--fault-crash-text", "crash-me"},
-       // A classifier that is not back yet refuses what it is sent, which costs an attempt as well.
+       // A classifier that is not back yet refuses its batch, which costs an attempt too.
        .proxy_flags = {"--max-attempts", "8"},
        .may_fail = false},
       {.name = "errors",
@@ -226,7 +226,7 @@ std::vector<Fault> LinkFaults() {
        .happen = Repeatedly(milliseconds(100), [](Scene& scene, int) { scene.link->Reset(); }),
        .link = true},
       {.name = "half-open",
-       .what = "the connection's other side is gone without a word",
+       .what = "the connection's other side vanishes silently",
        .happen = Repeatedly(milliseconds(1000), [](Scene& scene, int) { scene.link->Abandon(); }),
        .link = true,
        .proxy_flags = kQuickTimeout},
@@ -275,7 +275,7 @@ std::vector<Fault> CallerAndOperatorFaults() {
                             }),
        .may_fail = false},
       {.name = "proxy-frozen",
-       .what = "the proxy stands still for 300 ms, again and again",
+       .what = "the proxy is frozen for 300 ms, again and again",
        .happen =
            Repeatedly(milliseconds(600), [](Scene& scene, int) { Freeze(scene.proxy->process(), milliseconds(300)); }),
        .may_fail = false},

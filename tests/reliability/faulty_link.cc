@@ -61,7 +61,7 @@ struct FaultyLink::Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Wakes both directions; the descriptors stay until both have ended.
+  // Wakes both directions; the descriptors stay open until both have ended.
   void Shutdown() const {
     shutdown(caller, SHUT_RDWR);
     if (server >= 0) shutdown(server, SHUT_RDWR);
@@ -102,7 +102,7 @@ void FaultyLink::Accept(const std::stop_token& stop) {
     auto connection = std::make_shared<Connection>(caller);
     connection->server = NewSocket();
     const sockaddr_in address = AddressOf(target_);
-    // Where nobody listens the caller sees its connection end.
+    // If nobody listens the caller sees its connection end.
     if (connect(connection->server, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) continue;
     const MutexLock lock(mutex_);
     std::erase_if(connections_, [](const auto& known) { return known.use_count() == 1; });
@@ -122,7 +122,7 @@ void FaultyLink::Forward(const std::stop_token& stop, const std::shared_ptr<Conn
     if (!IsReadable(from)) continue;
     const ssize_t received = recv(from, buffer.data(), buffer.size(), 0);
     if (connection->abandoned) {
-      // Not even the end comes through.
+      // Not even the end of the connection comes through.
       if (received <= 0) std::this_thread::sleep_for(milliseconds(kPollMs));
       continue;
     }
@@ -143,7 +143,7 @@ void FaultyLink::Forward(const std::stop_token& stop, const std::shared_ptr<Conn
 void FaultyLink::Reset() {
   const MutexLock lock(mutex_);
   for (const auto& connection : connections_) {
-    // What is still to be sent is thrown away, and the other side sees a reset.
+    // Unsent bytes are dropped, and the other side sees a reset.
     const linger at_once{1, 0};
     setsockopt(connection->caller, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     setsockopt(connection->server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

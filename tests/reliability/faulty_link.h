@@ -1,5 +1,4 @@
-// A TCP connection that misbehaves: it stands between the proxy and a classifier and does to their bytes what a test
-// says.
+// A TCP connection that misbehaves: it stands between the proxy and a classifier and treats their bytes as a test says.
 #pragma once
 
 #include <atomic>
@@ -16,14 +15,14 @@ namespace smartbatch::testing {
 // What happens to the bytes that pass.
 enum class LinkFault {
   kNone,
-  kDelay,     // each piece comes 20 ms later
-  kStall,     // nothing comes through for as long as this lasts
-  kTruncate,  // of a reply comes the first half, then the end of the connection
-  kGarbage,   // a reply comes as other bytes
+  kDelay,     // each piece arrives 20 ms later
+  kStall,     // nothing comes through while this lasts
+  kTruncate,  // half of a reply arrives, then the connection ends
+  kGarbage,   // a reply arrives as other bytes
 };
 
 // Takes connections on a free port of 127.0.0.1 and forwards each to the target. Thread safe. Throws std::system_error
-// where the system refuses a socket.
+// if the system refuses a socket.
 class FaultyLink {
  public:
   // `target` is a.b.c.d:port.
@@ -34,12 +33,12 @@ class FaultyLink {
 
   const std::string& address() const { return address_; }
 
-  // From now on, for every connection.
+  // Sets the fault of every connection from now on.
   void Set(LinkFault fault) { fault_ = fault; }
-  // Ends every connection, whatever is on its way.
+  // Ends every connection, even with bytes on their way.
   void Reset();
-  // The other side of every connection that there is now is gone without a word: what is sent to it vanishes, and
-  // nothing comes back. New connections are well.
+  // The other side of every present connection vanishes silently: bytes sent to it are lost, and nothing comes back.
+  // New connections work.
   void Abandon();
 
  private:

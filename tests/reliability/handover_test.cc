@@ -1,4 +1,4 @@
-// A process follows another one on the same ports, under load: nobody is refused and no call is lost.
+// One process takes over from another on the same ports, under load: nobody is refused and no call is lost.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -36,10 +36,10 @@ using proxy::v1::ProxyService;
 const Flags kQuick = {"--cost-quadratic", "0", "--cost-fixed", "0.002"};
 constexpr seconds kPatience{20};
 
-// How often: SMARTBATCH_TEST_RESTARTS, 200 for the whole.
+// How often: SMARTBATCH_TEST_RESTARTS, 200 for the full test.
 std::size_t Restarts() { return Scale("SMARTBATCH_TEST_RESTARTS", 20, 10); }
 
-// As a client makes it that sets nothing, but for a connection of its own.
+// A channel with no settings except for a connection of its own.
 std::shared_ptr<grpc::Channel> PlainChannelTo(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -47,7 +47,7 @@ std::shared_ptr<grpc::Channel> PlainChannelTo(const std::string& address) {
 }
 
 // Callers that call without pause: some on a connection that each keeps, some on one that they share, and one that
-// makes a new one for each call.
+// makes a new connection for each call.
 class Callers {
  public:
   explicit Callers(const std::string& address) {
@@ -60,7 +60,7 @@ class Callers {
     threads_.emplace_back([this, address] { Renew(address); });
   }
 
-  // Ends them and says what was not answered: a line for each kind, or nothing.
+  // Stops the callers and returns a line for each kind of call that was not answered; empty if all were.
   std::string Failures() {
     stop_ = true;
     threads_.clear();
@@ -68,7 +68,7 @@ class Callers {
     for (const auto& [failure, count] : failures_) text += std::to_string(count) + " x " + failure + "\n";
     return text;
   }
-  // Whether so many more calls are answered, within the patience.
+  // Returns true if `more` further calls are answered within the patience.
   bool GetAnswers(std::size_t more) {
     const std::size_t enough = answered_ + more;
     const auto end = system_clock::now() + kPatience;
@@ -113,7 +113,7 @@ Flags Joined(const Flags& first, const Flags& second) {
   return all;
 }
 
-// A program that has said where it listens.
+// A program that has printed where it listens.
 struct Running {
   explicit Running(Process started) : process(std::move(started)) {
     const auto said = process.WaitUntilReady();
@@ -234,7 +234,7 @@ class Socket {
  public:
   Socket() {
     const int opened = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    // For programs that are started; away from the numbers that they get it by.
+    // Inherited by started programs; away from the descriptor numbers at which they expect it.
     descriptor_ = fcntl(opened, F_DUPFD, 100);
     close(opened);
     sockaddr_in address{};
@@ -269,7 +269,7 @@ struct Sockets {
   }
 };
 
-// Starts the program with these sockets as sd_listen_fds(3) wants them.
+// Starts the program with these sockets in the way that sd_listen_fds(3) expects.
 Process Activated(const std::string& program, const Flags& descriptors, const Flags& flags) {
   Flags arguments = {"-c",
                      "count=$1; shift; for ((n = 3; n < 3 + count; n++)); do eval \"exec $n<&$1\"; shift; done; "

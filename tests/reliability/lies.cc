@@ -11,7 +11,7 @@ namespace {
 using classifier::v1::ClassifyRequest;
 using classifier::v1::ClassifyResponse;
 
-// What the classifier that is shipped would say, so that only the damage makes it wrong.
+// The answer of the shipped classifier, so that only the damage makes an answer wrong.
 ClassifyResponse Truth(const ClassifyRequest& request) {
   ClassifyResponse response;
   for (const std::string& text : request.sequences()) {

@@ -1,4 +1,4 @@
-// Answers of a classifier that no caller may see.
+// Wrong answers of a classifier, which no caller may see.
 #pragma once
 
 #include "tests/support/raw_classifier.h"
@@ -9,10 +9,10 @@ namespace smartbatch::testing {
 RawClassifier::Answer OneResultTooFew();
 
 // In turn: the right answer cut by one byte, cut by ten, garbage, with a label that is not UTF-8, and with a confidence
-// that is no number.
+// that is not a number.
 RawClassifier::Answer DamagedReplies();
 
-// In turn: a label of 5 MB, and an error whose text, and one whose trailers, have 20 kB and the code says that it is
+// In turn: a label of 5 MB, an error with a text of 20 kB, and one with trailers of 20 kB, both with a code that blames
 // the content.
 RawClassifier::Answer OversizedReplies();
 

@@ -1,4 +1,4 @@
-// Whoever reads the log of a program.
+// A reader of the log of a program, which may be slow.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace smartbatch::testing {
 
-// A pipe of 4 KiB that is the standard error of programs, and that is not read unless ReadUntil is called.
+// A pipe of 4 KiB that serves as the standard error of programs and is read only by ReadUntil.
 class LogReader {
  public:
   LogReader() {
@@ -49,7 +49,7 @@ class LogReader {
     ends_[0] = -1;
   }
 
-  // Reads until the text comes, or nothing more does for five seconds.
+  // Reads until the text comes, or until nothing has come for five seconds.
   std::string ReadUntil(const std::string& text) {
     std::string all;
     pollfd readable{ends_[0], POLLIN, 0};

@@ -1,4 +1,4 @@
-// fault-matrix: plays every fault of the matrix against the real programs and prints what became of the calls.
+// fault-matrix: plays every fault of the matrix against the real programs and prints how the calls ended.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -18,7 +18,7 @@ namespace {
 constexpr char kExamples[] = R"(Examples:
   fault-matrix                         every fault, about two minutes
   fault-matrix --fault killed --fault reset --seconds 10
-Exit code 1 where a call was lost, answered wrongly, or failed under a fault that need not fail it.)";
+Exit code 1 if a call was lost, answered wrongly, or failed under a fault that must not fail it.)";
 
 int Run(const std::vector<std::string>& names, double seconds) {
   const auto time = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
@@ -46,8 +46,8 @@ int Main(int argc, char** argv) {
   for (const Fault& fault : AllFaults()) known.push_back(fault.name);
   CLI::App app("Plays faults against the real programs, and prints what was sent, answered, failed and lost.");
   app.footer(kExamples);
-  app.add_option("--fault", names, "Only this one; may be given again")->check(CLI::IsMember(known));
-  app.add_option("--seconds", seconds, "How long each of them is played")
+  app.add_option("--fault", names, "Only this fault; may be given again")->check(CLI::IsMember(known));
+  app.add_option("--seconds", seconds, "How long each fault is played")
       ->check(CLI::Range(2.0, 3600.0))
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);

@@ -1,4 +1,4 @@
-// No caller makes the proxy take more memory than its settings say, and what was taken is given back.
+// No caller makes the proxy use more memory than its settings say, and the memory is given back.
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -34,7 +34,7 @@ std::string ReadFile(const std::string& path) {
   return text.str();
 }
 
-// Of /proc/PID/status, in MiB: VmRSS is what is resident now, VmHWM the most that ever was.
+// A field of /proc/PID/status, in MiB: VmRSS is what is resident now, VmHWM the most that ever was.
 double MiBOf(ProxyProcess& proxy, const std::string& field) {
   const std::string status = ReadFile("/proc/" + std::to_string(proxy.process().pid()) + "/status");
   std::smatch found;
@@ -58,8 +58,8 @@ bool Within(seconds time, Condition condition) {
   return true;
 }
 
-// Waits until the proxy has seen so many requests. A client may send faster than the proxy sees calls, and gRPC keeps
-// those meanwhile, which no limit of the queue counts.
+// Waits until the proxy has seen `requests` requests. A client may send faster than the proxy sees calls; gRPC holds
+// these calls meanwhile, and no limit of the queue counts them.
 bool HasSeen(ProxyProcess& proxy, std::uint64_t requests) {
   return Within(seconds(20), [&] { return proxy.Status().outcomes().offered() >= requests; });
 }
@@ -80,8 +80,8 @@ struct FilledQueue {
   double afterwards = 0;
 };
 
-// Sends calls until one is refused because the queue is full, with a classifier that stands still; then lets it answer
-// all. The proxy has the settings of the file, but no cost keeps anything out.
+// Sends calls until one is refused because the queue is full, with a frozen classifier; then lets it answer all of
+// them. The proxy has the settings of the file, except that no call is refused for its cost.
 FilledQueue FillQueue(const std::string& config, const RawCall& call) {
   constexpr std::size_t kConnections = 20;
   constexpr std::size_t kAtOnce = 200;
@@ -139,7 +139,7 @@ double Setting(const std::string& config, const std::string& name) {
 constexpr char kKubernetesBase[] = SMARTBATCH_SOURCE_DIR "/deploy/kubernetes/base/proxy.textproto";
 constexpr char kKubernetesProduction[] = SMARTBATCH_SOURCE_DIR "/deploy/kubernetes/overlays/production/proxy.textproto";
 
-// The bound of docs/OPERATIONS.md, in MiB.
+// The memory bound that docs/OPERATIONS.md gives, in MiB.
 double BoundOf(const std::string& config) {
   constexpr double kKiBInMiB = 1.0 / 1024;
   return 45 + 1.5 * Setting(config, "max_queued_bytes") / kMiB + 1.1 * Setting(config, "max_receive_bytes") / kMiB +
@@ -184,7 +184,7 @@ TEST(Memory, EverythingAtItsLimitAtOnceLeavesAFifthOfThePod) {
   std::list<RawConnection> untaken;
   const auto in_transit = static_cast<int>(Setting(kKubernetesBase, "max_calls_in_transit") * 0.9);
   for (int i = 0; i < in_transit; ++i) {
-    // As long as those that follow, so that the predicted cost of the queue is right.
+    // These are as long as those that follow, so that the predicted cost of the queue is right.
     if (i % 1000 == 0) untaken.emplace_back(proxy.address(), RawSettings{.window = 0});
     ASSERT_TRUE(untaken.back().Call(RawCall{.bytes_of_a_text = 20'000}));
     if (i % 500 == 0 && !HasSeen(proxy, static_cast<std::uint64_t>(i))) break;
@@ -194,7 +194,7 @@ TEST(Memory, EverythingAtItsLimitAtOnceLeavesAFifthOfThePod) {
   }));
   // A full queue.
   classifier.process().Signal(SIGSTOP);
-  std::this_thread::sleep_for(milliseconds(200));  // until it stands still
+  std::this_thread::sleep_for(milliseconds(200));  // until it is frozen
   RawConnection queue(proxy.address());
   std::uint64_t seen = proxy.Status().outcomes().offered();
   std::size_t refused = 0;
@@ -232,7 +232,7 @@ TEST(Memory, ACompressedMessageIsRefusedBeforeItIsInflated) {
   const auto stub = proxy::v1::ProxyService::NewStub(ChannelTo(proxy.address()));
   const grpc::Status status = stub->ProxyClassify(&context, request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << status.error_message();
-  // A message that says so of itself alone.
+  // A message that only claims to be compressed.
   RawConnection connection(proxy.address());
   EXPECT_TRUE(connection.Call(RawCall{.flagged_as_compressed = true}));
   EXPECT_TRUE(connection.WaitForEnds(1));
@@ -249,7 +249,7 @@ TEST(Memory, HalfSentMessagesAreGivenUpAndANeighbourIsServed) {
   for (int i = 0; i < 1500; ++i) {
     ASSERT_TRUE(
         connection.Call(RawCall{.customer = "half", .texts = 5, .bytes_of_a_text = 78'000, .withheld_bytes = 1}));
-    // 200 MB a second: within 0.3 s, when slow requests begin to be given up, that is less than what may arrive.
+    // 200 MB a second. Slow requests begin to be given up after 0.3 s, and by then less has come than may arrive.
     std::this_thread::sleep_for(milliseconds(2));
     if (i % 20 == 0) {
       const grpc::Status status = proxy.Classify({"x"}).status;
@@ -283,7 +283,7 @@ TEST(Memory, AMessageWithoutEndIsEndedAtTheBoundOfWhatConnectionsMayTake) {
   std::list<RawConnection> connections;
   for (int i = 0; i < 4; ++i) {
     connections.emplace_back(proxy.address());
-    // 20 MB of 200 MB. It may well be refused on the way.
+    // 20 MB of 200 MB. It may be refused on the way.
     connections.back().Call(RawCall{.texts = 100, .bytes_of_a_text = 2'000'000, .withheld_bytes = 180'000'000});
     std::printf("%.0f MiB\n", Resident(proxy));
     EXPECT_TRUE(Within(seconds(10), [&] { return proxy.Classify({"x"}).status.ok(); }));
@@ -304,11 +304,11 @@ TEST(Memory, AnswersThatNobodyTakesAreGivenUpAndNewCallsAreBoundedMeanwhile) {
   const auto leaving = [&] { return proxy.Metrics().Sum("smartbatch_calls_in_transit", "what=\"answer\""); };
   for (std::size_t i = 0; i < kMost; ++i) ASSERT_TRUE(connection.Call("untaken"));
   ASSERT_TRUE(Within(seconds(2), [&] { return leaving() == kMost; }));
-  // An answer that is refused has no message, so that it is taken.
+  // A refusal has no message, so even this connection takes it.
   ASSERT_TRUE(connection.Call("untaken"));
   ASSERT_TRUE(connection.WaitForEnds(1));
   EXPECT_THAT(connection.last_headers(), ::testing::HasSubstr(std::string("grpc-status\x01") + "8"));
-  // The oldest of them makes room for somebody else soon, and all of them go in time.
+  // The oldest of them soon makes room for somebody else, and in time all of them go.
   EXPECT_TRUE(Within(seconds(2), [&] { return proxy.Classify({"x"}).status.ok(); }));
   EXPECT_TRUE(Within(seconds(10), [&] { return leaving() == 0; }));
   EXPECT_EQ(GivenUp(proxy, "answer"), kMost);

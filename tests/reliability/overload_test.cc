@@ -1,4 +1,4 @@
-// Five times as much as can be done, against the real programs.
+// Five times as much load as can be served, against the real programs.
 #include <chrono>
 #include <cstdio>
 #include <functional>
@@ -22,19 +22,19 @@ using std::chrono::steady_clock;
 constexpr double kBatchSeconds = 0.05;
 constexpr double kCapacity = 5 / kBatchSeconds;  // requests of one sequence a second
 const Flags kClassifier = {"--cost-fixed", std::to_string(kBatchSeconds), "--cost-quadratic", "0"};
-// Half a second of work may wait.
+// At most half a second of work may wait.
 const Flags kProxy = {
     "--strategy", "weighted_fair", "--cost-fixed", std::to_string(kBatchSeconds), "--max-queued-requests", "50"};
 
 double SecondsSince(steady_clock::time_point start) { return duration<double>(steady_clock::now() - start).count(); }
 double Memory(const ProxyProcess& proxy) { return proxy.Metrics().Value("process_resident_memory_bytes").value_or(0); }
 
-// Calls at a steady rate, whatever becomes of them.
+// Calls at a steady rate, however the calls end.
 class Sender {
  public:
   explicit Sender(const std::string& address) : connection_(address) {}
 
-  // For so long; `customer_of` names who sends the n-th call.
+  // Sends for `seconds`; `customer_of` names the customer of the n-th call.
   void Send(double seconds, double calls_a_second, const std::function<std::string(std::size_t)>& customer_of) {
     const auto start = steady_clock::now();
     const std::size_t before = sent_;
@@ -57,7 +57,7 @@ class Sender {
   std::size_t ended_ = 0;
 };
 
-// SMARTBATCH_TEST_OVERLOAD_SECONDS says for how long: 120 for the whole.
+// SMARTBATCH_TEST_OVERLOAD_SECONDS is the duration: 120 for the full test.
 TEST(Overload, AtFiveTimesTheCapacityEveryCallIsToldAndTheBackendStaysBusy) {
   const auto seconds = static_cast<double>(Scale("SMARTBATCH_TEST_OVERLOAD_SECONDS", 10, 5));
   constexpr double kOffered = 5 * kCapacity;
@@ -77,7 +77,7 @@ TEST(Overload, AtFiveTimesTheCapacityEveryCallIsToldAndTheBackendStaysBusy) {
   const double goodput = static_cast<double>(at_end.answered() - answered_before) / lasted;
   const double memory = Memory(proxy);
 
-  // It recovers within a second: what waited is done, and a call is served like before.
+  // It recovers within a second: what waited has been served, and a new call is served as before.
   const auto load_ended = steady_clock::now();
   sender.WaitForEnds();
   const double drained = SecondsSince(load_ended);
@@ -109,7 +109,8 @@ TEST(Overload, AHogAtTenTimesItsShareHasNoneOfTheOthersRefused) {
   ClassifierProcess classifier(kClassifier);
   ProxyProcess proxy(classifier.address(), kProxy);
   Sender sender(proxy.address());
-  // Of five customers each may have a fifth of the capacity: one sends ten times as much, the others half of it.
+  // Each of five customers may have a fifth of the capacity: one sends ten times as much, the others half of that
+  // fifth.
   sender.Send(4, kCapacity * (10 + 4 * 0.5) / 5, [](std::size_t call) {
     return call % 6 == 5 ? "victim-" + std::to_string(call / 6 % 4) : std::string("hog");
   });

@@ -17,7 +17,7 @@
 namespace smartbatch::testing {
 namespace {
 
-// Of RFC 9113, section 6.
+// RFC 9113, section 6.
 enum FrameType : std::uint8_t {
   kData = 0,
   kHeaders = 1,
@@ -73,7 +73,7 @@ std::string MoreHeaders(std::size_t bytes) {
   }
   return headers;
 }
-// One HEADERS frame, and as many of CONTINUATION as it takes.
+// One HEADERS frame, and as many CONTINUATION frames as needed.
 std::string HeaderFrames(std::uint32_t stream, const std::string& headers) {
   std::string frames;
   for (std::size_t begin = 0; begin < headers.size(); begin += kLargestFrame) {
@@ -83,7 +83,7 @@ std::string HeaderFrames(std::uint32_t stream, const std::string& headers) {
   }
   return frames;
 }
-// A request in protobuf's encoding: field 1, a text, so many times.
+// A request in protobuf's encoding: field 1, a text, repeated `texts` times.
 std::string RequestOf(const RawCall& call) {
   std::string length;
   std::size_t rest = call.bytes_of_a_text;

@@ -1,6 +1,6 @@
 // Everything at once, for long: callers that leave, classifiers that die, freeze, send damaged replies and are
-// exchanged, strategies and configurations that change or are no configurations, certificates that are rotated, emptied
-// and mixed up, a log that nobody reads; and nothing grows.
+// replaced, strategies and configurations that change, files that are not configurations, certificates that are
+// rotated, emptied and mixed up, a log that nobody reads. Nothing may grow.
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -48,7 +48,7 @@ class Soak {
   ProxyProcess& proxy() { return *proxy_; }
   double Gauge(const std::string& name) { return proxy_->Metrics().Value(name).value_or(-1); }
 
-  // One thing goes wrong, or changes.
+  // Lets one thing go wrong, or change.
   void Disturb() {
     const auto one = static_cast<std::size_t>(random_.Between(0, 2));
     switch (random_.Between(0, 7)) {
@@ -99,7 +99,7 @@ class Soak {
   }
 
  private:
-  // A folder, an empty file, or one that is half written; the configuration that was there holds on.
+  // A folder, an empty file, or a half-written one; the previous configuration stays.
   void ReloadWhatIsNoConfiguration() {
     std::filesystem::remove_all(file_);
     const std::int64_t kind = random_.Between(0, 2);
@@ -112,7 +112,7 @@ class Soak {
     WriteConfiguration(0, 3, 1);
   }
 
-  // Names the classifiers from `first` to before `end`, and now and then one more that sends damaged replies.
+  // Names the classifiers from `first` to before `end`, and sometimes one more that sends damaged replies.
   void WriteConfiguration(std::size_t first, std::size_t end, int weight) {
     std::ofstream file(file_);
     const auto name = [&](const std::string& address) {
@@ -132,8 +132,8 @@ class Soak {
   std::unique_ptr<ProxyProcess> proxy_;
 };
 
-// A proxy that speaks TLS, whose certificate and key are replaced all the time: by another good pair, by one that does
-// not match, by nothing. Its connections live for a second, so that every rotation meets handshakes.
+// A proxy with TLS, whose certificate and key are constantly replaced: by another good pair, by a pair that does not
+// match, by nothing. Its connections live for a second, so that every rotation meets handshakes.
 class TlsSoak {
  public:
   TlsSoak() {
@@ -158,7 +158,7 @@ class TlsSoak {
     return TlsChannelTo(address, pairs_[0].certificate + pairs_[1].certificate, kName);
   }
 
-  // To be called again and again: the files stay for long enough to be looked at twice.
+  // Call it again and again: the files stay long enough to be looked at twice.
   void Rotate() {
     constexpr milliseconds kStay{2500};
     if (steady_clock::now() < next_rotation_) return;
@@ -195,7 +195,7 @@ class TlsSoak {
   std::string address_;
 };
 
-// SMARTBATCH_TEST_SOAK_SECONDS says for how long: 1800 for the whole.
+// SMARTBATCH_TEST_SOAK_SECONDS is the duration: 1800 for the full test.
 TEST(ASoak, OfEverythingAtOnceLosesNothingAndNothingGrows) {
   const auto time = seconds(Scale("SMARTBATCH_TEST_SOAK_SECONDS", 120, 20));
   Soak soak;

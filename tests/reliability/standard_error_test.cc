@@ -1,4 +1,4 @@
-// Whoever reads standard error may stand still or go: calls and the end of the programs do not depend on it.
+// The reader of standard error may stop or go: calls and the end of the programs do not depend on it.
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -19,7 +19,7 @@ using std::chrono::steady_clock;
 
 const Flags kQuick = {"--cost-quadratic", "0"};
 const Flags kTalkative = {"--log-level", "debug", "--cost-quadratic", "0", "--drain-seconds", "2"};
-// More lines than the log keeps for a reader that is late: two for each call.
+// With two lines for each call, these are more lines than the log keeps for a slow reader.
 constexpr int kCalls = 2500;
 
 void ExpectAnswers(ProxyProcess& proxy, int calls) {
@@ -100,7 +100,7 @@ TEST(StandardErrorWhoseReaderHasGone, DoesNotEndAProgramThatStarts) {
   ExpectEnd(proxy->process());
 }
 
-// A batch that fails is a warning, and everybody who can call can make one.
+// A failed batch is a warning, and every caller can cause one.
 TEST(Warnings, OfOneKindAreLimitedInRateAndCounted) {
   ClassifierProcess classifier({"--cost-quadratic", "0", "--fault-poison", "poison"});
   LogReader reader;

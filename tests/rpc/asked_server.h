@@ -1,4 +1,4 @@
-// A server that answers a call as the test says, and channels to it.
+// A server that answers calls as the test says, and channels to it.
 #pragma once
 
 #include <unistd.h>
@@ -62,7 +62,7 @@ inline grpc::Status Ask(const std::shared_ptr<grpc::Channel>& channel,
   return classifier::v1::ClassifierService::NewStub(channel)->Classify(&context, {}, &response);
 }
 
-// Writes a file of the test's own and answers its path; replaces it as a whole where it is there.
+// Writes a file of the test's own and returns its path; replaces the file as a whole if it exists.
 inline std::string WriteTestFile(const std::string& folder, const std::string& name, const std::string& text) {
   const std::string path = folder + "asked-" + std::to_string(getpid()) + "-" + name;
   std::ofstream(path + ".new") << text;

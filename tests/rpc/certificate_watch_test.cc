@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::MakeCertificate;
 
-// What the log says while it lives.
+// Keeps what is logged while it lives.
 class Log {
  public:
   Log() { spdlog::set_default_logger(std::make_shared<spdlog::logger>("test", sink_)); }
@@ -65,7 +65,7 @@ class CertificateWatchTest : public ::testing::Test {
   std::vector<Material> used_;
 };
 
-// What may be found where certificate and key were, and what the log says of it.
+// What may be found in the place of certificate and key, and what the log says about it.
 struct Unusable {
   const char* name;
   std::function<void(const TlsFiles& files, const Certificate& own)> put;
@@ -104,7 +104,7 @@ TEST_P(FilesThatCannotBeUsed, LeaveThoseBeforeInUseAndAreLoggedOnce) {
   EXPECT_EQ(log.Lines("was replaced"), 1U) << log.text();
 }
 
-// Three quarters of it.
+// Three quarters of the text.
 std::string CutOff(const std::string& text) { return text.substr(0, text.size() * 3 / 4); }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -1,4 +1,4 @@
-// Each limit of a connection, and beside it the same without the limit.
+// Each limit of a connection, beside the same without the limit.
 #include "services/rpc/connection_limits.h"
 
 #include <arpa/inet.h>
@@ -79,8 +79,8 @@ std::set<std::string> ConnectionsOfASecond(const ConnectionLimits& limits) {
   return peers;
 }
 
-// A call may choose the old connection in the moment in which it is told to go: gRPC sends it again by itself, as long
-// as the client leaves gRPC's retries on.
+// A call may choose the old connection at the moment when it is told to close: gRPC sends the call again by itself, as
+// long as the client leaves gRPC's retries on.
 TEST(ConnectionLimits, AnOldConnectionIsReplacedAndNoCallFails) {
   EXPECT_EQ(ConnectionsOfASecond({}).size(), 1U);
   EXPECT_GT(ConnectionsOfASecond({.max_age = milliseconds(200)}).size(), 2U);
@@ -155,7 +155,7 @@ TEST(ConnectionLimits, CallsOfReflectionThatStayOpenTakeNoThread) {
     calls.back()->StartCall(nullptr);
   }
   std::this_thread::sleep_for(milliseconds(500));
-  EXPECT_LT(Threads(), before + 10);  // those of the client among them
+  EXPECT_LT(Threads(), before + 10);  // the client's threads included
   for (grpc::ClientContext& context : contexts) context.TryCancel();
   queue.Shutdown();
   void* tag = nullptr;
@@ -181,7 +181,7 @@ class Connection {
   void Say(const std::string& said) {
     EXPECT_EQ(send(socket_, said.data(), said.size(), MSG_NOSIGNAL), static_cast<ssize_t>(said.size()));
   }
-  // Whether the server closes it within this time.
+  // Returns true if the server closes it within this time.
   bool IsClosedWithin(milliseconds time) {
     const auto end = steady_clock::now() + time;
     do {
@@ -196,7 +196,7 @@ class Connection {
   const int socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 };
 
-// Whether the server closes a connection on which this is said, and no more, within a second and a half.
+// Returns true if the server closes a connection on which only these bytes were sent within a second and a half.
 bool ClosesAfter(const std::string& said, const ConnectionLimits& limits = {}) {
   const AskedServer server(Yes, {.limits = limits});
   Connection connection(server);
@@ -209,7 +209,7 @@ TEST(ConnectionLimits, AConnectionThatSaysNothingIsClosed) {
   EXPECT_TRUE(ClosesAfter("", {.handshake_timeout = milliseconds(200)}));
 }
 
-// The beginning of an HTTP/2 connection, and so many pings.
+// The beginning of an HTTP/2 connection, and `count` pings.
 std::string Pings(int count) {
   const std::string settings("\x00\x00\x00\x04\x00\x00\x00\x00\x00", 9);
   const std::string ping("\x00\x00\x08\x06\x00\x00\x00\x00\x00pingping", 17);
@@ -236,7 +236,7 @@ TEST(ConnectionLimits, ConnectionsBeyondTheMostAreClosedAndThereIsRoomAgainWhenO
   while (!Ask(Connect(server)).ok()) ASSERT_LT(steady_clock::now(), deadline);
 }
 
-// How many of so many connections the server closes.
+// How many of `connections` connections the server closes.
 int ClosedOf(int connections) {
   const AskedServer server(Yes);
   std::list<Connection> open;

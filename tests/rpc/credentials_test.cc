@@ -29,7 +29,7 @@ class CredentialsTest : public ::testing::Test {
   static std::string Write(const std::string& name, const std::string& text) {
     return testing::WriteTestFile(::testing::TempDir(), name, text);
   }
-  // Its two files, and as its own authority.
+  // Its two files, with itself as the authority.
   static TlsFiles Files(const std::string& name, const Certificate& certificate) {
     return {Write(name + ".pem", certificate.certificate), Write(name + ".key", certificate.key), {}};
   }
@@ -109,7 +109,7 @@ TEST_F(CredentialsTest, AServerTalksOnlyToClientsThatItsAuthoritiesVouchForAndKn
   client.authorities = authority;
   EXPECT_TRUE(Ask(Connect(server, client)).ok());
   EXPECT_THAT(names(), ElementsAre("bare.test"));
-  // The same names, but nobody vouches for them.
+  // The same names, but no authority vouches for them.
   client = Files("forged", MakeCertificate("client", "DNS:client.test,URI:spiffe://test/client"));
   client.authorities = authority;
   EXPECT_EQ(Ask(Connect(server, client)).error_code(), grpc::StatusCode::UNAVAILABLE);
@@ -133,7 +133,7 @@ TEST_F(CredentialsTest, CertificatesThatAreReplacedHoldForNewConnectionsAndOpenO
   EXPECT_TRUE(Ask(open).ok());
 }
 
-// gRPC's own watcher ends the program over the empty file and every handshake over the pair.
+// gRPC's own watcher would end the program because of the empty file, and every handshake because of the wrong pair.
 TEST_F(CredentialsTest, AServerGoesOnWithItsCertificateWhileTheFilesAreEmptyOrDoNotBelongTogether) {
   const TlsFiles files = Files("server", server_);
   const AskedServer server = Serve(files);

@@ -17,7 +17,7 @@ using grpc::health::v1::HealthCheckResponse;
 
 constexpr char kService[] = "a.Service";
 
-// A server with health on a queue that any number of threads work off.
+// A server with health on a queue that any number of threads serve.
 class HealthServiceTest : public ::testing::Test {
  protected:
   HealthServiceTest() { EXPECT_TRUE(started_); }
@@ -89,7 +89,7 @@ TEST_F(HealthServiceTest, OnceItStopsNothingServesEverAgain) {
   EXPECT_EQ(Said(""), HealthCheckResponse::NOT_SERVING);
 }
 
-TEST_F(HealthServiceTest, BytesThatAreNoRequestAreTheCallersFault) {
+TEST_F(HealthServiceTest, BytesThatAreNotARequestAreTheCallersFault) {
   grpc::GenericStub stub(channel_);
   grpc::ClientContext context;
   grpc::CompletionQueue queue;
@@ -111,7 +111,7 @@ TEST_F(HealthServiceTest, AWatchIsToldWhatIsAndEachChangeOfItsOwnService) {
   Watch watch(*this, kService);
   EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
   health().SetServing("another.Service", false);
-  health().SetServing(kService, true);  // as before: nothing to tell
+  health().SetServing(kService, true);  // unchanged: nothing to tell
   health().SetServing(kService, false);
   EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
   health().SetServing(kService, true);

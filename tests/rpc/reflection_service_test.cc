@@ -21,7 +21,7 @@ using ::testing::IsSupersetOf;
 
 constexpr char kHealth[] = "grpc.health.v1.Health";
 
-// The names of the files in an answer. What is told of each file is what the program knows of it.
+// The names of the files in an answer. Each file is described exactly as the program knows it.
 std::set<std::string> FilesIn(const ServerReflectionResponse& response) {
   std::set<std::string> names;
   for (const std::string& bytes : response.file_descriptor_response().file_descriptor_proto()) {
@@ -58,7 +58,7 @@ TEST(Reflection, FindsAFileByNameAndBySymbolWithAllThatItImports) {
 }
 
 TEST(Reflection, KnowsTheExtensionsOfATypeAndTheirFiles) {
-  // Types of protobuf's own: a message that may be extended, and is by nobody here.
+  // A type of protobuf's own: a message that may be extended, but is not in this program.
   ServerReflectionRequest numbers;
   numbers.set_all_extension_numbers_of_type("google.protobuf.FieldOptions");
   const auto all = Reflect(numbers, {});

@@ -15,7 +15,7 @@ gpr_timespec In(std::int64_t later_seconds, gpr_clock_type clock) {
 
 class TimeLeftOnAClock : public ::testing::TestWithParam<gpr_clock_type> {};
 
-TEST_P(TimeLeftOnAClock, IsNothingWhereThereIsNoDeadlineThatCanBeCounted) {
+TEST_P(TimeLeftOnAClock, IsNothingIfThereIsNoDeadlineThatCanBeCounted) {
   EXPECT_EQ(TimeLeft(gpr_inf_future(GetParam())), std::nullopt);
   EXPECT_EQ(TimeLeft(In(293 * kSecondsOfAYear, GetParam())), std::nullopt);
   EXPECT_EQ(TimeLeft(In(100'000 * kSecondsOfAYear, GetParam())), std::nullopt);

@@ -1,4 +1,4 @@
-// A certificate made for a test: no key lies in the repository, and none expires there.
+// A certificate made for a test: the repository holds no key, and none expires in it.
 #pragma once
 
 #include <string>
@@ -11,11 +11,11 @@ struct Certificate {
   std::string key;
 };
 
-// Signed by itself, for that name, good for an hour. Throws std::runtime_error where OpenSSL fails.
+// A self-signed certificate for that name, valid for an hour. Throws std::runtime_error if OpenSSL fails.
 Certificate MakeCertificate(const std::string& name);
 
 // The same with other subject alternative names, as OpenSSL's configuration writes them (`DNS:a,URI:b`; empty: none),
-// that ends so many seconds from now.
+// that ends this many seconds from now.
 Certificate MakeCertificate(const std::string& name, const std::string& alternatives, int seconds = 3600);
 
 }  // namespace smartbatch::testing

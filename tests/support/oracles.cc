@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// What all members of a set of requests or sequences need together.
+// What the members of a set of requests or sequences need together.
 struct Need {
   std::uint32_t seats = 0;
   std::uint32_t longest = 0;
@@ -36,7 +36,7 @@ double BestSumOfLatencies(const std::vector<Lengths>& requests, std::uint32_t ma
   const std::uint32_t sets = 1U << requests.size();
   std::vector<Need> needs(sets);
   for (std::uint32_t set = 1; set < sets; ++set) needs[set] = NeedOf(set, each);
-  // best[s]: the least sum of latencies if only the requests of s are there. Whoever waits or runs waits for the batch.
+  // best[s]: the least sum of latencies if only the requests of s are there. All that wait or run wait for the batch.
   std::vector<double> best(sets, kInfinity);
   best[0] = 0;
   for (std::uint32_t set = 1; set < sets; ++set) {
@@ -54,7 +54,7 @@ std::uint32_t MostInTime(const std::vector<Due>& sequences, std::uint32_t max_ba
   const std::uint32_t sets = 1U << sequences.size();
   std::vector<Need> each;
   for (const Due& sequence : sequences) each.push_back({1, sequence.length});
-  // earliest[s]: the earliest end of a sequence of batches that serves all of s in time, and nothing else.
+  // earliest[s]: the earliest end of a series of batches that serves all of s in time, and nothing else.
   std::vector<double> earliest(sets, kInfinity);
   earliest[0] = 0;
   std::uint32_t most = 0;
@@ -109,7 +109,7 @@ std::vector<double> MaxMinShares(const std::vector<Claim>& claims, double capaci
     double weights = 0;
     for (std::size_t i = 0; i < claims.size(); ++i) weights += met[i] ? 0 : claims[i].weight;
     if (weights == 0) return shares;
-    // Whoever wants less than its part of what is left gets what it wants, and the others share the rest.
+    // A claim of less than its part of what is left gets all that it wants, and the others share the rest.
     const double level = capacity / weights;
     bool any_met = false;
     for (std::size_t i = 0; i < claims.size(); ++i) {

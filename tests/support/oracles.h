@@ -1,4 +1,4 @@
-// What the best would have been: written apart from the scheduler, slow, and used by the tests alone.
+// The best possible outcomes: computed independently of the scheduler, slowly, and only for tests.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +12,12 @@ namespace smartbatch::test {
 using Lengths = std::vector<std::uint32_t>;
 
 // The least sum of latencies in seconds with which one slot can serve requests that are all there at time 0, by trying
-// every sequence of batches of whole requests (dynamic programming over the subsets: 3^n steps for n requests).
+// every series of batches of whole requests (dynamic programming over the subsets: 3^n steps for n requests).
 double BestSumOfLatencies(const std::vector<Lengths>& requests, std::uint32_t max_batch_size,
                           const scheduling::CostModel& cost);
 
-// The same where the sequences of a request may travel in different batches. Riders must be free. Over the subsets of
-// all sequences: at most some 12.
+// The same if the sequences of a request may travel in different batches. Riders must be free. Searches the subsets of
+// all sequences: for at most about 12.
 double BestSumOfLatenciesWithSplitting(const std::vector<Lengths>& requests, std::uint32_t max_batch_size,
                                        const scheduling::CostModel& cost);
 
@@ -26,7 +26,7 @@ struct Due {
   std::uint32_t length = 0;
   double seconds = 0;
 };
-// The most sequences that one slot can serve in time if all are there at time 0, by trying every sequence of batches
+// The most sequences that one slot can serve in time if all are there at time 0, by trying every series of batches
 // (over the subsets: 3^n steps).
 std::uint32_t MostInTime(const std::vector<Due>& sequences, std::uint32_t max_batch_size,
                          const scheduling::CostModel& cost);
@@ -35,8 +35,8 @@ struct Claim {
   double demand = 0;
   double weight = 1;
 };
-// The weighted max-min fair shares of a capacity: nobody gets more than the demand, and whoever gets less than it has
-// no less over its weight than anybody else (progressive filling).
+// The weighted max-min fair shares of a capacity: no claim gets more than its demand, and a claim that gets less than
+// its demand gets no less, divided by its weight, than any other (progressive filling).
 std::vector<double> MaxMinShares(const std::vector<Claim>& claims, double capacity);
 
 }  // namespace smartbatch::test

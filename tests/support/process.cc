@@ -43,11 +43,11 @@ std::vector<std::string> Environment(const std::map<std::string, std::string>& a
   return variables;
 }
 
-// In the child, between fork and exec: calls only what is safe there, as the test has threads.
+// In the child, between fork and exec: calls only functions that are safe there, since the test has threads.
 [[noreturn]] void BecomeProgram(const char* path, char* const* arguments, char* const* environment, int output,
                                 pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(127);  // the test died before the line above
+  if (getppid() != parent) _exit(127);  // the test died before prctl was called
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -14,7 +14,7 @@ double Draw(const ParameterSpecification& parameter, Random& random) {
   if (kind < 0.3) return parameter.default_value;
   if (kind < 0.4) return parameter.minimum;
   if (kind < 0.5) return parameter.maximum;
-  // Cubed, since most ranges are far wider than what is sensible.
+  // Cubed, since most ranges are far wider than the sensible values.
   const double uniform = random.Uniform();
   const double value = parameter.minimum + (parameter.maximum - parameter.minimum) * uniform * uniform * uniform;
   return parameter.kind == ParameterSpecification::Kind::kNumber ? value : std::floor(value);

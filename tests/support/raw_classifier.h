@@ -18,8 +18,7 @@
 
 namespace smartbatch::testing {
 
-// The right answer: the label of a text is "right-" and the text, unless `confidence` says otherwise with that
-// confidence.
+// The right answer: the label of a text is "right-" and the text, with this confidence.
 inline classifier::v1::ClassifyResponse RightAnswerTo(const classifier::v1::ClassifyRequest& request,
                                                       double confidence = 1) {
   classifier::v1::ClassifyResponse response;
@@ -32,7 +31,7 @@ inline classifier::v1::ClassifyResponse RightAnswerTo(const classifier::v1::Clas
 }
 
 // Serves on a free port of 127.0.0.1 for as long as it lives. Throws std::runtime_error if it cannot listen. It has no
-// health service, unless another server in the process has switched that on for all.
+// health service, unless another server in the process has enabled one for all servers.
 class RawClassifier final : public classifier::v1::ClassifierService::WithRawCallbackMethod_Classify<
                                 classifier::v1::ClassifierService::Service> {
  public:
@@ -63,7 +62,7 @@ class RawClassifier final : public classifier::v1::ClassifierService::WithRawCal
     classifier::v1::ClassifyRequest message;
     grpc::ByteBuffer copy = *request;
     grpc::SerializationTraits<classifier::v1::ClassifyRequest>::Deserialize(&copy, &message);
-    // Of a call that was cancelled before its message came there is none.
+    // A call that was cancelled before its message came has none.
     const Reply reply =
         message.sequences().empty() ? Reply{.message = {}, .status = grpc::Status::CANCELLED} : answer_(message);
     for (const auto& [key, value] : reply.initial_metadata) context->AddInitialMetadata(key, value);

@@ -117,7 +117,7 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
       break;
     case Outcome::kBackendFailed:
       if (finished.backend_status.ok()) fail("without an error");
-      // Not if it was to be tried again and ended because no backend could be reached.
+      // Not if it waited for another try and ended because no backend could be reached.
       if (suspect_ == finished.id && finished.backend_status.message() != "no backend can be reached") {
         charged_since_dispatch_ -= suspect_seconds_;
       }
@@ -151,12 +151,13 @@ void SchedulerChecker::Charged(const scheduling::Customer&, std::string_view, do
   charged_since_dispatch_ += seconds;
 }
 
-// A batch of sequences that are all sent for the first time is paid for in full; what is sent again pays nothing.
+// A batch whose sequences are all sent for the first time is paid for in full; sequences that are sent again pay
+// nothing.
 void SchedulerChecker::CheckCharges(const scheduling::Batch& batch) {
   std::size_t again = 0;
   for (const scheduling::BatchMember& member : batch.members) {
     const Request* const request = Find(member.request);
-    if (request == nullptr || member.sequence >= request->sequences.size()) return;  // told of elsewhere
+    if (request == nullptr || member.sequence >= request->sequences.size()) return;  // reported elsewhere
     if (request->sequences[member.sequence].was_sent) ++again;
   }
   const double slack = 1e-9 * (1 + batch.predicted_seconds);
@@ -413,8 +414,8 @@ void SchedulerChecker::CheckWork(const scheduling::Scheduler& scheduler, const s
     if (!in_doubt && known.in_flight < known.slots) ++free;
     largest_cost = std::max(largest_cost, backend.cost.Seconds(options_.max_batch_size, options_.max_sequence_length));
   }
-  // What is tried again alone may wait for another backend than the one that has failed it, or for one without another
-  // suspect.
+  // A sequence that is tried again alone may wait for another backend than the one that has failed it, or for one
+  // without another suspect.
   const bool retries_may_wait = (free == 1 && usable > 1) || rests_or_has_suspects;
   if (free == 0 || (WaitingSequences() == 0 && retries_may_wait)) return;
   const Duration patience =

@@ -1,4 +1,4 @@
-// Checks what a scheduler does against a model of its own: who waits, who runs, who has ended.
+// Checks a scheduler against a model of its own: which requests wait, run or have ended.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,13 @@ namespace smartbatch::test {
 // A limit on queued cost that no test reaches.
 inline constexpr Duration kNoCostLimit = std::chrono::hours(24 * 365);
 
-// Hangs on the scheduler as its observer, keeps the books from what it is told alone, and writes down whatever breaks
-// a promise. It reads the scheduler's own state only in Settled, to compare. Slow and simple on purpose.
+// The observer of a scheduler that keeps its own books from what it is told alone, and records everything that breaks a
+// promise. It reads the scheduler's own state only in Settled, to compare. Slow and simple on purpose.
 class SchedulerChecker final : public scheduling::SchedulerObserver {
  public:
   explicit SchedulerChecker(const scheduling::SchedulerOptions& options) : options_(options) {}
 
-  // What a caller was told that was refused.
+  // The answer that a refused caller got.
   void Refused(const scheduling::Rejection& rejection);
 
   // --- What the observer cannot see; said before it happens ---
@@ -31,16 +31,16 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   void Promised(const scheduling::StrategyPromises& promises) { promises_ = promises; }
   void Cancelling(scheduling::RequestId id) { cancelling_ = id; }
   void Closing() { closing_ = true; }
-  // Other limits hold from now on.
+  // Other limits apply from now on.
   void Reconfigured(const scheduling::SchedulerOptions& options) { options_ = options; }
-  // For a run whose cancels cannot be announced one by one.
+  // For a run in which cancels cannot be announced one by one.
   void AllowAnyCancel() { any_cancel_ = true; }
 
   // After each event, once Next has returned no batch: compares the books with the scheduler's, and its last answer
   // with what should leave.
   void Settled(const scheduling::Scheduler& scheduler, const scheduling::Step& answer, Time now);
 
-  // In words; empty while all is well.
+  // The broken promises, in words; empty if there are none.
   const std::vector<std::string>& violations() const { return violations_; }
   std::string Summary() const;
 
@@ -66,7 +66,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
 
  private:
   enum class State { kWaiting, kAlone, kRunning, kDone };
-  // By a batch that has failed.
+  // What a failed batch told.
   enum class Told { kBusy, kBackendFailed, kFell, kBadMember };
   struct Sequence {
     std::uint32_t length = 0;
@@ -127,17 +127,17 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   std::uint64_t resent_ = 0;  // sequences that were sent again, but for those that were alone
   std::uint64_t last_number_ = 0;
   scheduling::BatchId last_batch_ = 0;
-  // Then what is learned of a short sequence's batch may hold a long one to take years, which no limit is beyond.
+  // A cost learned from a short sequence's batch may then predict years for a long one, which exceeds every limit.
   bool batch_of_minutes_ = false;
   double charged_since_dispatch_ = 0;
-  // Whoever has just failed alone, and what that cost: it is charged for where that is its end.
+  // The request that has just failed alone, and the cost of that: it is charged if the request ends with that.
   std::optional<scheduling::RequestId> suspect_;
   double suspect_seconds_ = 0;
   std::uint64_t rejected_ = 0;
   std::uint64_t ended_ = 0;
   std::map<scheduling::Outcome, std::uint64_t> outcomes_;
   std::vector<std::string> violations_;
-  // Batches that have split a request without need since it was Settled, by backend: wrong where riders are free.
+  // Batches that have split a request without need since the last Settled, by backend: wrong if riders are free.
   std::vector<std::pair<scheduling::BackendId, std::string>> split_;
 };
 

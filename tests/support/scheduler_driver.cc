@@ -14,7 +14,7 @@ namespace {
 
 // A sequence of this length fails every batch it is in.
 constexpr std::uint32_t kPoison = 13;
-// And this one crashes every backend.
+// A sequence of this length crashes every backend.
 constexpr std::uint32_t kCrasher = 17;
 
 using std::chrono::milliseconds;
@@ -40,8 +40,8 @@ SchedulerDriver::SchedulerDriver(const DriverOptions& options) : options_(option
   scheduler_options_.batch_timeout_minimum = milliseconds(100);
   if (random_.Chance(0.5)) scheduler_options_.latency_objective = milliseconds(random_.Between(1, 1000));
   if (options_.crashers && !options_.backend_faults) {
-    // Then every failure of an innocent is the crashers' doing, but for those that these two bring. Never, and not
-    // after long: this driver goes to the moment of the next tick, however far away it is.
+    // Then crashers cause every failure of an innocent request, except for those that these two settings cause. Never,
+    // rather than late: this driver goes to the moment of the next tick, however far away it is.
     scheduler_options_.max_attempts = std::max(2U, scheduler_options_.max_attempts);
     scheduler_options_.backends.unavailable_after = Duration::max();
   }
@@ -143,7 +143,7 @@ void SchedulerDriver::EndBatch() {
   running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(place));
   now_ += FromSeconds(random_.Exponential(0.02));
   absl::Status status;
-  // One that took far too long until it was cancelled counts as a fault, so without faults the cancelling comes too
+  // A batch that took far too long until it was cancelled counts as a fault. So without faults the cancel comes too
   // late.
   if (batch.abandoned && options_.backend_faults) {
     status = absl::CancelledError("nobody waits for it");
@@ -225,7 +225,7 @@ void SchedulerDriver::Wait() {
 }
 
 void SchedulerDriver::Settle() {
-  // Whoever owns the scheduler ticks when the timer is due.
+  // The owner of the scheduler ticks when the timer is due.
   if (scheduler_->NextTick(now_) <= now_) {
     scheduler_->Tick(now_, effects_);
     TakeEffects();

@@ -1,4 +1,4 @@
-// A random life for a scheduler: everything that can happen to it, in virtual time, from one seed.
+// A random life of a scheduler: everything that can happen to it, in virtual time, from one seed.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace smartbatch::test {
 
-// How often what happens; the rest of the events are arrivals and ends of batches.
+// What happens, and how often; the rest of the events are arrivals and ends of batches.
 struct DriverOptions {
   std::uint64_t seed = 1;
   std::uint64_t events = 500;
@@ -24,31 +24,31 @@ struct DriverOptions {
   bool switches = true;
   bool cancels = true;
   bool deadlines = true;
-  // Backends that fail, hang, go and come back, are not well, are removed and added.
+  // Backends that fail, hang, go and come back, are unhealthy, are removed and added.
   bool backend_faults = true;
   // Sequences that fail every batch they are in.
   bool poison = true;
   // Sequences that crash every backend that gets them.
   bool crashers = true;
   bool configuration = true;
-  // Of so many kinds, which never share a batch, the requests are.
+  // The number of kinds of requests; kinds never share a batch.
   std::uint32_t kinds = 1;
-  // Ends by Close with work in the queue rather than by waiting until all is done.
+  // Ends by Close with work in the queue, instead of waiting until all is done.
   bool close = false;
 };
 
-// Plays that many events and then lets everything end. The scheduler's options, backends and customers are drawn from
-// the seed as well. The same options give the same life.
+// Plays a number of events and then lets everything end. The scheduler's options, backends and customers are also drawn
+// from the seed. The same options give the same life.
 class SchedulerDriver {
  public:
   explicit SchedulerDriver(const DriverOptions& options);
 
-  // Plays all; stops at the first violation.
+  // Plays all events; stops at the first violation.
   void Play();
 
   SchedulerChecker& checker() { return *checker_; }
   const scheduling::Scheduler& scheduler() const { return *scheduler_; }
-  // Batches with which a backend fell because of a crasher.
+  // Batches whose backend crashed because of a crasher.
   std::uint64_t crashes() const { return crashes_; }
   std::uint64_t offered_crashers() const { return offered_crashers_; }
   // Of requests without a poisoned sequence or a crasher: how many ended because a backend failed.
@@ -57,8 +57,8 @@ class SchedulerDriver {
   Time now() const { return now_; }
   std::uint64_t events() const { return events_; }
 
-  // For controls: puts an observer between the scheduler and the checker, to which it has to pass everything on. Call
-  // it before Play.
+  // For controls: puts an observer between the scheduler and the checker, which must pass everything on to the checker.
+  // Call it before Play.
   void Interpose(scheduling::SchedulerObserver* between) { between_ = between; }
 
  private:

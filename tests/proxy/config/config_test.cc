@@ -186,7 +186,7 @@ TEST(Config, AFileThatSetsNothingIsRefusedBecauseItMayBeHalfWritten) {
   EXPECT_FALSE(Read({"--config", WriteFile("nothing.json", "")}).ok());
 }
 
-TEST(Config, WhatIsNoFileIsRefusedAndNotWaitedFor) {
+TEST(Config, WhatIsNotAFileIsRefusedAndNotWaitedFor) {
   EXPECT_THAT(MessageOf(Read({"--config", ::testing::TempDir()})), HasSubstr("it is a folder"));
   const std::string fifo = ::testing::TempDir() + "config-" + std::to_string(getpid()) + ".fifo";
   ASSERT_EQ(mkfifo(fifo.c_str(), S_IRUSR | S_IWUSR), 0);
@@ -274,7 +274,7 @@ TEST(Config, AnAdminPortBeyondLoopbackNeedsAProtection) {
   for (const char* const local : {"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"}) {
     EXPECT_TRUE(Read({"--admin-listen", local}).ok()) << local;
   }
-  // TLS alone hides what is said and asks nobody who they are.
+  // TLS alone encrypts, and asks no caller who it is.
   EXPECT_FALSE(Read({"--admin-listen", "0.0.0.0:1", "--tls-cert", "a.pem", "--tls-key", "a.key"}).ok());
 }
 

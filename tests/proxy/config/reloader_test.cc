@@ -104,7 +104,7 @@ TEST_F(ReloaderTest, TakesOverWhatHasChangedAndTellsIt) {
   EXPECT_THAT(reloader_.Reload()->changes, IsEmpty());
 }
 
-TEST_F(ReloaderTest, ChangesNothingWhereTheFileIsWrong) {
+TEST_F(ReloaderTest, ChangesNothingIfTheFileIsWrong) {
   next_ = absl::InvalidArgumentError("threads is 100");
   EXPECT_EQ(reloader_.Reload().status(), next_.status());
   EXPECT_THAT(applied_, IsEmpty());

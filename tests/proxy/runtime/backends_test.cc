@@ -1,4 +1,4 @@
-// Backends that come, go, fail and are not well, as the dispatcher sees them; and what is never sent to one.
+// Backends that come, go, fail and are unhealthy, as the dispatcher sees them; and requests that are never sent to one.
 #include <chrono>
 #include <memory>
 #include <string>
@@ -20,7 +20,7 @@ using testing::ManualClock;
 using testing::ScriptedBackend;
 using ::testing::SizeIs;
 
-// The one of the harness has id 0.
+// The backend of the harness has id 0.
 constexpr scheduling::BackendId kFirst = 0;
 
 class TheBackends : public ::testing::Test {
@@ -56,7 +56,7 @@ TEST_F(TheBackends, OneThatComesTakesWhatWaits) {
   EXPECT_EQ(waiting.only_reply().outcome, Outcome::kAnswered);
 }
 
-TEST_F(TheBackends, OneThatIsNotWellGetsNothingUntilItIs) {
+TEST_F(TheBackends, OneThatIsUnhealthyGetsNothingUntilItIsHealthy) {
   AddOther();
   proxy_.dispatcher.ReportHealth(kFirst, HealthReport::kNotServing);
   EXPECT_FALSE(proxy_.dispatcher.Look(0).backends[kFirst].up);
@@ -84,7 +84,7 @@ TEST_F(TheBackends, OneThatAnswersNoHealthCheckIsToldToGiveItsBatchUpWhichGoesTo
   EXPECT_EQ(held.only_reply().outcome, Outcome::kAnswered);
 }
 
-TEST_F(TheBackends, WhereNoneIsWellRequestsFailAfterASecond) {
+TEST_F(TheBackends, IfNoneIsHealthyRequestsFailAfterASecond) {
   proxy_.dispatcher.ReportHealth(kFirst, HealthReport::kNotServing);
   auto& waiting = proxy_.Submit({"waits"});
   EXPECT_THAT(waiting.replies, IsEmpty());
@@ -99,7 +99,7 @@ TEST_F(TheBackends, WhatFailedForItsContentIsTriedAgainOnAnother) {
   AddOther();
   auto& request = proxy_.Submit({"a", "b"});
   proxy_.backend.FailNext(absl::InternalError("broken"));
-  // The first one has a free slot too, but it has failed them.
+  // The first backend has a free slot too, but it has failed these requests.
   EXPECT_THAT(proxy_.backend.Waiting(), IsEmpty());
   other_->AnswerNext();
   EXPECT_THAT(proxy_.backend.Waiting(), IsEmpty());
@@ -107,7 +107,7 @@ TEST_F(TheBackends, WhatFailedForItsContentIsTriedAgainOnAnother) {
   EXPECT_THAT(request.labels(), ElementsAre("a", "b"));
 }
 
-TEST_F(TheBackends, WhereThereIsNoOtherItIsTriedAgainOnTheSame) {
+TEST_F(TheBackends, IfThereIsNoOtherItIsTriedAgainOnTheSame) {
   auto& request = proxy_.Submit({"a", "b"});
   proxy_.backend.FailNext(absl::InternalError("broken"));
   proxy_.backend.AnswerNext();
@@ -132,7 +132,7 @@ TEST_F(TheBackends, RetriesEndWithTheirBudget) {
     }
     ++failed;
     EXPECT_EQ(request.only_reply().outcome, Outcome::kBackendFailed);
-    // What is served lets the pause end, and earns too little for another five.
+    // A served request ends the pause, and earns too little budget for another five.
     auto& served = proxy_.Submit({"x"});
     proxy_.backend.AnswerNext();
     EXPECT_EQ(served.only_reply().outcome, Outcome::kAnswered);
@@ -143,7 +143,7 @@ TEST_F(TheBackends, RetriesEndWithTheirBudget) {
   EXPECT_EQ(resent + failed, 30);
 }
 
-TEST_F(TheBackends, WhatHasExpiredIsNotSentEvenWhereTheTimerIsLate) {
+TEST_F(TheBackends, WhatHasExpiredIsNotSentEvenIfTheTimerIsLate) {
   auto& running = proxy_.Submit({"running"});
   auto& expired = proxy_.Submit({"expired"}, proxy_.clock.Now() + milliseconds(5));
   proxy_.clock.Advance(milliseconds(5));  // and nobody ticks
@@ -153,7 +153,7 @@ TEST_F(TheBackends, WhatHasExpiredIsNotSentEvenWhereTheTimerIsLate) {
   EXPECT_THAT(proxy_.backend.Waiting(), IsEmpty());
 }
 
-// Sums up what of the batches was for nothing.
+// Sums up the part of the batches' time that was for nothing.
 class DeadWork final : public scheduling::SchedulerObserver {
  public:
   void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status&) override {
@@ -185,7 +185,7 @@ TEST(DeadRequests, CostTheBackendOnlyWhatWasRunningWhenTheyDied) {
   EXPECT_EQ(dead.members, 0U);
   EXPECT_EQ(dead.seconds, 0);
 
-  // Two of three that run: their part of the time is for nothing, and the batch goes on for the third.
+  // Two of three running requests: their part of the time is for nothing, and the batch goes on for the third.
   for (int i = 0; i < 4; ++i) submit(kNever);
   backend.AnswerNext();
   auto sent = backend.TakeNext();

@@ -223,7 +223,7 @@ TEST(Dispatcher, ADroppedBatchFailsItsRequests) {
   EXPECT_EQ(request.only_reply().outcome, Outcome::kBackendFailed);
 }
 
-TEST(Dispatcher, TriesAgainWhereTheBackendCannotBeReached) {
+TEST(Dispatcher, TriesAgainIfTheBackendCannotBeReached) {
   Harness proxy;
   auto& request = proxy.Submit({"a"});
   proxy.backend.FailNext(absl::UnavailableError("gone"));
@@ -240,8 +240,8 @@ TEST(Dispatcher, WhatWaitsToBeTriedAgainAloneIsFailedWhenNoBackendCanBeReached) 
   for (const char* const text : {"a", "b", "c", "d", "e"}) requests.push_back(&proxy.Submit({text}));
   const Time start = proxy.clock.Now();
   proxy.backend.FailNext(absl::InternalError("poison"));  // each is tried again, alone
-  // From now on the backend is gone: after 0, 0.1, 0.3 and 0.7 s the first four find that out, and the next attempt
-  // would be at 1.5 s. A second after the first failure nobody waits any more, the fifth included.
+  // From now on the backend is gone: the first four requests find that out after 0, 0.1, 0.3 and 0.7 s, and the next
+  // attempt would be at 1.5 s. A second after the first failure no request waits any longer, the fifth included.
   while (proxy.clock.Now() < start + std::chrono::seconds(1)) {
     while (!proxy.backend.Waiting().empty()) proxy.backend.FailNext(absl::UnavailableError("gone"));
     ASSERT_NE(proxy.dispatcher.NextTick(), kNever) << "somebody waits and nobody will look";

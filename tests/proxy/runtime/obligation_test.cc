@@ -29,13 +29,13 @@ TEST(Obligation, TellsItsValueOnce) {
   EXPECT_THAT(told.calls, ElementsAre("7"));
 }
 
-TEST(Obligation, IsMetWithAnErrorWhereItIsDropped) {
+TEST(Obligation, IsMetWithAnErrorIfItIsDropped) {
   Calls told;
   { const Obligation<int> owed = told.Make(); }
   EXPECT_THAT(told.calls, ElementsAre("INTERNAL"));
 }
 
-TEST(Obligation, IsMetWithAnErrorWhereAnotherTakesItsPlace) {
+TEST(Obligation, IsMetWithAnErrorIfAnotherTakesItsPlace) {
   Calls told;
   Obligation<int> owed = told.Make();
   owed = told.Make();
@@ -48,7 +48,7 @@ TEST(Obligation, MovesWithItsDuty) {
   Calls told;
   Obligation<int> first = told.Make();
   Obligation<int> second = std::move(first);
-  EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): that nothing is owed any more is the claim
+  EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): the claim is that nothing is owed any more
   EXPECT_TRUE(second);
   std::move(second).Fulfil(3);
   EXPECT_THAT(told.calls, ElementsAre("3"));

@@ -1,4 +1,4 @@
-// Who is refused when there is more than can be done.
+// Which requests are refused when there is more work than can be done.
 #include <chrono>
 #include <string>
 #include <vector>
@@ -22,7 +22,7 @@ scheduling::SchedulerOptions UpTo(std::uint64_t requests) {
   return options;
 }
 
-TEST(Overload, AHogMakesRoomForWhoComesAndTheOthersAreNeverRefused) {
+TEST(Overload, AHogMakesRoomForNewRequestsAndTheOthersAreNeverRefused) {
   Harness proxy(UpTo(20));
   std::vector<Harness::Submitted*> hog;
   std::vector<Harness::Submitted*> others;
@@ -65,7 +65,7 @@ TEST(Overload, CostCountsAndNotTheNumberOfRequests) {
   EXPECT_THAT(next.replies, IsEmpty());
 }
 
-TEST(Overload, WhoHasTheLargerWeightMayHaveMore) {
+TEST(Overload, ACustomerWithALargerWeightMayHaveMore) {
   Harness proxy(UpTo(5));
   proxy.dispatcher.ConfigureCustomer("heavy", {.weight = 10});
   proxy.Submit({"running"}, kNever, "heavy");
@@ -105,7 +105,7 @@ TEST(Overload, NobodyIsShedForWhatIsRefusedAllTheSame) {
   EXPECT_THAT(two.replies, IsEmpty());
 }
 
-TEST(Overload, ACustomerMayHaveSoManyBytesAndOthersAreNotRefusedForIt) {
+TEST(Overload, ACustomersBytesAreLimitedAndOthersAreNotRefusedForThem) {
   scheduling::SchedulerOptions options;
   options.max_queued_bytes_per_customer = 100;
   Harness proxy(options);
@@ -120,7 +120,7 @@ TEST(Overload, ACustomerMayHaveSoManyBytesAndOthersAreNotRefusedForIt) {
   EXPECT_THAT(proxy.Submit({std::string(60, 'x')}, kNever, "hog").replies, IsEmpty());
 }
 
-TEST(Overload, ACustomerMayHaveSoMuchPredictedCost) {
+TEST(Overload, ACustomersPredictedCostIsLimited) {
   scheduling::SchedulerOptions options;
   options.max_queued_cost_per_customer = std::chrono::seconds(2);
   Harness proxy(options);
@@ -136,7 +136,7 @@ TEST(Overload, ACustomerMayHaveSoMuchPredictedCost) {
   EXPECT_THAT(proxy.Submit({"x"}, kNever, "other").replies, IsEmpty());
 }
 
-TEST(Overload, WhereTheQueueHoldsAllTheCostItMayTheHogMakesRoom) {
+TEST(Overload, IfTheQueueHoldsAllTheCostItMayTheHogMakesRoom) {
   scheduling::SchedulerOptions options;
   options.max_queued_cost = std::chrono::seconds(3);
   Harness proxy(options);
@@ -163,12 +163,12 @@ TEST(Overload, OneRequestMayCostMoreThanTheLimit) {
   EXPECT_EQ(large.only_reply().outcome, Outcome::kAnswered);
 }
 
-TEST(Overload, ADeadlineThatCannotBeMetIsRefusedAtOnceWhereTheCostIsKnown) {
+TEST(Overload, ADeadlineThatCannotBeMetIsRefusedAtOnceIfTheCostIsKnown) {
   Harness proxy;
   const std::string slow(1000, 'x');  // 1 s
   const auto soon = [&] { return proxy.clock.Now() + milliseconds(500); };
   auto& believed = proxy.Submit({slow}, soon());
-  EXPECT_THAT(believed.replies, IsEmpty());  // it may be faster than it is believed to be
+  EXPECT_THAT(believed.replies, IsEmpty());  // the backend may be faster than believed
   for (int i = 0; i < 100; ++i) {
     proxy.clock.Advance(std::chrono::seconds(1));
     proxy.backend.AnswerNext();

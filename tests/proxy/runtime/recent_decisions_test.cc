@@ -89,7 +89,7 @@ TEST_F(RecentDecisionsTest, ChargesNothingForOneBatchToTheNext) {
   EXPECT_DOUBLE_EQ(newest.parts[0].charged_seconds, 0.01);
 }
 
-TEST_F(RecentDecisionsTest, ChargesWhoHasFailedAloneToTheBatchInWhichThatWas) {
+TEST_F(RecentDecisionsTest, ChargesARequestThatFailedAloneToThatBatch) {
   Offer("culprit", {100});
   Offer("innocent", {100});
   Complete(Dispatch(), absl::InternalError("one of them is bad"));

@@ -42,7 +42,7 @@ TEST(Reconfigure, ACustomersOwnLimitWinsOverThatOfAll) {
   EXPECT_EQ(proxy.Submit({"e"}, kNever, "plain").only_reply().rejection.reason, RejectReason::kCustomerQueueFull);
 }
 
-TEST(Reconfigure, WhoIsNotNamedAnyMoreIsAsEverybodyElse) {
+TEST(Reconfigure, ACustomerThatIsNoLongerNamedIsLikeEverybodyElse) {
   Harness proxy;
   Reconfiguration next{.options = {}, .customers = {{"a", {.weight = 4}}, {"b", {.weight = 2}}}, .strategy = {}};
   ASSERT_TRUE(proxy.dispatcher.Reconfigure(next).ok());
@@ -66,7 +66,7 @@ TEST(Reconfigure, AnotherTimeoutHoldsFromTheNextBatchOn) {
   testing::ScriptedBackend::Answer(std::move(*batch));
 }
 
-TEST(Reconfigure, TheStrategyChangesOnlyWhereOneIsGiven) {
+TEST(Reconfigure, TheStrategyChangesOnlyIfOneIsGiven) {
   Harness proxy;
   ASSERT_TRUE(proxy.dispatcher.Reconfigure({}).ok());
   EXPECT_EQ(proxy.dispatcher.Look(0).generation, 1U);
@@ -76,7 +76,7 @@ TEST(Reconfigure, TheStrategyChangesOnlyWhereOneIsGiven) {
   EXPECT_EQ(proxy.dispatcher.Look(0).strategy.name, "sjf");
 }
 
-TEST(Reconfigure, WhereOneThingIsWrongNothingChanges) {
+TEST(Reconfigure, IfOneThingIsWrongNothingChanges) {
   Harness proxy;
   Reconfiguration next;
   next.options.max_queued_requests = 1;

@@ -1,4 +1,4 @@
-// Many threads at once, on the machine's clock: what ThreadSanitizer looks at.
+// Many threads at once, on the machine's clock: for ThreadSanitizer.
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -22,7 +22,7 @@ using std::chrono::microseconds;
 constexpr int kSubmitters = 4;
 constexpr int kRequestsEach = 1500;
 
-// What the callers of one thread were told.
+// The answers that the callers of one thread got.
 struct Callers {
   struct Caller {
     Ticket ticket;
@@ -117,7 +117,7 @@ TEST(DispatcherStress, EveryRequestIsAnsweredOnceWhateverHappens) {
   for (const Callers& callers : told) {
     for (const Callers::Caller& caller : callers.callers) EXPECT_EQ(caller.replies, 1);
   }
-  // The mixture would prove little if most requests ended in one way.
+  // The test would prove little if most requests ended in the same way.
   EXPECT_GT(counts[Outcome::kAnswered], counts.offered / 10);
   EXPECT_GT(counts[Outcome::kCancelled], 0U);
 }

@@ -1,4 +1,4 @@
-// Who looks at the time: the timer's thread, or those that bring events.
+// Who watches the time: the timer's thread, or the threads that bring events.
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -16,13 +16,13 @@ namespace {
 using std::chrono::milliseconds;
 
 TEST(Timer, ANearerTimeWakesTheSleepingTimer) {
-  // On the machine's clock: the timer's thread sends what lingers, though nothing else happens.
+  // On the machine's clock: the timer's thread sends a lingering batch although nothing else happens.
   const SteadyClock clock;
   testing::ScriptedBackend backend;
   Dispatcher dispatcher(*scheduling::Scheduler::Create({}, {"fcfs", {{"linger_ms", "20"}}}, nullptr), clock, nullptr);
   dispatcher.AddBackend("backend", 1, {}, backend);
   std::jthread timer([&](const std::stop_token& stop) { dispatcher.RunTimer(stop); });
-  std::this_thread::sleep_for(milliseconds(20));  // the timer sleeps without an end
+  std::this_thread::sleep_for(milliseconds(20));  // the timer sleeps without a time limit
   Ticket ticket;
   bool answered = false;
   const Time start = clock.Now();
@@ -82,7 +82,7 @@ TEST_F(Lingering, TheTimerTakesOverWhenTheLastThreadThatAttendsRests) {
   EXPECT_TRUE(IsSentWithin(std::chrono::seconds(10)));
 }
 
-// Threads that bring requests and rest in between, as those of the completion queue do: whoever looks last leaves what
+// Threads that bring requests and rest in between, like those of the completion queue: the last one to rest leaves what
 // is due to the timer.
 TEST(Timer, MissesNothingWhileThreadsAttendAndRest) {
   constexpr int kThreads = 3;

@@ -1,4 +1,4 @@
-// Backends that are exchanged, all of them too, while requests wait and run.
+// Backends that are replaced, even all at once, while requests wait and run.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -34,7 +34,7 @@ class ChangingBackends : public ::testing::Test {
     const auto answer = scheduler_->Offer({"customer", kLengths, kNever, 0}, now_, effects_);
     return std::holds_alternative<RequestId>(answer);
   }
-  // Every batch that leaves now.
+  // Sends every batch that can leave now.
   std::vector<Batch> Sent() {
     std::vector<Batch> sent;
     for (Step step = scheduler_->Next(now_); std::holds_alternative<Batch>(step); step = scheduler_->Next(now_)) {
@@ -120,7 +120,7 @@ TEST_F(ChangingBackends, FewerSlotsThanBatchesThatRunEndNone) {
   EXPECT_EQ(Sent().size(), 1U) << "one more at once";
 }
 
-// All backends are exchanged again and again, for others that come up to a second after the last one has gone.
+// All backends are replaced again and again, by others that come up to a second after the last one has gone.
 TEST_F(ChangingBackends, NoRequestFailsHoweverOftenAllAreExchanged) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SetUp();

@@ -1,4 +1,4 @@
-// What becomes of the members of a batch that a backend fails for its content.
+// What happens to the members of a batch that a backend fails for its content.
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -32,7 +32,7 @@ class FailedBatches : public ::testing::Test {
   double ChargedSeconds(const std::string& customer) const {
     return scheduler_->customers().Find(customer)->charged_seconds;
   }
-  // The batch that leaves once nothing holds it back.
+  // The batch that leaves when nothing holds it back.
   Batch Next() {
     Step step = scheduler_->Next(now_);
     if (const auto* const wait = std::get_if<AskAgainAt>(&step)) {
@@ -70,7 +70,7 @@ TEST_F(FailedBatches, OneThatWasAloneIsTriedOnAnotherBackendWhichMayBeTheBetterO
   EXPECT_EQ(Outcomes(), std::vector{Outcome::kAnswered});
 }
 
-TEST_F(FailedBatches, OneThatWasAloneFailsAtOnceWhereNoOtherBackendCanBeUsed) {
+TEST_F(FailedBatches, OneThatWasAloneFailsAtOnceIfNoOtherBackendCanBeUsed) {
   AddBackend("only");
   Offer({10});
   Fail(Next());
@@ -93,7 +93,7 @@ TEST_F(FailedBatches, OneThatIsBadEverywhereIsSentMaxAttemptsTimesAtMost) {
   EXPECT_EQ(Outcomes(), std::vector{Outcome::kBackendFailed});
 }
 
-TEST_F(FailedBatches, MembersOfOneThatWasSharedAreTriedAloneEvenWhereThereIsOneBackendOnly) {
+TEST_F(FailedBatches, MembersOfOneThatWasSharedAreTriedAloneEvenIfThereIsOneBackendOnly) {
   AddBackend("only");
   Offer({10});
   Offer({20});
@@ -108,7 +108,7 @@ TEST_F(FailedBatches, MembersOfOneThatWasSharedAreTriedAloneEvenWhereThereIsOneB
   EXPECT_EQ(Outcomes(), (std::vector{Outcome::kBackendFailed, Outcome::kAnswered}));
 }
 
-// --- A backend that falls with a batch ---
+// --- A backend that crashes with a batch ---
 
 class FallenBackends : public FailedBatches {
  protected:
@@ -137,7 +137,7 @@ TEST_F(FallenBackends, HaveEachMemberTriedAloneOnceElsewhereAndNoneAfterTwo) {
   EXPECT_NE(culprit.backend, both.backend);
   Fall(culprit);
   EXPECT_EQ(Outcomes(), (std::vector{Outcome::kAnswered, Outcome::kBackendFailed}));
-  // UNAVAILABLE would have the client send it again.
+  // UNAVAILABLE would make the client send it again.
   EXPECT_EQ(effects_.finished.back().backend_status.code(), absl::StatusCode::kInternal);
   now_ += std::chrono::minutes(1);
   EXPECT_TRUE(std::holds_alternative<Nothing>(scheduler_->Next(now_)));
@@ -185,7 +185,7 @@ TEST_F(FallenBackends, LeaveASuspectAloneWhateverElseHappensToIt) {
 
 // --- Who pays ---
 
-TEST_F(FailedBatches, WhoRidesWithABadSequencePaysWhatItPaysBesideAGoodOne) {
+TEST_F(FailedBatches, ARiderBesideABadSequencePaysAsBesideAGoodOne) {
   constexpr std::uint32_t kCulprit = 50;
   const auto bills = [this](bool culprit_is_bad) {
     SetUp();
@@ -207,7 +207,7 @@ TEST_F(FailedBatches, WhoRidesWithABadSequencePaysWhatItPaysBesideAGoodOne) {
   EXPECT_GT(good.at("one"), 0);
   EXPECT_EQ(bad.at("one"), good.at("one"));
   EXPECT_EQ(bad.at("other"), good.at("other"));
-  // The culprit pays for the run that has convicted it as well.
+  // The culprit also pays for the run that has convicted it.
   EXPECT_NEAR(bad.at("culprit"), good.at("culprit") + CostModel{}.Alone(kCulprit), 1e-12);
 }
 

@@ -1,4 +1,4 @@
-// For how long a backend that has stopped may keep its batches.
+// How long a backend that has stopped may keep its batches.
 #include <chrono>
 #include <memory>
 #include <variant>
@@ -89,7 +89,7 @@ TEST_F(AFrozenBackend, HasTheConfiguredTimeUntilItsCostIsKnownAndThenASecondOrTe
   batch = Send(kLength);
   EXPECT_EQ(batch.timeout, seconds(1));
   End(batch, milliseconds(10));
-  // Twice as long is still known; beyond, the model is a belief.
+  // The cost of twice the length is still known; beyond that the model is a belief.
   batch = Send(2 * kLength + 1);
   EXPECT_EQ(batch.timeout, seconds(5));
 }
@@ -105,7 +105,7 @@ TEST_F(AFrozenBackend, IsGivenTheConfiguredTimeAgainAfterATimeoutSinceItMayHaveB
   Batch batch = Send(kLength);
   ASSERT_EQ(batch.timeout, seconds(1));
   End(batch, batch.timeout, absl::DeadlineExceededError("no answer"));
-  // It has become two hundred times slower: each batch is served, and is learned from.
+  // It has become two hundred times slower: each batch is served, and the fit learns from it.
   for (std::size_t i = 0; i < 3 * CostFit::kSamples; ++i) {
     batch = i == 0 ? std::get<Batch>([this] {
       now_ = scheduler_->backends().backends()[backend_].paused_until;

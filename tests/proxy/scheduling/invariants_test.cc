@@ -1,4 +1,4 @@
-// Every strategy keeps the scheduler's promises through random lives; and the checker notices when they are broken.
+// Every strategy keeps the scheduler's promises through random lives, and the checker notices broken promises.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(Strategies, EveryStrategy, testing::ValuesIn(StrategyNa
 
 // --- Controls: a scheduler that lies is caught ---
 
-// Stands between the scheduler and the checker and changes one thing that it tells.
+// Stands between the scheduler and the checker and falsifies one thing.
 class Liar final : public scheduling::SchedulerObserver {
  public:
   enum class Lie {

@@ -35,7 +35,7 @@ class QueueFixture : public testing::Test {
     if (waited && customer.waiting_requests == 0) customers_.BecameUnbacklogged(customer, now_);
     pending_.ReleaseIfIdle(request);
   }
-  // All of these requests' sequences, one batch.
+  // Starts one batch of all these requests' sequences.
   Batch Start(const std::vector<PendingRequest*>& requests, BackendId backend = 0) {
     Batch batch;
     batch.id = ++batches_;
@@ -53,7 +53,7 @@ class QueueFixture : public testing::Test {
     backends_.Started(backend);
     return batch;
   }
-  // Batches of one sequence of this length that take what is predicted, until its cost is known.
+  // Serves batches of one sequence of this length, in the predicted time, until the cost is known.
   void KnowCostOf(BackendId backend, std::uint32_t length) {
     for (std::size_t i = 0; i < CostFit::kSamples; ++i) {
       const Batch batch = Start({&Add("known", {length})}, backend);

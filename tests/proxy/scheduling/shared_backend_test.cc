@@ -1,4 +1,4 @@
-// Two proxies at one backend that refuses what it has no slot for.
+// Two proxies in front of one backend that refuses a batch for which it has no slot.
 #include <array>
 #include <chrono>
 #include <functional>
@@ -28,7 +28,7 @@ class SharedSlot {
       Proxy& proxy = proxies_[i];
       proxy.scheduler = *Scheduler::Create(options, {"density", {{"hold", "0"}}}, nullptr);
       proxy.scheduler->AddBackend("shared", 1, {.fixed = ToSeconds(batch_takes), .quadratic = 0});
-      // The second one comes when the first has the slot.
+      // The second proxy comes when the first has the slot.
       At(Time(i * milliseconds(1)), [this, &proxy] { Turn(proxy); });
     }
   }
@@ -45,7 +45,7 @@ class SharedSlot {
   std::uint64_t failed(std::size_t proxy) const { return Count(proxy, Outcome::kBackendFailed); }
   std::uint64_t batches() const { return batches_; }
   std::uint64_t refusals() const { return refusals_; }
-  // Of a proxy without an answer, the longest.
+  // The longest time that a proxy was without an answer.
   Duration longest_gap() const { return longest_gap_; }
 
  private:
@@ -122,7 +122,7 @@ TEST_P(TwoProxies, ShareASlotThatRefusesWhoeverComesWhileItIsBusy) {
     EXPECT_GE(static_cast<double>(slot.answered(proxy)), all / 3) << "proxy " << proxy;
     EXPECT_EQ(slot.failed(proxy), 0U) << "proxy " << proxy;
   }
-  // Nobody waits as if the other one were alone, and the slot is hardly ever empty for want of a question.
+  // Neither proxy starves, and the slot is hardly ever empty because nobody asked for it.
   EXPECT_LE(slot.longest_gap(), std::max<Duration>(seconds(20), 100 * batch_takes));
   EXPECT_GE(static_cast<double>(slot.batches()) * ToSeconds(batch_takes), 0.75 * ToSeconds(time));
 }

@@ -98,7 +98,7 @@ class Loopback {
     return seen;
   }
 
-  // Waits until the proxy has counted so many requests in all.
+  // Waits until the proxy has counted `count` requests in all.
   bool WaitUntilOffered(std::uint64_t count) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (dispatcher.Look(0).outcomes.offered < count) {

@@ -1,4 +1,4 @@
-// What the live page is told.
+// The data that the live page gets.
 #include "services/proxy/observers/live_page/live_page.h"
 
 #include <memory>

@@ -1,4 +1,4 @@
-// What is kept of the ends of requests, and for how long.
+// What is kept about the ends of requests, and for how long.
 #include "services/proxy/observers/live_page/recent_answers.h"
 
 #include <chrono>
@@ -32,7 +32,7 @@ class RecentAnswersTest : public ::testing::Test {
     return std::get<scheduling::RequestId>(
         scheduler_->Offer({.customer = customer, .lengths = lengths}, clock_.Now(), none));
   }
-  // Answers what waits after so long.
+  // Answers the waiting requests after this time.
   void Answer(Duration took) {
     const auto id = std::get<scheduling::Batch>(scheduler_->Next(clock_.Now())).id;
     clock_.Advance(took);
@@ -118,7 +118,7 @@ TEST_F(RecentAnswersTest, CountsRefusalsByReasonAndEndsThatAreNoAnswers) {
   EXPECT_EQ(figures.refusals[static_cast<std::size_t>(scheduling::RejectReason::kDeadlinePassed)], 1U);
 }
 
-TEST_F(RecentAnswersTest, KeepsSoManyEndsAndSoManyNamesAtMost) {
+TEST_F(RecentAnswersTest, KeepsABoundedNumberOfEndsAndNames) {
   Look();
   const auto most = RecentAnswers::kCapacity;
   for (std::size_t i = 0; i < most + 100; ++i) {

@@ -23,7 +23,7 @@ using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// The metrics of a dispatcher that works over a scripted backend.
+// The metrics of a dispatcher in front of a scripted backend.
 class ProxyMetricsTest : public ::testing::Test {
  protected:
   ~ProxyMetricsTest() override {
@@ -53,7 +53,7 @@ class ProxyMetricsTest : public ::testing::Test {
     return text.str();
   }
 
-  // The value of the series written in this way; nothing where it is not there.
+  // The value of the series written in this way; nothing if it is not there.
   std::optional<double> Value(const std::string& series) {
     std::istringstream lines(Text());
     for (std::string line; std::getline(lines, line);) {
@@ -234,7 +234,7 @@ TEST_F(ProxyMetricsTest, AnAnswerInTimeMeetsTheObjectiveAndEveryOtherEndMissesIt
   EXPECT_EQ(Value(R"(smartbatch_slo_objective_seconds{customer="vip"})"), 0.02);
 }
 
-TEST_F(ProxyMetricsTest, WhoGivesUpMissesTheObjectiveOnlyWhereItHasPassed) {
+TEST_F(ProxyMetricsTest, ACallerThatGivesUpMissesTheObjectiveOnlyIfItHasPassed) {
   Submit("vip", {"busy"});
   Submit("vip", {"leaves at once"});
   Submit("vip", {"leaves late"});
@@ -262,8 +262,8 @@ TEST_F(ProxyMetricsTest, NewObjectivesHoldFromTheNextRequestOn) {
   EXPECT_EQ(Value(R"(smartbatch_slo_requests_total{customer="vip",result="missed",strategy="sjf"})"), 1);
 }
 
-// The first event after a reload takes what the reload has brought, and the dispatcher's lock is held meanwhile: it
-// takes tens of milliseconds, and seconds if it makes all the series.
+// The first event after a reload applies it while the dispatcher's lock is held: that takes tens of milliseconds, and
+// would take seconds if it created all the series.
 TEST_F(ProxyMetricsTest, TheFirstRequestAfterAReloadMakesNoSeriesForTenThousandNewCustomers) {
   Submit("vip", {"x"});
   Objectives objectives{.configured = {}, .others = milliseconds(7)};
@@ -349,7 +349,7 @@ TEST_F(ProxyMetricsTest, TheGaugesAreThoseOfTheMoment) {
   EXPECT_EQ(Value(R"(smartbatch_build_info{version="1.2.3"})"), 1);
 }
 
-TEST_F(ProxyMetricsTest, PromtoolFindsNothingToSay) {
+TEST_F(ProxyMetricsTest, PassThePromtoolCheck) {
   if (std::system("command -v promtool > /dev/null") != 0) GTEST_SKIP() << "promtool is not installed";
   Submit("a", {"x"});
   backend_.AnswerNext();

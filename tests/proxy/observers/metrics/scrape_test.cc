@@ -1,4 +1,4 @@
-// What a scrape costs where ten thousand customers have called, under every strategy.
+// What a scrape costs if ten thousand customers have called, under every strategy.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -21,7 +21,7 @@ namespace smartbatch::metrics {
 namespace {
 
 constexpr int kCustomers = 10'000;
-// With every strategy used; a third more than was measured.
+// With every strategy used; a third above the measured size.
 constexpr std::size_t kMostBytes = 8'000'000;
 
 using Clock = std::chrono::steady_clock;
@@ -60,7 +60,7 @@ class Scrape : public ::testing::Test {
     return text.str().size();
   }
 
-  // How long each of many requests took the thread that brought it, in microseconds, sorted.
+  // How long the calling thread took for each of many requests, in microseconds, sorted.
   std::vector<double> RequestMicroseconds(Clock::duration at_least) {
     std::vector<double> times;
     const auto end = Clock::now() + at_least;
@@ -105,7 +105,7 @@ TEST_F(Scrape, OfTenThousandCustomersIsSmallAndDelaysNobody) {
   EXPECT_GT(bytes, 100'000U);
   EXPECT_LT(bytes, kMostBytes);
   ASSERT_GT(scrapes, 1);
-  // Whoever had to wait for a scrape would wait a good part of its time.
+  // A request that had to wait for a scrape would wait for a good part of the scrape's time.
   EXPECT_LT(at(scraped, 0.99) / 1000, scrape_ms / 4);
 }
 

@@ -25,7 +25,7 @@ TEST(ElementBytes, AreThoseOfEveryDatatypeOfTheProtocolAndOfNoOther) {
   EXPECT_FALSE(ElementBytes(""));
 }
 
-TEST(TheProduct, OfDimensionsIsNothingWhereOneIsNegativeOrItWouldOverflow) {
+TEST(TheProduct, OfDimensionsIsNothingIfOneIsNegativeOrItWouldOverflow) {
   const std::int64_t largest = std::numeric_limits<std::int64_t>::max();
   EXPECT_EQ(Product(std::vector<std::int64_t>{}), 1U);
   EXPECT_EQ(Product(std::vector<std::int64_t>{2, 3, 4}), 24U);
@@ -36,7 +36,7 @@ TEST(TheProduct, OfDimensionsIsNothingWhereOneIsNegativeOrItWouldOverflow) {
   EXPECT_FALSE(Product(std::vector<std::int64_t>(64, 2)));
 }
 
-TEST(AnElement, IsLittleEndianAndRefusedWhereTheDatatypeCannotHoldIt) {
+TEST(AnElement, IsLittleEndianAndRefusedIfTheDatatypeCannotHoldIt) {
   EXPECT_EQ(*Element("INT16", -2), "\xFE\xFF"s);
   EXPECT_EQ(*Element("UINT32", 258), "\x02\x01\x00\x00"s);
   EXPECT_EQ(*Element("INT64", 1), "\x01\x00\x00\x00\x00\x00\x00\x00"s);
@@ -108,7 +108,7 @@ TEST(Rows, ThatTheBytesDoNotHoldExactlyAreRefused) {
   EXPECT_FALSE(RowOffsets("BYTES", "", std::uint64_t{1} << 39, 2).ok());
 }
 
-TEST(Characters, AreCountedOverAllElementsAndBytesWhereOneIsNotUtf8) {
+TEST(Characters, AreCountedOverAllElementsAndBytesIfOneIsNotUtf8) {
   EXPECT_EQ(Characters("\x03\x00\x00\x00"s + "\xE2\x82\xAC" + "\x02\x00\x00\x00"s + "ab"), 3U);
   EXPECT_EQ(Characters("\x02\x00\x00\x00"s + "\xFF\xFE"), 2U);
   EXPECT_EQ(Characters(""), 0U);

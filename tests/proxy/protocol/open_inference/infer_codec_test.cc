@@ -1,4 +1,4 @@
-// Requests, batches, answers and back: against matrices that are padded and cut by hand.
+// Requests to batches, and answers back: compared with matrices that are padded and cut by hand.
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 
 #include <algorithm>
@@ -106,7 +106,7 @@ class InferCodec : public ::testing::Test {
     return rows;
   }
 
-  // What a model answers that squares every id, padding too, and echoes the texts.
+  // The answer of a model that squares every id, padding too, and echoes the texts.
   static ModelInferResponse AnswerTo(const ModelInferRequest& batch) {
     ModelInferResponse response;
     response.set_model_name("model");
@@ -373,7 +373,7 @@ TEST_F(InferCodec, AMessageThatWouldBeManyTimesAsLargeInMemoryIsRefusedBeforeItI
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
     EXPECT_THAT(rpc::Describe(status), HasSubstr("65536 fields"));
   }
-  EXPECT_LT(PeakMemory() - before, 80'000);  // the bytes of one, some times over, and no tensors
+  EXPECT_LT(PeakMemory() - before, 80'000);  // a few copies of one message's bytes, and no tensors
 }
 
 TEST_F(InferCodec, AnswersThatAreNoneToTheBatchAreInternalErrors) {
@@ -415,7 +415,7 @@ TEST_F(InferCodec, AnOutputThatWasAskedForAndIsNotThereIsAnInternalError) {
   EXPECT_TRUE(absl::IsInternal(Answered(response, rows).status()));
 }
 
-TEST(AModel, IsRefusedWhereItsRequestsCannotBeBatched) {
+TEST(AModel, IsRefusedIfItsRequestsCannotBeBatched) {
   const ModelSettings settings{.name = "model", .max_rows = 32};
   inference::ModelConfig config;
   config.set_max_batch_size(8);

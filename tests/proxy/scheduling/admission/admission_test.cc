@@ -1,4 +1,4 @@
-// Who gets into the queue, who has to leave it, and what the others are told.
+// Which requests enter the queue, which must leave it, and what the refused ones are told.
 #include "services/proxy/scheduling/admission/admission.h"
 
 #include <chrono>
@@ -29,7 +29,7 @@ class Admitting : public QueueFixture {
   std::optional<RejectReason> ReasonFor(const Arrival& arrival) {
     return admission_.ReasonToReject(arrival, customers_.Find(arrival.customer), now_);
   }
-  // Whether room is made, with the shed requests' customers.
+  // Returns true if room was made; collects the shed requests' customers.
   bool MakeRoom(RejectReason reason, const Arrival& arrival) {
     return admission_.MakeRoom(reason, arrival, customers_.Find(arrival.customer), now_, [&](PendingRequest& request) {
       shed_.push_back(request.customer->name + " " + std::to_string(request.id.number));
@@ -98,7 +98,7 @@ TEST_F(Admitting, TakesRoomFromWhoeverHasTheMostNewestFirst) {
   EXPECT_EQ(ReasonFor(Asking()), std::nullopt);
 }
 
-TEST_F(Admitting, TakesNoRoomFromWhoHasNoMoreThanTheOneThatAsks) {
+TEST_F(Admitting, TakesNoRoomFromACustomerThatHasNoMoreThanTheOneThatAsks) {
   options_.max_queued_requests = 3;
   Add("asks", {10});
   Add("other", {10});
@@ -118,7 +118,7 @@ TEST_F(Admitting, TakesNoRoomFromTheOneThatAsks) {
   EXPECT_THAT(shed_, IsEmpty());
 }
 
-TEST_F(Admitting, ShedsNothingWhereTheQueueIsNotTheReason) {
+TEST_F(Admitting, ShedsNothingIfTheQueueIsNotTheReason) {
   for (int i = 0; i < 3; ++i) Add("flood", {1000});
   for (int reason = 0; reason < kRejectReasons; ++reason) {
     if (reason <= static_cast<int>(RejectReason::kCostFull)) continue;
@@ -181,13 +181,13 @@ TEST_F(Admitting, KeepsAPlaceForTheCallThatItWasPromisedTo) {
   now_ += wait;
   End(first);
   EXPECT_EQ(ReasonFor(Asking()), std::nullopt);
-  EXPECT_EQ(ReasonFor(Asking(1)), RejectReason::kQueueFull);  // another one
+  EXPECT_EQ(ReasonFor(Asking(1)), RejectReason::kQueueFull);  // another request
   EXPECT_EQ(ReasonFor({"other", kShort, kNever, 0}), RejectReason::kQueueFull);
   admission_.Accepted(Asking(), nullptr, now_);
   EXPECT_EQ(ReasonFor(Asking(1)), std::nullopt);
 }
 
-TEST_F(Admitting, KeepsNoPlaceForWhoDoesNotComeNorWhileHardlyAnythingWaits) {
+TEST_F(Admitting, KeepsNoPlaceForACallThatDoesNotComeNorWhileHardlyAnythingWaits) {
   options_.max_queued_requests = 10;
   std::vector<PendingRequest*> requests;
   for (int i = 0; i < 10; ++i) requests.push_back(&Add("flood", {10}));
@@ -206,7 +206,7 @@ TEST_F(Admitting, PromisesNothingForATimeAfterTheDeadline) {
   options_.max_queued_requests = 10;
   PendingRequest& first = Add("flood", {10});
   for (int i = 0; i < 9; ++i) Add("flood", {10});
-  admission_.Answered(first, now_);  // its costs are known from now on
+  admission_.Answered(first, now_);  // the backend's costs are known from now on
   const Arrival hurried = Asking(0, now_ + nanoseconds(1));
   EXPECT_GT(admission_.Refuse(RejectReason::kQueueFull, hurried, nullptr, now_).retry_after, nanoseconds(1));
   End(first);
@@ -222,7 +222,7 @@ TEST_F(Admitting, TellsWhenABackendIsTriedAgain) {
             options_.backends.pause_maximum);
 }
 
-// A second each, at the one backend that is there at first. Four fifths of what is predicted must be left.
+// Each takes a second at the one backend that is there at first. Four fifths of the predicted time must be left.
 class AdmittingDeadlines : public Admitting {
  protected:
   AdmittingDeadlines() { KnowCostOf(0, kLong.front()); }
@@ -269,7 +269,7 @@ TEST_F(AdmittingDeadlines, CountsTheSlotThatIsFreeFirst) {
   Run(Add("other", kLong), other);
   EXPECT_TRUE(CanBeMet(milliseconds(1220)));
   EXPECT_FALSE(CanBeMet(milliseconds(1180)));
-  backends_.HealthChecked(0, HealthReport::kNotServing, now_);  // its slot will be of no use
+  backends_.HealthChecked(0, HealthReport::kNotServing, now_);  // its slot is of no use now
   EXPECT_TRUE(CanBeMet(milliseconds(1620)));
   EXPECT_FALSE(CanBeMet(milliseconds(1580)));
 }

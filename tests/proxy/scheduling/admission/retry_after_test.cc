@@ -1,5 +1,5 @@
-// Whoever is refused for want of room is told a time, and whoever obeys gets in then: simulated callers, who come back
-// when they are told to.
+// A caller that is refused for lack of room is told a time, and gets in if it comes back then: simulated callers that
+// come back when they are told to.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -22,17 +22,17 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// 16 ms a sequence of 128 characters; who rides with a longer one rides free.
+// 16 ms for a sequence of 128 characters; a sequence beside a longer one rides free.
 constexpr CostModel kAsBelieved{.fixed = 0, .quadratic = 1e-6, .per_sequence = 0, .per_character = 0};
 
 struct Caller {
   std::string customer;
   std::vector<std::uint32_t> lengths;
   Time comes{};
-  // How it went.
+  // The outcome.
   int refusals = 0;
   bool answered = false;
-  Duration told{};  // by the first refusal
+  Duration told{};  // what the first refusal told it
   Time ended{};
 };
 
@@ -42,13 +42,13 @@ struct World {
   std::uint32_t slots = 1;
   CostModel believed = kAsBelieved;
   CostModel real = kAsBelieved;
-  // A batch takes up to so much longer or shorter, as a share.
+  // How much longer or shorter a batch may take, as a share.
   double noise = 0;
   // How late callers come, at most.
   Duration late{};
   // The share of callers who come back at all.
   double obey = 1;
-  // What a caller waits, instead of what it is told.
+  // How long a caller waits, instead of what it is told.
   std::function<Duration(Duration told)> rule;
   std::uint64_t seed = 1;
 };
@@ -80,7 +80,7 @@ class Simulation {
     return static_cast<std::size_t>(
         std::count_if(callers_.begin(), callers_.end(), [](const Caller& caller) { return caller.refusals > 0; }));
   }
-  // Of those who were refused, who got in at the first retry.
+  // The share of the refused callers that got in at their first retry.
   double kept() const {
     const auto kept = std::count_if(callers_.begin(), callers_.end(),
                                     [](const Caller& caller) { return caller.refusals == 1 && caller.answered; });
@@ -95,7 +95,7 @@ class Simulation {
     return static_cast<std::size_t>(
         std::count_if(callers_.begin(), callers_.end(), [](const Caller& caller) { return !caller.answered; }));
   }
-  // What the last one was told who was refused.
+  // What the last refused caller was told.
   Duration told_last() const {
     const auto last =
         std::find_if(callers_.rbegin(), callers_.rend(), [](const Caller& caller) { return caller.refusals > 0; });
@@ -188,9 +188,9 @@ class Simulation {
 };
 
 constexpr Time kStart{seconds(1000)};
-// Of those who obey, so many are to get in at their first retry.
+// This share of the callers that obey must get in at their first retry.
 constexpr double kPromised = 0.9;
-// Of forty who are refused together some more may find the queue full once, if the requests differ much.
+// If the requests differ much, more of forty callers that are refused together may find the queue full once.
 constexpr double kPromisedAtWorst = 0.7;
 
 World Limited(std::uint64_t requests, const std::string& strategy) {
@@ -210,8 +210,8 @@ std::vector<Caller> AtOnce(int count, Random& random, std::uint32_t shortest, st
   return callers;
 }
 
-// Callers of some customers at random moments, a second long `rate` times as much work as one slot gets done in batches
-// of five whose sequences are alike.
+// Callers of some customers at random moments: `rate` times as much work as one slot can do in batches of five equal
+// sequences.
 std::vector<Caller> Stream(double rate, double for_seconds, int customers, Random& random, std::uint32_t shortest,
                            std::uint32_t longest) {
   constexpr double kBatchSize = 5;
@@ -226,7 +226,7 @@ std::vector<Caller> Stream(double rate, double for_seconds, int customers, Rando
   return callers;
 }
 
-// As it was: the time in which a tenth of the queue had been answered before, the same for all, and 1 ms at the start.
+// The old rule: the time in which the last tenth of the queue was answered, the same for all, and 1 ms at the start.
 Duration AsItWas(Duration answer, std::uint64_t limit) {
   return std::max<Duration>(answer * static_cast<std::int64_t>(1 + limit / 10), milliseconds(1));
 }
@@ -235,7 +235,7 @@ class RetryAfter : public testing::TestWithParam<const char*> {
  protected:
   static constexpr std::uint64_t kSeeds = 5;
 
-  // Plays what `callers` makes of the random numbers of each seed; the promise must hold.
+  // Plays the callers that `callers` makes from the random numbers of each seed; the promise must hold.
   void ExpectKept(const World& world, const std::function<std::vector<Caller>(Random&)>& callers) {
     double refused = 0;
     double kept = 0;
@@ -251,12 +251,12 @@ class RetryAfter : public testing::TestWithParam<const char*> {
       EXPECT_GE(simulation.kept(), kPromisedAtWorst)
           << "seed " << seed << ", of " << simulation.refused() << " refused";
       EXPECT_EQ(simulation.unanswered(), 0U) << "seed " << seed;
-      // The places are not given away late either: little idles.
+      // Places are not given away too late either: the slot is rarely idle.
       idle_ = std::max(idle_, ToSeconds(simulation.ended() - kStart) / (ToSeconds(simulation.busy()) / world.slots));
     }
     EXPECT_GE(kept / refused, kPromised);
   }
-  // Where callers wait by the old rule instead, it is broken.
+  // If callers wait by the old rule instead, the promise is broken.
   void ExpectBrokenByTheOldRule(World world, const std::vector<Caller>& callers, Duration answer) {
     const std::uint64_t limit = world.options.max_queued_requests;
     world.rule = [answer, limit](Duration) { return AsItWas(answer, limit); };
@@ -266,7 +266,7 @@ class RetryAfter : public testing::TestWithParam<const char*> {
     EXPECT_GT(simulation.most_refusals(), 4);
   }
 
-  // The time it took against the least possible one, in the worst case.
+  // The time it took divided by the least possible time, in the worst case.
   double idle_ = 0;
 };
 
@@ -278,12 +278,12 @@ TEST_P(RetryAfter, IsKeptToFortyOfSixtyAtOnceOnAFreshProxyWithBatchesOfASecond) 
   ExpectBrokenByTheOldRule(world, AtOnce(60, random, 1000, 1000), Duration::zero());
 }
 
-// The configuration says nothing of costs, and the default is a million times too little.
+// The configuration says nothing about costs, and the default is a million times too low.
 TEST_P(RetryAfter, IsKeptOnAFreshProxyThatKnowsNothingOfItsCosts) {
   World world = Limited(20, GetParam());
   world.real = {.fixed = 1, .quadratic = 0, .per_sequence = 0, .per_character = 0};
   ExpectKept(world, [](Random& random) { return AtOnce(60, random, 1, 1); });
-  // It has served a few, of another length.
+  // It has served a few requests of another length.
   ExpectKept(world, [](Random& random) {
     std::vector<Caller> callers = AtOnce(60, random, 9, 10, kStart + seconds(10));
     for (int i = 0; i < 3; ++i) callers.push_back({.customer = "a", .lengths = {1}, .comes = kStart + seconds(2 * i)});
@@ -304,11 +304,11 @@ TEST_P(RetryAfter, IsKeptToACrowdThatComesToAProxyThatHadLittleToDo) {
   ExpectBrokenByTheOldRule(world, AtOnce(60, random, 400, 400), milliseconds(20));
 }
 
-TEST_P(RetryAfter, IsKeptWhereCostsDifferAHundredfold) {
+TEST_P(RetryAfter, IsKeptIfCostsDifferAHundredfold) {
   ExpectKept(Limited(20, GetParam()), [](Random& random) { return AtOnce(60, random, 200, 2000); });
 }
 
-// Those who come for the first time take no place from those who come back.
+// Callers that come for the first time take no place from those that come back.
 TEST_P(RetryAfter, IsKeptUnderSteadyOverloadToCallersWhoAreLate) {
   World world = Limited(100, GetParam());
   world.noise = 0.1;
@@ -327,7 +327,7 @@ TEST_P(RetryAfter, IsKeptUnderSteadyOverloadByManyCustomers) {
   ExpectKept(world, [](Random& random) { return Stream(1.5, 20, 6, random, 270, 330); });
 }
 
-// Nothing tells one from the other; so they are told to come together.
+// Nothing tells one request from another, so they are all told to come at the same time.
 TEST_P(RetryAfter, IsKeptUnderSteadyOverloadByRequestsThatAreAllTheSame) {
   World world = Limited(100, GetParam());
   world.noise = 0.1;
@@ -335,13 +335,13 @@ TEST_P(RetryAfter, IsKeptUnderSteadyOverloadByRequestsThatAreAllTheSame) {
   ExpectKept(world, [](Random& random) { return Stream(1.5, 10, 1, random, 128, 128); });
 }
 
-TEST_P(RetryAfter, IsKeptWhereTheLimitIsOnCost) {
+TEST_P(RetryAfter, IsKeptIfTheLimitIsOnCost) {
   World world = Limited(10'000, GetParam());
   world.options.max_queued_cost = seconds(2);
   ExpectKept(world, [](Random& random) { return Stream(1.5, 20, 1, random, 250, 350); });
 }
 
-TEST_P(RetryAfter, IsKeptWhereTheLimitIsOnBytes) {
+TEST_P(RetryAfter, IsKeptIfTheLimitIsOnBytes) {
   World world = Limited(10'000, GetParam());
   world.options.max_queued_bytes = 2'000;  // 100 bytes each
   ExpectKept(world, [](Random& random) { return AtOnce(60, random, 200, 400); });
@@ -351,7 +351,7 @@ TEST_P(RetryAfter, IsKeptToACustomerWhoseOwnShareIsFull) {
   World world = Limited(10'000, GetParam());
   world.options.max_queued_requests_per_customer = 20;
   ExpectKept(world, [](Random& random) { return AtOnce(60, random, 200, 400); });
-  // Others have half of the backend.
+  // Other customers have half of the backend.
   ExpectKept(world, [](Random& random) {
     std::vector<Caller> all = Stream(0.5, 20, 3, random, 250, 350);
     for (Caller& caller : AtOnce(60, random, 250, 350, kStart + seconds(5))) all.push_back(std::move(caller));
@@ -359,8 +359,8 @@ TEST_P(RetryAfter, IsKeptToACustomerWhoseOwnShareIsFull) {
   });
 }
 
-// Half of them give up when they are refused: the others are not made to wait for them, and the queue is not kept empty
-// for nobody.
+// Half of the callers give up when they are refused: the others do not wait for them, and no place is kept for callers
+// that do not come.
 TEST_P(RetryAfter, CountsOnlyOnThoseWhoComeBack) {
   World world = Limited(100, GetParam());
   Random random(1);

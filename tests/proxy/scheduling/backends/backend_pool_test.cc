@@ -1,4 +1,4 @@
-// Which backends get batches: what takes one out, for how long, and what brings it back.
+// Which backends get batches: what takes a backend out, for how long, and what brings it back.
 #include "services/proxy/scheduling/backends/backend_pool.h"
 
 #include <chrono>
@@ -19,7 +19,7 @@ const CostModel kCost{.fixed = 0.01, .quadratic = 0, .per_sequence = 0, .per_cha
 
 class ThePool : public ::testing::Test {
  protected:
-  // A batch on that backend takes so long.
+  // Serves a batch on that backend that takes this long.
   void Serve(BackendId id, double took_seconds) {
     Batch batch;
     batch.backend = id;
@@ -60,14 +60,14 @@ TEST_F(ThePool, PausesABackendThatFailsLongerAndLongerUntilItServes) {
   EXPECT_EQ(pool_[first_].paused_until - now_, milliseconds(100));
 }
 
-TEST_F(ThePool, PausesABackendThatAnswersOnlyErrorsWhereThereIsAnother) {
+TEST_F(ThePool, PausesABackendThatAnswersOnlyErrorsIfThereIsAnother) {
   for (int i = 0; i < 4; ++i) Fail(first_, true);
   EXPECT_TRUE(CanBeUsed(first_));
   Fail(first_, true);
   EXPECT_FALSE(CanBeUsed(first_));
   now_ = pool_[first_].paused_until;
   const Duration pause = milliseconds(100);
-  Fail(first_, true);  // it gets one batch to show that it is well, and is out for twice as long where it is not
+  Fail(first_, true);  // it gets one batch to show that it is healthy, and is out for twice as long if it is not
   EXPECT_EQ(pool_[first_].paused_until - now_, 2 * pause);
 }
 
@@ -96,7 +96,7 @@ TEST_F(ThePool, PausesABackendThatIsSlowerThanItsFitAndLearnsNothingFromThat) {
   Serve(first_, 0.3);
   EXPECT_FALSE(CanBeUsed(first_));
   EXPECT_EQ(pool_[first_].cost.Seconds(1, kLength), learned);
-  // The control: a bit slower is not slow.
+  // The control: slightly slower is not slow.
   KnowCostOf(other_);
   for (int i = 0; i < 10; ++i) Serve(other_, 0.1);
   EXPECT_TRUE(pool_.HasOther(first_, now_));
@@ -179,7 +179,7 @@ TEST_F(ThePool, RemembersWhatItHasLearnedOfABackendThatComesBack) {
   EXPECT_EQ(pool_[again].slots, 2U);
 }
 
-TEST_F(ThePool, KnowsNoDeadlineThatCannotBeMetWhereThereIsNoBackend) {
+TEST_F(ThePool, KnowsNoDeadlineThatCannotBeMetIfThereIsNoBackend) {
   pool_.Remove(first_);
   pool_.Remove(other_);
   EXPECT_FALSE(pool_.TakesLonger(kLength, 0));

@@ -32,7 +32,7 @@ class SmallBackend final : public SchedulerObserver {
 
   void TakeFromNowOn(std::uint32_t sequences) { takes_ = sequences; }
   void Pass(Duration time) { now_ += time; }
-  // So many requests of up to 16 sequences come, and all are served.
+  // Serves this many requests of up to 16 sequences.
   void Serve(int requests) {
     for (int i = 0; i < requests; ++i) {
       const std::vector<std::uint32_t> lengths(static_cast<std::size_t>(1 + (i * 7) % 16), 20);
@@ -86,7 +86,7 @@ TEST_P(UnderEveryStrategy, TheLimitIsFoundAndEveryBatchKeepsToIt) {
       name, split ? std::map<std::string, std::string>{} : std::map<std::string, std::string>{{"split", "0"}}};
   SmallBackend backend(3, strategy);
   backend.Serve(400);
-  // 16, 8, 4: each half of what is known, and then the limit.
+  // 16, 8, 4: each time half of the known size, and then the limit.
   EXPECT_LE(backend.TakeRefusals(), 4);
   EXPECT_EQ(backend.limit(), 3U);
   EXPECT_FALSE(backend.told().empty());

@@ -1,4 +1,4 @@
-// The cost fit against truths that are known and curves that were measured.
+// The cost fit against known truths and measured curves.
 #include "services/proxy/scheduling/backends/cost_fit.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ MeasuredBatch AnyBatch(const CostModel& truth, Random& random) {
 Draw From(const CostModel& truth) {
   return [truth](Random& random) { return AnyBatch(truth, random); };
 }
-// What the fit may see of a measured curve: NVIDIA's table goes on to 128 sequences, far beyond any batch here.
+// The part of a measured curve that the fit sees: NVIDIA's table goes up to 128 sequences, far beyond any batch here.
 Draw From(const MeasuredCurve& curve) {
   return [&curve](Random& random) {
     constexpr std::uint32_t kMost = 32;
@@ -52,7 +52,7 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Of |predicted / true - 1| over the next 64 batches, after 64.
+// The median of |predicted / true - 1| over the next 64 batches, after 64.
 double MedianErrorOfTheNext(const CostModel& configured, const Draw& draw, double noise, std::uint64_t seed) {
   Random random(seed);
   CostFit fit(configured);
@@ -90,7 +90,7 @@ TEST(CostFit, FindsEveryFormOfTruthWhateverItIsToldFirst) {
     for (const CostProfile& told : CostProfiles()) {
       for (const double noise : {0.0, 0.05, 0.15}) {
         for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-          // What the samples do not average out, and for the sharp knee what no smooth one can follow.
+          // The noise that the samples do not average out and, for the sharp knee, what no smooth knee can follow.
           EXPECT_LE(MedianErrorOfTheNext(told.cost, From(truth.cost), noise, seed), 0.02 + 0.75 * noise)
               << truth.name << " told " << told.name << " noise " << noise << " seed " << seed;
         }
@@ -114,8 +114,8 @@ TEST(CostFit, PredictsTheNextBatchesOfMeasuredModelsToWithinATenth) {
   }
 }
 
-// Batches of several give no text alone. With a quadratic term that is not there, as the configured model has it, a
-// long one alone would be held for several times as dear as it is.
+// Batches of several texts do not show what one text alone costs. With the configured model's quadratic term, which
+// the truth does not have, a long text alone would be predicted several times too expensive.
 TEST(CostFit, DoesNotKeepAFalseQuadraticForLongTextsAlone) {
   for (const MeasuredCurve& curve : MeasuredCurves()) {
     if (curve.name.rfind("MiniLM", 0) != 0) continue;
@@ -144,7 +144,7 @@ TEST(CostFit, DoesNotKeepAFalseQuadraticForLongTextsAlone) {
   }
 }
 
-TEST(CostFit, LetsRidersGoFreeWhereNoiseAloneSaysOtherwise) {
+TEST(CostFit, LetsRidersGoFreeIfNoiseAloneSaysOtherwise) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     Random random(seed);
     CostFit fit(CostModel{});
@@ -165,8 +165,8 @@ TEST(CostFit, TakesScaleAndShapeFromTheFirstBatches) {
   }
 }
 
-TEST(CostFit, KeepsWhatItWasToldWhereTheBatchesCannotTell) {
-  // All alike: any form would do.
+TEST(CostFit, KeepsWhatItWasToldIfTheBatchesCannotTell) {
+  // All batches are the same: any form fits.
   for (const CostProfile& told : CostProfiles()) {
     CostFit fit(told.cost);
     for (int i = 0; i < 100; ++i) fit.Observe(4, 300, 2 * told.cost.Seconds(4, 300));
@@ -239,7 +239,7 @@ double Loss(const std::vector<MeasuredBatch>& batches, const Terms& terms) {
   return loss;
 }
 
-// Non-negative least squares by cyclic coordinate descent on the normal equations: slow, and of a few lines.
+// Non-negative least squares by cyclic coordinate descent on the normal equations: slow, but only a few lines.
 Terms PlainLeastSquares(const std::vector<MeasuredBatch>& batches) {
   std::array<Terms, kTerms> matrix{};
   Terms right{};
@@ -281,7 +281,7 @@ TEST(CostFit, ComesNearTheLeastSquaresOfAPlainSolver) {
     EXPECT_EQ(model.knee, 1);
     const double found = Loss(
         batches, {model.fixed, model.quadratic, model.per_sequence, model.per_character, model.per_character_squared});
-    // It weighs outliers down and the shortest batches less, and is drawn to a prior a little.
+    // The fit gives outliers and the shortest batches less weight, and is drawn to a prior a little.
     const double least = Loss(batches, PlainLeastSquares(batches));
     EXPECT_GE(found, 0.999 * least);
     EXPECT_LE(found, 1.25 * least) << "seed " << seed;

@@ -1,4 +1,4 @@
-// What batches of real models took, for tests of the cost fit: n sequences, the longest of so many tokens.
+// The times of batches of real models, for tests of the cost fit: n sequences, and the tokens of the longest.
 //
 // MiniLM-L6 (fp32) on one thread of a processor: measured for this project, processor time of one batch, with OpenVINO
 // and with onnxruntime. BERT-base on NVIDIA's A100 and T4: the tables of inference time in the README of demo/BERT in

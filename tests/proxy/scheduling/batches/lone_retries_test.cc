@@ -1,4 +1,4 @@
-// What is tried again alone: in which order, and where.
+// Requests that are tried again alone: in which order, and where.
 #include "services/proxy/scheduling/batches/lone_retries.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@ namespace {
 
 class TryingAgainAlone : public QueueFixture {
  protected:
-  // Both in one batch, which that backend fails for its content.
+  // Puts both into one batch, which that backend fails for its content.
   void FailTogether(PendingRequest& one, PendingRequest& two, BackendId backend) {
     const Batch batch = Start({&one, &two}, backend);
     backends_.FailedForContent(backend, now_);
@@ -62,7 +62,7 @@ TEST_F(TryingAgainAlone, WaitsForAnotherBackendThanTheOneThatFailedIt) {
   EXPECT_EQ(selected_, &two_);
 }
 
-TEST_F(TryingAgainAlone, SkipsWhatHasEndedEvenWhereTheSlotNamesAnotherRequest) {
+TEST_F(TryingAgainAlone, SkipsWhatHasEndedEvenIfTheSlotNamesAnotherRequest) {
   FailTogether(one_, two_, first_);
   End(one_);
   PendingRequest& newer = Add("c", {30});

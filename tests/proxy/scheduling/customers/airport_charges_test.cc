@@ -70,7 +70,7 @@ TEST(AirportCharges, AddUpToTheCostOfTheBatchWhoeverRides) {
   }
 }
 
-TEST(AirportCharges, LetRidersGoFreeWhereSeatsCostNothing) {
+TEST(AirportCharges, LetRidersGoFreeIfSeatsCostNothing) {
   const std::vector<double> charged = Charges(CostModel{}, {100, 40, 80}, 1);
   EXPECT_DOUBLE_EQ(charged[0], 0.01);
   EXPECT_EQ(charged[1], 0);

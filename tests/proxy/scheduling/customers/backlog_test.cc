@@ -26,7 +26,7 @@ std::vector<Customer*> Collected(const Backlog& backlog, double limit, std::size
   return customers;
 }
 
-// Random steps on a backlog and on a plain list of who is in it.
+// Random steps on a backlog and on a plain list of its customers.
 class RandomBacklog {
  public:
   explicit RandomBacklog(std::uint64_t seed) : random_(seed), customers_(40) {}
@@ -110,7 +110,7 @@ TEST(Backlog, AppendsToWhatWasCollectedBefore) {
   EXPECT_THAT(customers, UnorderedElementsAre(&one, &one, &two));
 }
 
-TEST(Backlog, CollectsNothingWhereNothingIsWithinTheLimit) {
+TEST(Backlog, CollectsNothingIfNothingIsWithinTheLimit) {
   Customer one;
   one.counter = 1;
   Backlog backlog;

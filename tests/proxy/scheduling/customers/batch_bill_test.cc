@@ -36,12 +36,12 @@ TEST_F(Billing, ACustomerIsChargedOnceForAllItsSequences) {
   batch_.TakeWaitingOf(Add("a", {100, 100}));
   batch_.TakeWaitingOf(Add("b", {200}));
   batch_.TakeWaitingOf(Add("a", {100}));
-  // Four share the first 10 ms, one has the rest.
+  // Four customers share the first 10 ms, one pays the rest.
   const CostModel cost{.fixed = 0, .quadratic = 1e-6, .per_sequence = 0, .per_character = 0};
   EXPECT_THAT(Charges(cost), ElementsAre(Pair("a", DoubleNear(0.0075, 1e-12)), Pair("b", DoubleNear(0.0325, 1e-12))));
 }
 
-TEST_F(Billing, WhoRidesFreeIsNotCharged) {
+TEST_F(Billing, AFreeRiderIsNotCharged) {
   batch_.Clear(5);
   batch_.TakeWaitingOf(Add("a", {200}));
   batch_.RestRidesFree();
@@ -61,7 +61,7 @@ TEST_F(Billing, WhatIsSentAgainIsNotChargedAgainAndOthersPayAsIfItWereNotThere) 
   EXPECT_THAT(Charges(CostModel{}), ElementsAre(Pair("b", DoubleNear(0.01, 1e-12))));
 }
 
-TEST_F(Billing, WhoRidesWithWhatIsSentAgainPaysForTheSeatAlone) {
+TEST_F(Billing, ARiderBesideASequenceThatIsSentAgainPaysForTheSeatAlone) {
   PendingRequest& again = Add("a", {200});
   batch_.Clear(5);
   batch_.TakeWaitingOf(again);

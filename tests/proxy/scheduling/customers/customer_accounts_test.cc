@@ -1,4 +1,4 @@
-// Which accounts are kept, and what that costs.
+// Which accounts are kept, and how long that takes.
 #include "services/proxy/scheduling/customers/customer_accounts.h"
 
 #include <chrono>
@@ -12,8 +12,8 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// Thousands of customers more than accounts may be idle. Each step is tens of milliseconds of work; when it looked at
-// all idle accounts for each customer it took 20 s and more.
+// Thousands of customers more than accounts that may be idle. Each step is tens of milliseconds of work; when it looked
+// at all idle accounts for each customer it took 20 s and more.
 constexpr int kMany = 30'000;
 constexpr std::size_t kMostIdle = 10'000;
 constexpr double kMostSeconds = 2;

@@ -1,4 +1,4 @@
-// A customer that comes back keeps what it was behind the others, and nobody saves anything up.
+// A customer that comes back keeps its lag behind the others, and no customer saves anything up.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ class KeptLag : public testing::Test {
 TEST_F(KeptLag, IsWhatTheOthersWereServedMeanwhileLessItsOwnLastBatch) {
   Charge("hog", 0.2);
   Leave("one", kStart);
-  Charge("one", 0.05);  // of the batch that it left with
+  Charge("one", 0.05);  // for its last batch
   Charge("hog", 0.4);   // while it is away
   Come("one", kAllowance, kStart + seconds(1));
   EXPECT_DOUBLE_EQ(Counter("one"), Counter("hog") - 0.15);
@@ -80,18 +80,18 @@ TEST_F(KeptLag, IsNoneForANewcomerNorForWhoeverIsAhead) {
 
 // --- Random lives ---
 
-// How much of an absence is taken for lag: none, as it is, or all of it, which is saving up.
+// How much of an absence counts as lag: none, which is the rule, or all of it, which would be saving up.
 enum class Absence { kEarnsNothing, kCountsAsLag };
 
 // The largest of each, in seconds over weight.
 struct Extremes {
-  double beyond = 0;  // charged to a customer more than to the first one, from any moment to a later one
-  double ahead = 0;   // of virtual time
-  double behind = 0;  // it
+  double beyond = 0;  // what a customer was charged more than the first one, from any moment to a later one
+  double ahead = 0;   // ahead of virtual time
+  double behind = 0;  // behind virtual time
   double gap = 0;     // between two counters
 };
 
-// Customers of random weights come and go, and are served like by weighted_fair: any of those within the window of the
+// Customers of random weights come and go, and are served as by weighted_fair: any of those within the window of the
 // least counter, most often the one that is furthest ahead. The first one never leaves.
 class RandomLife {
  public:
@@ -124,7 +124,7 @@ class RandomLife {
  private:
   struct Watched {
     Customer* account;
-    // Least difference so far of what it and the first one were charged over their weights.
+    // The least difference so far between what this and the first customer were charged over their weights.
     double least_beyond = 0;
   };
 
@@ -172,7 +172,7 @@ class RandomLife {
   Extremes most_;
 };
 
-// weighted_fair.cc derives them: D the window, which is the most lag that is kept too, c the largest charge over
+// weighted_fair.cc derives these: D is the window, which is also the most lag that is kept, c the largest charge over
 // weight.
 constexpr double kD = RandomLife::kWindow;
 constexpr double kC = RandomLife::kMostCharge / RandomLife::kLeastWeight;
@@ -200,7 +200,7 @@ Extremes LiveOften(Absence absence) {
 TEST(KeptLagOverRandomLives, LetsNobodyGetMoreThanWhoeverWaitsThroughoutButForTheBound) {
   const Extremes most = LiveOften(Absence::kEarnsNothing);
   EXPECT_LE(most.beyond, 3 * kD + 2 * kC + kRounding);
-  EXPECT_GT(most.beyond, kD + kC);  // it is no empty claim
+  EXPECT_GT(most.beyond, kD + kC);  // so the bound is not an empty claim
 }
 
 TEST(KeptLagOverRandomLives, HoldsTheCountersBetweenTheAllowanceAndTheWindowWithOneBatch) {
@@ -211,7 +211,7 @@ TEST(KeptLagOverRandomLives, HoldsTheCountersBetweenTheAllowanceAndTheWindowWith
   EXPECT_GT(most.gap, kD + kC);  // lag makes it wider
 }
 
-// The control: if idleness counted as well, whoever stays away would save up and then have the backend to itself.
+// The control: if idleness counted too, a customer that stays away would save up and then have the backend to itself.
 TEST(KeptLagOverRandomLives, WouldLetWhoeverStaysAwaySaveUpIfAbsenceCounted) {
   const Extremes most = LiveOften(Absence::kCountsAsLag);
   EXPECT_GT(most.beyond, 3 * kD + 2 * kC);

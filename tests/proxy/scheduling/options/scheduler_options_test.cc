@@ -1,4 +1,4 @@
-// Options out of range are refused with their name, in one line.
+// Options out of range are refused by name, in one line.
 #include "services/proxy/scheduling/options/scheduler_options.h"
 
 #include <functional>
@@ -18,7 +18,7 @@ using testing::Not;
 
 TEST(TheSchedulersOptions, AreValidAsTheyAre) { EXPECT_TRUE(SchedulerOptions().Validate().ok()); }
 
-TEST(TheSchedulersOptions, AreRefusedByNameWhereTheyAreOutOfRange) {
+TEST(TheSchedulersOptions, AreRefusedByNameIfTheyAreOutOfRange) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const std::vector<std::pair<std::string, std::function<void(SchedulerOptions&)>>> wrong = {
       {"max_batch_size is 0", [](auto& options) { options.max_batch_size = 0; }},

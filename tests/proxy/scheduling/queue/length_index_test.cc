@@ -102,7 +102,7 @@ TEST(LengthIndex, AgreesWithASortedListOfLists) {
   }
 }
 
-TEST(LengthIndex, FindsNothingWhereNothingIs) {
+TEST(LengthIndex, FindsNothingIfItIsEmpty) {
   SequencesByLength index;
   EXPECT_EQ(index.Shortest(), nullptr);
   EXPECT_EQ(index.LongestWithin(kLongestSequence), nullptr);

@@ -18,7 +18,7 @@ TEST(Adaptive, ChoosesAsTheOneThatItIsToldToFollow) {
   stage.Offer("a", {1000});
   ASSERT_TRUE(stage.scheduler().Follow("sjf").ok());
   EXPECT_EQ(stage.scheduler().DecidingStrategy(), "sjf");
-  // What waited already is known to it.
+  // It knows the requests that waited before the switch.
   EXPECT_EQ(stage.Serve(), "0.0 1.0 slot_free");
 }
 

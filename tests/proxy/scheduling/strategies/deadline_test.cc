@@ -22,7 +22,7 @@ constexpr CostModel kRidersCost = {0.01, 0, 0, 1e-4};
 const StrategyChoice kDrop = {"deadline", {}};
 const StrategyChoice kServe = {"deadline", {{"drop", "false"}}};
 
-TEST(Deadline, LetsAShortRequestWaitThatHasTheTimeForOneThatHasNot) {
+TEST(Deadline, LetsAShortRequestThatHasTimeWaitForOneThatHasNone) {
   Stage stage(kServe, {}, 1);
   stage.Offer("a", {100}, seconds(20));
   stage.Offer("a", {200}, milliseconds(45));
@@ -40,7 +40,7 @@ TEST(Deadline, GivesUpOneLongRequestForSeveralShortOnes) {
   }
 }
 
-TEST(Deadline, GivesNobodyCompanyThatWouldMakeHimLate) {
+TEST(Deadline, GivesNoRequestCompanyThatWouldMakeItLate) {
   // Alone 20 ms, two of them 30 ms.
   const auto first_batch = [](milliseconds due_in) {
     Stage stage(kServe, kRidersCost, 5);
@@ -78,7 +78,7 @@ TEST(Deadline, ServesWhatIsDueAtNoTimeAsDensityDoes) {
   EXPECT_EQ(stage.Serve(), "0.0 full");
 }
 
-TEST(Deadline, GoesByTheObjectiveOfTheCustomerWhereACallHasNoDeadline) {
+TEST(Deadline, GoesByTheObjectiveOfTheCustomerIfACallHasNoDeadline) {
   Stage stage(kServe, {}, 1);
   CustomerPolicy hurried;
   hurried.latency_objective = milliseconds(100);
@@ -89,13 +89,13 @@ TEST(Deadline, GoesByTheObjectiveOfTheCustomerWhereACallHasNoDeadline) {
   stage.Offer("patient", {100});
   stage.Offer("hurried", {300});
   EXPECT_EQ(stage.Serve(), "1.0 full");
-  // A deadline of its own counts more.
+  // A deadline of the call's own comes first.
   stage.Offer("hurried", {300}, seconds(20));
   stage.Offer("patient", {250}, milliseconds(70));
   EXPECT_EQ(stage.Serve(), "3.0 full");
 }
 
-// With batches enough for the cost to be known.
+// A stage that has served enough batches to know the cost.
 Stage Learned(const StrategyChoice& strategy) {
   Stage stage(strategy, kRidersCost, 5, /*learn_costs=*/true);
   for (int i = 0; i < 100; ++i) {
@@ -139,8 +139,8 @@ TEST(Deadline, EndsNothingWhileItsCostIsOnlyBelieved) {
   }
 }
 
-// A backend that was slow for a while, and is quick again, is found out although everything is hopeless as far as is
-// known.
+// A backend that was slow for a while and is fast again is found out, although by the known cost everything is
+// hopeless.
 TEST(Deadline, AsksAgainEverySecondWhetherCostsAreStillWhatTheyWere) {
   Stage stage = Learned(kDrop);
   stage.Wait(seconds(2));
@@ -193,7 +193,7 @@ double IndexOf(const std::vector<Item>& members, const CostModel& cost, std::uin
   return urgency / takes * std::pow(std::min(1.0, least / takes), eta);
 }
 
-// The greatest index over every longest length and every number, each batch made as it is defined.
+// The greatest index over every longest length and every number of members, each batch formed by the definition.
 double GreatestIndex(const std::vector<Item>& items, const CostModel& cost, std::uint32_t seats, double eta) {
   double greatest = 0;
   for (const Item& longest : items) {
@@ -240,7 +240,7 @@ TEST(UrgencyChoice, TakesTheBatchOfTheGreatestIndexThatEndsInTimeForAllOfIt) {
       waiting.classes.Add(request);
       items.push_back({length, ToSeconds(request.due.time_since_epoch()), 0});
     }
-    // By the mean length of each class, as the choice has it.
+    // By the mean length of each class, as in the choice.
     for (const DueClasses::Class& each : waiting.classes.classes()) {
       if (each.empty()) continue;
       backlog += static_cast<double>(each.waiting.size()) * cost.Packed(each.MeanLength(), seats);

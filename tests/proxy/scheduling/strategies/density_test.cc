@@ -34,7 +34,7 @@ TEST(Density, FillsFreeSeatsWithTheLongestThatRideFreeAndNothingLonger) {
   EXPECT_EQ(stage.Serve(), "1.0 slot_free");
 }
 
-TEST(Density, SplitsARequestOnlyWhereSeatsAreScarce) {
+TEST(Density, SplitsARequestOnlyIfSeatsAreScarce) {
   Stage stage(Density());
   stage.Offer("a", {10, 500});
   stage.Offer("a", {500, 500, 500});
@@ -48,7 +48,7 @@ TEST(Density, SplitsARequestOnlyWhereSeatsAreScarce) {
   EXPECT_EQ(stage.Serve(), "2.1 3.0 3.1 3.2 slot_free");
 }
 
-TEST(Density, KeepsRequestsWholeWhereItIsTold) {
+TEST(Density, KeepsRequestsWholeIfItIsToldTo) {
   Stage stage(Density({{"split", "false"}}));
   stage.Offer("a", {10, 500});
   stage.Offer("a", {500, 500, 500});
@@ -64,7 +64,7 @@ TEST(Density, HoldsABatchWithFreeSeatsForAPartOfItsCostAndNoLonger) {
   stage.Wait(milliseconds(4));
   stage.Offer("a", {900});
   stage.Offer("a", {1000});
-  // It is formed anew at every arrival, and its time goes on.
+  // The batch is formed anew at every arrival, and its time does not start again.
   EXPECT_EQ(stage.Next(), "wait 6 ms");
   stage.Wait(milliseconds(6));
   EXPECT_EQ(stage.Serve(), "1.0 0.0 2.0 hold");
@@ -77,7 +77,7 @@ TEST(Density, SendsAFullBatchWithoutHolding) {
 }
 
 TEST(Density, GivesTheOldestItsLaneOnceWhatWentPastItHasPaid) {
-  // Half of what others take is saved once the oldest is 1 s old; it needs 1 s.
+  // Half of the others' time is saved for the oldest once it is 1 s old; it needs 1 s.
   Stage stage(Density({{"age_exponent", "0"}, {"lane_share", "0.5"}, {"lane_after_seconds", "1"}}), {}, 1);
   stage.Offer("old", {1000});
   stage.Wait(seconds(1));
@@ -91,7 +91,7 @@ TEST(Density, GivesTheOldestItsLaneOnceWhatWentPastItHasPaid) {
   EXPECT_EQ(order, "1.0 full;2.0 full;3.0 full;4.0 full;5.0 full;6.0 full;7.0 full;8.0 full;0.0 lane;");
 }
 
-TEST(Density, OpensTheLaneAfterSoManyBatchesWhereThoseAreShort) {
+TEST(Density, OpensTheLaneAfterANumberOfBatchesIfTheyAreShort) {
   // Batches of 1 ms: ten of them are 10 ms, long before the 10 s.
   Stage stage(Density({{"age_exponent", "0"}, {"lane_share", "0.5"}, {"lane_after_batches", "10"}}),
               {.fixed = 1e-3, .quadratic = 0, .per_character = 1e-8}, 1);
@@ -105,7 +105,7 @@ TEST(Density, OpensTheLaneAfterSoManyBatchesWhereThoseAreShort) {
   EXPECT_NEAR(batches, 18, 2);
 }
 
-TEST(Density, HasNoLaneWhereItsShareIsNone) {
+TEST(Density, HasNoLaneIfItsShareIsNone) {
   Stage stage(Density({{"age_exponent", "0"}, {"lane_share", "0"}, {"lane_after_seconds", "0"}}), {}, 1);
   stage.Offer("old", {1000});
   for (int i = 0; i < 100; ++i) {
@@ -123,7 +123,7 @@ TEST(Density, LetsAgeOutweighLengthInTime) {
   EXPECT_EQ(stage.Serve(), "0.0 full");
 }
 
-TEST(Density, WeighsAHigherTierMoreWhereItIsTold) {
+TEST(Density, WeighsAHigherTierMoreIfItIsToldTo) {
   Stage stage(Density({{"age_exponent", "0"}, {"tier_ratio", "5"}}), {}, 1);
   stage.scheduler().ConfigureCustomer("low", {1, 1});
   stage.Offer("low", {100});
@@ -140,7 +140,7 @@ TEST(Density, DoesNotHoldABatchThatLeavesSomethingBehind) {
   EXPECT_EQ(stage.Next(), "wait 500 ms");
 }
 
-// --- Where riders cost something ---
+// --- If riders cost something ---
 
 constexpr char kMean[] = "0";  // age_exponent: every request weighs the same
 
@@ -161,7 +161,7 @@ TEST(Density, ServesLikeTextsInBatchesOfAboutTheRootOfTheirNumber) {
   }
 }
 
-TEST(Density, SendsTextsOneByOneWhereSharingSavesNothing) {
+TEST(Density, SendsTextsOneByOneIfSharingSavesNothing) {
   Stage stage(Density(), {.quadratic = 0, .per_character = 1e-3}, 16);
   for (int i = 0; i < 10; ++i) stage.Offer("a", {100});
   for (int i = 0; i < 10; ++i) EXPECT_EQ(stage.Serve(), std::to_string(i) + ".0 slot_free");
@@ -175,7 +175,7 @@ TEST(Density, TakesWhatCostsNothingBehindTheFixedPart) {
   EXPECT_EQ(Members(stage.Serve()), 8U);
 }
 
-TEST(Density, KeepsLongTextsApartFromShortOnesWhereRidersArePaddedToThem) {
+TEST(Density, KeepsLongTextsApartFromShortOnesIfRidersArePaddedToThem) {
   const CostModel cost{.fixed = 0.05, .quadratic = 0, .per_character = 1e-4};
   Stage stage(Density({{"age_exponent", kMean}}), cost, 8);
   stage.Offer("a", {2000});
@@ -185,8 +185,8 @@ TEST(Density, KeepsLongTextsApartFromShortOnesWhereRidersArePaddedToThem) {
 }
 
 TEST(Density, TakesARiderOnlyIfItSavesMoreThanItDelays) {
-  // A seat beside 1,000 characters adds 0.1 s. A text of 1,000 would cost 0.125 s in a batch of four: 25 ms are saved
-  // for all that waits behind.
+  // A seat beside 1,000 characters adds 0.1 s. A text of 1,000 would cost 0.125 s in a batch of four, so 25 ms are
+  // saved for all that waits behind.
   const CostModel cost{.fixed = 0.1, .quadratic = 0, .per_character = 1e-4};
   Stage few(Density({{"age_exponent", kMean}}), cost, 4);
   for (int i = 0; i < 2; ++i) few.Offer("a", {1000});
@@ -207,7 +207,7 @@ std::vector<std::uint32_t> LengthsOf(const std::string& batch, const std::vector
   return members;
 }
 
-// By how many seconds the batch is dearer than its best split into shorter and longer ones; below 0 where it is not.
+// How many seconds the batch costs more than its best split into shorter and longer ones; below 0 if it costs less.
 double SavedBySplitting(const std::vector<std::uint32_t>& lengths, const CostModel& cost) {
   double least = HUGE_VAL;
   for (std::size_t first = 1; first < lengths.size(); ++first) {
@@ -217,7 +217,7 @@ double SavedBySplitting(const std::vector<std::uint32_t>& lengths, const CostMod
   return cost.Seconds(lengths.size(), lengths.back()) - least;
 }
 
-TEST(Density, NeverSendsABatchThatIsDearerThanItsBestSplitInTwo) {
+TEST(Density, NeverSendsABatchThatCostsMoreThanItsBestSplitInTwo) {
   Random random(1);
   for (int round = 0; round < 300; ++round) {
     const CostModel costs[] = {*FindCostProfile("cpu"), *FindCostProfile("gpu"), {5e-3, 1e-8, 1e-3, 1e-5, 1e-9}};
@@ -238,8 +238,8 @@ TEST(Density, NeverSendsABatchThatIsDearerThanItsBestSplitInTwo) {
   }
 }
 
-// The control: who fills the seats with the next shortest pays for the padding.
-TEST(Sjf, SendsBatchesThatAreDearerThanTheirBestSplitInTwo) {
+// The control: filling the seats with the next shortest costs padding.
+TEST(Sjf, SendsBatchesThatCostMoreThanTheirBestSplitInTwo) {
   const CostModel cost = *FindCostProfile("cpu");
   Stage stage({"sjf", {}}, cost, 8);
   const std::vector<std::uint32_t> lengths{10, 20, 500, 1000};

@@ -3,7 +3,7 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// Of 100 batches of one, how many were of the low tier while both tiers always have something waiting.
+// How many of 100 batches of one were of the low tier while both tiers always have something waiting.
 int BatchesOfLowTier(const StrategyChoice& strategy) {
   Stage stage(strategy, {}, 1);
   stage.scheduler().ConfigureCustomer("high", {1, 0});
@@ -53,7 +53,7 @@ TEST(FairTiers, GivesAnIdleTierNoCredit) {
   stage.scheduler().ConfigureCustomer("low", {1, 1});
   for (int i = 0; i < 20; ++i) stage.Offer("high", {100});
   for (int i = 0; i < 10; ++i) stage.Serve();
-  // It was idle for ten batches, and may not make up for them now.
+  // The low tier was idle for ten batches, and must not make up for them now.
   for (int i = 0; i < 10; ++i) stage.Offer("low", {100});
   int low = 0;
   for (int i = 0; i < 6; ++i) low += std::stoi(stage.Serve()) >= 20 ? 1 : 0;

@@ -13,7 +13,7 @@ TEST(Fcfs, TakesTheOldestUpToTheFirstThatDoesNotFit) {
   stage.Offer("b", {10});
   stage.Offer("a", {20, 20, 20});
   stage.Offer("b", {10});
-  // The last would fit, and does not overtake.
+  // The last one would fit, but does not overtake.
   EXPECT_EQ(stage.Serve(), "0.0 0.1 1.0 slot_free");
   EXPECT_EQ(stage.Serve(), "2.0 2.1 2.2 3.0 slot_free");
 }
@@ -24,7 +24,7 @@ TEST(Fcfs, LingersForABatchWithFreeSeatsOnce) {
   EXPECT_EQ(stage.Next(), "wait 50 ms");
   stage.Wait(milliseconds(20));
   stage.Offer("b", {10});
-  // What comes does not begin it anew.
+  // An arrival does not start the wait again.
   EXPECT_EQ(stage.Next(), "wait 30 ms");
   stage.Wait(milliseconds(30));
   EXPECT_EQ(stage.Serve(), "0.0 1.0 linger");

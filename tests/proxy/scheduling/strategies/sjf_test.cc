@@ -9,7 +9,7 @@ TEST(Sjf, TakesTheShortestByTheirLongestSequenceUpToTheFirstThatDoesNotFit) {
   stage.Offer("a", {50, 50, 50, 50});
   stage.Offer("a", {20});
   stage.Offer("a", {60});
-  // 60 would be next, and does not fit any more; nor may 400.
+  // 60 would be next, but does not fit any more; 400 must not go either.
   EXPECT_EQ(stage.Serve(), "2.0 1.0 1.1 1.2 1.3 full");
   EXPECT_EQ(stage.Serve(), "3.0 0.0 0.1 slot_free");
 }

@@ -36,7 +36,7 @@ class Stage {
     const auto answer = scheduler_->Offer({customer, lengths, Later(now_, due_in), 0}, now_, shed);
     ASSERT_TRUE(std::holds_alternative<RequestId>(answer));
   }
-  // The requests that end now, since they have expired or were given up, in that order: "3 expired" or "3 hopeless".
+  // The requests that end now because they have expired or were given up, in that order: "3 expired" or "3 hopeless".
   std::string Tick() {
     Effects effects;
     scheduler_->Tick(now_, effects);

@@ -71,7 +71,7 @@ TEST(Strategies, RefuseAnUnknownParameterAndListTheValidOnes) {
   EXPECT_THAT(MessageOf({"sjf", {{"linger", "5"}}}), HasSubstr("it has none"));
 }
 
-TEST(Strategies, RefuseWhatIsNoNumber) {
+TEST(Strategies, RefuseWhatIsNotANumber) {
   for (const char* const text : {"", "abc", "1e999", "nan", "inf", "5 ms"}) {
     EXPECT_THAT(MessageOf({"fcfs", {{"linger_ms", text}}}), HasSubstr("give a number from 0 to 10000")) << text;
   }

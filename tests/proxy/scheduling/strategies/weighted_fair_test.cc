@@ -71,7 +71,7 @@ TEST(WeightedFair, SavesNothingUpForACustomerThatWasIdle) {
   EXPECT_EQ(late, 5);
 }
 
-// The hog is served 100 ms while a request of 12.1 ms waits: 87.9 ms of that are left when it has gone.
+// The hog is served for 100 ms while a request of 12.1 ms waits: 87.9 ms of lag are left when it has gone.
 TEST(WeightedFair, PutsACustomerThatComesBackSoonWhereItWasBehindTheOthers) {
   for (const bool keeps : {true, false}) {
     Stage stage({"weighted_fair", {{"hold", "0"}, {"keep_lag_seconds", keeps ? "5" : "0"}}}, {}, 1);

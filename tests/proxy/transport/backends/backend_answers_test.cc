@@ -55,7 +55,7 @@ class BackendAnswers : public ::testing::Test {
                 }));
     return future;
   }
-  // What a batch of these texts becomes at a backend that answers so.
+  // The outcome of a batch of these texts at a backend that gives this answer.
   absl::StatusOr<BatchResults> Ask(RawClassifier::Answer answer, const std::vector<std::string>& texts = {"a", "b"}) {
     const RawClassifier backend(std::move(answer));
     BackendClient client(backend.address(), codec_, queue_);
@@ -75,7 +75,7 @@ class BackendAnswers : public ::testing::Test {
   std::jthread poller_{[this] { rpc::RunTags(queue_); }};
 };
 
-TEST_F(BackendAnswers, ThatAreRightAreBrought) {
+TEST_F(BackendAnswers, ThatAreRightAreDelivered) {
   const auto results =
       AskForMessage([](const ClassifyRequest& request) { return RightAnswerTo(request).SerializeAsString(); });
   ASSERT_TRUE(results.ok()) << results.status();
@@ -184,7 +184,7 @@ TEST_F(BackendAnswers, WithALongErrorTextKeepTheirCodeAndABoundedText) {
   }
 }
 
-TEST_F(BackendAnswers, WithMoreMetadataThanGrpcTakesByDefaultAreBrought) {
+TEST_F(BackendAnswers, WithMoreMetadataThanGrpcTakesByDefaultAreDelivered) {
   const std::string large(500'000, 'x');
   EXPECT_TRUE(Ask(WithMetadata({.message = {}, .initial_metadata = {{"x", large}}})).ok());
   EXPECT_TRUE(Ask(WithMetadata({.message = {}, .trailing_metadata = {{"x", large}}})).ok());

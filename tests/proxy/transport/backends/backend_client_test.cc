@@ -66,7 +66,7 @@ TEST_F(BackendClientTest, BringsTheBackendsOwnError) {
   EXPECT_EQ(Send(client, 1, {"fail"}).get().status(), absl::DataLossError("as asked"));
 }
 
-TEST_F(BackendClientTest, PassesOnByWhatEachCallerFindsItsCallAgain) {
+TEST_F(BackendClientTest, PassesOnTheIdsByWhichCallersFindTheirCalls) {
   ScriptedClassifier backend;
   BackendClient client(backend.address(), codec_, queue_);
   ASSERT_TRUE(Send(client, 1, {"a", "b"}, std::chrono::seconds(20), {{"first", "00-1"}, {"second", ""}}).get().ok());
@@ -99,7 +99,7 @@ TEST_F(BackendClientTest, GivesUpWhenItIsCancelled) {
   client.Cancel(7);
 }
 
-TEST_F(BackendClientTest, IsUnavailableAtOnceWhereNobodyListensAndConnectsWhenSomebodyDoes) {
+TEST_F(BackendClientTest, IsUnavailableAtOnceIfNobodyListensAndConnectsWhenSomebodyDoes) {
   std::string address;
   { address = ScriptedClassifier().address(); }
   BackendClient client(address, codec_, queue_);

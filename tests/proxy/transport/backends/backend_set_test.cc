@@ -1,4 +1,4 @@
-// Backends that are named, that names stand for, that come and go, and whose health is asked.
+// Backends that are given by address or by a name, that come and go, and whose health is checked.
 #include "services/proxy/transport/backends/backend_set.h"
 
 #include <atomic>
@@ -49,7 +49,7 @@ class TheBackends : public ::testing::Test {
     }
     return true;
   }
-  // Those that the dispatcher has, with their slots; `+` where they are well.
+  // The backends that the dispatcher has, with their slots; `+` if they are healthy.
   std::vector<std::string> Backends() {
     std::vector<std::string> backends;
     for (const auto& backend : dispatcher_.Look(0).backends) {
@@ -130,7 +130,7 @@ TEST_F(TheBackends, ChangeAllAtOnceWithoutARequestThatFails) {
   auto& waiting = Ask("waits");
   set_->SetTargets({{"dns:///backends:5", 2}});  // the slots of the only one
   EXPECT_TRUE(IsAnswered(waiting));
-  set_->SetTargets({{"dns:///backends:5", 1}});  // fewer than run
+  set_->SetTargets({{"dns:///backends:5", 1}});  // fewer slots than running batches
   auto& moves = Ask("moves");
   NameIs("backends:5", {other.address()});
   set_->Refresh();
@@ -201,12 +201,12 @@ TEST_F(TheBackends, FollowTheNameWhileItRuns) {
   EXPECT_TRUE(Becomes([&] { return set_->addresses() == std::vector{other.address()}; }));
   EXPECT_TRUE(IsAnswered(Ask("served by the other")));
   EXPECT_EQ(one.calls(), 1);
-  EXPECT_FALSE(running.is_done);  // what the first one has is not given up
+  EXPECT_FALSE(running.is_done);  // the first one's batch is not given up
   one.LetGo();
   EXPECT_TRUE(IsAnswered(running));
 }
 
-TEST_F(TheBackends, StayWhereTheNameCannotBeLookedUpOrStandsForNothing) {
+TEST_F(TheBackends, StayIfTheNameCannotBeLookedUpOrStandsForNothing) {
   NameIs("backends:5", {"127.0.0.1:1"});
   set_->SetTargets({{"dns:///backends:5", 1}});
   set_->Refresh();
@@ -233,7 +233,7 @@ TEST_F(TheBackends, GetNothingWhileTheirHealthCheckSaysNo) {
   EXPECT_TRUE(Becomes([&] { return dispatcher_.Look(0).backends[0].up; }));
 }
 
-TEST_F(TheBackends, AreTakenOutWhereNobodyAnswersTheHealthCheckAndTakenBack) {
+TEST_F(TheBackends, AreTakenOutIfNobodyAnswersTheHealthCheckAndTakenBack) {
   std::optional<ScriptedClassifier> one(std::in_place, "127.0.0.1:0");
   const std::string address = one->address();
   set_->SetTargets({{address, 1}});
@@ -256,7 +256,7 @@ TEST(TheSystemsLookup, FindsTheAddressesOfAName) {
               ::testing::HasSubstr("cannot look up 'no name'"));
 }
 
-// A backend and nothing else.
+// A backend without a health service.
 TEST(AHealthCheck, OfAServerThatHasNoneSaysThatItServes) {
   grpc::ServerBuilder builder;
   int port = 0;

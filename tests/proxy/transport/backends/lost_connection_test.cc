@@ -12,7 +12,7 @@ grpc::Status Unavailable(const std::string& text, const std::string& details = "
   return {grpc::StatusCode::UNAVAILABLE, text, details};
 }
 
-// The texts are those of gRPC 1.51 when a backend is killed, resets the connection, or is not there.
+// The texts are those of gRPC 1.51 for a backend that is killed, resets the connection, or is not there.
 TEST(ALostConnection, IsToldByThePeerAndTheLibrarysOwnText) {
   EXPECT_TRUE(LostConnection(Unavailable("Socket closed"), kAddress));
   EXPECT_TRUE(LostConnection(Unavailable("recvmsg:Connection reset by peer"), "ipv6:[::1]:50061"));

@@ -1,4 +1,4 @@
-// What is told when no backend can be reached, and when one can again.
+// What is reported when no backend can be reached, and when one can be reached again.
 #include "services/proxy/transport/backends/reachability.h"
 
 #include <chrono>
@@ -25,7 +25,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// A backend that nothing is sent to.
+// A backend to which nothing is sent.
 class IdleBackend final : public runtime::Backend {
  public:
   void Send(const runtime::OutgoingBatch&, runtime::BatchReply) override {}

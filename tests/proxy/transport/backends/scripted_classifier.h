@@ -27,14 +27,14 @@ class ScriptedClassifier final : public classifier::v1::ClassifierService::Servi
   ~ScriptedClassifier() override { listener_.ShutDown(); }
 
   const std::string& address() const { return listener_.address(); }
-  // What the last call carried of what is passed on.
+  // The metadata of the last call that the proxy passes on.
   std::vector<std::string> metadata() const { return metadata_; }
-  // When the last call came: until its deadline.
+  // The time until the deadline of the last call, when it came.
   Duration last_time_left() const { return last_time_left_; }
   int calls() const { return calls_; }
-  // What hangs is answered.
+  // Answers the hanging calls.
   void LetGo() { let_go_ = true; }
-  // What its health check says from now on.
+  // Sets what its health check says from now on.
   void SetServing(bool serving) { listener_.health().SetServing("", serving); }
 
   grpc::Status Classify(grpc::ServerContext* context, const classifier::v1::ClassifyRequest* request,

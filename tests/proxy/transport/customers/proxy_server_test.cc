@@ -167,7 +167,7 @@ TEST(ProxyServer, RefusesRequestsOfTheWrongShapeAndNamesTheField) {
   EXPECT_TRUE(proxy.Call({"äöü"}).status.ok());  // characters count, not bytes
 }
 
-// Sends the bytes as the request of ProxyClassify.
+// Calls ProxyClassify with these bytes as the request.
 grpc::Status CallWithBytes(const std::string& address, const std::string& bytes) {
   grpc::GenericStub stub(testing::ChannelTo(address));
   grpc::CompletionQueue queue;
@@ -186,7 +186,7 @@ grpc::Status CallWithBytes(const std::string& address, const std::string& bytes)
   return status;
 }
 
-TEST(ProxyServer, BytesThatAreNoRequestAreTheCallersFault) {
+TEST(ProxyServer, BytesThatAreNotARequestAreTheCallersFault) {
   Loopback proxy;
   EXPECT_EQ(ViolatedField(CallWithBytes(proxy.server.address(), "\x0a\x02\xff\xfe")), "sequences[0]");
   EXPECT_EQ(ViolatedField(CallWithBytes(proxy.server.address(), "\x0a\x7f")), "(message)");
@@ -205,7 +205,7 @@ TEST(ProxyServer, AFullQueueSaysWhenToComeBack) {
   ASSERT_TRUE(retry_after);
   EXPECT_GT(*retry_after, Duration::zero());
   EXPECT_EQ(std::stod(seen.trailers["grpc-retry-pushback-ms"]), ToMilliseconds(*retry_after));
-  EXPECT_GE(*retry_after, std::chrono::seconds(1));  // nothing is known of a batch yet
+  EXPECT_GE(*retry_after, std::chrono::seconds(1));  // nothing is known about batches yet
   EXPECT_THAT(seen.status.error_message(), HasSubstr("1 requests"));
   proxy.AnswerAll();
   EXPECT_TRUE(first.get().status.ok());

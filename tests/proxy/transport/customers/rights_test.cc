@@ -61,7 +61,7 @@ TEST_F(RightsTest, ACustomerThatIsBoundIsOnlyForItsCertificates) {
     EXPECT_EQ(Ask(b).error_code(), StatusCode::PERMISSION_DENIED) << name;
   }
   EXPECT_THAT(rpc::Describe(Ask(b)), AllOf(HasSubstr("CUSTOMER_NOT_BOUND"), HasSubstr("certificate_names")));
-  // A common name counts only without alternative names, and nothing but the whole name counts.
+  // A common name counts only if there are no alternative names, and only the whole name counts.
   for (const char* const name : {"a", "A", "a.tes", "a.test.", "*.test", "spiffe://test/"}) {
     rights.Set({.certificate_names = {{"A", {name}}}});
     EXPECT_EQ(Ask(a).error_code(), StatusCode::PERMISSION_DENIED) << name;
@@ -82,7 +82,7 @@ TEST_F(RightsTest, ACallerWithoutACertificateIsNobody) {
             StatusCode::PERMISSION_DENIED);
 }
 
-TEST_F(RightsTest, AnOperatorShowsTokenAndCertificateWhereBothAreAskedFor) {
+TEST_F(RightsTest, AnOperatorShowsTokenAndCertificateIfBothAreAskedFor) {
   const OperatorRights rights(Write("token", kToken), {"a.test"});
   const AskedServer server = Serve([&](const grpc::ServerContext& context) { return rights.Check(context); });
   const std::multimap<std::string, std::string> token = {{"authorization", std::string("Bearer ") + kToken}};

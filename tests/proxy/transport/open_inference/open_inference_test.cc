@@ -115,7 +115,7 @@ class OpenInference : public ::testing::Test {
     }
     return seen;
   }
-  // One that keeps the backend busy until LetGo, so that what comes meanwhile shares a batch.
+  // A request that keeps the backend busy until LetGo, so that requests that come meanwhile share a batch.
   std::future<Seen> Hold() {
     auto held = std::async(std::launch::async, [this] { return Infer(RequestOf({{testing::kHang}})); });
     while (model_server_->batches().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -124,7 +124,7 @@ class OpenInference : public ::testing::Test {
   void WaitForWaiting(std::uint64_t requests) {
     while (dispatcher_.Look(0).queued_requests < requests) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  // Sends all of them at once, into one batch if they may share it.
+  // Sends all requests at once, into one batch if they may share it.
   std::vector<Seen> InferTogether(const std::vector<ModelInferRequest>& requests) {
     auto held = Hold();
     std::vector<std::future<Seen>> sent;
@@ -193,7 +193,7 @@ TEST_F(OpenInference, RequestsThatAskForOtherThingsNeverShareABatch) {
   for (const Seen& one : seen) EXPECT_TRUE(one.status.ok()) << one.status.error_message();
   std::multiset<std::int64_t> rows;
   for (const ModelInferRequest& batch : model_server_->batches()) rows.insert(batch.inputs(0).shape(0));
-  EXPECT_EQ(rows, (std::multiset<std::int64_t>{1, 1, 1, 2}));  // the one that held the backend, and three kinds
+  EXPECT_EQ(rows, (std::multiset<std::int64_t>{1, 1, 1, 2}));  // the request that held the backend, and three kinds
 }
 
 class ALyingBackend : public OpenInference, public ::testing::WithParamInterface<testing::Trouble> {};
@@ -316,7 +316,7 @@ TEST_F(OpenInference, AStreamThatIsCancelledLeavesNothingInTheQueue) {
     if (i == 20) WaitForWaiting(20);
     if (i == 30) break;
   }
-  // More than so many of one stream are never there.
+  // There are never more requests of one stream than that.
   EXPECT_LE(dispatcher_.Look(0).queued_requests, InferenceStream::kMostAtOnce);
   context.TryCancel();
   while (dispatcher_.Look(0).queued_requests > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
