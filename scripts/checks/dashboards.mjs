@@ -1,4 +1,4 @@
-// Checks the dashboards without a Grafana:
+// Checks the dashboards without running Grafana:
 //   - each is valid for the JSON schema that is made from the Grafana Foundation SDK's types, and so are its
 //     panels' options and queries;
 //   - each panel has a title, a description, a unit and the data source variable; ids are unique, nothing overlaps;
@@ -21,7 +21,7 @@ const GRAFANA_VARIABLES = ['__range', '__range_s', '__rate_interval', '__interva
 const ajv = new Ajv({ strict: false, allErrors: true, allowUnionTypes: true });
 const validators = new Map();
 
-// A validator of one of the SDK's types, such as Dashboard of module dashboard.
+// A validator for one of the SDK's types, such as Dashboard of module dashboard.
 function validatorOf(module, type, additionalProperties = false) {
   const key = `${module}.${type}`;
   if (!validators.has(key)) {
@@ -38,7 +38,7 @@ function schemaFaults(module, type, value, additionalProperties) {
   return validate(value) ? [] : validate.errors.map((e) => `${module}.${type}${e.instancePath}: ${e.message} ${JSON.stringify(e.params)}`);
 }
 
-// Panels with those of folded rows, rows themselves left out.
+// All panels, those in folded rows too, without the rows themselves.
 const allPanels = (board) => board.panels.flatMap((p) => (p.type === 'row' ? p.panels : [p]));
 
 const isEmpty = (text) => text === undefined || text.trim() === '';
@@ -107,7 +107,7 @@ export function filledIn(expr) {
     .replaceAll(/\$\w+/g, '.*');
 }
 
-// promtool parses rules: every query is put into a rule of its own.
+// promtool parses rules, so every query is put into a rule of its own.
 function promqlFaults(board) {
   const expressions = expressionsOf(board);
   const rules = expressions.map(([, expr], i) => ({ record: `query:${i}`, expr: filledIn(expr) }));
@@ -135,7 +135,7 @@ function faultsOf(board) {
   ];
 }
 
-// The dashboard's types leave out what a data source adds; the queries are checked as that source's type.
+// The dashboard's types leave out the fields that a data source adds; queries are checked by that source's type.
 function withoutPluginParts(board) {
   const list = board.annotations.list.map(({ step, titleFormat, textFormat, ...rest }) => rest);
   const withoutTargets = ({ targets, ...panel }) =>

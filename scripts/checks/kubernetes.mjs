@@ -2,9 +2,9 @@
 //   - each object is valid for the schema of its kind: types, required fields and formats by the validators of
 //     kubernetes-models (made from Kubernetes' OpenAPI and the Prometheus operator's CRDs), and no field is unknown, by
 //     the TypeScript compiler on the same package's types;
-//   - what refers to something finds it: selectors, ports, ConfigMaps, scale targets, disruption budgets, the scaler's
+//   - every reference leads to something: selectors, ports, ConfigMaps, scale targets, disruption budgets, the scaler's
 //     metrics; Secrets must be among those that --secret names;
-//   - every container is hardened, bounded, probed (by gRPC, but for Envoy) and of a pinned image; a pod's grace period fits its drain;
+//   - every container is hardened, bounded, probed (by gRPC, except Envoy) and has a pinned image; a pod's grace period fits its drain;
 //   - an object fits into kubectl's annotation of the last applied configuration.
 // Usage: node scripts/checks/kubernetes.mjs [--secret NAME]... FILE   Exit code 1 and one line for each fault.
 import { readFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { parseAllDocuments } from 'yaml';
 const { values: { secret: SECRETS }, positionals: [FILE] } =
   parseArgs({ options: { secret: { type: 'string', multiple: true, default: [] } }, allowPositionals: true });
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-// kubectl keeps the whole object in an annotation, and all annotations together have 256 KiB.
+// kubectl keeps the whole object in an annotation, and all annotations together may have 256 KiB.
 const LARGEST_OBJECT_BYTES = 262144;
 
 const objects = parseAllDocuments(readFileSync(FILE, 'utf8')).map((document) => document.toJS());
@@ -40,7 +40,7 @@ async function checkAgainstSchema(object) {
   }
 }
 
-// As a program that assigns every object to a variable of its type: a field that the type does not have is an error.
+// Compiles a program that assigns every object to a variable of its type: a field that the type does not have is an error.
 function checkForUnknownFields() {
   const program_file = `${HERE}manifests.ts`;
   const first_lines = [];
@@ -113,7 +113,7 @@ function checkPolicies() {
   }
 }
 
-// Where there is an edge, nobody reaches a proxy past it.
+// If there is an edge, nobody reaches a proxy past it.
 function checkEdge() {
   const edge = podOwners.find(({ spec }) => isEnvoy(spec.template.spec.containers[0]));
   if (!edge) return;

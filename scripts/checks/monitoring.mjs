@@ -1,9 +1,9 @@
-// Asks a Prometheus that has scraped the live programs every query of every panel, annotation and rule:
+// Runs every query of every panel, annotation and rule on a Prometheus that has scraped the live programs:
 //   - each returns data, and every label of its legend has a value in every series that it returns;
 //   - each names only series that exist: those of grafana/series.mjs and those that rules record;
 //   - the series of grafana/series.mjs are there with their labels, and the proxy exports no other.
 // Usage: node scripts/checks/monitoring.mjs URL [--without PREFIX]   Exit code 1 and one line for each fault.
-// Needs no package. --without leaves out what names a series of that prefix.
+// Needs no package. --without leaves out the queries that name a series with that prefix.
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -17,7 +17,7 @@ const prometheus = new Prometheus(url, Math.floor(Date.now() / 1000) - 1);
 const CHOICES = { quantile: '0.95', customer: 'A' };
 const filled = (expr) => filledIn(expr, CHOICES);
 
-// Names of series in an expression: those that stand before a brace, a bracket, a bracket that closes, or an operator.
+// Names of series in an expression: those before a brace, a bracket, a closing bracket, or an operator.
 const KNOWN = /\b(?:smartbatch|process|grpc_server|loadgen|(?:namespace_)?job\w*:|up\b)[\w:]*/g;
 const namesIn = (expr) => [...new Set(expr.replaceAll(/"[^"]*"/g, '""').replaceAll(/\b(by|on|group_left) \([^)]*\)/g, '').match(KNOWN) ?? [])];
 
@@ -73,7 +73,7 @@ async function checkBoard(file, existing) {
   return panels.length;
 }
 
-// A table's or a bar chart's columns are joined by their labels: those that are placed or grouped by.
+// A table's or a bar chart's columns are joined by their labels: the labels that are placed or grouped by.
 function labelsOfTable(panel) {
   return (panel.transformations ?? []).flatMap(({ id, options }) => {
     if (id === 'organize') return Object.keys(options.indexByName).filter((name) => !name.startsWith('Value'));
@@ -82,7 +82,7 @@ function labelsOfTable(panel) {
   });
 }
 
-// An alert is quiet where all is well: with `bool` its comparisons with a number return 0 in place of nothing.
+// An alert is quiet if all is well: with `bool` its comparisons with a number return 0 instead of nothing.
 const withoutThreshold = (expr) => expr.replaceAll(/(==|>|<)\s+(?=[\d.])/g, '$1 bool ');
 
 async function checkRules(existing) {

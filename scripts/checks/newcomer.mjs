@@ -1,6 +1,6 @@
 // Walks the path that README.md describes under "Which strategy is better for customer B?": finds each panel that it
-// names on the dashboard, asks the panel's queries with the values that it names, and comes to the answer. It fails
-// where a panel is not there, a query returns nothing for customer B, or fewer than two strategies can be compared.
+// names on the dashboard, runs the panel's queries with the values that it names, and comes to the answer. It fails
+// if a panel is missing, a query returns nothing for customer B, or fewer than two strategies can be compared.
 // Usage: node scripts/checks/newcomer.mjs URL   Needs no package.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

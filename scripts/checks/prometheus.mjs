@@ -1,8 +1,8 @@
-// Asks a Prometheus what a dashboard would ask it. Needs no package.
+// Runs on a Prometheus the queries that a dashboard would send. Needs no package.
 export const RANGE_SECONDS = 60;
 export const STEP_SECONDS = 5;
 
-// A query as Grafana would send it, the panel's variables filled in: any value where `choices` has none.
+// A query as Grafana would send it, with the panel's variables filled in: any value if `choices` has none.
 export const filledIn = (expr, choices = {}) => expr
   .replaceAll('$__range_s', `${RANGE_SECONDS}`)
   .replaceAll('$__range', `${RANGE_SECONDS}s`)
@@ -11,7 +11,7 @@ export const filledIn = (expr, choices = {}) => expr
   .replaceAll(/\$(\w+)/g, (_, name) => choices[name] ?? '.*');
 
 export class Prometheus {
-  // `end`: the moment that is asked about, in seconds since 1970.
+  // `end`: the moment of the queries, in seconds since 1970.
   constructor(url, end) {
     this.url = url;
     this.end = end;
@@ -24,7 +24,7 @@ export class Prometheus {
     return answer.data;
   }
 
-  // What a query returns that is a number, as [{labels, values}]; with `isRange` over the last RANGE_SECONDS.
+  // The numbers that a query returns, as [{labels, values}]; with `isRange` over the last RANGE_SECONDS.
   async results(query, isRange = false) {
     const { end } = this;
     const data = isRange

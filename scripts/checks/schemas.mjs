@@ -1,5 +1,5 @@
-// Checks JSON files against one of the published schemas. A schema lets fields pass that it does not know, so that readers
-// outlive them; here they are faults: what the program writes is to be in the schema.
+// Checks JSON files against one of the published schemas. A schema accepts fields that it does not know, so that readers
+// survive new ones; here they are faults: everything that the program writes must be in the schema.
 // Usage: node scripts/checks/schemas.mjs SCHEMA FILE...   Exit code 1 and one line for each fault.
 import { readFileSync } from 'node:fs';
 

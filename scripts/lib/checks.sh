@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The checks of scripts/test: a function check_NAME each, run in a subshell of its own. Sourced after common.sh.
+# The checks of scripts/test: each is a function check_NAME that runs in a subshell of its own. Sourced after common.sh.
 # A check ends with 0, calls `skip REASON`, or fails.
 # shellcheck source=scripts/lib/fuzzing.sh
 source "$ROOT/scripts/lib/fuzzing.sh"
@@ -14,7 +14,7 @@ ENVOY_VERSION=1.40.0
 ENVOY_SHA256=a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884
 SUMMARY=()
 PASSED=0 FAILED=0 SKIPS=0
-COUNTS= # the file in which a check leaves "passed failed skipped", where it is more than one thing
+COUNTS= # the file in which a check of more than one thing leaves "passed failed skipped"
 
 skip() {
   say "SKIPPED: $*"
@@ -26,7 +26,7 @@ run_check() {
   local name=$1 started=$SECONDS status passed failed skipped word
   heading "$name"
   COUNTS=$(mktemp)
-  # Not in a condition: set -e would not hold inside.
+  # Not in a condition: set -e would not work inside.
   set +e
   (
     set -e
@@ -41,7 +41,7 @@ run_check() {
   esac
   [[ ! -s $COUNTS ]] || read -r passed failed skipped <"$COUNTS"
   rm -f "$COUNTS"
-  # A failure outside the tests, such as of the build, is one as well.
+  # A failure outside the tests, such as of the build, counts as one too.
   [[ $word != FAILED || $failed -gt 0 ]] || failed=1
   if [[ $skipped -gt 0 && ${CI-} == true ]]; then
     word='FAILED (skipped)' failed=$((failed + skipped)) skipped=0
@@ -51,7 +51,7 @@ run_check() {
     "$name" "$word" "$passed" "$failed" "$skipped" "$(elapsed $((SECONDS - started)))")")
 }
 
-# Prints the table; its status is that of the whole.
+# Prints the table; its exit status is that of the whole run.
 print_summary() {
   printf '\n%-12s %-16s %6s %6s %7s   %s\n' check result passed failed skipped time
   [[ ${#SUMMARY[@]} == 0 ]] || printf '%s\n' "${SUMMARY[@]}"
@@ -59,7 +59,7 @@ print_summary() {
   [[ $FAILED == 0 ]]
 }
 
-# need_tool COMMAND PACKAGE...: skips the check where the command is missing and cannot be installed.
+# need_tool COMMAND PACKAGE...: skips the check if the command is missing and cannot be installed.
 need_tool() {
   local command=$1
   shift
@@ -68,12 +68,12 @@ need_tool() {
   apt_install "$@" || skip "$command could not be installed"
 }
 
-# Tests that may fail at their first try in a run; with more of them the run fails, whatever the second tries say.
+# The number of tests that may fail at their first try; if there are more the run fails, whatever the second tries say.
 MOST_SECOND_TRIES=3
 
-# run_ctest PRESET [ARGUMENT...]: leaves the numbers in $COUNTS. What fails is tried once more, and that is said: real
-# programs on a shared machine now and then wait for longer than a test allows. Tests of real programs mostly wait, so
-# that one more than there are cores runs at once.
+# run_ctest PRESET [ARGUMENT...]: leaves the numbers in $COUNTS. A test that fails is tried once more, and is then named:
+# real programs on a shared machine sometimes wait for longer than a test allows. Tests of real programs mostly wait, so
+# one more than the number of cores runs at once.
 run_ctest() {
   local preset=$1 status=0 report=$BUILD_ROOT/$1-tests.xml log=$BUILD_ROOT/$1-tests.log total failed skipped again second_tries
   shift
@@ -97,7 +97,7 @@ $again"
 
 sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do [[ ! -f $file ]] || printf '%s\n' "$file"; done; }
 
-# The programs that tests use as independent clients; a test that misses its program skips itself.
+# The programs that tests use as independent clients; a test skips itself if its program is missing.
 need_clients() {
   need_tool h2load nghttp2-client
   need_tool promtool prometheus
@@ -122,7 +122,7 @@ check_tests() {
   run_ctest release "${LABELS[@]}" --exclude-regex "$(chosen_deploy_tests)"
 }
 
-# The deploy tests that are checks of their own and are chosen as such, as a regular expression: they need not run twice.
+# The deploy tests that were also chosen as checks of their own, as a regular expression: they need not run twice.
 chosen_deploy_tests() {
   local check names=none
   for check in "${!chosen[@]}"; do names+="|$check"; done
@@ -216,7 +216,7 @@ need_release() {
   build release smartbatch-proxy smartbatch-classifier loadgen
 }
 
-# need_go_tool COMMAND PACKAGE@VERSION: one that Debian does not have, and jq to read what it says.
+# need_go_tool COMMAND PACKAGE@VERSION: a tool that Debian does not have, and jq to read its output.
 need_go_tool() {
   local command=$1 package=$2
   need_tool jq jq
@@ -340,10 +340,9 @@ check_clang() {
 TIDY_TARGETS=(smartbatch_common smartbatch_scheduling smartbatch_runtime smartbatch_simulation smartbatch_classifier_core
   smartbatch_transport)
 
-# tidy_joined FILE: clang-tidy over a file of the unity build, with what it includes put in the place of each #include:
-# the analyzer passes over included code. Most of the work is the headers', so that twelve sources joined take a third of
-# the time that they take one by one. Its line numbers mean nothing to a reader: where something is found, each source
-# is read alone.
+# tidy_joined FILE: clang-tidy over a file of the unity build, with each #include replaced by its text, since the analyzer
+# passes over included code. Most of the work is the headers', so twelve joined sources take a third of the time that they
+# take one by one. The line numbers mean nothing to a reader, so if something is found each source is read alone.
 tidy_joined() {
   local unity=$1 joined=${1/\/unity_/\/joined_} sources
   mapfile -t sources < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$unity")
@@ -376,17 +375,17 @@ check_tidy() {
 check_tsan() {
   need_packages "${BUILD_PACKAGES[@]}" "${CLANG_PACKAGES[@]}" || skip "the packages of the build with clang are missing"
   build tsan
-  # The slow and the long ones have one thread.
+  # The slow and the long tests have one thread.
   TSAN_OPTIONS=halt_on_error=1 run_ctest tsan --label-exclude 'slow|long'
 }
 
-# With clang, so that its warnings and its thread-safety analysis over everything come with the same build.
+# With clang, so that the same build gives its warnings and its thread-safety analysis over everything.
 check_asan() {
   need_packages "${BUILD_PACKAGES[@]}" "${CLANG_PACKAGES[@]}" || skip "the packages of the build with clang are missing"
   [[ ${CI-} != true ]] || need_clients
   build asan
-  # The long ones run nothing that others do not. What is freed is kept for a while, so that its use is seen: little, or
-  # the tests that bound memory see it grow.
+  # The long tests run no code that others do not. Freed memory is kept for a while, so that its use is seen: little of
+  # it, or the tests that bound memory see it grow.
   SMARTBATCH_TEST_SOAK_SECONDS=20 ASAN_OPTIONS=detect_stack_use_after_return=1:quarantine_size_mb=16 \
     UBSAN_OPTIONS=print_stacktrace=1 run_ctest asan --label-exclude long
 }

@@ -2,7 +2,7 @@
 # What scripts/demo and scripts/test share: messages, installing, building, starting the servers. Sourced.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-# Where the build folders are; each preset has one in it.
+# The folder that holds a build folder for each preset.
 BUILD_ROOT=${SMARTBATCH_BUILD_ROOT:-$ROOT/build}
 INSTALL=yes
 # shellcheck source=scripts/lib/packages.sh
@@ -34,19 +34,19 @@ need_packages() {
   }
 }
 
-# build PRESET [TARGET...]: configures and builds in $BUILD_ROOT/PRESET, through ccache where that is installed.
+# build PRESET [TARGET...]: configures and builds in $BUILD_ROOT/PRESET, through ccache if that is installed.
 build() {
   local preset=$1
   shift
   if have ccache; then
     export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER-ccache}
     export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
-    # Another clone finds what this one compiled.
+    # Another clone can use what this one compiled.
     export CCACHE_BASEDIR=${CCACHE_BASEDIR-$ROOT} CCACHE_NOHASHDIR=1
   fi
   (cd "$ROOT" && cmake --preset "$preset" -B "$BUILD_ROOT/$preset" >"$BUILD_ROOT/$preset-configure.log" 2>&1) || {
     tail -n 30 "$BUILD_ROOT/$preset-configure.log" >&2
-    say "cmake could not configure; the whole of it: $BUILD_ROOT/$preset-configure.log"
+    say "cmake could not configure; the whole output: $BUILD_ROOT/$preset-configure.log"
     return 1
   }
   ninja -C "$BUILD_ROOT/$preset" -j "$(nproc)" "$@"

@@ -13,26 +13,26 @@ declare -A FUZZ_RUNS=(
   [trace]=400000
   [workload]=220000
 )
-# Only so that it ends. What is left out here is made up in CI, so it is said.
+# Only so that it ends. Inputs that are left out here are played in CI, so that is reported.
 FUZZ_MOST_SECONDS=1800
 FUZZ_LIMITS=(-timeout=30 -rss_limit_mb=1500)
 
-# at_fixed_addresses COMMAND...: with no environment, and no random addresses where the machine allows that. Hash tables
-# and comparisons of pointers, which steer what libFuzzer makes up, are then the same in every run.
+# at_fixed_addresses COMMAND...: runs it with no environment, and without random addresses if the machine allows that.
+# Hash tables and comparisons of pointers, which affect the inputs that libFuzzer makes up, are then the same in every run.
 at_fixed_addresses() {
   local fixed=(setarch -R)
   "${fixed[@]}" true 2>/dev/null || fixed=()
   env -i PATH=/usr/bin:/bin "${fixed[@]}" "$@"
 }
 
-# fuzz_broke NAME LOG INPUT: says what broke, and how to play it again here or, from this line alone, anywhere.
+# fuzz_broke NAME LOG INPUT: says what broke, and prints a line that plays the input again, here or on any machine.
 fuzz_broke() {
   local name=$1 log=$2 input=$3 program=build/asan/tests/fuzz-$1 kept
   { grep -aE 'broken:|ERROR:|runtime error:|SUMMARY:' -A 1 "$log" || tail -n 20 "$log"; } | head -n 20 >&2
-  say "fuzz: $name broke (the whole of it: $log)"
+  say "fuzz: $name broke (the whole output: $log)"
   [[ -f $input ]] || return 0
   kept=tests/fuzz/corpus/$name/$(basename "$input")
-  say "Play it again, and keep it there under a name that says what it is:"
+  say "Play it again, and keep it under a name that says what it is:"
   say "  echo $(base64 -w 0 "$input") | base64 -d >$kept; $program $kept"
 }
 
@@ -44,8 +44,8 @@ fuzz_kept() {
   return 1
 }
 
-# fuzz_new NAME PROGRAM FOLDER: makes up inputs from the kept ones. Without SMARTBATCH_FUZZ_SECONDS a seed explores the
-# same everywhere, so that what passed once passes in CI; all names are relative, as their length moves what is in memory.
+# fuzz_new NAME PROGRAM FOLDER: makes up inputs from the kept ones. Without SMARTBATCH_FUZZ_SECONDS a seed gives the same
+# inputs everywhere, so that what passed once passes in CI; all names are relative, since their length changes addresses.
 fuzz_new() {
   local name=$1 program=$2 folder=$3/$1 log=$3/$1.log status=0 arguments made
   [[ -n ${FUZZ_RUNS[$name]-} ]] || die "fuzz: say in scripts/lib/fuzzing.sh how often the target $name runs"
@@ -56,7 +56,7 @@ fuzz_new() {
   if [[ -n ${SMARTBATCH_FUZZ_SECONDS-} ]]; then
     arguments=(-seed="${SMARTBATCH_FUZZ_SEED:-$RANDOM}" -max_total_time="$SMARTBATCH_FUZZ_SECONDS" new kept)
   else
-    # A line's end would be a part of the last name, and libFuzzer leaves out what it cannot read without a word.
+    # A line end would be a part of the last name, and libFuzzer silently leaves out files that it cannot read.
     (cd "$folder" && printf '%s\n' kept/* | LC_ALL=C sort | paste -sd, | tr -d '\n' >seeds)
     arguments=(-seed="${SMARTBATCH_FUZZ_SEED:-1}" -runs="${FUZZ_RUNS[$name]}" -max_total_time="$FUZZ_MOST_SECONDS"
       -reload=0 -seed_inputs=@seeds new)
@@ -81,7 +81,7 @@ fuzz_target() {
   fuzz_kept "$name" "$program" "$folder/$name-kept.log" && fuzz_new "$name" "$program" "$folder"
 }
 
-# Targets run beside each other, one on each core; one that breaks does not stop the others.
+# Targets run in parallel, one on each core; a target that breaks does not stop the others.
 check_fuzz() {
   setarch -R true 2>/dev/null ||
     say "fuzz: programs may not have fixed addresses here (setarch -R): another machine may make up other inputs"

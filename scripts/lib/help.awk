@@ -1,6 +1,6 @@
 # Reads what a program's --help prints and writes one line for each flag, separated by tabs:
 # names, type, default, allowed, description.
-# A description stands on the line below its flag, or, where the flag is short, behind it from column 31 on.
+# A description stands on the line below its flag or, if the flag is short, behind it from column 31 on.
 function flush() {
   if (head == "") return
   if (description == "") {

@@ -25,7 +25,7 @@ as_root() {
   if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi
 }
 
-# Debian's packages start the services that they bring; /usr/sbin/policy-rc.d says no, if nobody has said otherwise.
+# Debian's packages start the services that they bring; /usr/sbin/policy-rc.d forbids that, unless there is one already.
 without_services() {
   local policy=/usr/sbin/policy-rc.d result=0
   if [[ -e $policy ]]; then
@@ -39,7 +39,7 @@ without_services() {
   return "$result"
 }
 
-# Installs what is not there yet; quiet unless it fails.
+# Installs the packages that are missing; prints nothing unless it fails.
 apt_install() {
   local missing log
   mapfile -t missing < <(missing_packages "$@")

@@ -2,7 +2,7 @@
 # Starts the classifier and the proxy as processes on loopback and stops them again. Sourced.
 #
 #   start_servers BIN LOG_FOLDER [free]
-#     BIN has the programs. Takes the default ports, or where one of them is taken (and with `free`) free ones.
+#     BIN has the programs. Uses the default ports, or free ones if one of them is taken or `free` is given.
 #     Sets DATA, ADMIN, BACKEND, PROXY_METRICS and CLASSIFIER_METRICS to the addresses.
 #   stop_servers
 #     Call it from an EXIT trap. Ends only what start_servers started.
@@ -11,14 +11,14 @@ SERVER_PIDS=()
 
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# The value of KEY in the line by which a server says that it listens: ready_value FILE KEY.
+# ready_value FILE KEY: the value of KEY in the line by which a server says that it listens.
 ready_value() { sed -n "s/.* ready .*\b$2=\([^ ]*\).*/\1/p" "$1" | head -n 1; }
 
 # start_server NAME LOG_FOLDER COMMAND...: waits for the ready line on standard output.
 start_server() {
   local name=$1 logs=$2 pid
   shift 2
-  : >"$logs/$name.out" # there before the loop below looks
+  : >"$logs/$name.out" # exists before the loop below looks
   "$@" >"$logs/$name.out" 2>"$logs/$name.log" &
   pid=$!
   SERVER_PIDS+=("$pid")

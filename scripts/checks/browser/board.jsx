@@ -1,4 +1,4 @@
-// Draws a dashboard in a browser with the components that Grafana publishes: @grafana/data makes frames of the answers,
+// Draws a dashboard in a browser with the components that Grafana publishes: @grafana/data makes frames from the answers,
 // transforms them and applies units and overrides; BigValue, TimeSeries and Table of @grafana/ui draw them. The panels
 // for bars and heat maps are not published: their axes come from Grafana's UPlotConfigBuilder, the rectangles from here.
 //
@@ -15,7 +15,7 @@ import { firstValueFrom } from 'rxjs';
 import 'uplot/dist/uPlot.min.css';
 
 const theme = createTheme({ colors: { mode: 'light' } });
-// Some stand there under two names.
+// Some have two names there.
 const transformers = [...new Map(Object.values(standardTransformers).map((each) => [each.id, each])).values()];
 standardTransformersRegistry.setInit(() =>
   transformers.map((transformation) => ({ id: transformation.id, name: transformation.name, transformation, editor: () => null })));
@@ -33,7 +33,7 @@ const legendOf = (format, labels) => {
   return Object.keys(others).length > 0 ? `${__name__}{${Object.entries(others).map(([k, v]) => `${k}="${v}"`).join(', ')}}` : __name__ || 'Value';
 };
 
-// As Grafana's panels do with what is no number.
+// As Grafana's panels do with a value that is not a number.
 const finite = (text) => (Number.isFinite(Number(text)) ? Number(text) : null);
 
 function seriesFrames(target, result) {
@@ -50,7 +50,7 @@ function seriesFrames(target, result) {
   });
 }
 
-// As Grafana's Prometheus makes a table of an instant query.
+// As Grafana's Prometheus makes a table from an instant query.
 function tableFrame(target, result, several) {
   const labels = [...new Set(result.flatMap(({ metric }) => Object.keys(metric)))].sort();
   return toDataFrame({
@@ -63,7 +63,7 @@ function tableFrame(target, result, several) {
   });
 }
 
-// What Grafana's registry of settings does with those that the boards use: they are taken as they are.
+// What Grafana's registry does with the settings that the boards use: it takes them unchanged.
 function registryOf(defaults) {
   const plain = ['unit', 'min', 'max', 'decimals', 'displayName', 'noValue', 'thresholds', 'mappings', 'color'];
   const items = [
@@ -73,7 +73,7 @@ function registryOf(defaults) {
   return new FieldConfigOptionsRegistry(() => items);
 }
 
-// How each kind of panel is coloured if it does not say so.
+// The default colours of each kind of panel.
 const PALETTE = { color: { mode: 'palette-classic' } };
 const COLOURS = { timeseries: PALETTE, barchart: PALETTE, stat: { color: { mode: 'thresholds' } } };
 
@@ -178,7 +178,7 @@ class Guard extends Component {
   render() { return this.state.failed ? <b>failed</b> : this.props.children; }
 }
 
-// Rows stand open, one below another.
+// All rows are open, one below another.
 function placesOf(board) {
   const places = [];
   let y = 0;
@@ -244,7 +244,7 @@ const channels = (colour) => {
   context.fillRect(0, 0, 1, 1);
   return [...context.getImageData(0, 0, 1, 1).data];
 };
-// Pixels of a canvas of about one of the colours, or with no colours any that are not clear.
+// Counts the pixels of a canvas that have about one of the colours or, without colours, that are not transparent.
 function pixelsOf(canvas, colours) {
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   let count = 0;

@@ -1,4 +1,4 @@
-// A page of Debian's chromium that remembers what went wrong in it.
+// A page in Debian's chromium that remembers its errors.
 import { existsSync } from 'node:fs';
 
 import { chromium } from 'playwright-core';

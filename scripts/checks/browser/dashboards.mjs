@@ -2,7 +2,7 @@
 //   node scripts/checks/browser/dashboards.mjs URL END [FOLDER]
 // shows the last minute before END, in seconds since 1970.
 // Fails on a script error, a query that fails or returns nothing, a variable without a value, and a panel that draws
-// nothing; and if any of these, planted into a board, is not found. Pictures of the boards go into FOLDER.
+// nothing. Also fails if any of these faults, planted into a board, is not found. Pictures of the boards go into FOLDER.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -18,7 +18,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const boardOf = (name) => JSON.parse(readFileSync(here(`../../../grafana/dashboards/${name}.json`), 'utf8'));
 const panelsOf = (board) => board.panels.flatMap((panel) => (panel.type === 'row' ? panel.panels : [panel]));
 
-// The values of the variables as a query gets them, by name. `faults` gets those that have none.
+// The values of the variables as a query gets them, by name. `faults` gets the variables without a value.
 async function choicesOf(board, faults) {
   const choices = {};
   for (const { name, type, query, includeAll, allValue, current } of board.templating.list) {
@@ -53,7 +53,7 @@ async function answersOf(board, choices, faults) {
   return answers;
 }
 
-// Titles as Grafana shows them: ${quantile:text} is the text of what is chosen.
+// Titles as Grafana shows them: ${quantile:text} is the text of the chosen value.
 function withTitles(board) {
   const texts = Object.fromEntries(board.templating.list.map(({ name, current }) => [name, String(current?.text ?? '')]));
   const titled = (panel) => ({ ...panel, title: panel.title.replaceAll(/\$\{(\w+):text\}/g, (_, name) => texts[name]), panels: panel.panels?.map(titled) });
@@ -65,7 +65,7 @@ async function faultsOf(board, picture) {
   const choices = await choicesOf(board, faults);
   const answers = await answersOf(board, choices, faults);
   await withPage({ width: 1880, height: 1000 }, async (page, troubles) => {
-    // A page of some origin: without one there is no localStorage, which Grafana's code reads.
+    // A page with an origin: without one there is no localStorage, which Grafana's code reads.
     await page.route('**/*', (route) => route.fulfill({ contentType: 'text/html', body: '<!DOCTYPE html><html><body style="margin: 0"></body></html>' }));
     await page.goto('http://board.invalid/');
     await page.addStyleTag({ content: style });
@@ -73,7 +73,7 @@ async function faultsOf(board, picture) {
     if (troubles.length > 0) throw new Error(troubles.join('; '));
     await page.evaluate(([drawn, results, range]) => window.board.draw(drawn, results, range),
       [withTitles(board), answers, { from: 1000 * (end - RANGE_SECONDS), to: 1000 * end }]);
-    // React and uPlot draw when they come to it.
+    // React and uPlot draw later.
     let seen;
     for (let tries = 0; tries < 16 && (!seen || seen.faults.length > 0); ++tries) {
       await page.waitForTimeout(500);
@@ -88,7 +88,7 @@ async function faultsOf(board, picture) {
 
 // --- Planted faults ---
 
-// A board that has each fault once, and what must be said of it: [board, [pattern]].
+// A board that has each fault once, and what must be reported: [board, [pattern]].
 function planted(board) {
   const drawn = panelsOf(board);
   const faulty = (title, of, spoil) => {
@@ -123,7 +123,7 @@ function planted(board) {
 const bundle = await build({
   entryPoints: [here('board.jsx')], bundle: true, write: false, jsx: 'automatic', minify: false, logLevel: 'error', outfile: 'board.js',
   define: { 'process.env.NODE_ENV': '"production"' },
-  // Their ES modules end in .mjs, with which esbuild takes a CommonJS module's default export for the whole module.
+  // Their ES modules end in .mjs, so esbuild takes a CommonJS module's default export for the whole module.
   alias: Object.fromEntries(['data', 'ui'].map((name) => [`@grafana/${name}`, here(`node_modules/@grafana/${name}/dist/cjs/index.cjs`)])),
   loader: { '.ttf': 'empty', '.svg': 'text', '.png': 'empty' },
 });

@@ -1,8 +1,8 @@
-// Looks at the pages in Debian's chromium:
+// Checks the pages in Debian's chromium:
 //   node scripts/checks/browser/pages.mjs live URL STATUS.json SCREEN FOLDER   the live page, beside GetStatus' answer
-//   node scripts/checks/browser/pages.mjs hostile URL                          the same page, told names that are markup
+//   node scripts/checks/browser/pages.mjs hostile URL                          the same page, given names that are markup
 //   node scripts/checks/browser/pages.mjs charts PAGE.html FOLDER              a page that loadgen has written
-// SCREEN is light, dark or phone; the last looks at all of them. The live page shows a minute: load it before. Exit code 1 and one line for each fault; pictures go into FOLDER.
+// SCREEN is light, dark or phone; the mode `charts` uses all of them. The live page shows the last minute: put load on the proxy before. Exit code 1 and one line for each fault; pictures go into FOLDER.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,7 +18,7 @@ const SCREENS = [
   { name: 'dark', width: 1280, height: 900, scheme: 'dark' },
   { name: 'phone', width: 390, height: 844, scheme: 'light' },
 ];
-// Opens the page on each of the screens and has it looked at.
+// Opens the page on each of the screens and checks it.
 async function onScreens(screens, url, folder, look) {
   mkdirSync(folder, { recursive: true });
   for (const { name, ...screen } of screens) {
@@ -37,7 +37,7 @@ async function onScreens(screens, url, folder, look) {
   }
 }
 
-// The contrast of text with what is behind it, by WCAG 2: 4.5 is what small text needs.
+// The contrast of text with its background, by WCAG 2: small text needs 4.5.
 const contrastOf = (page, selector) => page.evaluate((chosen) => {
   const luminance = (rgb) => {
     const [r, g, b] = rgb.match(/[\d.]+/g).map(Number).map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
@@ -49,12 +49,12 @@ const contrastOf = (page, selector) => page.evaluate((chosen) => {
   return (light + 0.05) / (dark + 0.05);
 }, selector);
 
-// The cells of a table, by their first.
+// The rows of a table, by their first cells.
 const tableOf = async (page, id) => Object.fromEntries(await page.$$eval(`#${id} tbody tr`, (rows) =>
   rows.map((row) => [row.cells[0].textContent, [...row.cells].slice(1).map((cell) => cell.textContent)])));
 const numberOf = (text) => Number(text.replaceAll(',', ''));
 
-// Shows the batch under the middle of one that is wide enough, and returns what the tip says.
+// Points at the middle of a batch that is wide enough, and returns what the tip says.
 async function tipOf(page) {
   const wide = await page.evaluate(() => {
     const frames = [...document.querySelectorAll('.batch rect.frame')].map((frame) => frame.getBoundingClientRect())
@@ -71,11 +71,11 @@ async function tipOf(page) {
 }
 
 async function live(url, statusFile, wanted, folder) {
-  // grpcurl leaves out what is zero, and writes 64-bit numbers as text.
+  // grpcurl leaves out zeros, and writes 64-bit numbers as text.
   const status = JSON.parse(readFileSync(statusFile, 'utf8'));
   await onScreens(SCREENS.filter(({ name }) => name === wanted), url, folder, async (page, screen) => {
     await page.waitForSelector('#customers tbody tr');
-    await page.click('#pause'); // so that it stands still
+    await page.click('#pause'); // so that the page does not change
     const batches = await page.$$eval('.batch', (all) => all.length);
     expect(batches > 5 && batches <= 41, `${screen}: ${batches} batches are drawn`);
     const rows = await page.$$eval('.batch .row', (all) => all.map((row) => row.getAttribute('fill')));
@@ -107,16 +107,16 @@ async function live(url, statusFile, wanted, folder) {
   });
 }
 
-// Whoever names a customer must not write into the page.
+// A customer's name must not be able to write into the page.
 async function hostile(url) {
   const safe = await attacked(url);
   faults.push(...safe);
-  // That it can be found: with a drawing that escapes nothing.
+  // The control: a drawing that escapes nothing must be found.
   const careless = (script) => script.replace(/const escaped = .*/, 'const escaped = (text) => String(text);');
   expect((await attacked(url, careless)).length > 0, 'a drawing that escapes nothing is not found');
 }
 
-// What is wrong once every name is markup; `spoiled` changes the drawing code before.
+// What is wrong if every name is markup; `spoiled` changes the drawing code before.
 async function attacked(url, spoiled) {
   const wrong = [];
   const holds = (so, fault) => { if (!so) wrong.push(fault); };
@@ -170,7 +170,7 @@ async function charts(file, folder) {
     });
     expect(/took|predicted/.test(await tipOf(page)), `${screen}: there is no tip`);
     expect((await page.$$('.row.same')).length > 0, `${screen}: the rows of a request are not outlined`);
-    // It plays: from the beginning, until the end.
+    // It plays from the beginning to the end.
     await page.selectOption('#pace', '5');
     await page.click('#play');
     await page.waitForTimeout(1500);
