@@ -1,5 +1,5 @@
-# What `cmake --install` and `cpack -G DEB` take: the programs, their manual pages, the completion, the systemd units
-# and the configuration file. Included last; the programs are there by then.
+# What `cmake --install` and `cpack -G DEB` install: the programs, their manual pages, the completion, the systemd units
+# and the configuration file. Included last, when the programs are defined.
 #
 # The units name /usr/bin and the file lies in /etc: a package has the prefix /usr. `cmake --install --prefix` elsewhere
 # leaves both out.
@@ -9,7 +9,7 @@ set(package_folder ${PROJECT_SOURCE_DIR}/deploy/package)
 set(generated ${PROJECT_BINARY_DIR}/package)
 file(MAKE_DIRECTORY ${generated})
 
-# gzip's -n keeps names and times out: the same build gives the same files.
+# gzip's -n leaves out names and times: the same build gives the same files.
 add_custom_command(
   OUTPUT ${generated}/smartbatch-proxy.8.gz
   COMMAND ${package_folder}/manual $<TARGET_FILE:smartbatch-proxy> | gzip -9n > ${generated}/smartbatch-proxy.8.gz

@@ -4,9 +4,9 @@
 #   smartbatch_program(NAME SOURCES main.cc ... LINKS target ... [OPTIMIZED])
 #   smartbatch_test(NAME SOURCES a_test.cc ... LINKS target ... [LABELS quick|slow|long] [TIMEOUT seconds] [SERIAL]
 #                   [OPTIMIZED])
-#     OPTIMIZED: long tests spend their time in it, so that a preset with sanitizers optimizes it although it does not
+#     OPTIMIZED: long tests spend their time in it, so a preset with sanitizers optimizes it. Such a preset does not
 #     optimize the rest, which takes longer to compile than to run.
-#     SERIAL: no other test runs beside its tests, which want the whole machine.
+#     SERIAL: no other test runs beside its tests, which need the whole machine.
 #
 # The edges of docs/ARCHITECTURE.md are the LINKS of these calls; tests/boundaries checks
 # that the sources include nothing beyond them.
@@ -22,7 +22,7 @@ if(SMARTBATCH_WARNINGS_AS_ERRORS)
 endif()
 if(SMARTBATCH_SANITIZE)
   add_compile_options(-fsanitize=${SMARTBATCH_SANITIZE} -fno-omit-frame-pointer)
-  # With a sanitizer GCC 12 takes the value of an empty std::optional for one that is read.
+  # With a sanitizer GCC 12 believes that the value of an empty std::optional is read.
   add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_link_options(-fsanitize=${SMARTBATCH_SANITIZE})
 endif()
@@ -46,7 +46,7 @@ function(smartbatch_program name)
   add_executable(${name} ${ARG_SOURCES})
   smartbatch_optimize(${name} ${ARG_OPTIMIZED})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} smartbatch_options)
-  # What is resolved at the start cannot be overwritten later.
+  # Addresses that are resolved at the start cannot be overwritten later.
   target_link_options(${name} PRIVATE LINKER:-z,relro,-z,now)
 endfunction()
 
@@ -55,7 +55,7 @@ function(smartbatch_test name)
   add_executable(${name} ${ARG_SOURCES})
   smartbatch_optimize(${name} ${ARG_OPTIMIZED})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gmock_main smartbatch_options)
-  # They compile a quarter to a third sooner; what they test is optimized all the same.
+  # Tests compile in a quarter to a third less time; the code that they test is optimized all the same.
   if(NOT SMARTBATCH_SANITIZE)
     target_compile_options(${name} PRIVATE -O0)
   endif()
@@ -66,7 +66,7 @@ function(smartbatch_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
-  # ctest starts first what costs most, so that the slow ones are not alone at the end.
+  # ctest starts the most expensive tests first, so that the slow ones are not alone at the end.
   set(cost 1)
   if(NOT quick IN_LIST ARG_LABELS)
     set(cost 50)
@@ -76,7 +76,7 @@ function(smartbatch_test name)
 endfunction()
 
 # smartbatch_embed(NAME NAMESPACE FILE...): a library NAME and a header NAME.h with each file's text as a C string,
-# named after it: page/live.js is NAMESPACE::kLiveJs. What changes in a file is built in again. The texts must not hold
+# named after it: page/live.js is NAMESPACE::kLiveJs. A changed file is embedded again. The texts must not hold
 # `)embedded"`.
 function(smartbatch_embed name namespace)
   set(declarations "")
