@@ -1,5 +1,5 @@
 // Writes the dashboards of dashboards/:   node grafana/generate.mjs
-// With --check it only compares, and fails where a file is not what this program writes.
+// With --check it only compares, and fails if a file is not what this program writes.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -27,7 +27,7 @@ const QUEUE = metric.queue_duration_seconds;
 const now = row('Now', [
   stat('Strategy', 'The strategy that forms the batches at this moment.', 'none',
     instant(`${metric.strategy_active}{${TARGET}} == 1`, '{{strategy}}'), { text: 'name' }),
-  stat('Arrival rate', 'Requests that came to an end in a second, whatever the end: with a steady queue this is what arrives.',
+  stat('Arrival rate', 'Requests that ended in a second, in any way: with a steady queue this equals the arrivals.',
     'reqps', query(rate(metric.requests_total, CUSTOMER))),
   stat('p95 of the worst customer', 'Among the customers, the largest 95th percentile of the time from arrival to answer.',
     's', query(`max(${quantileNow(0.95, LATENCY, CUSTOMER, 'customer')} >= 0)`)),
@@ -35,15 +35,15 @@ const now = row('Now', [
     'percentunit',
     query(objectiveMetNow(CUSTOMER)),
     { thresholds: [[null, 'red'], [0.95, 'orange'], [0.99, 'green']], min: 0 }),
-  stat('Backend utilisation', 'The share of the time in which a backend works, in the mean over the backends. Near 100 % the queue grows.',
+  stat('Backend utilisation', 'The share of the time that a backend works, averaged over the backends. Near 100 % the queue grows.',
     'percentunit', query(`avg(rate(${metric.backend_busy_seconds_total}{${TARGET}}[$__rate_interval]))`),
     { thresholds: [[null, 'green'], [0.8, 'orange'], [0.95, 'red']], min: 0 }),
-  stat('Slowdown of the worst customer', 'Latency over the time that a request takes alone on an idle backend, as the proxy believes: among the customers, the largest mean. 1 is the best, and a long text is not held against anybody.',
+  stat('Slowdown of the worst customer', 'Latency divided by the time that a request takes alone on an idle backend, as the proxy believes: the largest mean of a customer. 1 is the best, and long texts count against nobody.',
     'short', query(`max(${slowdownNow(CUSTOMER, 'customer')})`)),
 ]);
 
 const compared = row('Strategies compared over the selected range', [
-  table('Strategies', 'Everything that was answered in the selected range, by the strategy that dispatched it. Compare only rows of a like arrival rate: a strategy that saw less load looks better than it is.', [
+  table('Strategies', 'Everything that was answered in the selected range, by the strategy that dispatched it. Compare only rows with similar arrival rates: a strategy that saw less load looks better than it is.', [
     column(rateWhileActive, 'arrival rate', { unit: 'reqps' }),
     column(`${activeSeconds} > 0`, 'active', { unit: 's' }),
     column(quantileInRange(0.5, LATENCY, BOTH, 'strategy'), 'p50', { unit: 's' }),
@@ -61,11 +61,11 @@ const compared = row('Strategies compared over the selected range', [
     column(quantileInRange(0.95, LATENCY, BOTH, 'strategy'), 'p95'),
     column(quantileInRange(0.99, LATENCY, BOTH, 'strategy'), 'p99'),
   ], 'strategy', { size: [9, 8] }),
-  bars('Arrival rate by strategy', 'Requests a second while the strategy was active: the latencies beside it can be compared only where these bars are alike.',
+  bars('Arrival rate by strategy', 'Requests a second while the strategy was active: the latencies beside it can be compared only if these bars are similar.',
     'reqps', [column(rateWhileActive, 'arrival rate')], 'strategy', { size: [6, 8] }),
   matrixBars('${quantile:text} by customer and strategy', 'The chosen percentile of each customer\'s latency under each strategy, over the selected range.',
     's', instant(quantileInRange('$quantile', LATENCY, BOTH, 'customer, strategy')), 'customer', 'strategy', { size: [9, 8] }),
-  table('Customers', 'The same by customer: who gains and who loses by a change of strategy.', [
+  table('Customers', 'The same by customer: who gains and who loses from a change of strategy.', [
     column(customerRateWhileActive, 'arrival rate', { unit: 'reqps' }),
     column(quantileInRange(0.5, LATENCY, BOTH, 'strategy, customer'), 'p50', { unit: 's' }),
     column(quantileInRange(0.95, LATENCY, BOTH, 'strategy, customer'), 'p95', { unit: 's' }),
@@ -84,9 +84,9 @@ const latency = row('Latency', [
     query(quantileNow(0.95, LATENCY, BOTH), 'p95'),
     query(quantileNow(0.99, LATENCY, BOTH), 'p99'),
   ], { log: true }),
-  heatmap('Distribution of latency', 'How many requests were answered in what time.', 's',
+  heatmap('Distribution of latency', 'The number of requests by the time to the answer.', 's',
     sumBy('le', `increase(${LATENCY}_bucket{${BOTH}}[$__rate_interval])`)),
-  timeseries('Queue and service', 'The mean time from arrival to answer in its two parts: waiting for the last part to be dispatched, and the rest.', 's', [
+  timeseries('Queue and service', 'The mean time from arrival to answer in two parts: until the last part of the request was dispatched, and the rest.', 's', [
     query(meanNow(QUEUE, BOTH, ''), 'queue'),
     query(`(${rate(`${LATENCY}_sum`, BOTH)} - ${rate(`${QUEUE}_sum`, BOTH)}) / (${rate(`${LATENCY}_count`, BOTH)} > 0)`, 'service'),
   ], { stack: true, size: [12, 8] }),
@@ -95,61 +95,61 @@ const latency = row('Latency', [
 ]);
 
 const fairness = row('Fairness and starvation', [
-  timeseries('Share of backend time', 'Each customer\'s part of the batch cost charged to all, shared as in the airport game: a sequence pays for the length it adds.', 'percentunit',
+  timeseries('Share of backend time', 'Each customer\'s share of the batch cost charged to all, divided as in the airport game: a sequence pays for the length that it adds.', 'percentunit',
     [query(`${rate(metric.customer_charged_seconds_total, BOTH, 'customer')} / scalar(${rate(metric.customer_charged_seconds_total, BOTH)} > 0)`, '{{customer}}')],
     { stack: true, max: 1, min: 0, size: [6, 8] }),
-  timeseries('Fairness gap', 'Between customers that wait: the largest difference of the time they were charged.', 's',
+  timeseries('Fairness gap', 'The largest difference between the times charged to customers that wait.', 's',
     [query(`max by (instance) (${metric.fairness_gap_seconds}{${TARGET}})`, '{{instance}}')], { min: 0, size: [6, 8] }),
-  timeseries('Oldest request', 'For how long the oldest waiting request of each customer has waited. A line that climbs for one customer alone is starvation.', 's',
+  timeseries('Oldest request', 'How long the oldest waiting request of each customer has waited. A line that climbs for only one customer is starvation.', 's',
     [query(`max by (customer) (${metric.queue_oldest_age_seconds}{${CUSTOMER}})`, '{{customer}}')], { min: 0, size: [6, 8] }),
   timeseries('Queue depth', 'Requests that wait, by customer.', 'short',
     [query(`sum by (customer) (${metric.queue_requests}{${CUSTOMER}})`, '{{customer}}')], { stack: true, min: 0, size: [6, 8] }),
-  timeseries('Queued sequences', 'Sequences that wait, by customer: the work ahead is counted in these.', 'short',
+  timeseries('Queued sequences', 'Sequences that wait, by customer: the work ahead.', 'short',
     [query(`sum by (customer) (${metric.queue_sequences}{${CUSTOMER}})`, '{{customer}}')], { stack: true, min: 0, size: [6, 6] }),
   timeseries('Charged time by customer', 'Seconds of backend time charged in a second.', 'percentunit',
     [query(rate(metric.customer_charged_seconds_total, BOTH, 'customer'), '{{customer}}')], { min: 0, size: [6, 6] }),
-  timeseries('Slowdown by customer', 'The mean latency over the time that a request takes alone on an idle backend, as the proxy believes: 1 is the best.', 'short',
+  timeseries('Slowdown by customer', 'The mean of the latency divided by the time that a request takes alone on an idle backend, as the proxy believes: 1 is the best.', 'short',
     [query(slowdownNow(BOTH, 'customer'), '{{customer}}')], { log: true, size: [6, 6] }),
-  timeseries('Evenness of shares', 'Jain\'s index over the backend time charged to each customer over its weight: 100 % when each gets what its weight says, 100 % / n when one of n gets everything. Customers that ask for different amounts differ here without harm.', 'percentunit',
+  timeseries('Evenness of shares', 'Jain\'s index of the backend time charged to each customer, divided by its weight: 100 % if each gets what its weight says, 100 % / n if one of n gets everything. Customers that ask for different amounts lower it without harm.', 'percentunit',
     [query(jainIndex)], { min: 0, max: 1, size: [6, 6] }),
 ]);
 
 const batching = row('Batching', [
-  timeseries('Batch size', 'Sequences in a batch, in the mean.', 'short',
+  timeseries('Batch size', 'The mean number of sequences in a batch.', 'short',
     [query(meanNow(metric.batch_sequences, STRATEGY, 'strategy'), '{{strategy}}')], { min: 0 }),
-  heatmap('Distribution of batch sizes', 'How many batches left with how many sequences.', 'short',
+  heatmap('Distribution of batch sizes', 'The number of batches by their number of sequences.', 'short',
     sumBy('le', `increase(${metric.batch_sequences_bucket}{${STRATEGY}}[$__rate_interval])`)),
   timeseries('Longest sequence', 'Its length decides what the whole batch costs: median and 99th percentile over the batches, in characters.', 'short', [
     query(quantileNow(0.5, metric.batch_max_length, STRATEGY, 'strategy'), '{{strategy}} p50'),
     query(quantileNow(0.99, metric.batch_max_length, STRATEGY, 'strategy'), '{{strategy}} p99'),
   ], { log: true }),
-  timeseries('Why batches left', 'full: no seat free. slot_free: a backend was idle. hold, linger: the wait for more was over. lane, max_wait: an old request went first.', 'ops',
+  timeseries('Why batches left', 'full: no seat free. slot_free: a backend was idle. hold, linger: the wait for more requests was over. lane, max_wait: an old request went first.', 'ops',
     [query(rate(metric.batches_total, STRATEGY, 'reason'), '{{reason}}')], { stack: true, min: 0 }),
-  timeseries('Padding', 'The share of the batches\' cost that was paid for empty seats and for sequences shorter than the longest.', 'percentunit',
+  timeseries('Padding', 'The share of the batches\' cost that was spent on empty seats and on sequences shorter than the longest.', 'percentunit',
     [query(`${rate(metric.batch_padding_cost_seconds_total, STRATEGY, 'strategy')} / (${rate(metric.batch_cost_seconds_total, STRATEGY, 'strategy')} > 0)`, '{{strategy}}')],
     { min: 0, max: 1 }),
   timeseries('Batch duration', 'From the dispatch of a batch to its answer, by backend.', 's', [
     query(quantileNow(0.5, metric.batch_duration_seconds, STRATEGY, 'backend'), '{{backend}} p50'),
     query(quantileNow(0.99, metric.batch_duration_seconds, STRATEGY, 'backend'), '{{backend}} p99'),
   ], { log: true }),
-  timeseries('Decision time', 'What it takes the strategy to choose a batch.', 's', [
+  timeseries('Decision time', 'The time that the strategy takes to choose a batch.', 's', [
     query(quantileNow(0.5, metric.decision_duration_seconds, STRATEGY, 'strategy'), '{{strategy}} p50'),
     query(quantileNow(0.99, metric.decision_duration_seconds, STRATEGY, 'strategy'), '{{strategy}} p99'),
   ], { log: true }),
-  timeseries('Cost model', 'What the fit says of a batch whose longest text has 1,000 characters: the fixed part, what that length adds once, and what each text in the batch adds.', 's', [
+  timeseries('Cost model', 'The fitted cost of a batch whose longest text has 1,000 characters: the fixed part, what that length adds once, and what each text in the batch adds.', 's', [
     query(`${metric.cost_model_fixed_seconds}{${TARGET}}`, '{{backend}} fixed'),
     query(`${metric.cost_model_quadratic_seconds}{${TARGET}} * 1e6`, '{{backend}} once'),
     query(`${metric.cost_model_per_sequence_seconds}{${TARGET}} + ${metric.cost_model_per_character_seconds}{${TARGET}} * 1e3 + ${metric.cost_model_per_character_squared_seconds}{${TARGET}} * 1e6`, '{{backend}} each text'),
   ], { min: 0, size: [4, 8] }),
-  timeseries('Error of the cost model', 'How far batch times are from the fit: from what it says now, and from what was predicted before each ran.', 'percentunit', [
+  timeseries('Error of the cost model', 'How far batch times are from the present fit, and from what was predicted before each batch ran.', 'percentunit', [
     query(`${metric.cost_model_residual_ratio}{${TARGET}}`, '{{backend}} fit, mean'),
     query(`${metric.cost_model_prediction_error_ratio}{${TARGET}}`, '{{backend}} prediction, median'),
   ], { size: [4, 8] }),
   timeseries('Batches in flight', 'Batches that are at a backend.', 'short',
     [query(`${metric.backend_inflight_batches}{${TARGET}}`, '{{backend}}')], { min: 0 }),
-  timeseries('Backend utilisation', 'The share of the time in which each backend works.', 'percentunit',
+  timeseries('Backend utilisation', 'The share of the time that each backend works.', 'percentunit',
     [query(`sum by (backend) (rate(${metric.backend_busy_seconds_total}{${TARGET}}[$__rate_interval]))`, '{{backend}}')], { min: 0 }),
-  timeseries('Backends up', '1 when the backend answers, else 0.', 'short',
+  timeseries('Backends up', '1 if the backend answers, otherwise 0.', 'short',
     [query(`${metric.backend_up}{${TARGET}}`, '{{backend}}')], { min: 0, max: 1 }),
 ]);
 
@@ -158,9 +158,9 @@ const errors = row('Errors and admission', [
     [query(rate(metric.requests_total, BOTH, 'code'), '{{code}}')], { stack: true, min: 0 }),
   timeseries('Rejections', 'Requests that were refused on arrival, by reason.', 'reqps',
     [query(rate(metric.rejected_total, CUSTOMER, 'reason'), '{{reason}}')], { stack: true, min: 0 }),
-  timeseries('Rejections by customer', 'Who is refused.', 'reqps',
+  timeseries('Rejections by customer', 'Requests that were refused on arrival, by customer.', 'reqps',
     [query(rate(metric.rejected_total, CUSTOMER, 'customer'), '{{customer}}')], { stack: true, min: 0 }),
-  timeseries('Shed by customer', 'Requests that were ended while they waited, to make room in the full queue: they belong to whoever had the most in it for its weight.', 'reqps',
+  timeseries('Shed by customer', 'Requests that were ended while they waited, to make room in the full queue: they belong to the customer that had the most in it for its weight.', 'reqps',
     [query(rate(metric.shed_total, CUSTOMER, 'customer'), '{{customer}}')], { stack: true, min: 0 }),
   timeseries('Requests not answered', 'The share of each customer\'s requests with any status but OK.', 'percentunit',
     [query(`${rate(metric.requests_total, `${BOTH},code!="OK"`, 'customer')} / (${rate(metric.requests_total, BOTH, 'customer')} > 0)`, '{{customer}}')],
@@ -168,7 +168,7 @@ const errors = row('Errors and admission', [
   timeseries('Objective missed', 'The share of each customer\'s requests beyond its latency objective; failures count.', 'percentunit',
     [query(`${rate(metric.slo_requests_total, `${BOTH},result="missed"`, 'customer')} / (${rate(metric.slo_requests_total, BOTH, 'customer')} > 0)`, '{{customer}}')],
     { min: 0, max: 1 }),
-  timeseries('Customers beyond the label limit', 'Customers that are counted under "other", since there are too many to name.', 'short',
+  timeseries('Customers beyond the label limit', 'Customers that are counted under "other" because there are too many to name.', 'short',
     [query(`${metric.customers_overflowed_total}{${TARGET}}`, '{{instance}}')], { min: 0 }),
 ]);
 
@@ -188,7 +188,7 @@ const processes = row('Process and gRPC', [
   stat('Started', 'When each process started: a recent time means a restart.', 'dateTimeFromNow',
     instant(`${metric.process_start_time_seconds}{${TARGET}} * 1000`, '{{job}}'), { size: [8, 4], text: 'value_and_name' }),
   stat('Version', 'What runs.', 'none', instant(`${metric.build_info}{${TARGET}} or ${metric.smartbatch_classifier_build_info}{${TARGET}}`, '{{job}} {{version}}'), { size: [8, 4], text: 'name' }),
-  stat('Configuration', 'Whether the last reload of the configuration was taken over.', 'none',
+  stat('Configuration', 'Whether the last reload of the configuration took effect.', 'none',
     instant(`${metric.config_last_reload_successful}{${TARGET}}`, '{{instance}}'), {
       size: [8, 4],
       thresholds: [[null, 'red'], [1, 'green']],
@@ -199,21 +199,21 @@ const processes = row('Process and gRPC', [
 // The load generator has a job of its own, which the variables do not choose.
 const LOAD = 'strategy=~"$strategy"';
 const loadgen = row('Load generator', [
-  stat('Workload', 'What is being played at this moment, and under which strategy.', 'none',
+  stat('Workload', 'The workload that is being played now, and the strategy.', 'none',
     instant(metric.loadgen_block_info, '{{workload}} {{strategy}}'), { size: [6, 4], text: 'name' }),
   stat('Block', 'The number of the block that is being played.', 'none', instant(metric.loadgen_block_number, '{{instance}}'),
     { size: [3, 4] }),
-  stat('Blocks', 'How many blocks there are in all.', 'none', instant(metric.loadgen_blocks, '{{instance}}'), { size: [3, 4] }),
+  stat('Blocks', 'The total number of blocks.', 'none', instant(metric.loadgen_blocks, '{{instance}}'), { size: [3, 4] }),
   timeseries('Sent and in flight', 'Requests that were sent in a second, and those that have no answer yet.', 'short', [
     query(rate(metric.loadgen_requests_sent_total, LOAD, 'strategy'), '{{strategy}} a second'),
     query(`sum(${metric.loadgen_requests_in_flight})`, 'in flight'),
   ], { min: 0, size: [12, 8] }),
-  timeseries('Ends as the callers saw them', 'By the outcome that the load generator counted.', 'reqps',
+  timeseries('Ends as the callers saw them', 'Ended requests by the outcome that the load generator saw.', 'reqps',
     [query(rate(metric.loadgen_requests_done_total, LOAD, 'outcome'), '{{outcome}}')], { stack: true, min: 0 }),
-  timeseries('${quantile:text} as the callers saw it', 'From when a request was due to its answer: the time on the network and in the generator is in it, unlike in the proxy\'s own figure.', 's', [
+  timeseries('${quantile:text} as the callers saw it', 'From when a request was due to its answer: includes the time on the network and in the generator, unlike the proxy\'s own figure.', 's', [
     query(quantileNow('$quantile', metric.loadgen_request_latency_seconds, LOAD, 'customer'), '{{customer}}'),
   ], { log: true }),
-  timeseries('How late requests left', 'From when a request was due to when it was sent: above 10 ms the generator was too slow, and its figures say so.', 's', [
+  timeseries('How late requests left', 'From when a request was due to when it was sent: above 10 ms the generator was too slow, and it calls its figures invalid.', 's', [
     query(quantileNow(0.5, metric.loadgen_dispatch_delay_seconds, ''), 'p50'),
     query(quantileNow(0.99, metric.loadgen_dispatch_delay_seconds, ''), 'p99'),
   ], { log: true }),

@@ -1,4 +1,4 @@
-// Builders for the few kinds of panels that the dashboards use: each takes what differs and fills in the rest.
+// Builders for the few kinds of panels that the dashboards use: each takes the differences and fills in the rest.
 // Every panel has a title, a description, a unit and the dashboard's data source variable.
 
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
@@ -12,7 +12,7 @@ export function query(expr, legend = '__auto', extra = {}) {
   return { expr, legendFormat: legend, range: true, instant: false, ...extra };
 }
 
-// A query with one answer, at the end of the range.
+// A query with one result, at the end of the range.
 export function instant(expr, legend = '__auto', extra = {}) {
   return { expr, legendFormat: legend, range: false, instant: true, ...extra };
 }
@@ -79,7 +79,7 @@ export function timeseries(title, description, unit, targets, { size = [8, 8], s
   });
 }
 
-// How a Prometheus histogram (a query by `le`) is distributed over time.
+// The distribution of a Prometheus histogram (a query by `le`) over time.
 export function heatmap(title, description, unit, expr, { size = [8, 8] } = {}) {
   return panel('heatmap', title, description, unit, [query(expr, '{{le}}', { format: 'heatmap' })], {
     size,
@@ -99,7 +99,7 @@ export function heatmap(title, description, unit, expr, { size = [8, 8] } = {}) 
   });
 }
 
-// How the columns of a table panel come together: joined by their labels, without time, under their names.
+// Joins the columns of a table panel by their labels, without time, under their names.
 function joined(columns, labels) {
   const renamed = columns.map((c, i) => [columns.length === 1 ? 'Value' : `Value #${String.fromCharCode(65 + i)}`, c.name]);
   return [
@@ -211,8 +211,8 @@ function variable(type, name, label, rest) {
   return { type, name, label, hide: 0, skipUrlSync: false, ...rest };
 }
 
-// A variable filled from the values of a label; `expr` is what label_values() takes. With `one` exactly one value is
-// chosen, else any number of them.
+// A variable filled from the values of a label; `expr` is the argument of label_values(). With `one` exactly one value is
+// chosen, otherwise any number of them.
 export function labelVariable(name, label, expr, { one = false } = {}) {
   const all = { includeAll: true, allValue: '.*', current: { selected: true, text: ['All'], value: ['$__all'] } };
   return variable('query', name, label, {
@@ -238,7 +238,7 @@ export function datasourceVariable() {
   });
 }
 
-// One of `choices`, which are values by the text that is shown for them; `${name:text}` in a title is that text.
+// One of `choices`, a map from shown texts to values; `${name:text}` in a title is the text.
 export function choiceVariable(name, label, choices, chosen) {
   const options = Object.entries(choices).map(([text, value]) => ({ selected: text === chosen, text, value }));
   return variable('custom', name, label, {
@@ -265,7 +265,7 @@ export function annotation(name, color, expr, step, title, text) {
   };
 }
 
-// A link to another of the dashboards, with the time and the variables that are chosen here.
+// A link to another dashboard, with the time range and the variables that are chosen here.
 export function link(title, uid) {
   return {
     type: 'link',

@@ -1,5 +1,5 @@
-// Every series that a dashboard may ask for, with its labels. Nothing else in this folder spells a name, and the check
-// `monitoring` compares this list with what the programs export.
+// Every series that a dashboard may use, with its labels. Nothing else in this folder spells out a name, and the check
+// `monitoring` compares this list with the series that the programs export.
 
 const LATENCY = ['customer', 'strategy', 'le'];
 const CALL = ['grpc_service', 'grpc_method', 'grpc_type'];
@@ -93,7 +93,7 @@ const LABELS = {
   grpc_server_handling_seconds_bucket: [...CALL, 'le'],
   grpc_server_handling_seconds_sum: CALL,
   grpc_server_handling_seconds_count: CALL,
-  // Only if TLS is spoken.
+  // Only with TLS.
   smartbatch_certificate_expiry_timestamp_seconds: ['file'],
   smartbatch_certificate_expires_soon: ['file'],
   smartbatch_certificate_last_reload_successful: ['file'],
@@ -109,17 +109,17 @@ const LABELS = {
   process_threads: [],
 };
 
-// The labels of a series, those left out that Prometheus adds (job, instance); undefined where there is no such series.
+// The labels of a series without those that Prometheus adds (job, instance); undefined if there is no such series.
 export const labelsOf = (name) => LABELS[name];
 export const seriesNames = () => Object.keys(LABELS);
-// Whether a healthy system in the clear lacks the series: it speaks no TLS, and no batch of it has failed.
+// True if a healthy system without TLS lacks the series: there are no certificates, and no batch has failed.
 export const mayBeMissing = (name) =>
   name.startsWith('smartbatch_certificate_') || name === 'smartbatch_backend_failed_batches_total';
 
-// Histograms are named without their ending.
+// Histograms are named without their suffix.
 const FAMILIES = new Set(Object.keys(LABELS).flatMap((name) => [name, name.replace(/_(bucket|sum|count)$/, '')]));
 
-// metric.queue_requests is 'smartbatch_queue_requests'; a name that is not above is an error where it is written.
+// metric.queue_requests is 'smartbatch_queue_requests'; using a name that is not listed above is an error.
 export const metric = new Proxy({}, {
   get(_, short) {
     const name = [`smartbatch_${short}`, short].find((candidate) => FAMILIES.has(candidate));
