@@ -1,4 +1,4 @@
-// What the outside may watch: metrics, the decision log and the tests hang here.
+// What the outside can watch: the metrics, the decision log and the tests observe the scheduler here.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace smartbatch::scheduling {
 
-// Who asked for another strategy.
+// Who changed the strategy.
 enum class SwitchedBy : std::uint8_t {
   kStart,   // the program, with the strategy it starts with
   kAdmin,   // SetStrategy
@@ -35,8 +35,8 @@ constexpr std::string_view Name(SwitchedBy by) {
   return "unknown";
 }
 
-// Called by the scheduler in the middle of its work: an observer returns soon, never waits, and calls nothing of
-// the scheduler. References are good for the time of the call.
+// Is called by the scheduler in the middle of its work: an observer must return soon, never wait, and not call the
+// scheduler. References are valid only during the call.
 class SchedulerObserver {
  public:
   virtual ~SchedulerObserver() = default;
@@ -48,27 +48,28 @@ class SchedulerObserver {
   virtual void Ended(const Finished& /*finished*/) {}
 
   virtual void Dispatched(const Batch& /*batch*/) {}
-  // A part of a batch's predicted cost was charged: before Dispatched; to whoever has failed alone, before its Ended.
+  // A part of a batch's predicted cost was charged. Comes before Dispatched; for a request that failed alone, before
+  // its Ended.
   virtual void Charged(const Customer& /*customer*/, std::string_view /*strategy*/, double /*seconds*/) {}
   virtual void BatchEnded(const Batch& /*batch*/, Duration /*took*/, const absl::Status& /*status*/) {}
 
-  // Before its first batch.
+  // A backend was added; comes before its first batch.
   virtual void BackendAdded(BackendId /*id*/, const Backend& /*backend*/) {}
-  // It gets no more batches; those that it has end as others do.
+  // The backend gets no more batches; those that it has end like others.
   virtual void BackendRemoved(BackendId /*id*/) {}
-  // It takes that many batches at once from now on; more may be running.
+  // The backend takes `slots` batches at once from now on; more may be running.
   virtual void BackendSlotsChanged(BackendId /*id*/, std::uint32_t /*slots*/) {}
-  // Its health checks say something else from now on.
+  // The backend's health has changed.
   virtual void BackendHealthChanged(BackendId /*id*/, bool /*healthy*/, Time /*now*/) {}
 
-  // The backend refused a batch of so many sequences and takes them one by one: it gets batches of at most `limit`.
+  // The backend refused a batch of `sequences` sequences but served each alone: it now gets batches of at most `limit`.
   virtual void BatchTooLarge(BackendId /*id*/, std::uint32_t /*sequences*/, std::uint32_t /*limit*/) {}
 
-  // Another strategy decides from now on; `from` is empty at the start.
+  // The strategy `to` decides from now on; `from` is empty at the start.
   virtual void StrategyChanged(std::string_view /*from*/, std::string_view /*to*/, SwitchedBy /*by*/) {}
 };
 
-// Tells several observers, in order; they must outlive it.
+// Passes every call on to several observers, in order; they must outlive it.
 class ObserverList final : public SchedulerObserver {
  public:
   explicit ObserverList(std::vector<SchedulerObserver*> observers) : observers_(std::move(observers)) {}

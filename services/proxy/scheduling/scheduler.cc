@@ -69,7 +69,7 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   const auto shed = [&](PendingRequest& request) { Finish(request, Outcome::kShed, absl::OkStatus(), now, effects); };
   if (reason) {
     if (admission_.MakeRoom(*reason, arrival, customer, now, shed)) reason.reset();
-    customer = customers_.Find(arrival.customer);  // an account may have gone with what was shed
+    customer = customers_.Find(arrival.customer);  // the account may have been closed with a shed request
   }
   if (reason) {
     ++outcomes_.by_outcome[static_cast<std::size_t>(Outcome::kRejected)];
@@ -94,7 +94,7 @@ Step Scheduler::Next(Time now) {
   if (pending_.waiting_sequences() == 0 && lone_retries_.empty()) return Nothing{};
   Step step = Choose(now);
   if (std::holds_alternative<Batch>(step) || lone_retries_.empty()) return step;
-  // What is tried again alone may wait for a backend that rests, while others have nothing that may go there.
+  // A retry alone may wait for a resting backend, while nothing that waits may go to the other backends.
   const Time resume = backends_.NextResume(now);
   const auto* const wait = std::get_if<AskAgainAt>(&step);
   if (resume != kNever && (wait == nullptr || wait->time > resume)) step = AskAgainAt{resume};
@@ -159,7 +159,7 @@ Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
   }
   batch.members.reserve(members.size());
   for (const PendingSequence* const sequence : members) {
-    // The first member of a request takes the others along.
+    // The first member of a request takes the request's other members along.
     if (sequence->state == SequenceState::kWaiting) StartRequest(*sequence->request, chosen_by_strategy, batch);
   }
 
@@ -266,7 +266,7 @@ void Scheduler::FailWaitingIfUnavailable(Time now, Effects& effects) {
   while (PendingRequest* const request = pending_.Oldest()) {
     Finish(*request, Outcome::kBackendFailed, status, now, effects);
   }
-  // What waits to be tried again alone is in no order but this.
+  // Sequences that wait to be tried again alone are only in this list.
   while (PendingSequence* const sequence = lone_retries_.Oldest()) {
     Finish(*sequence->request, Outcome::kBackendFailed, status, now, effects);
   }
@@ -275,7 +275,7 @@ void Scheduler::FailWaitingIfUnavailable(Time now, Effects& effects) {
 Time Scheduler::NextTick(Time now) const {
   const bool something_waits = pending_.waiting_requests() > 0 || !lone_retries_.empty();
   const Time unavailable = something_waits ? backends_.UnavailableAt() : kNever;
-  // Once that time is past, it is the end of a batch that tells whether a backend is back.
+  // When that time has passed, only the end of a batch can show that a backend is back.
   const Time lost = std::min(pending_.EarliestDeadline(), strategy_->NextHopeless(now));
   return std::min(lost, unavailable > now ? unavailable : kNever);
 }
@@ -292,7 +292,7 @@ void Scheduler::Close(Time now, Effects& effects) {
 
 void Scheduler::StartStrategy(CheckedChoice choice) {
   const std::string_view previous = strategy_ == nullptr ? std::string_view() : DecidingStrategy();
-  // The old object unlinks everything when it goes; only then can the new one link it.
+  // The old object unlinks everything when it is destroyed; only then can the new one link it.
   strategy_.reset();
   choice_ = std::move(choice);
   strategy_ =

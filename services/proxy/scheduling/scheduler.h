@@ -35,12 +35,12 @@
 
 namespace smartbatch::scheduling {
 
-// What the caller has to do after an event.
+// What the caller must do after an event.
 struct Effects {
-  // Requests that ended: each is named once, here, and never again.
+  // Requests that ended. Each is named exactly once.
   std::vector<Finished> finished;
-  // Batches that nobody waits for any more, or that a backend which is gone still has: they can be cancelled at the
-  // backend. Complete must still be called. A batch may be named again.
+  // Batches that nobody waits for any more, or that are overdue at a backend that has gone: they can be cancelled at
+  // the backend. Complete must still be called for them. A batch may be named again.
   std::vector<BatchId> abandoned;
 };
 
@@ -48,7 +48,7 @@ struct AskAgainAt {
   Time time{};
 };
 struct Nothing {};
-// Send this batch; or ask again at that time (or after the next event); or ask after the next event.
+// Send this batch; or ask again at that time or after the next event; or ask again after the next event.
 using Step = std::variant<Batch, AskAgainAt, Nothing>;
 
 struct StrategyChange {
@@ -64,21 +64,21 @@ struct OutcomeCounts {
   std::uint64_t operator[](Outcome outcome) const { return by_outcome[static_cast<std::size_t>(outcome)]; }
 };
 
-// How it is used:
+// The scheduler. The owner uses it like this:
 //
 //   on a request:    Offer, then Next until it returns no batch
 //   on a result:     Complete, answer what finished, then Next until it returns no batch
 //   on a timer:      Tick, answer what finished, then Next until it returns no batch
 //   the timer:       the earlier of NextTick and the time that Next asked for
 //
-// Times handed in must not go backwards. Not thread safe: one owner, one call at a time. The observer must outlive
-// the scheduler.
+// Requires: times do not go backwards, and the observer outlives the scheduler.
+// Thread safety: none; one owner makes one call at a time.
 class Scheduler {
  public:
-  // INVALID_ARGUMENT where an option or the strategy is wrong.
+  // INVALID_ARGUMENT if an option or the strategy is wrong.
   static absl::StatusOr<std::unique_ptr<Scheduler>> Create(const SchedulerOptions& options, const StrategyChoice& start,
                                                            SchedulerObserver* observer);
-  // The same with a choice that was checked, whose specification need not be one of AllStrategies and must outlive the
+  // The same with a checked choice. Its specification may be one that AllStrategies does not have, and must outlive the
   // scheduler.
   static absl::StatusOr<std::unique_ptr<Scheduler>> Create(const SchedulerOptions& options, CheckedChoice start,
                                                            SchedulerObserver* observer);
@@ -87,68 +87,69 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = delete;
 
   // --- Backends ---
-  // `slots` batches at once, at least 1. `cost` is what its batches are believed to cost; what was learned of a removed
-  // backend of that name counts more.
+  // Adds a backend that takes `slots` batches at once, at least 1. `cost` is the believed cost of its batches; what was
+  // learned about a removed backend of that name takes precedence.
   BackendId AddBackend(std::string name, std::uint32_t slots, const CostModel& cost);
-  // It gets no more batches; what it has is finished, and Complete must still be called for it. A scheduler without a
-  // backend is one whose backend has just failed: what waits and what comes waits for up to unavailable_after.
+  // The backend gets no more batches; those that it has are finished, and Complete must still be called for them.
+  // Without any backend the scheduler acts as if its backend had just failed: requests wait for up to
+  // unavailable_after.
   void RemoveBackend(BackendId id);
-  // That many batches at once from now on, at least 1. If more are running, they go on.
+  // Sets how many batches the backend takes at once, at least 1. If more are running, they go on.
   void SetSlots(BackendId id, std::uint32_t slots);
-  // What a health check said of the backend: as long as it is not well it gets no batches. What it has is finished; but
-  // while its checks get no answer those of its batches that are overdue are given up (Effects::abandoned), so call it
-  // after every check. True if the backend's health is another one now.
+  // Takes the result of a health check. An unhealthy backend gets no batches. The batches that it has are finished; but
+  // while its checks get no answer, those that are overdue are given up (Effects::abandoned), so call it after every
+  // check. Returns true if this changed the backend's health.
   bool ReportHealth(BackendId id, HealthReport report, Time now, Effects& effects);
 
   // --- Events ---
 
-  // Accepts or refuses a request. The lengths must be within the options' limits. Where the queue is full, room is
-  // taken from the customer with the most waiting work over its weight, newest request first (kShed), as long as that
-  // is not the one that asks, or has hardly more (Admission): so whoever floods the queue is refused, and not whoever
-  // comes next. What ended must be taken from `effects` before the new request's slot is used.
+  // Accepts or refuses a request. The lengths must be within the options' limits. If the queue is full, room is
+  // taken from the customer with the most waiting work over its weight, newest request first (kShed), unless that is
+  // the one that asks, or has hardly more (Admission): so the customer that floods the queue is refused, not the one
+  // that comes next. Take the ended requests from `effects` before using the new request's slot.
   std::variant<RequestId, Rejection> Offer(const Arrival& arrival, Time now, Effects& effects);
-  // The batch ended: with a result for each member (OK), or with an error. `id` must be running. What the error says is
-  // Verdict's affair:
-  // - busy: its members wait again as if they had not been sent, and the backend is asked again after a short random
-  //   time; a backend that has said nothing else for a minute counts as one that failed
-  // - the backend failed: its members wait for another attempt, within max_attempts and retry_budget
-  // - the backend fell with the batch: each member is tried again alone, once, on another backend if one can be used,
-  //   and no two of them on one backend at a time
-  // - any other error tells on a member: each is tried again alone, on another backend if one can be used; one that was
-  //   alone only there, within max_attempts
-  // Whoever is tried alone stays alone until it is served.
+  // The batch ended: with a result for each member (OK), or with an error. Requires: `id` is running. VerdictOf says
+  // what the error means:
+  // - kBusy: the members wait again as if they had not been sent, and the backend gets another batch after a short
+  //   random time. A backend that has only been busy for a minute counts as failed.
+  // - kBackend blames the backend: the members wait for another attempt, within max_attempts and retry_budget.
+  // - kFell: each member is retried once in a batch of its own, on another backend if one can be used, and no two of
+  //   them at one backend at a time.
+  // - kContent blames the content: each member is retried in a batch of its own, on another backend if one can be used.
+  //   A member that was already alone is retried only if another backend can be used, up to max_attempts.
+  // A member that is retried alone stays alone until it is served.
   void Complete(BatchId id, const absl::Status& status, Time now, Effects& effects);
-  // The caller of the request went away. Does nothing where the request has ended.
+  // The caller of the request went away. Does nothing if the request has ended.
   void Cancel(RequestId id, Time now, Effects& effects);
-  // Ends what has expired, and what waits while no backend can be reached.
+  // Ends expired requests, and waiting requests if no backend can be reached.
   void Tick(Time now, Effects& effects);
-  // When Tick has something to do if nothing else happens; kNever where that cannot be told yet.
+  // When Tick has something to do if nothing else happens; kNever if that is not known yet.
   Time NextTick(Time now) const;
-  // Refuses everything from now on; what was accepted is served.
+  // Refuses every new request from now on; accepted ones are served.
   void StopAccepting() { admission_.Stop(); }
   // Ends every accepted request and abandons every batch.
   void Close(Time now, Effects& effects);
 
-  // --- What now? ---
+  // --- The next step ---
   Step Next(Time now);
 
   // --- Steering ---
   // INVALID_ARGUMENT for an unknown name or parameter or a value out of range (FieldOf names the field). ABORTED
-  // where expected_generation is not 0 and not the current one. With validate_only nothing changes.
+  // if expected_generation is not 0 and not the current one. With validate_only nothing changes.
   absl::StatusOr<StrategyChange> SetStrategy(const StrategyChoice& choice, std::uint64_t expected_generation = 0,
                                              bool validate_only = false);
   // Advice for a strategy that takes it (AdvisedStrategy): which one it follows from now on. FAILED_PRECONDITION if the
   // active strategy takes none, or may not follow that one.
   absl::Status Follow(std::string_view name);
   void ConfigureCustomer(std::string_view name, const CustomerPolicy& policy);
-  // Takes other limits, timeouts and pauses from now on; what was accepted stays. INVALID_ARGUMENT, and nothing
-  // changes, where one is out of range or is fixed for the scheduler's life: max_batch_size, max_sequence_length,
-  // max_idle_accounts, learn_costs.
+  // Applies other limits, timeouts and pauses from now on; accepted requests stay. INVALID_ARGUMENT, with nothing
+  // changed, if one is out of range or differs although it is fixed for the scheduler's life: max_batch_size,
+  // max_sequence_length, max_idle_accounts, learn_costs.
   absl::Status Reconfigure(const SchedulerOptions& options);
-  // Grants these customers their policies and takes those of all others back. Linear in the accounts.
+  // Grants these customers their policies and revokes those of all others. Linear in the accounts.
   void ConfigureCustomers(const std::map<std::string, CustomerPolicy>& policies);
 
-  // --- What is ---
+  // --- State ---
   StrategyChoice strategy() const { return TextOf(choice_); }
   // Whether the active strategy follows another one, as it is advised.
   bool TakesAdvice() const { return choice_.specification->takes_advice; }
@@ -172,9 +173,9 @@ class Scheduler {
   void StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch);
   void Charge(Customer& customer, double seconds);
   void TellBackend(const Batch& batch, Verdict verdict, Duration took, Time now);
-  // True if the batch was refused, maybe for its size, which its members will tell.
+  // Returns true if the batch was refused, maybe for its size; its members, sent alone, will show that.
   bool LearnSizeLimit(const Batch& batch, const absl::Status& status, Time now);
-  // Spends the budget if it allows a retry.
+  // Returns true if the sequence may be retried; spends the retry budget if that is needed.
   bool MayRetry(const PendingSequence& sequence, const Batch& batch, Verdict verdict, Time now);
   void ReturnMembers(const Batch& batch, Verdict verdict, const absl::Status& status, bool maybe_too_large, Time now,
                      Effects& effects);

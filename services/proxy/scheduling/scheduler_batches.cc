@@ -9,10 +9,10 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// A sequence is not sent again once so many backends have fallen while they had it.
+// A sequence is not sent again when this many backends have fallen while they had it.
 constexpr std::uint8_t kMostFalls = 2;
 
-// What the caller of a sequence is told that is not sent again. UNAVAILABLE would have it try again, with a sequence
+// The status for the caller of a sequence that is not sent again. UNAVAILABLE would make the caller retry a sequence
 // that may well have crashed the backends.
 absl::Status StatusFor(const PendingSequence& sequence, const absl::Status& status) {
   if (sequence.falls < kMostFalls) return status;
@@ -62,8 +62,8 @@ void Scheduler::TellBackend(const Batch& batch, Verdict verdict, Duration took, 
     case Verdict::kFell:
       break;
   }
-  // One that was abandoned in time says nothing. One that all callers gave up because it hung tells on the backend:
-  // else a backend that hangs for longer than callers wait would be sent one batch after the other.
+  // A batch that was abandoned in time says nothing. If all callers gave up because it hung, that blames the backend:
+  // otherwise a backend that hangs for longer than callers wait would get one batch after the other.
   if (batch.dead < batch.members.size() || IsOverdue(batch, took)) {
     backends_.Failed(batch.backend, now);
   } else {
@@ -108,11 +108,11 @@ bool Scheduler::MayRetry(const PendingSequence& sequence, const Batch& batch, Ve
     case Verdict::kBackend:
       return attempts_left && retry_budget_.Spend();
     case Verdict::kFell:
-      // Needs no budget, since it is tried once more at most.
+      // Needs no budget, since it is retried at most once.
       return attempts_left && sequence.falls < kMostFalls;
     case Verdict::kContent:
-      // Needs no budget, or one bad sequence would use up what keeps the others from failing with it. Who was alone has
-      // told on itself, unless it is the backend that is bad.
+      // Needs no budget: otherwise one bad sequence would use up the budget that keeps the others from failing with it.
+      // A sequence that failed alone is itself to blame, unless the backend is bad.
       return batch.members.size() > 1 || (attempts_left && backends_.HasOther(batch.backend, now));
   }
   return false;
@@ -134,14 +134,14 @@ void Scheduler::ReturnMembers(const Batch& batch, Verdict verdict, const absl::S
     }
     if (!MayRetry(sequence, batch, verdict, now)) {
       pending_.StopRunning(sequence);
-      // It was tried alone and is bad itself: its customer pays for that.
+      // It was tried alone, so it is bad itself: its customer pays for that.
       const bool convicted = was_alone && tells_on_member;
       if (convicted && batch.predicted_seconds > 0) Charge(*request->customer, batch.predicted_seconds);
       Finish(*request, Outcome::kBackendFailed, StatusFor(sequence, status), now, effects);
       continue;
     }
     if (verdict == Verdict::kBusy) --sequence.attempts;
-    // Who is under suspicion stays alone until it is served, whatever else happens to it.
+    // A suspect stays alone until it is served, whatever else happens to it.
     if (was_alone || tells_on_member) {
       pending_.ReturnToWaiting(sequence, true);
       const bool busy = verdict == Verdict::kBusy;

@@ -13,7 +13,7 @@ QueueUse LimitsOfAll(const SchedulerOptions& options) {
   return {options.max_queued_requests, options.max_queued_bytes, Nanoseconds(options.max_queued_cost)};
 }
 
-// Tells a request that comes again from others, as well as can be: FNV-1a over its customer, its lengths and its bytes.
+// Recognizes a request that comes again, as well as possible: FNV-1a over its customer, its lengths and its bytes.
 class RequestKey {
  public:
   explicit RequestKey(std::string_view customer) {
@@ -43,23 +43,24 @@ std::uint64_t KeyOf(const PendingRequest& request) {
   return key.value();
 }
 
-// The forecast wavers with the rate that it is made from, and the more the further it looks. But one place is free so
-// much later than the one before, whatever is forecast: else many would be promised at once when the rate is believed
-// to be higher. Unless what was promised last is far beyond the forecast: then it was made from a wrong belief.
+// Puts the forecast after the last promised place. A forecast varies with the rate that it is based on, the more the
+// further ahead it looks. But a place comes free at least `spacing` after the one before, whatever the forecast:
+// otherwise many places would be promised at once when the rate is believed to be higher. If the last promise is far
+// beyond the forecast it was based on a wrong belief, and the forecast alone counts.
 Time InOrder(const Waitlist& waitlist, Time forecast, Duration spacing, Time now) {
   if (waitlist.places.empty()) return forecast;
   const Time after_last = Later(waitlist.last_place, spacing);
   return after_last - now > 2 * (forecast - now) ? forecast : std::max(forecast, after_last);
 }
 
-// Requests that are the same cannot be told apart, so a new one takes the place of one that was promised it, if it
-// comes between the promised time and the caller who was told that time. So they are told the same few times, together.
+// Equal requests cannot be told apart, so a new one takes a promised place if it comes after the promised time but
+// before the caller that was told that time. So equal requests are all told the same few times.
 Time AtGate(Time time) {
   constexpr Duration kBetweenGates = std::chrono::milliseconds(50);
   return time + kBetweenGates - time.time_since_epoch() % kBetweenGates;
 }
 
-// The three limits have reasons that stand together, once for the whole queue and once for a customer.
+// The reasons of the three limits are consecutive, once for the whole queue and once for a customer.
 RejectReason ReasonOf(QueueLimit limit, RejectReason requests) {
   return static_cast<RejectReason>(static_cast<int>(requests) + static_cast<int>(limit));
 }
@@ -84,8 +85,8 @@ std::uint64_t Admission::PredictedCost(const Arrival& arrival) const {
   return Nanoseconds(FromSeconds(seconds));
 }
 
-// While a backend that can be used has a free slot nothing is certain. Else no batch starts before the first of those
-// that run ends, or a pause. A backend that is added, or well again, before that cannot be foreseen.
+// Zero while a usable backend has a free slot. Otherwise no batch starts before the first running batch or the first
+// pause ends. A backend that is added or healthy again before that cannot be foreseen.
 Duration Admission::PredictedWait(Time now) const {
   if (backends_.FreeSlot(now)) return Duration::zero();
   const Time resume = backends_.NextResume(now);
@@ -94,9 +95,9 @@ Duration Admission::PredictedWait(Time now) const {
   return std::min(end.value_or(Duration::max()), resume - now);
 }
 
-// Even if the longest sequence left in the next slot, on the fastest backend, and both the wait for that slot and its
-// service took a fifth less than they are believed to. The queue ahead does not count: the strategy may let a short
-// request pass all of it.
+// Returns true if the deadline is missed even if the longest sequence leaves in the next slot, on the fastest backend,
+// and both the wait for that slot and the service take a fifth less than believed. The queue ahead does not count: the
+// strategy may let a short request pass all of it.
 bool Admission::CannotBeMet(const Arrival& arrival, Time now) const {
   constexpr double kCautious = 0.8;
   if (arrival.deadline == kNever) return false;
@@ -104,7 +105,7 @@ bool Admission::CannotBeMet(const Arrival& arrival, Time now) const {
   const double left = ToSeconds(arrival.deadline - now) / kCautious;
   if (backends_.TakesLonger(longest, left)) return true;
   const double wait = ToSeconds(PredictedWait(now));
-  // What is dear is asked last: hardly any request gets there.
+  // The most expensive check comes last: hardly any request gets there.
   return wait > 0 && backends_.TakesLonger(longest, left - wait) && running_.ArePredictable(backends_);
 }
 
@@ -148,21 +149,22 @@ bool Admission::MakeRoom(RejectReason reason, const Arrival& arrival, const Cust
   std::uint64_t work = customer == nullptr ? 0 : customer->waiting_work;
   for (const std::uint32_t length : arrival.lengths) work += pending_.WorkOf(length);
   const double share = static_cast<double>(work) / (customer == nullptr ? 1 : customer->policy.weight);
-  // Among customers who have about as much, places would go to and fro, and no promise would hold.
+  // Among customers with about the same share places would go back and forth, and no promise would be kept.
   const double least = waitlist_.places.empty() ? share : kPromisedMargin * share;
   // Never the one that asks: it has less than `share`, which counts the request.
   const auto find_heavier = [&]() -> Customer* {
     Customer* const heaviest = heaviest_.Find(customers_.backlogged(), now);
     return heaviest != nullptr && HeaviestCustomer::ShareOf(*heaviest) > least ? heaviest : nullptr;
   };
-  if (!FullFor(arrival)) return find_heavier() != nullptr;  // there is room, which is only held back
+  if (!FullFor(arrival)) return find_heavier() != nullptr;  // there is room, but it is held back
   for (int i = 0; i < kMostShed && FullFor(arrival); ++i) {
     Customer* const heaviest = find_heavier();
     if (heaviest == nullptr) return false;
     shed(heaviest->waiting.back());
   }
-  // Many cheap requests make little room for a costly one. Who has less than the heaviest gets in all the same, up to
-  // twice the limit: else one costly request would have everybody refused until as much cheap work is done.
+  // Many cheap requests make little room for an expensive one. A customer with less than the heaviest gets in all the
+  // same, up to twice the limit: otherwise one expensive request would have everybody refused until as much cheap work
+  // is done.
   QueueUse limits = LimitsOfAll(options_);
   limits.cost_ns *= 2;
   return !LimitReached(pending_.unfinished(), arrival.bytes, limits);
@@ -182,7 +184,7 @@ Duration Admission::Promise(const LimitedShare& share, const QueueUse& request, 
   PromisedPlaces& places = waitlist.places;
   places.Forget(now);
   LimitedShare promised = share;
-  // Who was promised a place and finds none gets the next one, and not the last.
+  // A caller that was promised a place and finds none gets the next place, not the last.
   const bool broken = places.Has(key, now);
   promised.promised = broken ? places.Until(now) : places.All();
   places.Take(key, now);
@@ -190,7 +192,7 @@ Duration Admission::Promise(const LimitedShare& share, const QueueUse& request, 
   const Place place = own == nullptr ? forecast_.PlaceInQueue(promised, request, of_all, now)
                                      : forecast_.PlaceOfCustomer(promised, request, of_all, *own, now);
   Duration wait = std::min(place.wait, kFurthest);
-  // A guess is no reason to come back too late.
+  // A mere guess must not make a caller come back too late.
   if (!of_all.any() && deadline != kNever) wait = std::min(wait, (deadline - now) * 3 / 4);
   const Time in_order = broken ? Later(now, wait) : InOrder(waitlist, Later(now, wait), place.spacing, now);
   const Time time = places.Knows(key) ? AtGate(in_order) : in_order;
@@ -202,7 +204,7 @@ Duration Admission::Promise(const LimitedShare& share, const QueueUse& request, 
 }
 
 Duration Admission::PromisePlace(const PendingRequest& shed, Time now) {
-  // Its place is taken already by whom it was shed for.
+  // Its place is already taken by the request for which it was shed.
   LimitedShare queue = WholeQueue();
   queue.unfinished += shed.use;
   return Promise(queue, shed.use, KeyOf(shed), shed.deadline, waitlist_, nullptr, now);
@@ -216,7 +218,7 @@ void Admission::Accepted(const Arrival& arrival, Customer* customer, Time now) {
 }
 
 void Admission::Answered(const PendingRequest& request, Time now) {
-  // With a whole batch waiting the backends go on at full speed.
+  // With a whole batch waiting the backends continue at full speed.
   const std::uint64_t cost_ns = request.use.cost_ns;
   const Duration took = now - request.last_dispatch;
   waitlist_.answers.Answered(cost_ns, took, pending_.waiting_sequences() >= options_.max_batch_size, now);

@@ -1,4 +1,4 @@
-// Who may join the queue, and who has to leave for it.
+// Decides which requests may join the queue, and which must leave to make room.
 #pragma once
 
 #include <cstdint>
@@ -22,71 +22,72 @@
 
 namespace smartbatch::scheduling {
 
-// A request was refused. If a limit of the queue was the reason, `retry_after` is when it should find room
-// (PlaceForecast); zero if it never would, since it is larger than the limit by itself.
+// Why a request was refused. If a limit of the queue was the reason, `retry_after` is the time until it should find
+// room (PlaceForecast); zero if it never will, since it is larger than the limit by itself.
 struct Rejection {
   RejectReason reason = RejectReason::kQueueFull;
   Duration retry_after{};
-  // The limit that is reached, in requests, bytes or milliseconds of predicted cost; 0 where it is none.
+  // The limit that is reached, in requests, bytes or milliseconds of predicted cost; 0 if no limit is the reason.
   std::uint64_t limit = 0;
 };
 
-// Holds what waits and runs against the limits, the deadline and the backends. It judges and changes nothing of the
-// queue itself: the scheduler accepts, refuses and ends. Where a customer is asked for, null stands for one without an
-// account.
+// Checks what waits and runs against the limits, the deadline and the backends. It only judges: the scheduler accepts,
+// refuses and ends requests. As an argument, a null customer is one without an account.
 //
-// Whoever is refused for want of room is promised a place: the time at which it will have come free after those that
-// are taken by the callers who were promised one before (PlaceForecast). So that a promise is worth something, places
-// that will be needed for promises before the next batch ends are held back from calls that were promised nothing, but
-// only while another round of batches waits: nothing idles for a promise. A call is known again by its customer, its
-// lengths and its bytes. Nothing is promised that is more than kFurthest away or that comes after the caller's
-// deadline; such a caller is told the time all the same, at most kFurthest.
+// A caller that is refused for lack of room is promised a place: it is told when a place will be free, after the places
+// promised to earlier callers (PlaceForecast). So that promises are kept, places that are needed for them before the
+// next batch ends are held back from calls without a promise, but only while another round of batches waits: no backend
+// idles for a promise. A call that comes back is recognized by its customer, its lengths and its bytes. A place that is
+// more than kFurthest away, or that comes after the caller's deadline, is not promised; the caller is told the time all
+// the same, at most kFurthest.
 //
-// What it is made from must outlive it and is read anew by every call. Constant time but for the backends, of which
-// there are few, for their slots, for MakeRoom, and for the logarithm of the promises. Not thread safe.
+// The objects given to the constructor must outlive it; every call reads them anew.
+//
+// Complexity: constant, plus the few backends and their slots, plus the logarithm of the promises; MakeRoom takes
+// longer. Thread safety: none.
 class Admission {
  public:
   Admission(const SchedulerOptions& options, const PendingSet& pending, const CustomerAccounts& customers,
             const BackendPool& backends, const RunningBatches& running)
       : options_(options), pending_(pending), customers_(customers), backends_(backends), running_(running) {}
 
-  // At most so far ahead is a place promised.
+  // A place is promised at most this far ahead.
   static constexpr Duration kFurthest = std::chrono::seconds(60);
 
   // Refuses everything from now on.
   void Stop() { open_ = false; }
 
-  // Why the request may not join the queue; nothing where it may. That the whole queue is full is looked at last, so
-  // that room is made only for what is accepted then.
+  // Returns why the request may not join the queue; nothing if it may. A full queue is checked last, so that room is
+  // made only for requests that are then accepted.
   std::optional<RejectReason> ReasonToReject(const Arrival& arrival, const Customer* customer, Time now);
 
-  // After a refusal because the whole queue is full: takes room from the customer with the most waiting work over its
-  // weight, newest request first, as long as that has more than the one that asks (twice as much while places are
-  // promised: else they would go to and fro among customers who have about as much). `shed` must end the request; the
-  // asking customer's account may go with it. Nothing is shed if there is a place that was only held back. True where
-  // the request may join the queue now. At any other refusal false, and nothing is shed.
+  // Makes room after a refusal because the whole queue is full. Takes room from the customer with the most waiting work
+  // over its weight, newest request first, while that customer has more than the one that asks (twice as much while
+  // places are promised: otherwise they would go back and forth among customers with about the same share). `shed` must
+  // end the request; the asking customer's account may go with it. Nothing is shed if a place was only held back.
+  // Returns true if the request may join the queue now. After any other refusal it returns false and sheds nothing.
   bool MakeRoom(RejectReason reason, const Arrival& arrival, const Customer* customer, Time now,
                 absl::FunctionRef<void(PendingRequest&)> shed);
 
-  // What the caller is told, and promises it a place if a limit is the reason.
+  // Returns what the caller is told, and promises it a place if a limit is the reason.
   Rejection Refuse(RejectReason reason, const Arrival& arrival, Customer* customer, Time now);
-  // The same for a request that was shed: the time until its place.
+  // Promises a place to a request that was shed; returns the time until then.
   Duration PromisePlace(const PendingRequest& shed, Time now);
 
-  // What the request's sequences are predicted to cost one by one (QueueUse::cost_ns).
+  // The predicted cost of the request's sequences, each alone, in nanoseconds (QueueUse::cost_ns).
   std::uint64_t PredictedCost(const Arrival& arrival) const;
 
-  // --- What happens ---
-  // The request joins the queue: it takes the place that it was promised.
+  // --- Events ---
+  // The request joins the queue, and takes its promised place.
   void Accepted(const Arrival& arrival, Customer* customer, Time now);
-  // The request has its answer; it need not be unfinished any more.
+  // The request has been answered; it may already be finished.
   void Answered(const PendingRequest& request, Time now);
-  // Nothing of the customer waits any more: its account may go.
+  // The customer has no waiting request any more: its account may go.
   void NothingWaitsOf(const Customer& customer) { heaviest_.Left(customer); }
 
  private:
   std::optional<QueueLimit> FullFor(const Arrival& arrival) const;
-  // The limit that is reached with the places that are held back from this request.
+  // The limit that is reached, counting the places that are held back from this request.
   std::optional<QueueLimit> FullOrPromised(const Arrival& arrival, const QueueUse& unfinished, const QueueUse& limits,
                                            Waitlist* waitlist, Time now);
   LimitedShare WholeQueue() const;

@@ -5,16 +5,17 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// For what is mispredicted; see the class.
+// Allows for misprediction; see the class.
 constexpr double kCautious = 1.2;
 constexpr double kMoreCautious = 1.3;
-// For the way of a batch's results, and for clocks in milliseconds.
+// Allows for the transfer of a batch's results, and for clocks in milliseconds.
 constexpr Duration kAllowance = std::chrono::milliseconds(2);
 
-// Of the backends, however many customers have something in the queue.
+// The least share of the backends, however many customers have something in the queue.
 constexpr double kLeastShare = 1e-3;
 
-// Beyond every time that is told, and far from where a sum of such times overflows: costs may be anything.
+// Longer than every time that a caller is told, and far too short for a sum of such times to overflow: costs may have
+// any value.
 constexpr Duration kForEver = std::chrono::hours(24);
 Duration Bounded(double seconds) { return std::min(FromSeconds(seconds), kForEver); }
 
@@ -22,7 +23,7 @@ double Share(std::uint64_t excess, std::uint64_t of) {
   return static_cast<double>(excess) / static_cast<double>(std::max<std::uint64_t>(of, 1));
 }
 
-// What a batch is held to take that is predicted to take so many seconds.
+// The time that a batch is assumed to take, given its predicted seconds.
 double SecondsOf(double predicted, const AnswerRate& of_all) {
   if (!of_all.any()) return std::max(predicted, ToSeconds(PlaceForecast::kUntestedBatch));
   if (of_all.SecondsPerCost()) return predicted;
@@ -31,7 +32,7 @@ double SecondsOf(double predicted, const AnswerRate& of_all) {
 
 std::uint64_t Excess(std::uint64_t wanted, std::uint64_t limit) { return wanted > limit ? wanted - limit : 0; }
 
-// The cost of so much, in requests, bytes or cost: first of what is unfinished, then of what is promised.
+// The cost of `excess` requests, bytes or units of cost: first from what is unfinished, then from what is promised.
 double CostOf(std::uint64_t excess, std::uint64_t unfinished, std::uint64_t promised, const LimitedShare& share) {
   const std::uint64_t first = std::min(excess, unfinished);
   const std::uint64_t then = std::min(excess - first, promised);
@@ -39,7 +40,7 @@ double CostOf(std::uint64_t excess, std::uint64_t unfinished, std::uint64_t prom
          Share(then, promised) * static_cast<double>(share.promised.cost_ns);
 }
 
-// The cost that has to be worked off before the request finds room.
+// The cost that must be served before the request finds room.
 double CostAhead(const LimitedShare& share, const QueueUse& request) {
   const QueueUse& unfinished = share.unfinished;
   const QueueUse& promised = share.promised;
@@ -65,7 +66,8 @@ Duration PlaceForecast::UntilSomethingIsFree(const AnswerRate& of_all, Time now)
   return least == Duration::max() ? Duration::zero() : std::min(least, kForEver);
 }
 
-// What waits, in batches by order of arrival. A strategy that puts like to like does better: then it is a little late.
+// Puts what waits into batches in the order of arrival. A strategy that batches similar lengths is faster; the forecast
+// is then a little late.
 double PlaceForecast::BelievedSecondsPerCost(const AnswerRate& of_all, Time now) const {
   constexpr std::uint32_t kMostSequences = 256;
   const CostModel cost = backends_.TypicalCost();
@@ -91,7 +93,7 @@ double PlaceForecast::BelievedSecondsPerCost(const AnswerRate& of_all, Time now)
     cost_ns +=
         static_cast<double>(request->use.cost_ns) * request->waiting / static_cast<double>(request->sequences.size());
   }
-  // The last batch is full once the queue is: it counts by the seats that are taken.
+  // The last batch will be full when the queue is: it counts by the seats that are taken.
   if (in_batch > 0) {
     const double filled = looked_at > in_batch ? static_cast<double>(in_batch) / options_.max_batch_size : 1;
     const double before = seconds;
@@ -99,7 +101,7 @@ double PlaceForecast::BelievedSecondsPerCost(const AnswerRate& of_all, Time now)
     seconds = before + (seconds - before) * filled;
   }
   if (cost_ns <= 0) {
-    // All of it runs.
+    // Nothing waits: all requests run.
     cost_ns = static_cast<double>(std::max<std::uint64_t>(pending_.unfinished().cost_ns, 1));
     seconds = ToSeconds(UntilSomethingIsFree(of_all, now));
   }
@@ -111,7 +113,7 @@ double PlaceForecast::SecondsPerCost(const AnswerRate& of_all, Time now) const {
   return BelievedSecondsPerCost(of_all, now);
 }
 
-// Of a batch as they are made of what is unfinished.
+// The time of an average batch formed from what is unfinished.
 double PlaceForecast::BatchSeconds(double seconds_per_cost, Time now) const {
   const std::uint64_t requests = std::max<std::uint64_t>(pending_.waiting_requests(), 1);
   const double sequences_each =
@@ -134,7 +136,7 @@ Place PlaceForecast::PlaceOf(const LimitedShare& share, const QueueUse& request,
   const double runs = Share(share.unfinished.requests - share.waiting_requests, share.unfinished.requests) *
                       static_cast<double>(share.unfinished.cost_ns);
   const double free_first = runs / static_cast<double>(std::max<std::size_t>(running_.size(), 1));
-  // A millionth more or less is the same.
+  // A difference of a millionth does not count.
   const bool with_the_first = cost_ahead <= free_first * (1 + 1e-6);
   const double later = seconds_per_cost * std::max(0.0, cost_ahead - free_first);
   LimitedShare with_it = share;
@@ -155,8 +157,9 @@ Place PlaceForecast::PlaceInQueue(const LimitedShare& share, const QueueUse& req
 Place PlaceForecast::PlaceOfCustomer(const LimitedShare& share, const QueueUse& request, const AnswerRate& of_all,
                                      const AnswerRate& own, Time now) const {
   const double of_queue = SecondsPerCost(of_all, now);
-  // Until it has been seen: a customer gets of the backends what it has of the queue, or what others leave if that is
-  // less, but half of them if there is one other customer, and so on.
+  // Until its rate has been seen, a customer is assumed to get the share of the backends that it has of the queue, or
+  // what the others leave if that is less, but at least half if there is one other customer, a third if there are two,
+  // and so on.
   const double of_others = std::max(0.0, of_all.CostPerSecond() - own.CostPerSecond());
   const double left = std::max(1 - of_queue * of_others, 1 / (1 + static_cast<double>(customers_.backlogged().size())));
   const double own_share = std::min(left, Share(share.unfinished.cost_ns, pending_.unfinished().cost_ns));

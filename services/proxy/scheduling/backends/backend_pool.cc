@@ -9,7 +9,7 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// Of a batch's predicted cost: the first rest, and what each refusal in a row adds.
+// Shares of a batch's predicted cost: the first rest, and what each further refusal in a row adds.
 constexpr double kFirstRest = 0.125;
 
 }  // namespace
@@ -101,13 +101,13 @@ void BackendPool::Succeeded(BackendId id, const Batch& batch, double seconds, bo
   backend.errors = 0;
   backend.busy = 0;
   ++backend.served_since_failure;
-  if (backend.failures > 0) backend.size_limit.Forget();  // it may be another one now
+  if (backend.failures > 0) backend.size_limit.Forget();  // it may be a different one now
   backend.size_limit.Served(static_cast<std::uint32_t>(batch.members.size()));
   if (backend.shared_until > now) Rest(backend, batch, kFirstRest, now);
   if (WasSlow(backend, batch, seconds) && HasOther(id, now)) {
     ++backend.slow;
     if (backend.slow < kSlowToBelieve) {
-      // Not learned from: the fit would take what is wrong with the backend for what its batches cost.
+      // The fit does not learn from it: it would mistake the backend's trouble for the cost of its batches.
       if (backend.slow >= kSlowToPause) return Failed(id, now);
       --backend.in_flight;
       return;
@@ -152,7 +152,7 @@ bool BackendPool::RefusedForTooLong(BackendId id, const Batch& batch, Time now) 
 void BackendPool::Busy(BackendId id, const Batch& batch, Time now) {
   Backend& backend = backends_[id];
   --backend.in_flight;
-  // It has answered.
+  // A refusal is an answer: the backend works.
   backend.failures = 0;
   backend.paused_until = Time{};
   Rest(backend, batch, std::min(1.0, kFirstRest * backend.busy), now);
@@ -168,7 +168,7 @@ void BackendPool::FailedForContent(BackendId id, Time now) {
   Backend& backend = backends_[id];
   --backend.in_flight;
   ++backend.errors;
-  // The last one that can be used stays: callers who send nothing but what fails must not take it from the others.
+  // The last usable backend stays: callers that send only what fails must not take it from the others.
   if (backend.errors >= options_.max_consecutive_errors && HasOther(id, now)) Pause(backend, now);
 }
 

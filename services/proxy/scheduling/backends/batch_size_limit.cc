@@ -18,7 +18,7 @@ void BatchSizeLimit::Served(std::uint32_t sequences) {
 }
 
 void BatchSizeLimit::Refused(BatchId batch, std::uint32_t sequences, Time now) {
-  // Until it is known better no further batch of full size goes there.
+  // No further batch of full size goes there until more is known.
   if (least_refused_ != 0) doubted_at_ = Later(now, kTrustFor);
   if (trial_ && now - trial_->since < kTrialTime) return;
   trial_ = Trial{.batch = batch, .sequences = sequences, .served = 0, .since = now};
@@ -28,7 +28,7 @@ std::optional<std::uint32_t> BatchSizeLimit::ServedAlone(BatchId refused, Time n
   if (!trial_ || trial_->batch != refused || ++trial_->served < trial_->sequences) return std::nullopt;
   const std::uint32_t sequences = trial_->sequences;
   trial_.reset();
-  // The backend has served as many before: it is another one now.
+  // The backend has served as many before: it is a different one now.
   if (most_served_ >= sequences) most_served_ = 1;
   least_refused_ = least_refused_ == 0 ? sequences : std::min(least_refused_, sequences);
   doubted_at_ = Later(now, kTrustFor);

@@ -1,4 +1,4 @@
-// How many sequences a backend takes in a batch.
+// Learns how many sequences a backend takes in a batch.
 #pragma once
 
 #include <chrono>
@@ -10,25 +10,26 @@
 
 namespace smartbatch::scheduling {
 
-// Learns it from the batches that the backend refuses: one whose sequences are all served when each is sent alone was
-// refused for their number. Between the largest batch that is served and the smallest that is refused the middle is
-// tried, until they are neighbours. A limit is doubted after kTrustFor, by a batch of full size, and forgotten when the
-// backend comes back from a failure, since it may be another one then. Not thread safe.
+// Learns the limit from the batches that the backend refuses: if all sequences of a refused batch are served when each
+// is sent alone, the batch was refused for its size. Then the middle between the largest served and the smallest
+// refused size is tried, until they are neighbours. A limit is tested after kTrustFor by a batch of full size, and
+// forgotten when the backend comes back from a failure, since it may be a different one then. Not thread safe.
 class BatchSizeLimit {
  public:
   static constexpr Duration kTrustFor = std::chrono::minutes(5);
 
-  // Seats of the next batch, if `most` is what every backend should take.
+  // The seats of the next batch, at most `most`.
   std::uint32_t Seats(std::uint32_t most, Time now) const;
-  // What the backend is held to take; 0 if no limit is known.
+  // The size that the backend is believed to take; 0 if no limit is known.
   std::uint32_t known() const;
 
-  // A batch of so many sequences was served.
+  // A batch of this many sequences was served.
   void Served(std::uint32_t sequences);
-  // A batch of so many sequences, above 1, was refused, and all of them are tried alone now. One refused batch is
-  // looked into at a time; another one may take its place after kTrialTime.
+  // A batch of this many sequences, above 1, was refused, and all of them are now tried alone. Only one refused batch
+  // is examined at a time; another one may take its place after kTrialTime.
   void Refused(BatchId batch, std::uint32_t sequences, Time now);
-  // A sequence of that refused batch was served alone, by any backend. If it was the last: how many the batch had.
+  // A sequence of that refused batch was served alone, by any backend. If it was the last, returns the size of the
+  // batch.
   std::optional<std::uint32_t> ServedAlone(BatchId refused, Time now);
   // A sequence of that refused batch was not served alone.
   void FailedAlone(BatchId refused);

@@ -11,18 +11,18 @@ namespace {
 
 constexpr unsigned kAllTerms = 0b11111;
 constexpr double kSmoothKnee = 3;
-// How many batches the prior counts for, in each term.
+// The weight of the prior in each term, in batches.
 constexpr double kPriorBatches = 0.2;
-// By how much another prior, or another form, must lower the mean error to be taken in place of the simpler one.
+// Another prior, or another form, replaces the simpler one only if it lowers the mean error to this share.
 constexpr double kBetterPrior = 0.7;
 constexpr double kBetterForm = 0.9;
-// An error that is as good as none.
+// A smaller error counts as none.
 constexpr double kNoError = 0.002;
-// Of the median batch time.
+// A share of the median batch time.
 constexpr double kScaleFloorShare = 0.05;
 constexpr int kRobustRounds = 3;
 constexpr int kKneeRounds = 8;
-// The rounds end once the error changes by no more than this part of itself.
+// The rounds end when the error changes by at most this share of itself.
 constexpr double kSettled = 0.01;
 constexpr double kHuberThreshold = 1.345;
 constexpr double kNormalMedianToDeviation = 1.4826;
@@ -34,7 +34,7 @@ double Median(std::vector<double> values) {
 }
 
 // Solves the rows and columns of the symmetric system that `chosen` names by Gaussian elimination; the other unknowns
-// are 0. Nothing where the system is singular.
+// are 0. Returns nothing if the system is singular.
 template <std::size_t N>
 std::optional<std::array<double, N>> SolveFor(std::array<std::array<double, N>, N> matrix, std::array<double, N> right,
                                               unsigned chosen) {
@@ -127,7 +127,7 @@ CostModel CostFit::PriorOfTheBatches() const {
 
 // --- The fit ---
 
-// The terms that the model has, and the fixed one.
+// The terms that the model has, and the fixed term.
 unsigned CostFit::TermsIn(const CostModel& model) {
   const Terms terms = TermsOf(model);
   unsigned present = 1;
@@ -146,7 +146,7 @@ void CostFit::Refit() {
     model_ = prior_;
     return;
   }
-  // From the simplest on, each form has to be clearly better than what is simpler.
+  // From the simplest form on, each must be clearly better than the simpler ones.
   const unsigned few = TermsIn(prior_);
   const double other_knee = prior_.knee == 1 ? kSmoothKnee : 1;
   const Fitted simplest = Fit(prior_.knee, few);
@@ -157,7 +157,7 @@ void CostFit::Refit() {
     if (other.error + kNoError < kBetterForm * (best.error + kNoError)) best = other;
   }
   if (prior_.RidersAreFree() && SeatShare(best.model) < kLeastSeatShare) best = simplest;
-  // A backend that answers in no time at all leaves nothing to choose by: the configured model stays.
+  // If a backend answers in no time at all there is nothing to choose by: the configured model stays.
   const Terms terms = TermsOf(best.model);
   const bool all_zero = std::all_of(terms.begin(), terms.end(), [](double term) { return term <= 0; });
   model_ = all_zero ? configured_ : best.model;
@@ -165,14 +165,15 @@ void CostFit::Refit() {
 
 CostFit::Fitted CostFit::Fit(double knee, unsigned allowed) const {
   std::vector<double> weights(samples_.size(), 1);
-  // Where the prior has another knee the first round is the additive fit: at nothing the features are as they are.
+  // If the prior has another knee the first round is the additive fit: without a point to linearize at, the features
+  // stay unscaled.
   const bool from_prior = knee == prior_.knee;
   CostModel model = from_prior ? prior_ : CostModel{.quadratic = 0, .knee = knee};
   double error = HUGE_VAL;
   const int rounds = knee == 1 ? kRobustRounds : kKneeRounds;
   for (int round = 0; round < rounds; ++round) {
     Terms terms = SolveNonNegative(Assemble(model, weights), allowed);
-    // A whole step may lead past the aim and back.
+    // A full step may overshoot back and forth.
     if (knee != 1 && (from_prior || round > 0)) {
       const Terms before = TermsOf(model);
       for (std::size_t i = 0; i < kTerms; ++i) terms[i] = std::midpoint(terms[i], before[i]);
@@ -195,7 +196,7 @@ CostFit::Fitted CostFit::Fit(double knee, unsigned allowed) const {
 CostFit::Terms CostFit::FeaturesAt(const Sample& sample, const CostModel& at) {
   Terms features = sample.features;
   if (at.knee == 1) return features;
-  // A part that is found to be nothing would never be looked at again.
+  // A part that is found to be zero would never be tried again.
   constexpr double kLeastPart = 0.1;
   const Terms terms = TermsOf(at);
   double work = 0;
@@ -233,7 +234,7 @@ CostFit::NormalEquations CostFit::Assemble(const CostModel& at, const std::vecto
 }
 
 CostFit::Terms CostFit::SolveNonNegative(const NormalEquations& equations, unsigned allowed) {
-  // Unknowns of like size, so that one threshold tells a singular system.
+  // Unknowns of similar size, so that one threshold detects a singular system.
   Terms unit{};
   NormalEquations scaled = equations;
   for (std::size_t i = 0; i < kTerms; ++i) unit[i] = 1 / std::sqrt(std::max(equations.matrix[i][i], 1e-300));
@@ -247,7 +248,7 @@ CostFit::Terms CostFit::SolveNonNegative(const NormalEquations& equations, unsig
     if ((chosen & ~allowed) != 0) continue;
     const std::optional<Terms> solution = SolveFor(scaled.matrix, scaled.right, chosen);
     if (!solution || std::any_of(solution->begin(), solution->end(), [](double term) { return term < 0; })) continue;
-    // By how much the solution lowers the sum of squares: its product with the right side.
+    // How much the solution lowers the sum of squares: its product with the right side.
     double gain = 0;
     for (std::size_t i = 0; i < kTerms; ++i) gain += (*solution)[i] * scaled.right[i];
     if (gain <= best_gain) continue;
@@ -281,7 +282,7 @@ double CostFit::SeatShare(const CostModel& model) const {
   return all > 0 ? seats / all : 0;
 }
 
-// --- How sure it is ---
+// --- How certain it is ---
 
 bool CostFit::KnowsLength(std::uint32_t length) const {
   constexpr double kGood = 0.25;

@@ -24,7 +24,7 @@ std::optional<BackendId> LoneRetries::Select(const BackendPool& backends, Time n
   const std::optional<BackendId> backend = backends.FreeSlot(now, avoided, sequence->falls > 0);
   if (!backend) return std::nullopt;
   selected_ = retries_[next_++];
-  // It is not among those a strategy may choose, and a selection takes only those.
+  // A selection takes only sequences that a strategy may choose, which this one was not.
   sequence->alone = false;
   selection.Take(*sequence);
   sequence->alone = true;

@@ -15,35 +15,36 @@
 
 namespace smartbatch::scheduling {
 
-// Far beyond its predicted end: after three times the predicted cost, and a quarter of a second besides.
+// Returns true if the batch is far beyond its predicted end: later than three times the predicted cost plus a quarter
+// of a second.
 bool IsOverdue(const Batch& batch, Duration took);
 
-// As few as there are slots, so that every look goes through all of them. `pending` must outlive it. Not thread safe.
+// The running batches. There are only as many as slots, so every search goes through all of them. `pending` must
+// outlive it. Not thread safe.
 class RunningBatches {
  public:
   explicit RunningBatches(PendingSet& pending) : pending_(pending) {}
 
   void Add(Batch batch);
-  // The batch has ended: takes it out, with its dead members counted. `id` must be running.
+  // Takes out a batch that has ended, with its dead members counted. Requires: `id` is running.
   Batch Take(BatchId id);
-  // Appends those which the request, which has ended, was in, and which nobody waits for now.
+  // Appends the batches that held the request, which has ended, and that nobody waits for any more.
   void AppendAbandoned(RequestId request, std::vector<BatchId>& abandoned) const;
 
-  // Appends those of the backend that are overdue.
+  // Appends the backend's batches that are overdue.
   void AppendOverdue(BackendId backend, Time now, std::vector<BatchId>& overdue) const;
 
-  // The time until the first of them is predicted to end; one that is overdue may end at any moment: zero. Those at
-  // backends that get no further batch do not count. Nothing where none is left.
+  // The time until the first batch is predicted to end; zero if one is overdue, since it may end at any moment. Batches
+  // at backends that get no further batch do not count. Nothing if none is left.
   std::optional<Duration> UntilOneEnds(const BackendPool& backends, Time now) const;
-  // The same, but of one that is predicted to take so many seconds it is thought that it takes seconds_of them, and of
-  // one that is overdue that it takes as long again as it has taken.
+  // The same, but a batch with predicted seconds p is assumed to take seconds_of(p), and an overdue batch as long again
+  // as it has taken.
   std::optional<Duration> UntilOneIsThoughtToEnd(const BackendPool& backends,
                                                  absl::FunctionRef<double(double)> seconds_of, Time now) const;
-  // How many times longer than predicted the one that is least overdue has taken: 1 if one is not overdue, or none
-  // runs.
+  // How many times longer than predicted the least overdue batch has taken: 1 if a batch is not overdue, or none runs.
   double TimesOverdue(const BackendPool& backends, Time now) const;
-  // What is predicted of those that UntilOneEnds counts is more than a belief: their costs are known, and somebody
-  // waits for each, so that none is cancelled.
+  // Returns true if the predicted ends of the batches that UntilOneEnds counts are more than beliefs: their costs are
+  // known, and somebody waits for each, so that none is cancelled.
   bool ArePredictable(const BackendPool& backends) const;
 
   std::size_t size() const { return batches_.size(); }

@@ -1,4 +1,4 @@
-// How fast work is done while there is more than enough of it.
+// Measures how fast work is done while there is more than enough of it.
 #pragma once
 
 #include <algorithm>
@@ -9,15 +9,15 @@
 
 namespace smartbatch::scheduling {
 
-// The time that passes for each nanosecond of queued cost (QueueUse::cost_ns) that is answered: while enough waited to
-// keep the backends busy, which is the backends' pace, and at any time, which is the callers'. Smoothed exponentially:
-// about the last twenty moments at which something was answered count. Not thread safe.
+// The time that passes for each nanosecond of queued cost (QueueUse::cost_ns) that is answered: while enough waits to
+// keep the backends busy, which gives the backends' pace, and at any time, which gives the callers'. Smoothed
+// exponentially: about the last twenty moments at which something was answered count. Not thread safe.
 class AnswerRate {
  public:
-  // A request of that cost was answered, `took` after its batch was sent. `busy`: so much waits that the time until the
-  // next answer is to count. Times must not go backwards.
+  // A request of this cost was answered, `took` after its batch was sent. `busy`: enough waits that the time until the
+  // next answer counts. Times must not go backwards.
   void Answered(std::uint64_t cost_ns, Duration took, bool busy, Time now) {
-    // What is answered at one moment belongs together.
+    // Answers of the same moment belong together.
     if (now != latest_ || !any_) {
       counts_ = any_ && busy_;
       if (counts_) while_busy_.Begin(ToSeconds(now - latest_));
@@ -34,15 +34,15 @@ class AnswerRate {
     predicted_seconds_ += weight * (static_cast<double>(cost_ns) * 1e-9 - predicted_seconds_);
     busy_ = busy;
   }
-  // Something has been answered, ever.
+  // Returns true if anything has ever been answered.
   bool any() const { return any_; }
   // The backends' pace: seconds for each nanosecond of cost; nothing until a few moments have counted.
   std::optional<double> SecondsPerCost() const {
     if (moments_ < kFewest || while_busy_.cost_ns <= 0) return std::nullopt;
     return while_busy_.seconds / while_busy_.cost_ns;
   }
-  // What a batch takes that is predicted to take so many seconds, as far as that can be told from the latest answers:
-  // so many times longer as they took longer than predicted, but no longer than they took. Needs an answer.
+  // The least time of a batch with these predicted seconds, as far as the latest answers show: longer than predicted by
+  // the same factor as they were, but no longer than they took. Requires: any() is true.
   double TakesAtLeast(double predicted_seconds) const {
     if (predicted_seconds_ <= 0) return took_seconds_;
     return std::min(took_seconds_, predicted_seconds * took_seconds_ / predicted_seconds_);
@@ -76,7 +76,7 @@ class AnswerRate {
   Time latest_{};
   bool any_ = false;
   bool busy_ = false;
-  // The latest moment ended a time that counts.
+  // True if the latest moment ended a time that counts.
   bool counts_ = false;
 };
 

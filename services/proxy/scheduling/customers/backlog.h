@@ -1,4 +1,4 @@
-// The customers that have something waiting, by what they have been charged.
+// The customers that have something waiting, ordered by what they have been charged.
 #pragma once
 
 #include <algorithm>
@@ -12,9 +12,9 @@
 namespace smartbatch::scheduling {
 
 // A heap of customers, least counter first, in which each knows its place (D. B. Johnson, "Priority queues with update
-// and finding minimum spanning trees", 1975). With four children to a node three quarters of the customers have none,
-// so that a charge moves hardly anything, however many customers there are; a search tree would take the customer out
-// and put it in again each time. Adding and removing are logarithmic. A node names its customer by a number that the
+// and finding minimum spanning trees", 1975). With four children to a node three quarters of the nodes have none,
+// so a charge moves hardly anything, however many customers there are; a search tree would remove and insert the
+// customer each time. Adding and removing are logarithmic. A node names its customer by a number that the
 // customer keeps while it is here: moving nodes reads and writes two small arrays and no customer. Not thread safe.
 class Backlog {
  public:
@@ -28,7 +28,7 @@ class Backlog {
         ->counter;
   }
 
-  // Calls `visit` for every customer, in no order that means anything.
+  // Calls `visit` for every customer, in an arbitrary order.
   template <class Visit>
   void ForEach(Visit visit) const {
     for (const Node& node : nodes_) visit(*customers_[node.number]);
@@ -70,7 +70,7 @@ class Backlog {
     const std::size_t first = customers.size();
     if (most == 0 || empty() || LeastCounter() > limit) return;
     customers.push_back(customers_[nodes_.front().number]);
-    // Breadth first: what is collected is itself the list of nodes whose children come next.
+    // Breadth first: the collected customers are also the list of nodes whose children come next.
     for (std::size_t visited = first; visited < customers.size(); ++visited) {
       const std::size_t child = kChildren * places_[customers[visited]->backlog_number] + 1;
       for (std::size_t i = child; i < std::min(child + kChildren, nodes_.size()); ++i) {
@@ -119,7 +119,7 @@ class Backlog {
   }
 
   std::vector<Node> nodes_;
-  // By number: the customer, and the place of its node.
+  // Indexed by number: the customer, and the position of its node.
   std::vector<Customer*> customers_;
   std::vector<std::uint32_t> places_;
   std::vector<std::uint32_t> free_numbers_;

@@ -25,7 +25,7 @@ void BatchBill::Settle(const Selection& batch, const CostModel& cost,
   if (paying > 0) {
     AirportCharges(cost, lengths_, paying, charges_);
   } else if (!lengths_.empty()) {
-    // All that are left ride free, and pay for their seats alone: for what the batch takes longer with them.
+    // All the others ride free and pay only for their seats: for the time by which they make the batch longer.
     const std::size_t all = batch.members().size();
     const double seats = cost.Seconds(all, batch.longest()) - cost.Seconds(all - lengths_.size(), batch.longest());
     charges_.assign(lengths_.size(), seats / static_cast<double>(lengths_.size()));
@@ -36,7 +36,7 @@ void BatchBill::Settle(const Selection& batch, const CostModel& cost,
     if (customer.unsettled_seconds == 0) payers_.push_back(&customer);
     customer.unsettled_seconds += charges_[i];
   }
-  // Moving an account costs more than adding up.
+  // Moving an account costs more than adding up charges.
   for (Customer* const customer : payers_) charge(*customer, std::exchange(customer->unsettled_seconds, 0));
 }
 

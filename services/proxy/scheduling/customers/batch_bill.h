@@ -1,4 +1,4 @@
-// Who pays what for a batch.
+// What each customer pays for a batch.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,15 @@
 
 namespace smartbatch::scheduling {
 
-// Adds the charges of a batch's members (AirportCharges) up by customer. One object is kept and used again, so that a
-// batch costs no memory. Not thread safe.
+// Adds up the charges of a batch's members (AirportCharges) by customer. One object is reused, so that a batch
+// allocates no memory. Not thread safe.
 //
-// A sequence is charged for once, with the first batch that it is sent in. One that is sent again because that batch
-// failed pays nothing, and the others in its new batch pay as if it were not there: no customer pays for what somebody
-// else's sequence, or a backend, has spoiled.
+// A sequence is charged once, with the first batch in which it is sent. If it is sent again because that batch failed
+// it pays nothing, and the others in its new batch pay as if it were not there: no customer pays for the damage of
+// another customer's sequence or of a backend.
 class BatchBill {
  public:
-  // Calls `charge` once for each customer that pays, with seconds of backend time, in the order of the members; and
+  // Calls `charge` once for each customer that pays, with seconds of backend time, in the order of the members, and
   // marks the members as settled.
   void Settle(const Selection& batch, const CostModel& cost, absl::FunctionRef<void(Customer&, double)> charge);
 

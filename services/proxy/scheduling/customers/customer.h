@@ -1,4 +1,4 @@
-// One customer's standing: what the operator granted, what the customer has used, what of it waits.
+// One customer's account: what the operator grants, what the customer has used, and what it has waiting.
 #pragma once
 
 #include <cstddef>
@@ -16,29 +16,29 @@ namespace smartbatch::scheduling {
 
 // What the operator grants a customer.
 struct CustomerPolicy {
-  // Share of the backend against the other customers' weights; above 0.
+  // Its share of the backends in proportion to the other customers' weights; above 0.
   double weight = 1;
   // Priority tier for the strategies that have tiers: 0 is the highest.
   std::uint32_t tier = 0;
-  // Its unfinished requests, at least 1; where there is none the scheduler's own limit for a customer holds.
+  // The limit on its unfinished requests, at least 1; without one the scheduler's own limit for a customer applies.
   std::optional<std::uint64_t> max_queued_requests = {};
   // The same in bytes, at least 1, and in predicted cost, above 0.
   std::optional<std::uint64_t> max_queued_bytes = {};
   std::optional<Duration> max_queued_cost = {};
-  // How soon its requests should be answered, above 0; where there is none the scheduler's own objective holds.
+  // How soon its requests should be answered, above 0; without one the scheduler's own objective applies.
   std::optional<Duration> latency_objective = {};
   friend bool operator==(const CustomerPolicy&, const CustomerPolicy&) = default;
 };
 
-// Where a customer stood when nothing of it waited any more.
+// Where a customer stood when it had nothing waiting any more.
 struct Departure {
   Time time{};
   // In seconds over weight (CustomerAccounts).
   double virtual_time = 0;
 };
 
-// The account of one customer. Owned by CustomerAccounts; its address does not change while it lives. What every
-// request touches comes first: in a long queue of many customers each cache line is fetched from memory.
+// The account of one customer. Owned by CustomerAccounts; its address does not change while it lives. Fields that
+// every request touches come first: in a long queue of many customers each cache line is fetched from memory.
 struct alignas(64) Customer {
   Customer() = default;
   Customer(const Customer&) = delete;
@@ -53,31 +53,31 @@ struct alignas(64) Customer {
   // Its number in the backlog, while something waits.
   std::uint32_t backlog_number = 0;
 
-  // What its waiting requests would cost one by one, in nanoseconds of a backend (PendingSet::WorkOf).
+  // The cost of its waiting sequences, each alone, in nanoseconds of a backend (PendingSet::WorkOf).
   std::uint64_t waiting_work = 0;
-  // What its unfinished requests take of the queue.
+  // How much of the queue its unfinished requests take.
   QueueUse unfinished;
-  // Free for the active strategy: a key it wants to remember; 0 when a strategy starts, and a strategy leaves 0 behind
-  // when the customer's last waiting request is removed.
+  // For the active strategy's own use. 0 when a strategy starts; the strategy must reset it to 0 when the customer's
+  // last waiting request is removed.
   std::uint64_t strategy_key = 0;
-  // Virtual time: seconds of backend time charged to the customer over its weight, lifted when it comes back
-  // from idleness.
+  // Seconds of backend time charged to the customer, divided by its weight, and raised to virtual time when it comes
+  // back from idleness.
   double counter = 0;
-  // The last one. What the counter is behind its virtual time, the charge of the last batch included, is the lag.
+  // The last departure. The lag is how far the counter, with the charge of the last batch, is behind its virtual time.
   Departure departure;
-  // Charges of the batch that is being sent, not yet added up.
+  // Charges of the batch that is being sent, not yet added to the account.
   double unsettled_seconds = 0;
   // Seconds of backend time charged since the account was opened.
   double charged_seconds = 0;
   CustomerPolicy policy;
 
-  // The policy was set by the operator: the account is kept although it is idle.
+  // The operator set the policy: the account is kept even if it is idle.
   bool configured = false;
-  // Counts the accounts that were opened: the order where counters are equal.
+  // Counts the opened accounts: the order of customers with equal counters.
   std::uint64_t opened = 0;
-  // The place among the idle accounts, least recently used first.
+  // The position among the idle accounts, least recently used first.
   IndexHook idle_hook;
-  // Those of its calls that found its own share of the queue full; null if there are none, and while it is idle.
+  // Its calls that found its own share of the queue full; null if there are none, and while it is idle.
   std::unique_ptr<Waitlist> waitlist;
 };
 

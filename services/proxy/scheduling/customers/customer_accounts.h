@@ -1,4 +1,4 @@
-// The customers' accounts: they belong to the scheduler, so a switch of strategy forgets no debt.
+// The customers' accounts. They belong to the scheduler, so a switch of strategy forgets no debt.
 #pragma once
 
 #include <cstddef>
@@ -17,25 +17,27 @@
 
 namespace smartbatch::scheduling {
 
-// What a customer that comes back may still be behind: at most so many seconds over weight, and nothing after a longer
-// absence than that.
+// How much lag a customer keeps when it comes back: at most these seconds over weight, and nothing after a longer
+// absence than this.
 struct LagAllowance {
   double most_seconds = 0;
   Duration longest_absence{};
 };
 
-// Opens an account at a customer's first request and keeps virtual time, in the manner of a virtual token counter
-// (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024) and of start-time fair queueing (Goyal,
-// Vin, Cheng, 1996): a customer that comes back from idleness starts at the counter of those who stayed, so that
-// idleness earns no credit and a debt is not forgotten.
+// The accounts of all customers. Opens an account at a customer's first request and keeps virtual time, like a virtual
+// token counter (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024) and start-time fair queueing
+// (Goyal, Vin, Cheng, 1996): a customer that comes back from idleness starts at the counter of those that stayed, so
+// idleness earns no credit and no debt is forgotten.
 //
-// What others were served while it waited is no credit of idleness. So it may keep its lag, what its counter was behind
-// virtual time when it left, as a sleeper does in EEVDF (Stoica and Abdel-Wahab, "Earliest Eligible Virtual Deadline
-// First", 1995; Linux 6.6). The lag does not grow while the customer is away, and no counter ever falls.
+// What others were served while it waited is not a credit for idleness. So it may keep its lag, by which its counter
+// was behind virtual time when it left, as a sleeper does in EEVDF (Stoica and Abdel-Wahab, "Earliest Eligible Virtual
+// Deadline First", 1995; Linux 6.6). The lag does not grow while the customer is away, and no counter ever falls.
 //
-// The accounts of configured customers stay. Of the others at most `max_idle_accounts` idle ones are kept; beyond, the
-// one that has been idle longest is closed, which forgets its debt. All but ForEach, ForEachWhile and
-// FairnessGapSeconds take constant time, or logarithmic time in the backlogged customers. Not thread safe.
+// The accounts of configured customers stay. Of the others at most `max_idle_accounts` idle ones are kept; if there are
+// more, the one that has been idle longest is closed, which forgets its debt.
+//
+// Complexity: constant, or logarithmic in the backlogged customers, except ForEach, ForEachWhile and
+// FairnessGapSeconds. Thread safety: none.
 class CustomerAccounts {
  public:
   explicit CustomerAccounts(std::size_t max_idle_accounts) : max_idle_accounts_(max_idle_accounts) {}
@@ -43,33 +45,33 @@ class CustomerAccounts {
   CustomerAccounts& operator=(const CustomerAccounts&) = delete;
   ~CustomerAccounts();
 
-  // The customer's account; null where there is none. It is good while a request of the customer is alive, and for
-  // configured customers always.
+  // The customer's account; null if there is none. The pointer is valid while the customer has a live request, and
+  // always for configured customers.
   Customer* Find(std::string_view name);
   const Customer* Find(std::string_view name) const;
-  // Opens an account for a customer that has none.
+  // Opens an account. Requires: the customer has none.
   Customer& Open(std::string_view name);
 
-  // Grants a policy; the account is kept from then on. Takes effect at the next decision.
+  // Grants a policy; from then on the account is kept. Takes effect at the next decision.
   void Configure(std::string_view name, const CustomerPolicy& policy);
-  // Takes the policy back; may close the account, or that of another idle customer.
+  // Revokes the policy; may close the account, or that of another idle customer.
   void Unconfigure(std::string_view name);
 
-  // The customer has its first waiting request: its counter is lifted to virtual time less the lag that it may keep.
+  // The customer has its first waiting request: raises its counter to virtual time less the lag that it may keep.
   void BecameBacklogged(Customer& customer, const LagAllowance& allowance, Time now);
   // The customer has no waiting request any more. The charges of its last batch may follow.
   void BecameUnbacklogged(Customer& customer, Time now);
-  // The customer has no live request any more; may close the account of another one, or this one.
+  // The customer has no live request any more; may close its account, or that of another customer.
   void BecameIdle(Customer& customer);
   // The customer of an idle account has a request again.
   void LeftIdle(Customer& customer);
 
-  // Charges seconds of backend time. At most logarithmic in the backlogged customers.
+  // Charges seconds of backend time.
   void Charge(Customer& customer, double seconds);
 
   // The largest value that the smallest counter of a backlogged customer has had, in seconds over weight.
   double virtual_time() const { return virtual_time_; }
-  // Largest minus smallest counter over the backlogged customers; 0 where there are none. Linear in them.
+  // Largest minus smallest counter of the backlogged customers; 0 if there are none. Linear in them.
   double FairnessGapSeconds() const;
   // The customers with something waiting.
   const Backlog& backlogged() const { return backlogged_; }
@@ -105,7 +107,8 @@ class CustomerAccounts {
 
   std::size_t max_idle_accounts_;
   absl::flat_hash_set<Account, HashOfName, SameName> accounts_;
-  // Those that may be closed, longest idle first: never a configured one, or to close some would mean to look at all.
+  // The accounts that may be closed, longest idle first: never a configured one, or closing some would mean looking at
+  // all.
   IdleList idle_;
   Backlog backlogged_;
   double virtual_time_ = 0;

@@ -7,8 +7,8 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// Weight of the latest promise in the share of those that are kept. Never quite 0: who comes back after a crowd that
-// does not is still told another time than the next one.
+// The weight of the latest promise in the share of kept promises. The share never falls to 0: after a crowd that does
+// not come back, two callers that do are still told different times.
 constexpr double kSmoothing = 1.0 / 32;
 constexpr double kLeastKept = 1.0 / 32;
 

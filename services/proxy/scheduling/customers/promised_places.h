@@ -1,4 +1,4 @@
-// Places in a full queue that were promised to those who were refused.
+// Places in a full queue that were promised to refused callers.
 #pragma once
 
 #include <cstddef>
@@ -11,35 +11,36 @@
 
 namespace smartbatch::scheduling {
 
-// Remembers who was asked to come back when. Nothing in a call says that it is a second try, so a promise is known
-// again by a key that the caller makes of the request: a call with that key, at the promised time or shortly after it,
-// is taken for the one that was promised the place. Whoever has not come kGrace after its time has lost the place.
+// Remembers which calls were asked to come back when. Nothing in a call says that it is a second try, so a promise is
+// recognized by a key that the owner computes from the request: a call with that key, at the promised time or shortly
+// after it, is taken for the one that was promised the place. A call that has not come kGrace after its time has lost
+// it.
 //
 // Holds up to `most` promises; more are not remembered. Adding, taking and forgetting are logarithmic. Times handed in
 // must not go backwards. Not thread safe.
 class PromisedPlaces {
  public:
-  // For the way to the caller and back, and for timers that are late.
+  // Allows for the way to the caller and back, and for late timers.
   static constexpr Duration kGrace = std::chrono::milliseconds(250);
 
   explicit PromisedPlaces(std::size_t most) : most_(most) {}
 
-  // Forgets those whose time is well past. To be called before the others.
+  // Forgets promises whose time is past by more than kGrace. Call it before the other functions.
   void Forget(Time now);
 
   bool empty() const { return by_time_.empty(); }
   std::size_t size() const { return by_time_.size(); }
-  // What those take that have not come yet, as far as they are expected to come.
+  // What the outstanding promises take of the queue, scaled to the share of callers that are expected to come.
   QueueUse All() const { return Expected(all_); }
-  // The same of those who are due before `until`, which is taken for the latest time it was called with if it is
-  // earlier.
+  // The same for promises that are due before `until`; an `until` that is earlier than in a previous call counts as
+  // that one.
   QueueUse Until(Time until);
-  // A promise under this key is there, due or not.
+  // Returns true if there is a promise under this key, due or not.
   bool Knows(std::uint64_t key) const;
-  // The share of the promised places that are taken, over the last thirty or so: 1 at first.
+  // The share of the promised places that are taken, over about the last thirty: 1 at first.
   double kept() const { return kept_; }
 
-  // Whether a place that is due is promised under this key.
+  // Returns true if a place that is due is promised under this key.
   bool Has(std::uint64_t key, Time now) const;
   // Takes that place, the one with the earliest time if there are several. Does nothing if there is none.
   void Take(std::uint64_t key, Time now);
@@ -71,7 +72,7 @@ class PromisedPlaces {
   absl::btree_set<Promise, ByKey> by_key_;
   std::uint64_t promises_ = 0;
   QueueUse all_;
-  // Of those whose time is before soon_until_.
+  // For promises whose time is before soon_until_.
   QueueUse soon_;
   Time soon_until_ = Time::min();
   double kept_ = 1;

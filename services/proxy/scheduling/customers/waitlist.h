@@ -1,4 +1,4 @@
-// Those who found the queue full, or their customer's share of it.
+// The calls that found the queue, or their customer's share of it, full.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ struct Waitlist {
   explicit Waitlist(std::size_t most) : places(most) {}
 
   PromisedPlaces places;
-  // When the last place is thought to be free that was promised in turn.
+  // When the last place that was promised in turn is expected to be free.
   Time last_place = Time::min();
   AnswerRate answers;
 };

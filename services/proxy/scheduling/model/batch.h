@@ -14,14 +14,14 @@ namespace smartbatch::scheduling {
 
 // Counts the batches; never used twice.
 using BatchId = std::uint64_t;
-// Names a backend from AddBackend until it is removed and its last batch has ended; then it may name another one.
-// Small: it counts the backends that there are at once.
+// Identifies a backend from AddBackend until it is removed and its last batch has ended; then it may identify another
+// one. Ids stay below the largest number of backends that existed at once.
 using BackendId = std::uint32_t;
 
 // One sequence of one request.
 struct BatchMember {
   RequestId request;
-  std::uint32_t sequence = 0;  // its place in the request
+  std::uint32_t sequence = 0;  // its index in the request
   std::uint32_t length = 0;    // characters
 };
 
@@ -30,29 +30,29 @@ using BatchMembers = absl::InlinedVector<BatchMember, 5>;
 struct Batch {
   BatchId id = 0;
   BackendId backend = 0;
-  BatchMembers members;       // those of one request stand together
+  BatchMembers members;       // the members of one request are adjacent
   std::uint32_t longest = 0;  // characters
   // Members that fill seats which what the batch is for left free, and the longest of those that it is for.
   std::uint32_t riders = 0;
   std::uint32_t longest_chosen = 0;
   double predicted_seconds = 0;
-  // The backend is hung when it has not answered after this time; never zero.
+  // The backend counts as hung if it has not answered after this time; never zero.
   Duration timeout{};
   DispatchReason reason = DispatchReason::kSlotFree;
   std::string_view strategy;  // lives as long as the program
   Time dispatched{};
-  // With kRetry: the backend that has failed the sequence before, and whether one fell while it had the sequence.
+  // With kRetry: the backend that failed the sequence before, and whether a backend crashed while it had the sequence.
   BackendId failed_before = 0;
   bool suspect = false;
-  // With kRetry: the batch that was refused with the sequence in it, maybe for its size; 0 if it failed otherwise.
+  // With kRetry: the refused batch that held the sequence, if it may have been refused for its size; otherwise 0.
   BatchId refused_batch = 0;
-  // Sequences that it might have had.
+  // The sequences that it could have held.
   std::uint32_t seats = 0;
-  // Once it has ended: members whose request had ended before it.
+  // After its end: the members whose requests had ended before it.
   std::uint32_t dead = 0;
 };
 
-// How many requests have members in it.
+// The number of requests that have members in the batch.
 inline std::uint32_t RequestsIn(const Batch& batch) {
   std::uint32_t requests = 0;
   for (std::size_t i = 0; i < batch.members.size(); ++i) {

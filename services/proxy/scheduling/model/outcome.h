@@ -1,5 +1,5 @@
-// How a request can end. Every request that is offered ends in exactly one of these: kRejected is for those that Offer
-// refuses, the others are for those that it accepts.
+// The ways in which a request can end. Every offered request ends in exactly one of them: kRejected if Offer refuses
+// it, one of the others if it accepts it.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@
 namespace smartbatch::scheduling {
 
 enum class Outcome : std::uint8_t {
-  kAnswered,   // every sequence has its result
-  kRejected,   // refused by Offer: it was never accepted
-  kExpired,    // its deadline passed while it waited or ran, or it waited and could not be answered in time any more
-  kCancelled,  // its caller went away
+  kAnswered,       // every sequence has its result
+  kRejected,       // refused by Offer: it was never accepted
+  kExpired,        // its deadline passed while it waited or ran, or it waited and could no longer be answered in time
+  kCancelled,      // its caller went away
   kBackendFailed,  // a backend failed one of its sequences, retries included
   kShutDown,       // the scheduler was closed while it waited
   kShed,           // ended while it waited, to make room for a customer that had less in the full queue
@@ -90,9 +90,9 @@ constexpr std::string_view Name(RejectReason reason) {
 enum class DispatchReason : std::uint8_t {
   kFull,      // no seat was free
   kSlotFree,  // a backend was free and nothing better was worth waiting for
-  kHold,      // seats stayed free although it was held for a moment
-  kLinger,    // seats stayed free although it lingered
-  kLane,      // the oldest request went by its reserved share of the backend
+  kHold,      // it was held for a moment, and seats stayed free
+  kLinger,    // it lingered, and seats stayed free
+  kLane,      // the oldest request used its reserved share of the backend
   kMaxWait,   // the oldest request had waited for max_wait
   kRetry,     // one sequence, tried again alone after its batch failed
 };
@@ -122,22 +122,21 @@ constexpr std::string_view Name(DispatchReason reason) {
 struct Finished {
   RequestId id;
   Outcome outcome = Outcome::kAnswered;
-  // With kExpired: it was given up before the deadline, or the objective of its customer, since it could not be met any
-  // more.
+  // With kExpired: it was given up before its deadline, or its customer's objective, which could no longer be met.
   bool hopeless = false;
-  // With kBackendFailed, the backend's status; else OK.
+  // With kBackendFailed, the backend's status; otherwise OK.
   absl::Status backend_status;
   std::string customer;
   Time arrival{};
-  // The dispatch of its last part, and the strategy that chose it; nothing where no part was ever dispatched.
+  // The dispatch of its last part, and the strategy that chose it; nothing if no part was ever dispatched.
   std::optional<Time> last_dispatch;
   std::string_view strategy;
   Time finish{};
-  // When it should have been answered; kNever if nobody said so.
+  // When it should have been answered; kNever if there is no deadline and no objective.
   Time due = kNever;
-  // What it takes in a batch of its own, by what is believed of the backends when it ends.
+  // The time it takes in a batch of its own, by what is believed about the backends when it ends.
   double alone_seconds = 0;
-  // For each of its sequences in order of completion, batches counted once: the sequences in that batch.
+  // The number of sequences in each batch that it was in, in the order of completion; each batch counts once.
   BatchSizes batch_sizes;
   // With kShed: when it should find room again (Rejection::retry_after).
   Duration retry_after{};

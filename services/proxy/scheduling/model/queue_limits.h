@@ -1,4 +1,4 @@
-// How much of the queue requests take, and how much of it there is.
+// How much of the queue requests take, and its limits.
 #pragma once
 
 #include <cstdint>
@@ -6,13 +6,13 @@
 
 namespace smartbatch::scheduling {
 
-// What unfinished requests take, or may take at most.
+// How much unfinished requests take, or may take at most.
 struct QueueUse {
   std::uint64_t requests = 0;
-  // As their arrivals told them.
+  // As given by their arrivals.
   std::uint64_t bytes = 0;
-  // Nanoseconds of a backend that their sequences would take one by one, as it was predicted when they came. Whole
-  // numbers, so that what is added is taken away again.
+  // Nanoseconds of a backend that their sequences would take, each alone, as predicted when they came. A whole number,
+  // so that subtracting restores exactly what adding changed.
   std::uint64_t cost_ns = 0;
 
   QueueUse& operator+=(const QueueUse& more) {
@@ -31,8 +31,8 @@ struct QueueUse {
 
 enum class QueueLimit : std::uint8_t { kRequests, kBytes, kCost };
 
-// The first limit that keeps out one more request of so many bytes; nothing where there is room. Of cost there is room
-// while less than the limit is queued, so that a request which costs more than the limit by itself can still be served.
+// The first limit that keeps out one more request of this many bytes; nothing if there is room. For cost there is room
+// while less than the limit is queued, so that a request that alone costs more than the limit can still be served.
 inline std::optional<QueueLimit> LimitReached(const QueueUse& queued, std::uint64_t bytes, const QueueUse& limits) {
   if (queued.requests >= limits.requests) return QueueLimit::kRequests;
   if (queued.bytes + bytes > limits.bytes) return QueueLimit::kBytes;

@@ -1,7 +1,7 @@
-// A request as the scheduling core knows it: whose it is, how long its sequences are, and where each of them
-// stands. The text itself never comes here.
+// A request as the scheduling core knows it: its customer, the lengths of its sequences, and the state of each. The
+// text itself never comes here.
 //
-// Not thread safe, like everything in this folder: one owner calls, and hands the time in.
+// Not thread safe, like everything in this folder: one owner makes all calls, and hands in the time.
 #pragma once
 
 #include <compare>
@@ -18,9 +18,9 @@
 
 namespace smartbatch::scheduling {
 
-// Names a request from Offer until its outcome is given. `number` counts the offers and is never used twice; it
-// is also the order of arrival. `slot` is where the request lies in the pending set: below the largest number of
-// requests ever alive at once, and used again, so a caller can keep what belongs to a request in an array.
+// Identifies a request from Offer until its outcome is given. `number` counts the offers and is never used twice; it
+// is also the order of arrival. `slot` is the request's place in the pending set: below the largest number of
+// requests ever alive at once, and reused, so a caller can keep its own data about requests in an array.
 struct RequestId {
   std::uint64_t number = 0;
   std::uint32_t slot = 0;
@@ -30,12 +30,12 @@ struct RequestId {
 // Sequences longer than this many characters cannot be scheduled (the length index has three levels of 64).
 inline constexpr std::uint32_t kLongestSequence = (1U << 18) - 1;
 
-// What is offered to the scheduler.
+// A request as it is offered to the scheduler.
 struct Arrival {
   std::string_view customer;
   // One length in characters for each sequence: 1 to max_batch_size lengths of 1 to max_sequence_length.
   std::span<const std::uint32_t> lengths;
-  // The request expires at this time; kNever where the caller set no deadline.
+  // The request expires at this time; kNever if the caller set no deadline.
   Time deadline = kNever;
   // Bytes the request holds in memory outside the core; counted against the limit on queued bytes.
   std::size_t bytes = 0;
@@ -54,7 +54,7 @@ struct PendingRequest;
 enum class SequenceState : std::uint8_t {
   kWaiting,  // in the queue
   kRunning,  // in a batch at a backend
-  kDone,     // its result has come
+  kDone,     // it has its result
 };
 
 struct PendingSequence {
@@ -63,23 +63,23 @@ struct PendingSequence {
   SequenceState state = SequenceState::kWaiting;
   // The sequence has a place in the batch that is being formed.
   bool selected : 1 = false;
-  // A batch it was in failed: it is tried again in a batch of its own, outside the strategy's choice.
+  // A batch that held it failed: it is tried again in a batch of its own, outside the strategy's choice.
   bool alone : 1 = false;
-  // Its customer has been charged for it, with the first batch it was in: whatever makes it go again costs no more.
+  // Its customer has been charged for it, with its first batch: being sent again costs nothing more.
   bool settled : 1 = false;
   std::uint8_t attempts = 0;
-  // So often the connection to a backend was lost while the backend had it.
+  // How often the connection to a backend was lost while the backend had it.
   std::uint8_t falls = 0;
-  // Free for the active strategy's index.
+  // For the active strategy's own index.
   IndexHook strategy_hook;
 
-  // Its place in the request.
+  // Its index in the request.
   std::uint32_t index() const;
 };
 
-// The order of the members is that of use: in a long queue what is not read together is not fetched together. One cache
-// line holds what the neighbours in an index touch, the next one and the sequences what a choice reads, and what the
-// end of a request needs comes last.
+// The members are ordered by use: in a long queue every cache line is fetched from memory. The first line holds what
+// the neighbours in an index touch, the next one and the sequences hold what a choice reads, and what the end of a
+// request needs comes last.
 struct alignas(64) PendingRequest {
   PendingRequest() = default;
   // Indexes link these by address.
@@ -101,22 +101,22 @@ struct alignas(64) PendingRequest {
   std::uint32_t running = 0;
   // The longest of the waiting sequences; kept by the pending set.
   std::uint32_t longest_waiting = 0;
-  // The longest of all its sequences: what the request was when it came.
+  // The longest of all its sequences, as the request came.
   std::uint32_t longest_at_arrival = 0;
   std::uint32_t kind = 0;
   // Free for the active strategy: something that it wants to remember, such as the decision that looked at it last. 0
   // when the request comes; a strategy may find the mark of another one.
   std::uint32_t strategy_mark = 0;
   bool alive = false;     // the slot is in use
-  bool finished = false;  // its outcome was given; only running parts keep it here
+  bool finished = false;  // its outcome was given; only its running parts keep it here
   absl::InlinedVector<PendingSequence, 5> sequences;
 
   Time deadline = kNever;
-  // When it should be answered: its deadline or, if it has none, as soon as its customer's latency objective says.
+  // When it should be answered: its deadline or, if it has none, its arrival plus its customer's latency objective.
   Time due = kNever;
-  // What it takes of the queue while it is unfinished.
+  // How much of the queue it takes while it is unfinished.
   QueueUse use;
-  // What is told of it in the end.
+  // Reported at its end.
   Time last_dispatch{};
   std::string_view last_strategy;
   BatchSizes batch_sizes;
@@ -126,7 +126,7 @@ inline std::uint32_t PendingSequence::index() const {
   return static_cast<std::uint32_t>(this - request->sequences.data());
 }
 
-// A strategy may choose the sequence.
+// Returns true if a strategy may choose the sequence.
 inline bool MayBeChosen(const PendingSequence& sequence) {
   return sequence.state == SequenceState::kWaiting && !sequence.alone;
 }

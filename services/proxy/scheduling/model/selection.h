@@ -10,7 +10,7 @@
 
 namespace smartbatch::scheduling {
 
-// A batch in the making, or the wish to wait, or nothing. The scheduler keeps one object and clears it before
+// A batch that is being formed, or a wish to wait, or nothing. The scheduler keeps one object and clears it before
 // each use. Not thread safe.
 class Selection {
  public:
@@ -18,10 +18,10 @@ class Selection {
 
   void Clear(std::uint32_t seats);
 
-  // Takes one waiting sequence; there must be a free seat and it must not be in the selection.
+  // Takes one waiting sequence. Requires: a seat is free, and the sequence is not selected yet.
   void Take(PendingSequence& sequence);
-  // The request's waiting sequences have a seat each; or the batch is empty, so that a request which needs more seats
-  // than this backend's batches have is served in parts.
+  // Returns true if there is a seat for each of the request's waiting sequences, or if the batch is empty: a request
+  // that needs more seats than this backend's batches have is served in parts.
   bool HasRoomFor(const PendingRequest& request) const { return empty() || request.waiting <= free_seats(); }
   // Takes the waiting sequences of the request that are not yet selected, as many as fit.
   void TakeWaitingOf(PendingRequest& request);
@@ -37,11 +37,11 @@ class Selection {
   // Linear in the members.
   void KeepOneKind();
 
-  // The batch goes now.
+  // Sends the batch now.
   void DispatchFor(DispatchReason reason);
-  // The same, with reason kFull where no seat is free.
+  // The same, with reason kFull if no seat is free.
   void DispatchForOrFull(DispatchReason reason);
-  // Gives back what was taken, and asks to be asked again at `time` or at the next arrival.
+  // Gives back the taken sequences, and asks to be called again at `time` or at the next arrival.
   void WaitUntil(Time time);
 
   Kind kind() const { return kind_; }

@@ -1,4 +1,4 @@
-// What a scheduler can be told about its limits, timeouts and backends.
+// The options of a scheduler: limits, timeouts and backends.
 #pragma once
 
 #include <chrono>
@@ -13,32 +13,32 @@
 namespace smartbatch::scheduling {
 
 struct SchedulerOptions {
-  // Sequences in a batch, and in a request: 1 to 1024.
+  // The most sequences in a batch, and in a request: 1 to 1024.
   std::uint32_t max_batch_size = 5;
-  // Characters in a sequence: 1 to kLongestSequence.
+  // The most characters in a sequence: 1 to kLongestSequence.
   std::uint32_t max_sequence_length = 20'000;
-  // Unfinished requests, waiting and running: in all, and of one customer. At least 1.
+  // The most unfinished requests, waiting and running: in all, and of one customer. At least 1.
   std::uint64_t max_queued_requests = 50'000;
   std::uint64_t max_queued_requests_per_customer = 50'000;
-  // Bytes of unfinished requests, as their arrivals told them: in all, and of one customer. At least 1.
+  // The most bytes of unfinished requests, as given by their arrivals: in all, and of one customer. At least 1.
   std::uint64_t max_queued_bytes = 1ULL << 30;
   std::uint64_t max_queued_bytes_per_customer = 1ULL << 30;
-  // What the sequences of unfinished requests were predicted to cost one by one: in all, and of one customer. Above 0.
+  // The most predicted cost of the sequences of unfinished requests, each alone: in all, and of one customer. Above 0.
   Duration max_queued_cost = std::chrono::hours(1);
   Duration max_queued_cost_per_customer = std::chrono::hours(1);
-  // How soon requests should be answered that have no deadline of their own: the objective of every customer that has
-  // none. Above 0; Duration::max() for none.
+  // How soon requests without a deadline should be answered: the objective of every customer that has none of its own.
+  // Above 0; Duration::max() for none.
   Duration latency_objective = Duration::max();
   std::size_t max_idle_accounts = 10'000;
-  // A batch is given up after max(batch_timeout_minimum, batch_timeout_factor * its predicted cost). Once the backend's
-  // cost is known (BackendPool::KnowsTimeOf) a second takes the place of the minimum if that is longer.
+  // A batch is given up after max(batch_timeout_minimum, batch_timeout_factor * its predicted cost). When the backend's
+  // cost is known (BackendPool::KnowsTimeOf) a second replaces a minimum that is longer.
   Duration batch_timeout_minimum = std::chrono::seconds(5);
   double batch_timeout_factor = 10;
-  // How often a sequence is sent at most where backends cannot be reached, or fail it alone: 1 to 100.
+  // How often a sequence is sent at most if backends cannot be reached, or fail it alone: 1 to 100.
   std::uint32_t max_attempts = 3;
-  // So many sequences may be sent again because backends cannot be reached, as a share of those served: 0 to 100.
+  // How many sequences may be sent again because backends cannot be reached, as a share of those served: 0 to 100.
   double retry_budget = 0.2;
-  // Learn what batches cost from those served; else the backends cost what AddBackend said.
+  // Learns the cost of batches from those served; if false the cost stays what AddBackend was given.
   bool learn_costs = true;
   BackendOptions backends;
 

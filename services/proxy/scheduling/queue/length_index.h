@@ -1,4 +1,4 @@
-// Nodes by length, in constant time however many there are.
+// An index of nodes by length, in constant time however many there are.
 #pragma once
 
 #include <array>
@@ -13,9 +13,9 @@
 
 namespace smartbatch::scheduling {
 
-// Links nodes that somebody else owns into one list for each length 1..kLongestSequence, and finds the next
-// occupied length through three levels of 64-bit maps (a van Emde Boas tree with a fan-out of 64): adding,
-// removing and finding touch a handful of words, whether ten nodes are in it or ten million.
+// Links nodes, which it does not own, into one list for each length 1..kLongestSequence, and finds the next occupied
+// length through three levels of 64-bit maps (a van Emde Boas tree with a fan-out of 64): adding, removing and finding
+// touch a few words, whether it holds ten nodes or ten million.
 //
 // Among nodes of one length those pushed to the front come first. LengthOf(node) must not change while the node is
 // linked. Memory: 1 KiB for each 64 lengths that were ever used. Not thread safe.
@@ -46,15 +46,15 @@ class LengthIndex {
   bool empty() const { return size_ == 0; }
   std::uint64_t size() const { return size_; }
 
-  // The first node of the shortest length; null where there is none.
+  // The first node of the shortest length; null if there is none.
   Node* Shortest() const { return FirstFrom(0); }
-  // The next node in ascending length, `node` being linked; null at the end.
+  // The next node in ascending length; null at the end. Requires: `node` is linked.
   Node* NextLonger(const Node& node) const {
     if (Node* const same = NextOfSameLength(node)) return same;
     return FirstFrom(LengthOf(node) + 1);
   }
 
-  // The first node of the longest length that is not above `length`; null where there is none.
+  // The first node of the longest length that is not above `length`; null if there is none.
   Node* LongestWithin(std::uint32_t length) const {
     if (length > kLongestSequence) length = kLongestSequence;
     const std::uint32_t top = length >> 12;
@@ -73,7 +73,7 @@ class LengthIndex {
     const Middle& middle = *middles_[Highest(below)];
     return LastOf(*middle.leaves[Highest(middle.occupied)]);
   }
-  // The next node in descending length, `node` being linked: the rest of its own length first; null at the end.
+  // The next node in descending length, the rest of its own length first; null at the end. Requires: `node` is linked.
   Node* NextShorter(const Node& node) const {
     if (Node* const same = NextOfSameLength(node)) return same;
     const std::uint32_t length = LengthOf(node);

@@ -11,7 +11,7 @@ std::uint64_t Microseconds(Time time) {
       std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count());
 }
 
-// Links `request` into a list that is ordered by number, looking from the old end: what comes back is old.
+// Links `request` into a list that is ordered by number, searching from the old end: requests that come back are old.
 template <class List>
 void InsertInOrder(List& list, PendingRequest& request) {
   auto place = list.begin();
@@ -31,7 +31,7 @@ void InsertByNumber(List& list, PendingRequest& request) {
 template <class List>
 PendingRequest* NextIn(const PendingRequest& request, const IndexHook& hook) {
   if (!hook.is_linked()) return nullptr;
-  // The end of a list cannot be told from a node, so the caller compares with the last one first.
+  // The end of a list looks like a node, so the caller compares with the last node first.
   return &*std::next(List::s_iterator_to(const_cast<PendingRequest&>(request)));
 }
 

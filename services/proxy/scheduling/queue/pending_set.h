@@ -19,9 +19,10 @@ namespace smartbatch::scheduling {
 
 // Owns the requests, moves their sequences from waiting to running to done, and keeps the orders that every
 // strategy needs: arrival over all, arrival within a customer, deadlines. Strategies hold a const reference: they
-// may walk and read, and the requests they name in a Selection are moved on by the scheduler.
+// only read, and the scheduler moves the requests that they name in a Selection.
 //
-// Every operation takes constant time but for those that say otherwise. Not thread safe.
+// Complexity: constant, unless a function says otherwise.
+// Thread safety: none.
 class PendingSet {
  public:
   PendingSet() = default;
@@ -31,7 +32,7 @@ class PendingSet {
 
   // --- For strategies ---
 
-  // The oldest request with a waiting sequence; null where nothing waits.
+  // The oldest request with a waiting sequence; null if nothing waits.
   PendingRequest* Oldest() const;
   // The next younger one; null at the end.
   PendingRequest* Younger(const PendingRequest& request) const;
@@ -42,47 +43,48 @@ class PendingSet {
   std::uint64_t waiting_requests() const { return waiting_requests_; }
   // Sequences that a strategy may choose.
   std::uint64_t waiting_sequences() const { return waiting_sequences_; }
-  // Of the requests with a waiting sequence; zero where nothing waits.
+  // The mean age of the requests with a waiting sequence; zero if nothing waits.
   Duration MeanAge(Time now) const;
 
-  // What a sequence is held to cost where the queue is shared out among customers: at least 1 ns. It does not change
-  // while anything waits, unlike the fitted cost, so that what is added is taken away again.
+  // The cost of a sequence for comparing what customers have waiting, in nanoseconds: at least 1. Unlike the fitted
+  // cost it does not change while anything waits, so that subtracting restores exactly what adding changed.
   std::uint64_t WorkOf(std::uint32_t length) const { return 1 + static_cast<std::uint64_t>(work_.Alone(length) * 1e9); }
 
   // --- For the scheduler ---
 
-  // Nothing may wait.
+  // Sets the cost model of WorkOf. Requires: nothing waits.
   void MeasureWorkBy(const CostModel& cost) { work_ = cost; }
 
-  // Adds a request whose sequences all wait, and which is predicted to cost so much (QueueUse). Logarithmic in the
-  // number of deadlines where it has one.
+  // Adds a request whose sequences all wait, with its predicted cost (QueueUse::cost_ns). Logarithmic in the number of
+  // deadlines if it has one.
   PendingRequest& Insert(Customer& customer, const Arrival& arrival, std::uint64_t cost_ns, std::uint64_t number,
                          Time now);
 
-  // The request of that id; null where it was released.
+  // The request with that id; null if it was released.
   PendingRequest* Find(RequestId id);
 
-  // A waiting sequence goes to a backend.
+  // Moves a waiting sequence to a backend.
   void StartRunning(PendingSequence& sequence);
-  // A running sequence comes back without a result and waits again: for the strategy's choice or, with `alone`, to
-  // be tried by itself. Linear in the requests that are older than this one and wait.
+  // Takes back a running sequence without a result, which waits again: for the strategy's choice or, with `alone`, to
+  // be tried alone. Linear in the waiting requests that are older than this one.
   void ReturnToWaiting(PendingSequence& sequence, bool alone);
-  // A running sequence has its result, or nobody wants it any more.
+  // Ends a running sequence: it has its result, or nobody wants it any more.
   void StopRunning(PendingSequence& sequence);
 
-  // Ends the request: nothing of it waits any more. It is released at once, or when its last part stops running.
+  // Ends the request: none of its sequences waits any more. It is released at once, or when its last part stops
+  // running.
   void Finish(PendingRequest& request);
-  // Frees the slot of a finished request with no running part; `request` is gone afterwards.
+  // Frees the slot of a finished request without a running part; `request` is then gone.
   void ReleaseIfIdle(PendingRequest& request);
 
-  // The earliest deadline of an unfinished request; kNever where there is none.
+  // The earliest deadline of an unfinished request; kNever if there is none.
   Time EarliestDeadline() const;
-  // An unfinished request whose deadline is not after now; null where there is none.
+  // An unfinished request whose deadline is not after now; null if there is none.
   PendingRequest* AnyExpired(Time now);
 
   std::uint64_t unfinished_requests() const { return unfinished_.requests; }
   const QueueUse& unfinished() const { return unfinished_; }
-  // The first unfinished request at `slot` or behind it, which is moved to its place; null where there is none.
+  // The first unfinished request at or after `slot`, which is set to the request's slot; null if there is none.
   PendingRequest* NextUnfinished(std::uint32_t& slot);
 
  private:
@@ -96,7 +98,7 @@ class PendingSet {
   void UnlinkWaiting(PendingRequest& request);
   static void RecomputeLongestWaiting(PendingRequest& request);
 
-  // Requests keep their address. A standard deque would give each of them a block of its own.
+  // Requests keep their addresses. A standard deque would allocate a block for each request.
   using Slots = boost::container::deque<PendingRequest, std::allocator<PendingRequest>,
                                         boost::container::deque_options_t<boost::container::block_size<256U>>>;
 
@@ -107,7 +109,8 @@ class PendingSet {
   absl::btree_set<Deadline> deadlines_;
   std::uint64_t waiting_requests_ = 0;
   std::uint64_t waiting_sequences_ = 0;
-  // Of the arrivals of the requests that wait, in microseconds; it may overflow, the sum of their ages does not.
+  // The sum of the arrival times of the waiting requests, in microseconds. It may overflow; the sum of their ages does
+  // not.
   std::uint64_t sum_of_arrivals_ = 0;
   QueueUse unfinished_;
 };

@@ -1,4 +1,4 @@
-// Waiting requests by how many seats they need and how long they are.
+// Waiting requests by the number of seats they need and by length.
 #pragma once
 
 #include <algorithm>
@@ -27,13 +27,13 @@ class RequestClasses {
   }
   void Remove(PendingRequest& request) { classes_[request.waiting]->Erase(request); }
 
-  // Null where no request has ever needed that many seats.
+  // Null if no request has ever needed that many seats.
   const RequestsByLength* OfSize(std::uint32_t seats) const { return classes_[seats].get(); }
   std::uint32_t largest_size() const { return static_cast<std::uint32_t>(classes_.size() - 1); }
 
-  // The unselected request with the longest sequence of at most `length` among those that need at most `seats`
-  // seats; of equal ones that which needs more. Null where there is none. Linear in `seats` and in the selected
-  // requests that are passed over.
+  // The unselected request with the longest sequence of at most `length` among those that need at most `seats` seats;
+  // of equal ones the one that needs more seats. Null if there is none. Linear in `seats` and in the selected requests
+  // that are passed over.
   PendingRequest* LongestThatFits(std::uint32_t seats, std::uint32_t length) const {
     PendingRequest* best = nullptr;
     for (std::uint32_t size = std::min(seats, largest_size()); size >= 1; --size) {
@@ -46,7 +46,7 @@ class RequestClasses {
   }
 
  private:
-  // Strategies that select whole requests select all of a request or nothing of it.
+  // Strategies that select whole requests select all sequences of a request or none.
   static bool IsSelected(const PendingRequest& request) {
     return std::any_of(request.sequences.begin(), request.sequences.end(),
                        [](const PendingSequence& sequence) { return sequence.selected; });
@@ -55,7 +55,7 @@ class RequestClasses {
   std::vector<std::unique_ptr<RequestsByLength>> classes_;
 };
 
-// Every waiting sequence by its own length, whichever request it belongs to. Not thread safe.
+// Every waiting sequence by its own length, regardless of its request. Not thread safe.
 class WaitingSequences {
  public:
   void Add(PendingRequest& request, bool again) {
