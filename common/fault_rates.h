@@ -1,5 +1,5 @@
-// Faults that hit shares of the batches, for backends that fail on purpose: the classifier's and the simulator's. Pure:
-// which batch meets which fault depends on the rates, the seed and the batch's number alone.
+// Faults for backends that fail on purpose: the classifier and the simulator's backends. Each fault hits a share of the
+// batches. Pure: which batch meets which fault depends on the rates, the seed and the batch's number alone.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ enum class Fault {
   kHang,   // it holds its slot until the caller gives up
 };
 
-// Thread safe: its functions change nothing.
+// How often batches meet each fault. Thread safe: its functions change nothing.
 struct FaultRates {
   double error_rate = 0;  // shares of the batches, from 0 to 1, together at most 1
   double slow_rate = 0;

@@ -70,7 +70,7 @@ absl::Status ReadToEnd(const std::string& path, int descriptor, std::size_t max_
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes, FileKind kind) {
-  // Without O_NONBLOCK, to open a named pipe waits until somebody writes to it.
+  // Without O_NONBLOCK, opening a named pipe waits until somebody writes to it.
   const Descriptor file(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (file.get() < 0) return SystemError(path, errno);
   struct stat before {};
@@ -86,7 +86,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_by
   if (fstat(file.get(), &after) != 0) return SystemError(path, errno);
   if (S_ISREG(before.st_mode) && !SameContents(before, after)) {
     return CannotRead(
-        path, "it was changed meanwhile; write a new file beside it and rename that, so that it is always whole");
+        path, "it changed while it was read; write a new file beside it and rename that, so that it is always whole");
   }
   return text;
 }

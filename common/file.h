@@ -13,7 +13,7 @@ enum class FileKind {
   // Only a regular file, or a link to one: what a server reads again while it runs.
   kRegular,
   // Also a pipe or a terminal, such as /dev/stdin or the `<(...)` of a shell: what a person names on a command line.
-  // Then the call waits as long as the writer takes. A named pipe that nobody writes to is empty.
+  // Then the call waits as long as the writer takes. A named pipe that has no writer reads as empty.
   kAnyStream,
 };
 

@@ -18,9 +18,9 @@
 
 // The variable is read and written only while the mutex is held.
 #define SMARTBATCH_GUARDED_BY(mutex) SMARTBATCH_THREAD_ATTRIBUTE(guarded_by(mutex))
-// What the pointer points to is.
+// What the pointer points to is read and written only while the mutex is held.
 #define SMARTBATCH_POINTEE_GUARDED_BY(mutex) SMARTBATCH_THREAD_ATTRIBUTE(pt_guarded_by(mutex))
-// The caller of the function holds the mutex; does not hold it.
+// The caller of the function must hold the mutex (REQUIRES); must not hold it (EXCLUDES).
 #define SMARTBATCH_REQUIRES(mutex) SMARTBATCH_THREAD_ATTRIBUTE(requires_capability(mutex))
 #define SMARTBATCH_EXCLUDES(mutex) SMARTBATCH_THREAD_ATTRIBUTE(locks_excluded(mutex))
 // An object of the class holds a mutex as long as it lives: its constructor acquires it, its destructor releases it.

@@ -1,4 +1,4 @@
-// Errors are one line, whatever they quote.
+// Keeps errors on one line, whatever they quote.
 #pragma once
 
 #include <algorithm>
@@ -6,7 +6,7 @@
 
 namespace smartbatch {
 
-// The text with blanks for its line breaks.
+// Returns the text with each line break replaced by a space.
 inline std::string OneLine(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   std::replace(text.begin(), text.end(), '\r', ' ');

@@ -1,4 +1,4 @@
-// Sleeping that a stop token ends.
+// A sleep that a stop token can end.
 #pragma once
 
 #include <condition_variable>

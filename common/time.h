@@ -27,8 +27,8 @@ inline constexpr Time kNever = Time::max();
 constexpr double ToSeconds(Duration duration) { return static_cast<double>(duration.count()) * 1e-9; }
 constexpr double ToMilliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
 
-// Rounds to the nearest nanosecond; what is beyond the range (about 292 years) becomes its end, and what is no number
-// the lower one, so that it is as wrong as a time below 0.
+// Rounds to the nearest nanosecond. A value beyond the range (about 292 years) becomes the end of the range that is
+// nearer. NaN becomes the lower end, so that it is refused wherever a time below 0 is.
 inline Duration FromSeconds(double seconds) {
   const double nanoseconds = std::round(seconds * 1e9);
   if (nanoseconds >= 9.2e18) return Duration::max();
@@ -36,7 +36,7 @@ inline Duration FromSeconds(double seconds) {
   return Duration(static_cast<std::int64_t>(nanoseconds));
 }
 
-// time + duration without overflow: what lies beyond the range is kNever.
+// Returns time + duration without overflow: kNever if the sum is beyond the range.
 constexpr Time Later(Time time, Duration duration) {
   return duration.count() > 0 && time.time_since_epoch() > Duration::max() - duration ? kNever : time + duration;
 }

@@ -7,7 +7,7 @@ namespace {
 
 bool IsContinuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
 
-// The bytes of the code point at the front of the text, or 0 where they are not valid.
+// The number of bytes of the code point at the front of the text, or 0 if they are not valid.
 std::size_t LeadingCodePointBytes(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   if (lead < 0x80) return 1;

@@ -1,4 +1,4 @@
-// Text lengths as the classifier and the proxy count them: in characters, that is Unicode code points.
+// Lengths of texts as the classifier and the proxy count them: in characters, which are Unicode code points.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace smartbatch {
 
-// The number of code points, or nothing where the text is not valid UTF-8 (RFC 3629: no overlong
+// The number of code points, or nothing if the text is not valid UTF-8 (RFC 3629: no overlong
 // forms, no surrogates, nothing above U+10FFFF).
 std::optional<std::size_t> CountCodePoints(std::string_view text);
 

@@ -10,7 +10,7 @@
 
 namespace smartbatch::program {
 
-// What was given of a cost model: a profile, terms, both or nothing.
+// The parts of a cost model that the user gave: a profile, terms, both or nothing.
 struct CostFlags {
   std::optional<std::string> profile;
   std::optional<double> fixed;
@@ -20,12 +20,13 @@ struct CostFlags {
   std::optional<double> per_character_squared;
   std::optional<double> knee;
 
-  // The profile if one was given, else `base`. Terms that were given replace its own.
+  // Returns the profile if one was given, else `base`, with the terms that were given in place of its own.
   CostModel Over(const CostModel& base) const;
 };
 
-// Adds --PREFIXprofile, --PREFIXfixed and so on, PREFIX being "cost-" or ends so; their help begins with `of_what`.
-// With `environment` each is also SMARTBATCH_... in the environment. `flags` must outlive the parsing.
+// Adds --PREFIXprofile, --PREFIXfixed and so on. PREFIX is "cost-" or ends with it. The help of each flag begins with
+// `of_what`. With InEnvironment::kYes each is also read from SMARTBATCH_... in the environment. `flags` must outlive
+// the parsing.
 enum class InEnvironment : bool { kNo, kYes };
 void AddCostFlags(CLI::App& app, const std::string& prefix, const std::string& of_what, CostFlags& flags,
                   InEnvironment environment);

@@ -3,8 +3,9 @@
 
 namespace smartbatch::program {
 
-// Takes all that the system lets this process have: a shell gives 1,024 to begin with, for the sake of programs that
-// use select(), and that would be the bound on the connections of a server. Where it fails nothing changes.
+// Raises the limit on open descriptors to the most that the system allows this process. A shell starts a program with
+// 1,024, for the sake of programs that use select(), which would bound the connections of a server. If it fails,
+// nothing changes.
 void RaiseDescriptorLimit();
 
 }  // namespace smartbatch::program

@@ -50,8 +50,8 @@ CLI::Option* AddHostPortFlag(CLI::App& app, const std::string& name, std::string
 
 void AddSharePortsFlag(CLI::App& app, bool& value) {
   app.add_flag("--share-ports", value,
-               "Share the ports with a process that has this flag too: the newer gets the new connections, so that it "
-               "can follow the older without a refusal")
+               "Share the ports with another process that has this flag: the newer one gets the new connections, so "
+               "that it can replace the older one without refusing any")
       ->envname(EnvironmentName("share-ports"));
 }
 
@@ -74,7 +74,7 @@ bool ParseOrExit(CLI::App& app, int argc, char** argv, int& exit_code) {
     }
     std::string message = error.what();
     std::replace(message.begin(), message.end(), '\n', ' ');
-    std::cerr << app.get_name() << ": " << message << "; " << command << " --help shows what there is\n";
+    std::cerr << app.get_name() << ": " << message << "; " << command << " --help shows what can be given\n";
     return true;
   }
 }

@@ -1,5 +1,5 @@
 // The convention of the programs' flags: --some-flag is also SMARTBATCH_SOME_FLAG in the environment;
-// a flag wins over the environment.
+// a flag takes precedence over the environment.
 #pragma once
 
 #include <cstdint>
@@ -21,24 +21,24 @@ struct HostPort {
   std::string ToString() const;
 };
 
-// Parses `host:port`; on failure returns false and leaves `error` with a sentence that names the value.
+// Parses `host:port`. On failure returns false and sets `error` to a sentence that names the value.
 bool ParseHostPort(const std::string& text, HostPort& result, std::string& error);
 
-// Adds --name to the program, read from SMARTBATCH_NAME too, and shows the default in --help.
+// Adds --name to the program, also read from SMARTBATCH_NAME. --help shows the default.
 template <class T>
 CLI::Option* AddFlag(CLI::App& app, const std::string& name, T& value, const std::string& help);
 
-// The same for a `host:port`, which is checked. Port 0 asks the system for a free port (listeners only).
+// The same for a `host:port`, whose form is checked. Port 0 asks the system for a free port (listeners only).
 CLI::Option* AddHostPortFlag(CLI::App& app, const std::string& name, std::string& value, const std::string& help);
 
-// Adds --share-ports, read from SMARTBATCH_SHARE_PORTS too: for servers.
+// Adds --share-ports, also read from SMARTBATCH_SHARE_PORTS: for servers.
 void AddSharePortsFlag(CLI::App& app, bool& value);
 
-// SMARTBATCH_ and the flag's name in capitals, - as _.
+// Returns SMARTBATCH_ and the flag's name in capitals, with _ for each -.
 std::string EnvironmentName(const std::string& flag);
 
-// Parses; where the program should stop (help, version, a wrong flag) prints what is due and returns true
-// with the exit code: 0 after --help and --version, else 2.
+// Parses the command line. If the program should stop (help, version, a wrong flag), prints the help, the version or
+// the error, sets `exit_code` (0 after --help and --version, else 2) and returns true.
 bool ParseOrExit(CLI::App& app, int argc, char** argv, int& exit_code);
 
 template <class T>

@@ -10,7 +10,7 @@ namespace smartbatch::program {
 namespace {
 
 constexpr std::chrono::seconds kBetweenLooks{1};
-// Less is not worth the time.
+// Giving back less than this is not worth the time.
 constexpr std::size_t kMuch = 32U << 20U;
 constexpr std::size_t kSmall = 64U << 20U;
 constexpr int kLooksUntilTrim = 2;
@@ -30,11 +30,11 @@ void HeapTrimmer::Look(Time now) {
   next_look_ = now + kBetweenLooks;
   const std::size_t resident = ResidentBytes();
   if (resident < kSmall) return;
-  // This walks the free lists: a millisecond if they are long.
+  // This walks the free lists, which takes a millisecond if they are long.
   const struct mallinfo2 heap = mallinfo2();
   const std::size_t used = heap.uordblks + heap.hblkhd;
   const bool much_is_free = resident > used + used / 4 + kMuch;
-  // What a trim could not give back stays until more is freed.
+  // What a trim could not give back cannot be given back until more is freed.
   const bool changed = resident > resident_after_trim_ + kMuch || used + kMuch < used_at_trim_;
   looks_with_much_free_ = much_is_free && changed ? looks_with_much_free_ + 1 : 0;
   if (looks_with_much_free_ < kLooksUntilTrim) return;

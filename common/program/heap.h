@@ -1,4 +1,4 @@
-// Memory that was freed goes back to the system.
+// Gives freed memory back to the system.
 #pragma once
 
 #include <cstddef>
@@ -7,14 +7,14 @@
 
 namespace smartbatch::program {
 
-// glibc keeps what a program has freed, unless it lies at the end of a heap: after a full queue the process stays as
-// large as it was. This class watches how much is kept, and gives it back once it has been much for some seconds.
+// Gives freed memory back to the system once much of it has been kept for some seconds. glibc keeps what a program has
+// freed unless it lies at the end of a heap, so after a full queue the process would stay as large as it was.
 //
-// Not thread safe. malloc may be in use by any thread meanwhile; each heap is locked while its free memory is given
-// back, which took 0.1 s for 400 MB.
+// Not thread safe. Other threads may use malloc meanwhile; each heap is locked while its free memory is given back,
+// which took 0.1 s for 400 MB.
 class HeapTrimmer {
  public:
-  // To be called regularly; looks at most once a second.
+  // Call it regularly; it looks at most once a second.
   void Look(Time now);
 
  private:

@@ -1,4 +1,4 @@
-// Log lines that somebody else can cause as often as he likes.
+// A limit on log lines that a caller can cause as often as it likes.
 #pragma once
 
 #include <chrono>
@@ -14,15 +14,15 @@
 
 namespace smartbatch::program {
 
-// How many lines of one kind may be logged: one such object for each kind. Thread safe.
+// Limits how often lines of one kind are logged: one object for each kind. Thread safe.
 class LogLimit {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `lines` in each `window` of time, which begins with a line.
+  // Admits `lines` lines in each `window` of time. A window begins with a line.
   explicit LogLimit(int lines = 5, Clock::duration window = std::chrono::seconds(1)) : lines_(lines), window_(window) {}
 
-  // Whether a line may be logged at this time. If so: how many were not since the last that was.
+  // Returns nothing if no line may be logged at this time, else how many lines were left out since the last logged one.
   std::optional<std::uint64_t> Admit(Clock::time_point now = Clock::now());
 
  private:
@@ -34,11 +34,11 @@ class LogLimit {
   std::uint64_t left_out_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
 };
 
-// Lines that limits have left out since the program started. Thread safe.
+// Returns how many lines all limits have left out since the program started. Thread safe.
 std::uint64_t LeftOutLogLines();
 
-// Logs the line if its level is logged and the limit admits it. A line that comes after others were left out ends with
-// their number. Debug lines are not limited: somebody has asked for them.
+// Logs the line if its level is logged and the limit admits it. If lines were left out before it, it ends with their
+// number. Debug lines are not limited: somebody has asked for them.
 template <class... Args>
 void LogLimited(LogLimit& limit, spdlog::level::level_enum level, fmt::format_string<Args...> format, Args&&... args) {
   if (!spdlog::should_log(level)) return;

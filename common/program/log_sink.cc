@@ -44,7 +44,7 @@ void LogSink::WaitForFlush(std::uint64_t flushes, std::chrono::milliseconds time
 
 void LogSink::sink_it_(const spdlog::details::log_msg& message) {
   if (const std::uint64_t lost = overrun_() + unwritten_; lost > told_) {
-    const std::string text = fmt::format("{} log lines were lost here: they were not read in time", lost - told_);
+    const std::string text = fmt::format("{} log lines were lost here: nobody read them in time", lost - told_);
     if (WriteLine({message.logger_name, spdlog::level::warn, text})) told_ = lost;
   }
   if (!WriteLine(message)) ++unwritten_;

@@ -1,4 +1,4 @@
-// Where log lines end up: an open file, such as standard error.
+// The file that log lines are written to, such as standard error.
 #pragma once
 
 #include <atomic>
@@ -15,16 +15,17 @@
 
 namespace smartbatch::program {
 
-// Writes each line with one system call, and waits as long as the reader makes it wait: for a logger whose lines are
-// written by a thread of their own, one thread at a time. Lines are coloured if the file is a terminal. A line that
-// cannot be written, because the reader has gone or the disk is full, is lost and counted.
+// An spdlog sink that writes each line with one system call, and waits as long as the reader makes it wait. So it is
+// for a logger whose lines are written by a thread of their own, and by one thread at a time. Lines are coloured if the
+// file is a terminal. A line that cannot be written, because the reader has gone or the disk is full, is lost and
+// counted.
 class LogSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  // `overrun` tells how many lines were lost since the start before they came here. As soon as a line can be written
-  // after others were lost, a line before it says how many.
+  // `overrun` returns how many lines were lost since the start before they reached this sink. After lines were lost, a
+  // line that says how many is written before the next one.
   LogSink(int descriptor, std::function<std::uint64_t()> overrun);
 
-  // Lines that could not be written. Thread safe.
+  // How many lines could not be written. Thread safe.
   std::uint64_t unwritten() const { return unwritten_; }
   // How often flush() has been called. Thread safe.
   std::uint64_t flushes() const;
@@ -36,7 +37,7 @@ class LogSink final : public spdlog::sinks::base_sink<spdlog::details::null_mute
   void flush_() override;
 
  private:
-  // False if the line could not be written.
+  // Returns false if the line could not be written.
   bool WriteLine(const spdlog::details::log_msg& message);
 
   const int descriptor_;

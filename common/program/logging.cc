@@ -30,7 +30,8 @@ class JsonMessage final : public spdlog::custom_flag_formatter {
 constexpr std::size_t kMaxWaitingLines = 4096;
 constexpr std::chrono::milliseconds kFlushTime{500};
 
-// The thread that writes, and what it writes to. Never destroyed: its end would wait for a reader that stands still.
+// The thread that writes, and what it writes to. Never destroyed: its destructor would wait for a reader that has
+// stopped reading.
 struct Writer {
   std::shared_ptr<spdlog::details::thread_pool> pool =
       std::make_shared<spdlog::details::thread_pool>(kMaxWaitingLines, 1);
@@ -39,7 +40,7 @@ struct Writer {
 };
 
 Writer*& TheWriter() {
-  static Writer* writer = nullptr;  // until StartLogging
+  static Writer* writer = nullptr;  // until StartLogging is called
   return writer;
 }
 
@@ -50,17 +51,17 @@ std::string Quoted(const std::string& text) {
 }
 
 void AddLogFlags(CLI::App& app, LogOptions& options) {
-  AddFlag(app, "log-level", options.level, "Least severe message that is logged")
+  AddFlag(app, "log-level", options.level, "The least severe level that is logged")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  AddFlag(app, "log-format", options.format, "text, or json for one JSON object a line")
+  AddFlag(app, "log-format", options.format, "text, or json: one JSON object a line")
       ->check(CLI::IsMember({"text", "json"}));
 }
 
 void StartLogging(const std::string& program, const LogOptions& options) {
-  TheWriter() = new Writer();  // NOLINT(cppcoreguidelines-owning-memory): see there
+  TheWriter() = new Writer();  // NOLINT(cppcoreguidelines-owning-memory): see Writer
   auto logger = std::make_shared<spdlog::async_logger>(program, TheWriter()->sink, TheWriter()->pool,
                                                        spdlog::async_overflow_policy::overrun_oldest);
-  // spdlog's own writes to standard error, and waits.
+  // spdlog's own error handler writes to standard error, and waits for its reader.
   logger->set_error_handler([](const std::string&) {});
   if (options.format == "json") {
     auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);

@@ -16,19 +16,20 @@ struct LogOptions {
 // Adds --log-level and --log-format.
 void AddLogFlags(CLI::App& app, LogOptions& options);
 
-// Makes spdlog's default logger. Lines wait in a queue for a thread that writes them, so that who logs never waits for
-// the reader of standard error; if 4,096 lines wait, the oldest is lost for each new one. Thread safe afterwards. Once
-// in a process.
+// Creates spdlog's default logger. Lines wait in a queue for a thread that writes them, so that no thread that logs
+// ever waits for the reader of standard error. If 4,096 lines wait, each new line displaces the oldest, which is lost.
+// Call it once in a process; logging is thread safe afterwards.
 void StartLogging(const std::string& program, const LogOptions& options);
 
-// Lines that were lost since the start, because standard error was not read in time or could not be written. Thread
-// safe.
+// Returns how many lines were lost since the start, because standard error was not read in time or could not be
+// written. Thread safe.
 std::uint64_t LostLogLines();
 
-// Waits until what was logged before is written, at most half a second: before the process ends. Thread safe.
+// Waits, for at most half a second, until all lines logged so far are written. Call it before the process ends. Thread
+// safe.
 void FlushLog();
 
-// A JSON string of the text, quotes included: for values inside a log line.
+// Returns the text as a JSON string, quotes included: for values inside a log line.
 std::string Quoted(const std::string& text);
 
 }  // namespace smartbatch::program

@@ -25,7 +25,7 @@ bool WriteAll(int descriptor, std::string_view text) {
     const ssize_t written = write(descriptor, text.data(), text.size());
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {  // another program has made the file that we share non-blocking
+    } else if (errno == EAGAIN) {  // another program made the shared file non-blocking
       pollfd writable{descriptor, POLLOUT, 0};
       poll(&writable, 1, -1);
     } else if (errno != EINTR) {

@@ -1,4 +1,4 @@
-// Standard output and standard error of a program that must go on if nobody reads them.
+// Writing to standard output and standard error in a program that must go on even if nobody reads them.
 #pragma once
 
 #include <string>
@@ -6,14 +6,13 @@
 
 namespace smartbatch::program {
 
-// A reader that has gone is an error of write() from then on, and no signal that ends the program. Call it first in
-// main().
+// From then on, a reader that has gone makes write() fail; no signal ends the program. Call it first in main().
 void IgnoreBrokenPipes();
 
-// Writes all of it, however long the reader makes it wait; false if that is impossible. Thread safe.
+// Writes the whole text, however long the reader makes it wait. Returns false if it cannot be written. Thread safe.
 bool WriteAll(int descriptor, std::string_view text);
 
-// The same, but waits for the reader at most a second; afterwards a thread of its own goes on writing. Thread safe.
+// The same, but returns after at most a second; a thread of its own then goes on writing. Thread safe.
 void WritePatiently(int descriptor, std::string text);
 
 }  // namespace smartbatch::program

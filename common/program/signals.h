@@ -1,4 +1,4 @@
-// Signals as values: they are blocked in every thread and taken by the one that asks for them.
+// Signals as values: they are blocked in every thread and taken by the thread that asks for them.
 #pragma once
 
 #include <chrono>
@@ -9,30 +9,30 @@
 
 namespace smartbatch::program {
 
-// Blocks the given signals for the thread that makes it and for every thread started afterwards: make it first
-// in main(). Not thread safe.
+// Blocks the given signals for the thread that constructs it and for every thread that this thread starts afterwards:
+// construct it first in main(). Not thread safe.
 class SignalWaiter {
  public:
   SignalWaiter(std::initializer_list<int> signals);
 
   // Waits for one of the signals and returns its number.
   int Wait() const;
-  // The same, for at most `timeout`.
+  // The same, for at most `timeout`; returns nothing if no signal came.
   std::optional<int> WaitFor(std::chrono::milliseconds timeout) const;
 
  private:
   sigset_t signals_;
 };
 
-// How long a program that stops lets what is there end: up to a time, or until a second signal to stop comes. Not
+// How long a program that stops lets its open work finish: up to a limit, or until a second signal to stop comes. Not
 // thread safe.
 class StopTime {
  public:
-  // `limit` from now on. `signals` must outlive it.
+  // The time ends `limit` from now. `signals` must outlive it.
   StopTime(const SignalWaiter& signals, std::chrono::nanoseconds limit);
 
   bool IsOver();
-  // Whether it is over because of a signal.
+  // Returns true if the time is over because of a signal.
   bool asked_again() const { return asked_again_; }
 
  private:

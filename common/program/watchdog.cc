@@ -27,7 +27,7 @@ void Watchdog::Watch(const std::stop_token& stop) {
     if (stop.stop_requested()) return;
     std::this_thread::sleep_for(kLookEvery);
   }
-  spdlog::critical("it did not stop in time and is ended");
+  spdlog::critical("the program did not stop in time and is ended");
   FlushLog();
   std::_Exit(kExitError);
 }

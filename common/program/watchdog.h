@@ -8,18 +8,18 @@
 namespace smartbatch::program {
 
 // Ends the process with kExitError once the time is over, unless it is destroyed before. It waits for nothing that
-// could stand still itself: make it before anything else that is done to stop. Thread safe.
+// could hang itself: construct it before anything else is done to stop. Thread safe.
 class Watchdog {
  public:
-  // From now on.
+  // The time begins now.
   explicit Watchdog(std::chrono::nanoseconds limit);
-  // Gives so much more time.
+  // Extends the time by `more`.
   void Extend(std::chrono::nanoseconds more);
 
  private:
   void Watch(const std::stop_token& stop);
 
-  std::atomic<std::chrono::steady_clock::duration> end_;  // of the time, on the steady clock
+  std::atomic<std::chrono::steady_clock::duration> end_;  // since the steady clock's origin
   std::jthread thread_;
 };
 

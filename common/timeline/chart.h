@@ -1,5 +1,5 @@
-// Batches over time, as the drawing code (drawing/timeline.js) takes them: one form for what a proxy has just done, for
-// a simulation and for a decision log.
+// Batches over time, as the drawing code (drawing/timeline.js) takes them: one form for the recent batches of a proxy,
+// for a simulation and for a decision log.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +15,14 @@ namespace smartbatch::timeline {
 
 // One sequence of a batch.
 struct Row {
-  std::uint32_t customer = 0;  // its place in Chart::customers
+  std::uint32_t customer = 0;  // its index in Chart::customers
   std::uint32_t length = 0;    // characters
-  std::uint64_t request = 0;   // rows of one request bear the same number
+  std::uint64_t request = 0;   // the rows of one request have the same number
 };
 
 struct Batch {
   std::uint64_t number = 0;
-  std::uint32_t backend = 0;  // its place in Chart::backends
+  std::uint32_t backend = 0;  // its index in Chart::backends
   Time start{};
   std::optional<Time> end;  // nothing while it runs
   double predicted_seconds = 0;
@@ -45,9 +45,9 @@ struct Backend {
   std::uint32_t slots = 1;
 };
 
-// From `from` to `to`; batches and requests may reach beyond either.
+// What is drawn of the time from `from` to `to`. Batches and requests may begin before it and end after it.
 struct Chart {
-  std::string title;        // most often the strategy
+  std::string title;        // usually the strategy
   std::string note;         // a line of figures; may be empty
   std::uint32_t seats = 1;  // the most rows of a batch
   Time from{};
@@ -58,11 +58,11 @@ struct Chart {
   std::vector<Request> requests;  // in the order in which they came; empty if that is not known
 };
 
-// What timeline.js documents: times in milliseconds from `from`.
+// The chart in the form that timeline.js documents, with times in milliseconds since `from`.
 nlohmann::ordered_json ToJson(const Chart& chart);
 
-// As text that may stand in a <script> element of HTML, whatever the names in it are: no `<` is left, and bytes that
-// are no UTF-8 are replaced.
+// The JSON as text that is safe in a <script> element of HTML, whatever names it contains: no `<` is left, and bytes
+// that are not UTF-8 are replaced.
 std::string ScriptText(const nlohmann::ordered_json& json);
 
 }  // namespace smartbatch::timeline

@@ -87,7 +87,7 @@ std::vector<Group> SeedGroups() {
 std::vector<Group> MixedGroups() { return {{"customer-", 20, 1, MixedLengths()}}; }
 std::vector<Group> ElephantGroups() { return {{"mouse-", 190, 0.9, Mouse()}, {"elephant-", 10, 0.1, Elephant()}}; }
 
-// In the hour of the trace, 8,819 requests of the one and 19,366 of the other.
+// The hour of the trace has 8,819 requests of code and 19,366 of conversation.
 std::vector<Group> AzureGroups() {
   constexpr double kCodeShare = 8819.0 / (8819 + 19366);
   return {{"code", 1, kCodeShare, AzureCode()}, {"conversation", 1, 1 - kCodeShare, AzureConversation()}};
@@ -139,14 +139,15 @@ const std::vector<Builtin>& Table() {
        [](Workload& w, const BuiltinOptions& o) { AddOpenLoop(w, MixedGroups(), o.rho, o, BurstyAt); }},
       {{"burstyelephants", "elephants in bursts: a third of the time 2.6 times the mean rate, else 0.2 times", false},
        [](Workload& w, const BuiltinOptions& o) { AddOpenLoop(w, ElephantGroups(), o.rho, o, BurstyAt); }},
-      {{"flood-short", "10 victims at rho 0.4 together, and one customer that sends 5 sequences of about 20 at rho",
+      {{"flood-short", "10 victims at rho 0.4 together, and one that floods at rho with 5 sequences of about 20",
         false},
        [](Workload& w, const BuiltinOptions& o) { AddFlood(w, 20, o); }},
-      {{"flood-long", "10 victims at rho 0.4 together, and one customer that sends 5 sequences of about 300 at rho",
+      {{"flood-long", "10 victims at rho 0.4 together, and one that floods at rho with 5 sequences of about 300",
         false},
        [](Workload& w, const BuiltinOptions& o) { AddFlood(w, 300, o); }},
       {{"changing",
-        "3 minutes each in turn: mixed at rho 0.3, flood-long, elephants, burstyseed; always other customers", false},
+        "3 minutes each in turn: mixed at rho 0.3, flood-long, elephants, burstyseed; each with customers of its own",
+        false},
        AddChanging},
       {{"azure2023",
         "open loop, Poisson: 2 tenants, code and conversation, with the lengths of Azure's trace of 2023 in tokens",

@@ -19,7 +19,7 @@ constexpr std::uint32_t kLowestTier = 100;
 constexpr std::array<const char*, 11> kCustomerFields = {
     "name", "presence", "count", "rate", "arrival", "think", "schedule", "length", "sequences", "weight", "tier"};
 
-// Takes the fields in turn; the first that is wrong stays.
+// Reads the fields in turn and keeps the first error.
 class CustomerReader {
  public:
   explicit CustomerReader(const std::vector<CustomerField>& fields) : fields_(fields) {}
@@ -70,7 +70,7 @@ class CustomerReader {
       if (!value || *value < 1 || *value > kMostCustomers) FailValue("count", "a whole number from 1 to 100000");
       count_ = static_cast<int>(std::min<std::uint32_t>(value.value_or(1), kMostCustomers));
       if (!IsCustomerName(NumberedName(*name, count_ - 1))) {
-        Fail("name", absl::StrCat("'", *name, "' with its number is longer than 64 characters; give a shorter one"));
+        Fail("name", absl::StrCat("'", *name, "' with a number is longer than 64 characters; give a shorter name"));
       }
     }
   }
@@ -79,7 +79,7 @@ class CustomerReader {
     if (Find("think") != nullptr) {
       for (const char* const other : {"rate", "arrival", "presence", "schedule"}) {
         if (Find(other) != nullptr) {
-          Fail(other, "a closed loop ('think') sends when it has its answer; leave out one of the two");
+          Fail(other, "a closed loop ('think') sends when it has its answer; leave out this field or 'think'");
         }
       }
       const auto closed = ParseThinkTime(*Find("think"));
@@ -106,7 +106,7 @@ class CustomerReader {
   void ReadRate() {
     const std::string* const text = Find("rate");
     if (std::holds_alternative<OnOff>(customer_.arrivals)) {
-      if (text != nullptr) Fail("rate", "on_off has both its rates itself; leave 'rate' out");
+      if (text != nullptr) Fail("rate", "on_off has rates of its own; leave 'rate' out");
       return;
     }
     if (text == nullptr) {

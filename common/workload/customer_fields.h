@@ -1,19 +1,19 @@
-// A customer as people write it, in a workload file or on the command line: fields of a name and a small expression.
+// A customer as people write it, in a workload file or on the command line: fields, each a name and a small expression.
 //
 //   name       letters, digits, '.', '_' and '-'; with `count` the beginning of the names
-//   count      so many customers alike, numbered from 01
+//   count      how many customers like this there are, numbered from 01
 //   rate       requests a second of each customer (open loop)
 //   arrival    constant, poisson (the default), gamma(SHAPE), or on_off(RATE_ON,RATE_OFF,MEAN_ON,MEAN_OFF), which has
 //              no `rate` beside it
 //   think      DURATION or exponential(DURATION): a closed loop, which has neither `rate` nor `arrival`
-//   schedule   step(FACTOR@TIME,...) or line(FACTOR@TIME,...): what the rate is multiplied with; the first at 0s
+//   schedule   step(FACTOR@TIME,...) or line(FACTOR@TIME,...): factors on the rate over time; the first point at 0s
 //   presence   cycle(LENGTH,FROM,TO): the customer is there from FROM to TO in every cycle, and its arrivals and its
 //              schedule stand still while it is away
 //   length     characters of a sequence: a number, uniform(LOW,HIGH), lognormal(MEDIAN,SIGMA[,LOW,HIGH]),
 //              either(SHARE,LARGE,SMALL), cut(LOW,HIGH,TEXT_LENGTH,...) or quantiles(LENGTH@PERCENT,...)
 //   sequences  of a request: a number or LOW..HIGH
-//   weight     the customer's share where a simulated strategy uses weights
-//   tier       its priority where a simulated strategy uses tiers, 0 being the highest
+//   weight     the customer's share in a simulated strategy that uses weights
+//   tier       its priority in a simulated strategy that uses tiers; 0 is the highest
 #pragma once
 
 #include <cstdint>
@@ -35,22 +35,22 @@ struct CustomerField {
   std::string value;
 };
 
-// Which field is wrong (empty: the customer as a whole), what is wrong with it and what would be right.
+// Which field is wrong (empty: the customer as a whole), what is wrong with it and what to give instead.
 struct FieldError {
   std::string field;
   std::string message;
 };
 
-// The customers that the fields describe; nothing where they are wrong, with the reason in `error`.
+// The customers that the fields describe. Returns nothing if a field is wrong, with the reason in `error`.
 std::optional<std::vector<CustomerModel>> CustomersOf(const std::vector<CustomerField>& fields, FieldError& error);
 
-// The fields of one customer, so that CustomersOf gives the same again. It must not be a recorded one.
+// The fields of one customer, from which CustomersOf makes the same customer again. It must not be a recorded one.
 std::vector<CustomerField> FieldsOf(const CustomerModel& customer);
 
 // `NAME:field=value,field=value`, with `len` for `length`. INVALID_ARGUMENT says which field is wrong.
 absl::StatusOr<std::vector<CustomerModel>> ParseCustomer(const std::string& text);
 
-// `step(...)` or `line(...)` as above; INVALID_ARGUMENT says what would be right.
+// `step(...)` or `line(...)` as above; INVALID_ARGUMENT says what to give instead.
 absl::StatusOr<Schedule> ParseSchedule(const std::string& text);
 
 bool IsCustomerName(std::string_view name);

@@ -12,7 +12,7 @@
 
 namespace smartbatch::workload {
 
-// Each of these gives nothing where the text is not wholly of its kind. Blanks around a text are not part of it.
+// Each parser below returns nothing if the whole text is not of its kind. Blanks around a text are not part of it.
 
 // A finite number, such as 0.5 or 1e-3.
 std::optional<double> ParseNumber(std::string_view text);
@@ -32,12 +32,12 @@ struct Call {
 // `name` or `name(argument,argument)`; the arguments may hold calls themselves.
 std::optional<Call> ParseCall(std::string_view text);
 
-// Cuts at the separators that are outside parentheses; n separators give n + 1 parts.
+// Cuts at the separators outside parentheses; n separators give n + 1 parts.
 std::vector<std::string> SplitOutsideParentheses(std::string_view text, char separator);
 
 // The shortest text that ParseNumber reads as the same number.
 std::string FormatNumber(double number);
-// As ParseDuration reads it, in ms.
+// A text in ms that ParseDuration reads as the same duration.
 std::string FormatDuration(Duration duration);
 
 }  // namespace smartbatch::workload

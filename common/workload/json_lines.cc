@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kDeepest = 32;
 
-// Follows the parser through the text. The parser reads from `in`, so where that stands is where the parser is.
+// Follows the parser through the text. The parser reads from `in_`, so its position is the parser's.
 class LineRecorder final : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit LineRecorder(const std::string& text) : text_(text), in_(text) {}
@@ -27,7 +27,7 @@ class LineRecorder final : public nlohmann::json_sax<nlohmann::json> {
 
   bool null() override { return Value(0); }
   bool boolean(bool) override { return Value(0); }
-  // The end of a number is seen one letter later.
+  // The parser has read one letter beyond a number when it knows that the number ends.
   bool number_integer(number_integer_t) override { return Value(1); }
   bool number_unsigned(number_unsigned_t) override { return Value(1); }
   bool number_float(number_float_t, const string_t&) override { return Value(1); }
@@ -40,7 +40,7 @@ class LineRecorder final : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& name) override {
     levels_.back().key = name;
     if (!lines_.contains(Path())) return true;
-    error_ = absl::StrCat("'", name, "' is there twice; keep one");
+    error_ = absl::StrCat("'", name, "' is given twice; keep one");
     return false;
   }
   bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& exception) override {
@@ -81,9 +81,9 @@ class LineRecorder final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool Begin(bool is_array) {
-    // The paths of values that stand deeper and deeper would take memory with the square of the text's length.
+    // The memory for the paths of ever deeper values would grow with the square of the text's length.
     if (levels_.size() == kDeepest) {
-      error_ = absl::StrCat("lists and objects stand in each other more than ", kDeepest, " deep; a workload needs 3");
+      error_ = absl::StrCat("lists and objects are nested more than ", kDeepest, " deep; a workload needs 3");
       return false;
     }
     lines_[Path()] = Line();

@@ -1,4 +1,4 @@
-// On which line of a JSON text each value stands.
+// The line of a JSON text on which each value begins.
 #pragma once
 
 #include <map>
@@ -8,8 +8,9 @@
 
 namespace smartbatch::workload {
 
-// By the path of the value, such as `customers[1].rate`; the outermost value is ``. INVALID_ARGUMENT where the text is
-// not JSON, is nested more than 32 deep, or an object has a key twice; the message begins with `line N: `.
+// Keys are the paths of the values, such as `customers[1].rate`; the path of the outermost value is empty.
+// INVALID_ARGUMENT, with a message that begins with `line N: `, if the text is not JSON, is nested more than 32 deep,
+// or has a key twice in one object.
 absl::StatusOr<std::map<std::string, int>> LinesOfValues(const std::string& json);
 
 }  // namespace smartbatch::workload

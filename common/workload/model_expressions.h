@@ -9,7 +9,7 @@
 
 namespace smartbatch::workload {
 
-// What each of the parsers takes, as the end of a sentence.
+// What each parser takes, worded as the end of a sentence.
 inline constexpr char kArrivalForms[] =
     "constant, poisson, gamma(SHAPE) such as gamma(0.5), or on_off(RATE_ON,RATE_OFF,MEAN_ON,MEAN_OFF) such as "
     "on_off(50,5,2s,4s)";
@@ -22,19 +22,19 @@ inline constexpr char kPresenceForms[] = "cycle(LENGTH,FROM,TO) with FROM < TO <
 inline constexpr char kScheduleForms[] =
     "step(FACTOR@TIME,...) or line(FACTOR@TIME,...) with rising times from 0s on, such as step(1@0s,2.5@30s)";
 
-// Requests a second of one customer.
+// In requests a second of one customer.
 inline constexpr double kHighestRate = 1e6;
 
-// Each gives nothing where the text is not of these forms or a number is out of its range.
+// Each parser returns nothing if the text has none of its forms or if a number is out of its range.
 std::optional<LengthModel> ParseLengthModel(const std::string& text);
-// An open loop at 1 request a second, but for on_off, which has rates of its own.
+// An open loop at 1 request a second, except on_off, which has rates of its own.
 std::optional<ArrivalModel> ParseArrivalModel(const std::string& text);
 std::optional<ClosedLoop> ParseThinkTime(const std::string& text);
 std::optional<Presence> ParsePresence(const std::string& text);
 std::optional<Schedule> ParseScheduleModel(const std::string& text);
 
-// As the parsers read them. The rate is not in the arrival's text, but for on_off. Closed loops and recordings have no
-// such text, and none is given.
+// Texts that the parsers read as the same models. The text of an ArrivalModel contains the rate only for on_off. It is
+// empty for closed loops and recordings, which have no such form.
 std::string Format(const LengthModel& model);
 std::string Format(const ArrivalModel& model);
 std::string Format(const ClosedLoop& model);

@@ -56,7 +56,7 @@ std::uint32_t DrawLength(const LengthModel& model, Random& random) {
 constexpr std::uint64_t kPhaseStream = 0xF1A5E;
 constexpr std::uint64_t kThinkTimeStream = 0x7411'0000'0000ULL;
 
-// The moment at which a line through (from, factor) of that slope has grown its integral by `amount`.
+// The moment at which the integral of the line of that slope through (from, factor) has grown by `amount`.
 double AdvanceOnLine(double from, double factor, double slope, double amount) {
   // The root of factor * x + slope * x^2 / 2 = amount, in the form that loses no digits.
   return from + 2 * amount / (factor + std::sqrt(std::max(0.0, factor * factor + 2 * slope * amount)));
@@ -201,7 +201,7 @@ Time ArrivalSource::WhenPresentFor(Duration time) const {
 }
 
 double ArrivalSource::NextOnOff(const OnOff& model) {
-  // An exponential gap is memoryless: one that crosses the end of a phase is drawn anew from there.
+  // An exponential gap is memoryless: one that crosses the end of a phase is drawn again from there.
   if (model.requests_per_second_on <= 0 && model.requests_per_second_off <= 0) return HUGE_VAL;
   const bool ends = !schedule_.points.empty() && schedule_.points.back().factor <= 0;
   double now = now_seconds_;

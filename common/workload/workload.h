@@ -34,27 +34,27 @@ struct EitherLength {
   std::uint32_t large = 558;
   std::uint32_t small = 116;
 };
-// One of several texts, each equally likely, cut to a uniform length of minimum..maximum; a text that is
-// shorter than the cut stays whole.
+// One of several texts, each equally likely, cut to a uniform length of minimum..maximum. A text shorter than the cut
+// stays whole.
 struct CutTextLength {
   std::vector<std::uint32_t> text_lengths;
   std::uint32_t minimum = 5;
   std::uint32_t maximum = 15;
 };
-// Known by its quantiles, as traces are published: between two of them lengths are spread evenly over their logarithms
-// (inverse transform sampling); below the first and above the last quantile a length is that quantile.
+// Given by quantiles, as traces are published. Between two quantiles the logarithms of the lengths are spread evenly
+// (inverse transform sampling). Below the first quantile and above the last a length is that quantile.
 struct QuantileLength {
   struct Quantile {
     double percent = 0;
     std::uint32_t length = 1;
     friend bool operator==(const Quantile&, const Quantile&) = default;
   };
-  // At least one; percents rise from 0 to 100 at most, and lengths never fall.
+  // At least one. Percents rise and lie between 0 and 100; lengths never fall.
   std::vector<Quantile> quantiles;
 };
 using LengthModel = std::variant<UniformLength, LognormalLength, EitherLength, CutTextLength, QuantileLength>;
 
-// One customer's requests as they were once sent, in the order of time.
+// One customer's requests as they were once sent, in order of time.
 struct Recording {
   std::vector<Time> times;
   // Sequences of each request, and the lengths of all of them one after the other.
@@ -67,7 +67,7 @@ struct RequestModel {
   std::uint32_t sequences_minimum = 1;
   std::uint32_t sequences_maximum = 1;
   LengthModel length;
-  // Where there is one, its requests in turn, from the first again after the last; the fields above mean nothing then.
+  // If set, its requests are sent in turn, again from the first after the last, and the fields above mean nothing.
   std::shared_ptr<const Recording> recording = nullptr;
 };
 
@@ -75,7 +75,7 @@ struct RequestModel {
 
 // Sends a request, waits for its answer, thinks, and repeats.
 struct ClosedLoop {
-  // The mean where it is exponential, else the time itself.
+  // The mean if `exponential` is true, else the time itself.
   Duration think_time{};
   bool exponential = false;
 };
@@ -91,15 +91,15 @@ struct GammaGaps {
   double requests_per_second = 1;
   double shape = 1;
 };
-// Poisson whose rate switches between two values; both kinds of phase are of exponential length. All
-// customers of a workload that have the same phase lengths are in the same phase at the same time.
+// Poisson whose rate switches between two values; both kinds of phase have exponential lengths. All
+// customers of a workload with the same mean phase lengths are in the same phase at the same time.
 struct OnOff {
   double requests_per_second_on = 1;
   double requests_per_second_off = 0;
   Duration mean_on{};
   Duration mean_off{};
 };
-// The moments of a recording, `speed` times as fast, and then none.
+// The times of a recording, `speed` times as fast. After its end nothing arrives.
 struct Recorded {
   std::shared_ptr<const Recording> recording;
   double speed = 1;
@@ -115,17 +115,17 @@ struct Schedule {
   // Steps hold a point's factor until the next one; lines join the points.
   enum class Kind { kStep, kLine };
   Kind kind = Kind::kStep;
-  // In order of time, the first at 0, factors of at least 0; none: the factor is 1.
+  // In order of time, the first at 0, with factors of at least 0. If there is no point the factor is 1.
   std::vector<Point> points;
 
-  // The moment at which the integral of the factor since `from_seconds` has grown by `amount`; infinite where it never
-  // does. A gap of the unscheduled process becomes the scheduled one this way, whatever its distribution (Cox and
-  // Lewis, "The Statistical Analysis of Series of Events", 1966: transformation of the time scale).
+  // The moment at which the integral of the factor since `from_seconds` has grown by `amount`; infinite if that never
+  // happens. This turns a gap of the unscheduled process into a gap of the scheduled one, whatever its distribution
+  // (Cox and Lewis, "The Statistical Analysis of Series of Events", 1966: transformation of the time scale).
   double Advance(double from_seconds, double amount) const;
 };
 
-// When an open-loop customer is there: from `from` to `to` in every `cycle`; always where the cycle is zero. While it
-// is away its arrivals stand still, and they go on where they stopped.
+// When an open-loop customer is present: from `from` to `to` in every `cycle`; always if `cycle` is zero. While it is
+// away its arrivals pause, and afterwards they continue from the same point.
 struct Presence {
   Duration cycle{};
   Duration from{};
@@ -137,9 +137,9 @@ struct CustomerModel {
   ArrivalModel arrivals;
   RequestModel requests;
   Presence presence = {};
-  // Of open loops, in the time that the customer is there; recorded moments and closed loops ignore it.
+  // For open loops; its time counts only while the customer is present. Recordings and closed loops ignore it.
   Schedule schedule = {};
-  // What the scheduler is told of the customer where there is no proxy that has its own configuration.
+  // The customer's weight and tier in a simulation, which has no proxy with a configuration of its own.
   double weight = 1;
   std::uint32_t tier = 0;
 };
@@ -153,19 +153,20 @@ struct Workload {
   std::vector<CustomerModel> customers;
 };
 
-// The same workload with the rates of all its open loops multiplied; recordings are played so much faster.
+// The same workload with the rates of all its open loops multiplied by `factor`; recordings play `factor` times as
+// fast.
 Workload Scaled(Workload workload, double factor);
-// Over all customers.
+// The sum over all customers.
 double MeanRequestsPerSecond(const Workload& workload);
 // Gives the schedule to every customer that has a rate and no schedule of its own.
 void ApplySchedule(Workload& workload, const Schedule& schedule);
-// Whether no customer has a rate.
+// Returns true if no customer has a rate.
 bool IsClosedLoop(const Workload& workload);
 
-// The name of one of several like customers, counted from 0: `mouse-01` for 0.
+// The name of one of several customers alike, counted from 0: `mouse-01` for 0.
 std::string NumberedName(const std::string& prefix, int index);
 
-// The three streams of random numbers of a workload are seeded apart, so that one can be changed alone.
+// Seeds of a workload's three streams of random numbers. They are separate, so that one can be changed alone.
 struct Seeds {
   std::uint64_t arrivals = 1;
   std::uint64_t sizes = 1;
@@ -201,13 +202,13 @@ class ArrivalSource {
                 Schedule schedule = {});
   ArrivalSource(const CustomerModel& customer, std::uint64_t seed, std::uint64_t customer_index)
       : ArrivalSource(customer.arrivals, seed, customer_index, customer.presence, customer.schedule) {}
-  // The next arrival, never before the last one; kNever where the rate is 0, and after a recording's end.
+  // The next arrival, never before the last one; kNever if the rate is 0, and after the end of a recording.
   Time Next();
 
  private:
   double NextOnOff(const OnOff& model);
   double NextRecorded(const Recorded& model);
-  // The moment at which the customer has been there for that long.
+  // The moment at which the customer has been present for that long.
   Time WhenPresentFor(Duration time) const;
 
   ArrivalModel model_;
@@ -236,8 +237,8 @@ class ThinkTimeSource {
 
 struct BuiltinOptions {
   // Offered load of an open-loop workload, above 0: rate * E[k * c(B, L) / B] for requests of k sequences, the longest
-  // of L characters, and B = max_batch_size. 1 is what requests that are not split could carry, packed perfectly.
-  // Workloads of closed loops have no rate and ignore it.
+  // of L characters, and B = max_batch_size. At 1, perfectly packed batches of requests that are never split would keep
+  // one slot busy all the time. Workloads of closed loops have no rate and ignore it.
   double rho = 0.7;
   std::uint32_t max_batch_size = 5;
   CostModel cost;
@@ -249,16 +250,16 @@ struct BuiltinDescription {
   bool closed_loop = false;
 };
 
-// The names that MakeBuiltin takes, in the order they are shown.
+// The workloads that MakeBuiltin knows, in the order in which they are shown.
 const std::vector<BuiltinDescription>& Builtins();
 
-// The workload of that name; an empty list of customers where there is none of that name.
+// The workload of that name, or one without customers if there is none of that name.
 Workload MakeBuiltin(const std::string& name, const BuiltinOptions& options);
 
-// Moments of one request, by sampling with a fixed seed: the same numbers at every call.
+// Expected values for one request, by sampling with a fixed seed: the same numbers at every call.
 struct RequestMoments {
   double mean_sequences = 0;
-  // E[k * c(B, L) / B], L the longest of the request's k sequences, in seconds: what rho is measured in.
+  // E[k * c(B, L) / B] in seconds, with L the longest of the request's k sequences: rho is the rate times this.
   double mean_packed_seconds = 0;
 };
 RequestMoments MomentsOf(const RequestModel& model, const CostModel& cost, std::uint32_t max_batch_size);

@@ -89,10 +89,10 @@ class FileReader {
       workload.customers.push_back(customer);
     }
     if (names.size() <= kMostCustomers) return absl::OkStatus();
-    return Wrong(path, "with it there are more than 100000 customers; give fewer");
+    return Wrong(path, "with this one there are more than 100000 customers; give fewer");
   }
 
-  // Of a field that is missing the line is that of what it is missing from.
+  // If a field is missing, the line is that of the object that lacks it.
   absl::Status Wrong(const std::string& path, const std::string& message) const {
     auto line = lines_.find(path);
     if (line == lines_.end()) line = lines_.find(path.substr(0, path.find_last_of('.')));
@@ -123,7 +123,7 @@ absl::StatusOr<Workload> ReadWorkloadFile(const std::string& path) {
 
 std::string WorkloadJson(const Workload& workload) {
   nlohmann::ordered_json json = {{"name", workload.name}, {"description", workload.description}};
-  // One customer a line, whatever their number.
+  // One customer a line, however many there are.
   std::string text = json.dump(2);
   text.resize(text.size() - 2);  // without the end of the object
   text += ",\n  \"customers\": [";

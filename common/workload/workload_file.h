@@ -1,6 +1,6 @@
-// Workloads as files: a JSON object of `name`, `description`, `schedule` (of every customer that has none of its own)
-// and `customers`, a list of objects with the fields of customer_fields.h. workload.schema.json beside this file says
-// the same to editors.
+// Workloads as files: a JSON object of `name`, `description`, `schedule` (for every customer without one of its own)
+// and `customers`, a list of objects with the fields of customer_fields.h. workload.schema.json beside this file tells
+// editors the same.
 #pragma once
 
 #include <string>
@@ -10,12 +10,12 @@
 
 namespace smartbatch::workload {
 
-// INVALID_ARGUMENT names the line, the field and what would be right, behind `origin` (the file's name).
+// INVALID_ARGUMENT begins with `origin` (the file's name) and names the line, the field and what to give instead.
 absl::StatusOr<Workload> ParseWorkload(const std::string& text, const std::string& origin);
-// The same of a file or a pipe of at most 16 MB; INVALID_ARGUMENT also when it cannot be read.
+// The same for a file or a pipe of at most 16 MB; INVALID_ARGUMENT also if it cannot be read.
 absl::StatusOr<Workload> ReadWorkloadFile(const std::string& path);
 
-// As ParseWorkload reads it: the same customers, to the last digit. The workload must not be a recording.
+// A text that ParseWorkload reads as the same customers, to the last digit. The workload must not be a recording.
 std::string WorkloadJson(const Workload& workload);
 
 }  // namespace smartbatch::workload

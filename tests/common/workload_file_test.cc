@@ -139,7 +139,7 @@ TEST(WorkloadFile, NamesTheLineAndTheFieldThatAreWrong) {
   EXPECT_THAT(customer(R"-("rate": 1, "think": "1s", "length": 5)-"), HasSubstr("customers[0].rate: a closed loop"));
   EXPECT_THAT(customer(R"-("rate": 1, "length": 5, "rat": 1)-"), HasSubstr("customers[0].rat: there is no such field"));
   EXPECT_THAT(customer(R"-("rate": [1], "length": 5)-"), HasSubstr("customers[0].rate: [1] is neither"));
-  EXPECT_THAT(customer(R"-("rate": 1, "rate": 2, "length": 5)-"), HasSubstr("line 3: 'rate' is there twice"));
+  EXPECT_THAT(customer(R"-("rate": 1, "rate": 2, "length": 5)-"), HasSubstr("line 3: 'rate' is given twice"));
   EXPECT_THAT(customer(R"-("rate": 1, "length": 5, "arrival": "on_off(1,2)")-"), HasSubstr("customers[0].arrival"));
   EXPECT_THAT(customer(R"-("rate": 1, "length": 5, "schedule": "step(1@5s)")-"), HasSubstr("from 0s on"));
   EXPECT_THAT(customer(R"-("rate": 1, "length": 5, "sequences": "5..1")-"), HasSubstr("customers[0].sequences"));

@@ -1,5 +1,5 @@
-// Tells of the batch under the pointer, or the one that was tapped, and outlines the rows of its requests wherever they are.
-// Needs timeline.js before it.
+// Describes the batch under the pointer, or the batch that was tapped, and outlines the rows of its requests wherever
+// they are. Load timeline.js before it.
 'use strict';
 
 const Hover = (() => {
@@ -9,7 +9,7 @@ const Hover = (() => {
     tip.style.top = `${below + tip.offsetHeight > window.innerHeight ? Math.max(4, event.clientY - tip.offsetHeight - 12) : below}px`;
   }
 
-  // Watches what is drawn inside of `root`; `chartOf` gives the chart for the child of `root` in which a batch is.
+  // Watches what is drawn inside `root`. `chartOf` returns the chart for the child of `root` that contains a batch.
   function watch(root, tip, chartOf) {
     const hide = () => {
       tip.hidden = true;

@@ -1,8 +1,8 @@
 // A picture of the charts of a page that loadgen has written, with nothing that moves:
 //   node common/timeline/drawing/still.js PAGE.html [--width PIXELS] [--row-height PIXELS] [--end MILLISECONDS]
 //     [--reasons] [--no-present] >PICTURE.svg
-// The same page gives the same bytes. --reasons writes above each bar why its batch left; --no-present leaves out how many
-// requests wait or run; --end cuts the picture off there.
+// The same page gives the same bytes. --reasons writes above each bar why its batch was sent; --no-present leaves out
+// how many requests wait or run; --end cuts the picture off at that time.
 'use strict';
 
 const { readFileSync } = require('node:fs');

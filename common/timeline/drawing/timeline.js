@@ -7,8 +7,9 @@
 //               rows: [[customer, length, request]]}],
 //    requests: [{number, customer, arrival_ms, end_ms or null, answered}]}
 //
-// A batch is a bar as long as it took. It has a row for each seat: coloured by customer as far as the row is long beside
-// the longest of the batch, grey behind that (padding), light where nobody sat (empty seats).
+// A batch is a bar, as long as the batch took. The bar has a row for each seat. A sequence's row is coloured by
+// customer, for as much of the bar as the sequence is long beside the longest of the batch; the rest of the row is grey
+// (padding). The rows of empty seats are light.
 'use strict';
 
 const Timeline = (() => {
@@ -31,7 +32,7 @@ const Timeline = (() => {
     return 0.299 * red + 0.587 * green + 0.114 * blue > 150;
   };
 
-  // Customers whose names differ by a number at the end only (small-1, small-2) share a colour in shades.
+  // Customers whose names differ only by a number at the end (small-1, small-2) share a colour in shades.
   const stemOf = (name) => name.replace(/[-_ .]?\d+$/, '') || name;
 
   // The colours of `names`: {of(name), groups: [{label, colour, names}]}. The same names get the same colours.
@@ -56,9 +57,9 @@ const Timeline = (() => {
 
   // --- What a chart says in numbers ---
 
-  // Up to the moment `until`: how many requests were answered, their mean latency (nothing if none was), and how many are
-  // there; and of the time of all seats the shares in which a backend worked, split into what was asked for (colour),
-  // padding and empty seats.
+  // Up to the moment `until`: how many requests were answered, their mean latency (null if none was) and how many wait
+  // or run; and the share of all seats' time in which a backend worked, split into sequences (colour), padding and
+  // empty seats.
   function figures(chart, until = chart.duration_ms) {
     const answered = chart.requests.filter((r) => r.answered && r.end_ms !== null && r.end_ms <= until);
     const present = chart.requests.filter((r) => r.arrival_ms <= until && (r.end_ms === null || r.end_ms > until)).length;
@@ -84,7 +85,7 @@ const Timeline = (() => {
     };
   }
 
-  // The mean latency of the customers of each group of a palette that had an answer: [{label, mean_ms}].
+  // The mean latency of each group of a palette that got an answer: [{label, mean_ms}].
   function meansOf(chart, colours) {
     return colours.groups.flatMap(({ label, names }) => {
       const own = new Set(names);
@@ -104,7 +105,7 @@ const Timeline = (() => {
     retry: 'a row is tried again alone, after its batch had failed',
   };
 
-  // A batch in words, a line each.
+  // Describes a batch in words, as a list of lines.
   function describe(chart, batch) {
     const longest = Math.max(1, ...batch.rows.map(([, length]) => length));
     const filled = batch.rows.reduce((total, [, length]) => total + length / longest, 0) / chart.seats;
@@ -131,15 +132,15 @@ const Timeline = (() => {
 
   // --- Drawing ---
 
-  // A lane for each slot of each backend; a batch lies in the first that is free when it leaves. Returns
+  // A lane for each slot of each backend. A batch is drawn in the first lane that is free when it is sent. Returns
   // {lanes: [{backend, slot}], of: [lane of each batch]}.
   function lanesOf(chart) {
-    // Slots beyond these have a lane once they are used.
+    // Slots beyond these get a lane once they are used.
     const free = chart.backends.map(({ slots }) => Array(Math.min(slots, 8)).fill(-Infinity));
     const placed = chart.batches.map(({ backend, start_ms, end_ms }) => {
       const slots = free[backend];
       let slot = slots.findIndex((until) => until <= start_ms + 1e-6);
-      if (slot < 0) slot = slots.length; // one that was given up runs on
+      if (slot < 0) slot = slots.length; // a batch that was given up still runs
       slots[slot] = end_ms ?? Infinity;
       return [backend, slot];
     });
@@ -155,7 +156,7 @@ const Timeline = (() => {
     };
   }
 
-  // Steps of 1, 2 or 5 and zeros, about `count` of them.
+  // Steps of 1, 2 or 5 times a power of ten, about `count` of them.
   function stepOf(range, count) {
     const raw = range / Math.max(1, count);
     const power = 10 ** Math.floor(Math.log10(raw));
@@ -191,8 +192,8 @@ const Timeline = (() => {
     return `<g class="batch" data-batch="${batch.number}">${parts.join('')}</g>`;
   }
 
-  // How many requests wait or run, one colour for each group of customers on another. The area is the sum of all the times
-  // that requests were there.
+  // How many requests wait or run, with one colour for each group of customers, stacked. The area is the sum of the
+  // times for which requests waited or ran.
   function drawPresent(chart, colours, x, y, height, most, to) {
     const groupOf = new Map(colours.groups.flatMap((group, i) => group.names.map((name) => [name, i])));
     const events = chart.requests.flatMap((r) => {
@@ -215,11 +216,11 @@ const Timeline = (() => {
       });
       return `M${short(x(0))},${short(y + height)}L${points.join('L')}L${short(x(to))},${short(y + height)}Z`;
     };
-    // The outermost first: each covers what lies below it.
+    // The outermost is drawn first: each covers what lies below it.
     return colours.groups.map((group, i) => `<path d="${outline(i)}" fill="${group.colour}"/>`).reverse().join('');
   }
 
-  // The most requests that were there at once.
+  // The most requests that waited or ran at once.
   function mostPresent(chart) {
     const events = chart.requests.flatMap((r) => [[r.arrival_ms, 1], [r.end_ms ?? Infinity, -1]])
       .sort((a, b) => a[0] - b[0] || b[1] - a[1]);
@@ -233,7 +234,7 @@ const Timeline = (() => {
     return most;
   }
 
-  // The chart as the text of an <svg>, with its size and the way from times to places:
+  // The chart as the text of an <svg>, with its size and the function from times to positions:
   //   {svg, width, height, x(ms)}
   // Options: width (pixels), to (ms, the end of the axis), rowHeight (pixels), colours (of palette()), present (the top of
   // the scale of waiting requests; 0 for none), id (of the clip that a player moves; no clip without), reasons (written above the
