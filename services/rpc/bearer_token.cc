@@ -33,7 +33,7 @@ Digest DigestOf(absl::string_view text) {
 }  // namespace
 
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
-  // A token and the white space around it.
+  // Room for a token and the white space around it.
   const auto text = ReadFile(path, 2 * kLongest);
   const std::string token(absl::StripAsciiWhitespace(text.ok() ? *text : std::string()));
   const bool printable = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });
@@ -53,12 +53,12 @@ bool SameSecret(absl::string_view left, absl::string_view right) {
 grpc::Status CheckBearerToken(const grpc::ServerContextBase& context, const std::string& token) {
   const auto [begin, end] = context.client_metadata().equal_range("authorization");
   if (begin == end) {
-    return {grpc::StatusCode::UNAUTHENTICATED, "the call shows no token; send `authorization: Bearer <token>`"};
+    return {grpc::StatusCode::UNAUTHENTICATED, "the call has no token; send `authorization: Bearer <token>`"};
   }
   const absl::string_view header(begin->second.data(), begin->second.size());
   const bool one_token = std::next(begin) == end && absl::StartsWithIgnoreCase(header, kScheme);
   if (one_token && SameSecret(header.substr(std::strlen(kScheme)), token)) return grpc::Status::OK;
-  return {grpc::StatusCode::UNAUTHENTICATED, "the token is not the right one; send the one that this server was given"};
+  return {grpc::StatusCode::UNAUTHENTICATED, "the token is wrong; send the token that this server was given"};
 }
 
 }  // namespace smartbatch::rpc

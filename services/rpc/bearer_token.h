@@ -1,4 +1,4 @@
-// A secret that callers show in `authorization: Bearer <token>` (RFC 6750).
+// A secret that callers send as `authorization: Bearer <token>` (RFC 6750).
 #pragma once
 
 #include <string>
@@ -11,14 +11,14 @@
 
 namespace smartbatch::rpc {
 
-// The token that the file holds, without the white space around it. INVALID_ARGUMENT when the file is no regular file,
-// cannot be read or does not hold 16 to 1024 printable ASCII characters without a space.
+// The token in the file, without the white space around it. INVALID_ARGUMENT if the path is not a regular file, if it
+// cannot be read, or if it does not contain 16 to 1024 printable ASCII characters without a space.
 absl::StatusOr<std::string> ReadToken(const std::string& path);
 
-// Takes as long whatever is different, and tells nothing of the lengths.
+// Returns true if both are the same. The time that it takes does not reveal where they differ or how long they are.
 bool SameSecret(absl::string_view left, absl::string_view right);
 
-// OK where the call shows this token, else UNAUTHENTICATED.
+// OK if the call has this token, else UNAUTHENTICATED.
 grpc::Status CheckBearerToken(const grpc::ServerContextBase& context, const std::string& token);
 
 }  // namespace smartbatch::rpc

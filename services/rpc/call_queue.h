@@ -1,4 +1,4 @@
-// The completion queue that the servers and the clients of a process share, and the threads that work it off.
+// The completion queue that the servers and the clients of a process share, and the threads that serve it.
 #pragma once
 
 #include <functional>
@@ -13,25 +13,25 @@
 
 namespace smartbatch::rpc {
 
-// All completion queues of a process share one epoll set, and a thread that waits on any of them may take what is meant
-// for another one, which it then has to wake: two context switches for what would have needed none. So a process that
-// is to be fast has one queue, and waits on no other. Thread safe.
+// A completion queue with its threads. All completion queues of a process share one epoll set, so a thread that waits
+// on one of them may take an event meant for another thread, which it then has to wake: two context switches for what
+// would have needed none. So a process that must be fast has one queue, and waits on no other. Thread safe.
 class CallQueue {
  public:
-  // Works off what ends on the queue and returns once the queue is shut down and empty.
+  // Handles the events of the queue and returns once the queue is shut down and empty.
   using Work = std::function<void(grpc::CompletionQueue& queue)>;
 
-  // Starts that many threads, at least 1. The first does the work, the others RunTags.
+  // Starts `threads` threads, at least 1. The first runs `work`, the others run RunTags.
   explicit CallQueue(int threads, Work work = RunTags);
-  // Nobody may start an operation on the queue any more. Returns when all of them have ended. The servers that use it
-  // must have been shut down.
+  // Requires: the servers that use the queue have been shut down, and nobody starts an operation on it any more.
+  // Returns when all operations have ended.
   ~CallQueue();
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
 
   grpc::ServerCompletionQueue& queue() { return *queue_; }
 
-  // The server that is built takes its calls from this queue. The queue must outlive it.
+  // Makes the server that `builder` builds take its calls from this queue. The queue must outlive the server.
   void Join(grpc::ServerBuilder& builder);
 
  private:

@@ -17,7 +17,7 @@
 namespace smartbatch::rpc {
 namespace {
 
-// The shortest that gRPC knows.
+// The shortest interval that gRPC accepts.
 constexpr unsigned kGrpcLooksEverySeconds = 1;
 
 std::string PathOf(int descriptor) {
@@ -38,12 +38,12 @@ bool WriteAll(int descriptor, const std::string& text) {
   return true;
 }
 
-// `descriptor` stands for a file of this text afterwards, from one moment to the next; it is made when it is negative.
+// Makes `descriptor` refer to a file with this text, in one step. If it is negative it is created.
 absl::Status Replace(int& descriptor, const std::string& text, long generation) {
   const int fresh = memfd_create("certificates", MFD_CLOEXEC);
   if (fresh < 0) return Failed("make");
-  // gRPC reads a file twice, for the certificate and for the key, looks at its time before and after, in whole seconds,
-  // and reads again when that has changed: so each generation has another time.
+  // gRPC reads a file twice, for the certificate and for the key. It compares the file's time, in whole seconds, before
+  // and after, and reads again if it has changed. So each generation has a time of its own.
   const timespec time{generation, 0};
   const timespec times[] = {time, time};
   const bool written = WriteAll(fresh, text) && futimens(fresh, times) == 0;
@@ -70,7 +70,7 @@ absl::StatusOr<std::unique_ptr<CheckedCertificates>> CheckedCertificates::Start(
     if (self->provider_ == nullptr) {
       first = std::move(status);
     } else if (!status.ok()) {
-      spdlog::error("TLS: the certificates before stay in use: {}", std::string(status.message()));
+      spdlog::error("TLS: the previous certificates stay in use: {}", std::string(status.message()));
     }
   });
   if (!watch.ok()) return watch.status();
@@ -79,9 +79,9 @@ absl::StatusOr<std::unique_ptr<CheckedCertificates>> CheckedCertificates::Start(
   return certificates;
 }
 
-// The certificate and its key are one file, so that they change at one moment. The descriptors stay open until the
-// process ends: connections of gRPC may outlive this, and its watcher goes on to open their paths, which must not stand
-// for other files then. A process makes only a few of these.
+// The certificate and its key are in one file, so that they change in one step. The descriptors stay open until the
+// process ends: gRPC's connections may outlive this object, and its watcher goes on opening the descriptors' paths,
+// which must not refer to other files then. A process makes only a few of these objects.
 absl::Status CheckedCertificates::Put(const tls::Material& material) {
   ++generation_;
   const bool has_pair = !material.certificate.empty();

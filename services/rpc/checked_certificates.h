@@ -1,4 +1,4 @@
-// The certificates that gRPC is given.
+// The certificates that gRPC is given, checked beforehand.
 #pragma once
 
 #include <memory>
@@ -11,12 +11,12 @@
 
 namespace smartbatch::rpc {
 
-// gRPC 1.51's file watcher ends the program over an empty file, and ends every handshake over a pair that does not
-// match. So it watches files in memory, into which only what was checked is put, for as long as this lives; what gRPC
-// has of it goes on with the last certificates. Thread safe.
+// Gives gRPC only certificates that were checked. gRPC 1.51's file watcher aborts the program if a file is empty, and
+// fails every handshake if certificate and key do not match. So gRPC watches files in memory, into which only checked
+// certificates are written for as long as this object lives. Afterwards gRPC keeps using the last ones. Thread safe.
 class CheckedCertificates {
  public:
-  // INVALID_ARGUMENT as tls::CheckFiles; INTERNAL when the system has no room for files in memory.
+  // INVALID_ARGUMENT as tls::CheckFiles; INTERNAL if the system has no room for files in memory.
   static absl::StatusOr<std::unique_ptr<CheckedCertificates>> Start(const tls::TlsFiles& files);
 
   std::shared_ptr<grpc::experimental::CertificateProviderInterface> provider() const { return provider_; }
@@ -25,7 +25,7 @@ class CheckedCertificates {
   CheckedCertificates() = default;
   absl::Status Put(const tls::Material& material);
 
-  // Files in memory; never closed, see Put.
+  // Descriptors of files in memory; never closed, see Put.
   int pair_ = -1;
   int authorities_ = -1;
   long generation_ = 0;

@@ -26,11 +26,11 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-// What else the process opens finds so many descriptors, or a quarter of all where they are few.
+// How many descriptors are kept for everything else that the process opens: these, or a quarter of all if that is less.
 constexpr rlim_t kSparedDescriptors = 64;
 constexpr auto kTellEvery = std::chrono::seconds(10);
 
-// The first descriptor that no connection may have: the system gives the lowest that is free.
+// The first descriptor that no connection may use. The system always gives the lowest free descriptor.
 rlim_t FirstSparedDescriptor() {
   rlimit descriptors{};
   if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return RLIM_INFINITY;
@@ -58,20 +58,20 @@ class ConnectionAcceptor::Impl {
 
   std::size_t OpenConnections() { return open_.Count(); }
 
-  // From any thread.
+  // Called from any thread.
   void Stop() {
-    // It runs out of work then, and not before it has handed on what it has accepted.
+    // Run then runs out of work, but not before it has handed on what it has accepted.
     asio::post(io_, [this] { listener_.Close(); });
   }
 
  private:
   void Take(tcp::socket socket) {
     if (static_cast<rlim_t>(socket.native_handle()) >= spared_) {
-      return Tell("a connection was closed: the process has hardly any descriptor left; raise the limit (ulimit -n)");
+      return Tell("a connection was closed: the process has hardly any descriptors left; raise the limit (ulimit -n)");
     }
     if (!open_.HasRoom(OpenSockets::Clock::now())) {
       return Tell("a connection was closed: " + std::to_string(max_connections_) +
-                  " are open, the most that a port may have (in the proxy: connections.max_connections)");
+                  " are open, the most that this port may have (in the proxy: connections.max_connections)");
     }
     error_code error;
     socket.set_option(tcp::no_delay(true), error);
@@ -83,7 +83,7 @@ class ConnectionAcceptor::Impl {
     hand_(descriptor);
   }
 
-  // Whoever opens connections without end must not fill the log.
+  // Limited, so that a client that opens connections without end cannot fill the log.
   void Tell(const std::string& what) { program::LogLimited(tellings_, spdlog::level::warn, "{}", what); }
 
   const std::uint32_t max_connections_;

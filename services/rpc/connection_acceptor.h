@@ -12,18 +12,18 @@
 
 namespace smartbatch::rpc {
 
-// gRPC 1.51 bounds no connections, and the first one for which the process has no descriptor left ends its accepting
-// for good. So connections are accepted here and handed on: at most so many at once, and never the last descriptors of
-// the process, which the connections to backends, files and the metrics need. What is beyond is closed at once.
+// Accepts connections and hands them to gRPC: at most max_connections at once, and never with the last descriptors of
+// the process, which connections to backends, files and metrics need. A connection beyond that is closed at once. gRPC
+// 1.51 does not bound its connections, and stops accepting for good as soon as the process runs out of descriptors.
 //
 // Not thread safe.
 class ConnectionAcceptor {
  public:
-  // Called on the acceptor's thread with the socket of a new connection, which is the callee's from then on.
+  // Called on the acceptor's thread with the socket of a new connection, which the callee owns from then on.
   using Hand = std::function<void(int socket)>;
 
-  // Listens on every address that the host of `host_port` stands for; port 0 asks the system for a free one.
-  // Connections wait in the system until Start. UNAVAILABLE, naming the address, where it cannot be bound.
+  // Listens on every address of the host in `host_port`; port 0 asks the system for a free one. Connections wait in
+  // the system until Start. UNAVAILABLE, naming the address, if it cannot be bound.
   static absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> Listen(const std::string& host_port,
                                                                     std::uint32_t max_connections,
                                                                     const net::Handover& handover = {});
@@ -34,9 +34,9 @@ class ConnectionAcceptor {
 
   int port() const;
   void Start(Hand hand);
-  // Stops listening; `hand` is not called any more when this returns. Connections that were handed on stay.
+  // Stops listening. Once this has returned, `hand` is not called any more. Connections that were handed on stay open.
   void Stop();
-  // How many of them are open. After Stop.
+  // How many connections that were handed on are still open. Call it after Stop.
   std::size_t OpenConnections();
 
  private:

@@ -11,7 +11,7 @@
 namespace smartbatch::rpc {
 namespace {
 
-// Credentials with the certificates that they use; `credentials` must be made with those of `certificates`.
+// Keeps credentials and the certificates that they use alive together. `credentials` must use `certificates`.
 template <class Credentials>
 std::shared_ptr<Credentials> Together(std::unique_ptr<CheckedCertificates> certificates,
                                       std::shared_ptr<Credentials> credentials) {

@@ -15,22 +15,23 @@
 
 namespace smartbatch::rpc {
 
-// After how long files that were replaced are in use. New connections use what was last found right (tls::Check), open
-// ones keep what they began with: as long as the files are empty, half written, expired or do not belong together,
-// those before hold.
+// The time after which replaced files are in use. New connections use the files that were last found right
+// (tls::Check); open connections keep those they began with. While the files are empty, half written, expired or do not
+// belong together, the previous ones stay in use.
 inline constexpr std::chrono::seconds kCertificateRefresh{2};
 
-// TLS with the certificate; with `authorities` every client must show a certificate of theirs. Without a certificate
-// no TLS. INVALID_ARGUMENT as tls::CheckServerFiles. The files are watched for as long as the result lives.
+// TLS with the certificate. If `authorities` are given, every client must present a certificate signed by them. Without
+// a certificate there is no TLS. INVALID_ARGUMENT as tls::CheckServerFiles. The files are watched while the result
+// lives.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(const tls::TlsFiles& files);
 
-// TLS to a server that must show a certificate of the authorities for the name it is called by; shows the own
-// certificate where there is one. Without authorities no TLS. INVALID_ARGUMENT as tls::CheckFiles. The files are
-// watched for as long as the result lives, whatever channels are made of it.
+// TLS to a server that must present a certificate, signed by the authorities, for the name that it is called by. The
+// client presents its own certificate if one is given. Without authorities there is no TLS. INVALID_ARGUMENT as
+// tls::CheckFiles. The files are watched while the result lives, whatever channels are made of it.
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials(const tls::TlsFiles& files);
 
-// The names in the certificate that the caller has shown and that was verified: its subject alternative names (DNS,
-// URI, mail, IP), or without any its common name. Empty where it showed none.
+// The names in the caller's verified certificate: its subject alternative names (DNS, URI, mail, IP) or, if it has
+// none, its common name. Empty if the caller presented no certificate.
 std::vector<std::string> PeerNames(const grpc::ServerContextBase& context);
 
 }  // namespace smartbatch::rpc

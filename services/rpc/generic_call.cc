@@ -22,8 +22,8 @@ std::shared_ptr<CallHandler> Refuse(GenericCall& call, grpc::Status status) {
   return std::make_shared<Refusal>(call, std::move(status));
 }
 
-// Owns itself: until it will never be matched with a caller, or else until it is finished and gRPC has said how it
-// ended, of which either may come first.
+// A call that owns itself. It deletes itself if the server stops before a caller comes. Otherwise it does so once it is
+// finished and gRPC has reported its end, which may happen in either order.
 class GenericService::Call final : public GenericCall {
  public:
   static void Await(GenericService& service) {
@@ -46,19 +46,21 @@ class GenericService::Call final : public GenericCall {
   explicit Call(GenericService& service) : service_(service) { service_.open_calls_.Enter(); }
 
   void OnAccepted(bool ok) {
-    if (!ok) return Leave();  // the server is stopped; gRPC does not say of such a call how it ended
+    if (!ok) return Leave();  // the server has stopped; gRPC does not report the end of such a call
     Await(service_);
     handler_ = service_.choose_(*this);
     handler_->Start();
     StartedOrEnded();
   }
-  // The handler may finish the call, which another thread may then let go: it lives on until it has returned.
+  // The handler may finish the call, and another thread may then delete it. So a copy keeps the handler alive until it
+  // returns.
   void OnReadDone(bool ok) { std::shared_ptr(handler_)->OnReadDone(ok); }
   void OnWriteDone(bool ok) { std::shared_ptr(handler_)->OnWriteDone(ok); }
   void OnEnded(bool /*always true*/) { StartedOrEnded(); }
   void OnFinished(bool /*false if the caller had gone*/) { Release(); }
 
-  // gRPC may tell another thread of the end before the handler has started: whoever comes second tells the handler.
+  // gRPC may report the end to another thread before the handler has started. Whichever happens second tells the
+  // handler.
   void StartedOrEnded() {
     if (started_and_ended_.fetch_add(1) == 0) return;
     if (context_.IsCancelled()) handler_->OnCancel();
@@ -69,7 +71,7 @@ class GenericService::Call final : public GenericCall {
   }
   void Leave() {
     OpenCalls& open_calls = service_.open_calls_;
-    std::exchange(self_, nullptr).reset();  // this is gone now
+    std::exchange(self_, nullptr).reset();  // deletes this
     open_calls.Leave();
   }
 
@@ -77,7 +79,7 @@ class GenericService::Call final : public GenericCall {
   std::unique_ptr<Call> self_;
   std::shared_ptr<CallHandler> handler_;
   std::atomic<int> started_and_ended_ = 0;
-  std::atomic<int> holds_ = 2;  // until the handler knows of the end, and until the call is finished
+  std::atomic<int> holds_ = 2;  // one until the handler knows of the end, one until the call is finished
   grpc::GenericServerContext context_;
   grpc::GenericServerAsyncReaderWriter stream_{&context_};
   MemberTag<Call, &Call::OnAccepted> accepted_{*this};

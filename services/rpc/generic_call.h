@@ -16,24 +16,24 @@
 
 namespace smartbatch::rpc {
 
-// Serves one call. The functions are called by the threads of the queue; a read, a write and the end of the caller may
-// come at the same time.
+// Serves one call. The threads of the queue call its functions; those for a read, for a write and for the caller's end
+// may be called at the same time.
 class CallHandler {
  public:
   virtual ~CallHandler() = default;
 
-  // The first function that is called, once.
+  // Called once, before all others.
   virtual void Start() = 0;
-  // What was begun with StartRead has ended; false when the caller sends nothing more.
+  // The read begun with StartRead has ended; `ok` is false if the caller sends nothing more.
   virtual void OnReadDone(bool /*ok*/) {}
-  // What was begun with StartWrite has ended; false when the caller has gone.
+  // The write begun with StartWrite has ended; `ok` is false if the caller has gone.
   virtual void OnWriteDone(bool /*ok*/) {}
-  // The caller gave the call up, or its connection is lost. The call must be finished nevertheless.
+  // The caller gave the call up, or its connection was lost. The call must be finished nevertheless.
   virtual void OnCancel() {}
 };
 
-// The call as its handler sees it: at most one read and one write at a time, and Finish once, when neither is under
-// way. After Finish the handler must not use it any more. Thread safe within that.
+// The call as its handler sees it. Requires: at most one read and one write at a time; Finish or WriteAndFinish once,
+// while neither is under way; no use of the call after that. Thread safe within these rules.
 class GenericCall {
  public:
   virtual ~GenericCall() = default;
@@ -43,20 +43,20 @@ class GenericCall {
   virtual void StartRead(grpc::ByteBuffer* message) = 0;
   virtual void StartWrite(const grpc::ByteBuffer& message) = 0;
   virtual void Finish(const grpc::Status& status) = 0;
-  // Sends a last message, and the status OK.
+  // Sends a last message and the status OK.
   virtual void WriteAndFinish(const grpc::ByteBuffer& message) = 0;
 };
 
 // A handler that ends its call at once, with that status.
 std::shared_ptr<CallHandler> Refuse(GenericCall& call, grpc::Status status);
 
-// The calls of methods that no other service of a server serves.
-// Use: RegisterWith a builder, start the server, Serve() once, shut the server down, destroy it before the server and
-// while the threads of the queue still run. Not thread safe.
+// A service for the calls of all methods that no other service of the server serves.
+// Use: RegisterWith a builder, start the server, Serve() once, shut the server down, destroy the service before the
+// server and while the threads of the queue still run. Not thread safe.
 class GenericService {
  public:
-  // Chooses who serves a call, by its method and its metadata; never null. Called by the threads of the queue, perhaps
-  // by several at once. The call shares its handler until it is finished.
+  // Returns the handler that serves a call, chosen by its method and its metadata; never null. Called by the threads of
+  // the queue, perhaps by several at once. The call holds a share of its handler until it is finished.
   using Choose = std::function<std::shared_ptr<CallHandler>(GenericCall& call)>;
 
   explicit GenericService(Choose choose) : choose_(std::move(choose)) {}

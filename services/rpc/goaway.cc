@@ -8,8 +8,8 @@
 
 #include <grpcpp/alarm.h>
 
-// gRPC 1.51 can do it and has no public name for it. This is that of its own source, src/core/lib/surface/server.h; the
-// library exports it, so that another version without it does not link.
+// gRPC 1.51 can send GOAWAY but has no public name for it. This declaration is from its source,
+// src/core/lib/surface/server.h. The library exports the symbol, so a version without it does not link.
 namespace grpc_core {
 class Server {
  public:
@@ -30,7 +30,7 @@ void MoveCallers(grpc::Server& server) {
   auto* const core = reinterpret_cast<grpc_core::Server*>(server.c_server());
   const auto sent = std::make_shared<std::promise<void>>();
   auto done = sent->get_future();
-  // It wants a thread of gRPC, which has what gRPC calls an execution context.
+  // SendGoaways needs one of gRPC's threads, which have what gRPC calls an execution context.
   grpc::Alarm alarm;
   alarm.Set(std::chrono::system_clock::now(), [core, sent](bool) {
     core->SendGoaways();

@@ -1,4 +1,4 @@
-// Callers move to another process without losing a call.
+// Moving callers to another process without losing a call.
 #pragma once
 
 #include <chrono>
@@ -11,29 +11,30 @@
 
 namespace smartbatch::rpc {
 
-// How long connections that are being made while a process stops may take, if another process shares its port: it goes
-// on accepting for so long.
+// How long a process that stops goes on accepting if another process shares its port, for connections that are just
+// being made.
 inline constexpr std::chrono::milliseconds kHandshakeTime{250};
 
-// Sends HTTP/2's GOAWAY on every connection that the server has. Its calls go on, those that come before the client has
-// read it are served like any other, and the connection is closed once there are none: the client makes the next call
-// on a new one. To send it again changes nothing. Blocks until it is on its way. The server must not be shut down.
+// Sends HTTP/2's GOAWAY on every connection of the server. Open calls go on. Calls that arrive before the client has
+// read the GOAWAY are served as usual. The connection is closed once it has no call, and the client makes its next call
+// on a new connection. Sending it again changes nothing. Blocks until it has been sent. The server must not be shut
+// down.
 //
-// grpc::Server::Shutdown sends it too, but from then on ends each call that comes with CANCELLED.
+// grpc::Server::Shutdown sends GOAWAY too, but from then on ends each call that arrives with CANCELLED.
 void MoveCallers(grpc::Server& server);
 
 // What ServeUntilMoved asks for.
 struct Moving {
-  // Calls MoveCallers and answers how many connections are open.
+  // Calls MoveCallers and returns how many connections are open.
   std::function<std::size_t()> move_callers;
-  // How many calls have come since the start.
+  // Returns how many calls have come since the start.
   std::function<std::size_t()> calls;
-  // Whether no call is left to be answered.
+  // Returns true if no call is left to be answered.
   std::function<bool()> is_idle;
 };
 
-// Lets the server serve while its callers move, until no connection is left; or there was no call for a second, since a
-// client that has none need not move; or the time is over.
+// Lets the server serve while its callers move. Returns when no connection is left, when there has been no call for a
+// second (clients without calls need not move), or when the time is over.
 void ServeUntilMoved(const Moving& moving, program::StopTime& time);
 
 }  // namespace smartbatch::rpc

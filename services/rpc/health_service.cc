@@ -15,9 +15,9 @@ namespace smartbatch::rpc {
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
-// One call of Watch: says what the service's status is, and each other one from then on. Owns itself. It goes if it
-// will never be matched with a call, else when its events have come, in whatever order: it was accepted, the caller has
-// gone, and what was written has been sent.
+// One call of Watch: reports the service's status, and then each new status. Owns itself. It deletes itself if the
+// server stops before a caller comes. Otherwise it does so when all its events have come, in whatever order: it was
+// accepted, the caller has gone, and everything written has been sent.
 class HealthService::Watcher {
  public:
   static void Await(HealthService& health) {
@@ -29,8 +29,8 @@ class HealthService::Watcher {
   }
 
   const std::string& service() const { return request_.service(); }
-  // Says so, unless the caller knows or is being told something; nothing: the service is unknown. Whoever calls it
-  // holds the lock of the health service.
+  // Reports the status, unless the caller knows it or a report is under way. Nothing stands for an unknown service.
+  // Requires: the lock of the health service is held.
   void Tell(std::optional<Said> said) {
     if (writing_ || gone_) return;
     const Said now = said.value_or(HealthCheckResponse::SERVICE_UNKNOWN);
@@ -50,7 +50,7 @@ class HealthService::Watcher {
   }
 
   void OnAccepted(bool ok) {
-    if (!ok) return Leave();  // the server is stopped; no other event will come
+    if (!ok) return Leave();  // the server has stopped; no other event will come
     Await(health_);
     {
       const MutexLock lock(health_.mutex_);
@@ -80,7 +80,7 @@ class HealthService::Watcher {
   }
   void Leave() {
     OpenCalls& open_watches = health_.open_watches_;
-    std::exchange(self_, nullptr).reset();  // this is gone now
+    std::exchange(self_, nullptr).reset();  // deletes this
     open_watches.Leave();
   }
 
@@ -89,7 +89,7 @@ class HealthService::Watcher {
   grpc::ServerContext context_;
   HealthCheckRequest request_;
   grpc::ServerAsyncWriter<HealthCheckResponse> stream_{&context_};
-  // These are guarded by the service's lock.
+  // The next four are guarded by the health service's lock.
   int events_to_come_ = 2;
   bool writing_ = false;
   bool gone_ = false;
@@ -112,7 +112,7 @@ void HealthService::WaitForCalls() {
 }
 
 void HealthService::RegisterWith(grpc::ServerBuilder& builder) {
-  // Not gRPC's own.
+  // Leaves out gRPC's own health service.
   builder.SetOption(std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
   builder.RegisterService(&methods_);
 }

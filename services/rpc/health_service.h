@@ -17,9 +17,9 @@
 
 namespace smartbatch::rpc {
 
-// gRPC has one of its own, whose threads would wait on a queue of theirs (CallQueue says what that costs).
+// The health service. gRPC's own has threads that wait on a queue of their own (CallQueue says what that costs).
 // Use: RegisterWith a builder, start the server, Serve() once, shut the server down, WaitForCalls() while the queue is
-// still served. Thread safe but for RegisterWith and Serve.
+// still served. Thread safe except RegisterWith and Serve.
 class HealthService {
  public:
   HealthService();
@@ -29,25 +29,25 @@ class HealthService {
 
   void RegisterWith(grpc::ServerBuilder& builder);
   void Serve(grpc::ServerCompletionQueue& queue);
-  // The server has been shut down. Returns when no call is left.
+  // Requires: the server has been shut down. Returns when no call is left.
   void WaitForCalls();
 
-  // What is said of the service from now on; the empty name is the server as a whole, which serves as it is made. Does
-  // nothing after StopServing.
+  // Sets what is reported of the service from now on. The empty name stands for the server as a whole, which is
+  // reported as serving from the start. Does nothing after StopServing.
   void SetServing(const std::string& service, bool serving) SMARTBATCH_EXCLUDES(mutex_);
-  // Everything is said not to serve, for good.
+  // Reports every service as not serving, for good.
   void StopServing() SMARTBATCH_EXCLUDES(mutex_);
 
  private:
   class Watcher;
 
   using Said = grpc::health::v1::HealthCheckResponse::ServingStatus;
-  // Check as bytes, so that a malformed request reads INVALID_ARGUMENT.
+  // Check takes bytes, so that a malformed request is answered with INVALID_ARGUMENT.
   using Methods = grpc::health::v1::Health::WithRawMethod_Check<
       grpc::health::v1::Health::WithAsyncMethod_Watch<grpc::health::v1::Health::Service>>;
 
   grpc::Status Check(const grpc::ByteBuffer& request, grpc::ByteBuffer& response) SMARTBATCH_EXCLUDES(mutex_);
-  // Nothing if the service is unknown.
+  // The status reported of the service; nothing if it is unknown.
   std::optional<Said> Of(const std::string& service) const SMARTBATCH_REQUIRES(mutex_);
   void TellWatchers() SMARTBATCH_REQUIRES(mutex_);
 

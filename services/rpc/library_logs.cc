@@ -13,11 +13,11 @@ namespace smartbatch::rpc {
 namespace {
 
 void LogOfGrpc(gpr_log_func_args* line) {
-  // An address that cannot be bound makes both files speak.
+  // Both files log an address that cannot be bound.
   const std::string_view file = line->file;
   const bool reported_elsewhere = file.find("chttp2_server") != std::string_view::npos ||
                                   file.find("completion_queue_cc") != std::string_view::npos;
-  // Anybody who reaches a port can make these two speak, as often as they like.
+  // Anybody who can reach a port can make these two files log, as often as they like.
   const bool of_a_stranger = file.find("ssl_transport_security") != std::string_view::npos ||
                              file.find("security_handshaker") != std::string_view::npos;
   const bool is_error = line->severity == GPR_LOG_SEVERITY_ERROR;

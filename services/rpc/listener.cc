@@ -17,7 +17,7 @@
 namespace smartbatch::rpc {
 namespace {
 
-// Zero stands for never.
+// The duration as an argument for gRPC. Zero means never.
 int Milliseconds(Duration duration) {
   constexpr int kNeverMs = std::numeric_limits<int>::max();
   if (duration == Duration::zero()) return kNeverMs;
@@ -27,7 +27,7 @@ int Milliseconds(Duration duration) {
 
 void Apply(const ConnectionLimits& limits, grpc::ServerBuilder& builder) {
   const auto set = [&builder](const char* argument, int value) { builder.AddChannelArgument(argument, value); };
-  set(GRPC_ARG_ENABLE_CHANNELZ, 0);  // nobody could ask for what it counts
+  set(GRPC_ARG_ENABLE_CHANNELZ, 0);  // no service here shows what it counts
   set(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits.max_metadata_bytes));
   set(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<int>(limits.max_concurrent_calls));
   set(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(limits.max_age));
@@ -43,8 +43,8 @@ void Apply(const ConnectionLimits& limits, grpc::ServerBuilder& builder) {
   builder.SetResourceQuota(quota);
 }
 
-// A few compressed bytes may stand for a gigabyte, and gRPC inflates a message before it looks at the limit of its
-// length. So no message is inflated, and one that says it is compressed is refused with UNIMPLEMENTED.
+// A few compressed bytes may expand to a gigabyte, and gRPC expands a message before it checks its length against the
+// limit. So no message is expanded, and a message marked as compressed is refused with UNIMPLEMENTED.
 void RefuseCompression(grpc::ServerBuilder& builder) {
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
@@ -100,8 +100,8 @@ absl::Status Listener::Start() {
   reflection_.Serve(queue_.queue(), services_);
   acceptor_ = *std::move(acceptor);
   address_ = WithPort(address_, acceptor_->port());
-  // As gRPC does for connections that it accepts: what is sent and not acknowledged is waited for no longer than a
-  // probe.
+  // As gRPC does for connections that it accepts itself: data that was sent is given no more time to be acknowledged
+  // than a probe.
   const int timeout_ms = Milliseconds(options_.limits.probe_timeout);
   acceptor_->Start([connections = std::move(connections), timeout_ms](int socket) {
     setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));

@@ -1,4 +1,4 @@
-// One address that a gRPC server listens on, with what every server of the project offers there: health and reflection.
+// One address that a gRPC server listens on, with what every server of the project offers: health and reflection.
 #pragma once
 
 #include <memory>
@@ -26,40 +26,41 @@ struct ListenerOptions {
   net::Handover handover = {};
 };
 
-// Use: make it, Add() services, Start() once, then ask address() and server(). ShutDown() before what answers the calls
-// goes: its calls have to end before this is destroyed, as has the queue. Not thread safe but for health().
+// A gRPC server on one address. Use: construct it, Add() services, Start() once, then ask for address() and server().
+// Call ShutDown() before destroying what answers the calls. All calls must have ended before the listener is destroyed,
+// and the listener must be destroyed before the queue. Not thread safe, except health().
 class Listener {
  public:
-  // `address` is host:port; port 0 asks the system for a free one. The port is not shared with any other process,
-  // unless `options` say so. The server's asynchronous calls come from the queue.
+  // `address` is host:port; port 0 asks the system for a free one. The port is shared with another process only if
+  // `options` say so. The server's asynchronous calls come from the queue.
   Listener(std::string address, CallQueue& queue, ListenerOptions options = {});
-  // With a queue and a thread of its own: for servers that need no speed.
+  // With a queue and a thread of its own: for servers that need not be fast.
   explicit Listener(std::string address, ListenerOptions options = {});
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
   grpc::ServerBuilder& builder() { return *builder_; }
-  // The server has this service too, of that full name, which health checks say to be serving from now on. It must
-  // outlive the server.
+  // Adds a service to the server. `name` is its full name; health checks report it as serving from now on. The service
+  // must outlive the server.
   void Add(grpc::Service& service, const std::string& name);
-  // What health checks are told.
+  // The service that answers health checks.
   HealthService& health() { return health_; }
 
-  // Builds and starts the server; UNAVAILABLE, naming the address, where it cannot be bound.
+  // Builds and starts the server. UNAVAILABLE, naming the address, if it cannot be bound.
   absl::Status Start();
-  // After Start.
+  // Requires: Start succeeded.
   grpc::Server& server() { return *server_; }
 
-  // host:port, after Start() with the port that was bound.
+  // host:port; after Start() with the port that was bound.
   const std::string& address() const { return address_; }
 
-  // New connections are refused from then on.
+  // Refuses new connections from now on.
   void StopAccepting();
-  // Ends the server: calls that are there have that long, and are cancelled then. Returns when those of health and
-  // reflection have gone; those of the services may be about to. May be repeated, and before Start does nothing.
+  // Ends the server. Open calls have `grace` to end, and are then cancelled. Returns when all calls of health and
+  // reflection have ended; calls of the added services may still be ending. May be repeated. Does nothing before Start.
   void ShutDown(Duration grace = Duration::zero());
-  // Connections that are open. After StopAccepting.
+  // How many connections are open. Call it after StopAccepting.
   std::size_t OpenConnections() { return acceptor_ ? acceptor_->OpenConnections() : 0; }
 
  private:
@@ -77,7 +78,7 @@ class Listener {
   std::unique_ptr<ConnectionAcceptor> acceptor_;
 };
 
-// The host of `host:port` with another port.
+// Returns the host of `host:port` with another port.
 std::string WithPort(const std::string& host_port, int port);
 
 }  // namespace smartbatch::rpc

@@ -1,4 +1,4 @@
-// How many calls of a server there are.
+// A count of the open calls of a server.
 #pragma once
 
 #include <condition_variable>
@@ -8,25 +8,26 @@
 
 namespace smartbatch::rpc {
 
-// gRPC does not say when its last call has gone, and what serves the calls must outlive all of them. Thread safe.
+// Counts the call objects of a server. gRPC does not say when its last call has gone, and what serves the calls must
+// outlive all of them. Thread safe.
 class OpenCalls {
  public:
-  // A call object exists, one that waits for its caller included.
+  // Counts a call object that now exists, even if it still waits for a caller.
   void Enter() {
     const MutexLock lock(mutex_);
     ++count_;
   }
-  // It exists no more.
+  // The call object no longer exists.
   void Leave() {
     const MutexLock lock(mutex_);
     --count_;
-    if (count_ == 0) none_.notify_all();  // under the lock: afterwards this may be gone
+    if (count_ == 0) none_.notify_all();  // under the lock: afterwards this object may be gone
   }
   std::size_t count() const {
     const MutexLock lock(mutex_);
     return count_;
   }
-  // Returns when there is none. The server has been shut down, and its queue is still served.
+  // Returns when there is none. Requires: the server has been shut down, and its queue is still served.
   void WaitForNone() {
     const MutexLock lock(mutex_);
     none_.wait(mutex_, [this]() SMARTBATCH_REQUIRES(mutex_) { return count_ == 0; });

@@ -1,4 +1,4 @@
-// Which of the sockets that were handed on are still open?
+// How many of the sockets that were handed on are still open.
 #pragma once
 
 #include <chrono>
@@ -9,26 +9,26 @@
 
 namespace smartbatch::rpc {
 
-// Counts sockets whose owner does not say when it closes them: by asking the system, for each, whether its descriptor
-// still stands for the same socket. It asks only when there seem to be too many, and then at most every tenth of a
-// second, so that whoever opens connections without end has little of it. Not thread safe.
+// Counts sockets whose owner does not say when it closes them, by asking the system for each whether its descriptor
+// still refers to the same socket. It asks only when there seem to be too many, and then at most ten times a second, so
+// that clients that open connections without end cost little. Not thread safe.
 class OpenSockets {
  public:
   using Clock = std::chrono::steady_clock;
 
   explicit OpenSockets(std::size_t most) : most_(most) {}
 
-  // Whether there is room for one more.
+  // Returns true if one more socket may be open.
   bool HasRoom(Clock::time_point now);
   // How many are open.
   std::size_t Count();
-  // Counts this one, which is open.
+  // Counts this socket, which must be open.
   void Add(int socket);
 
  private:
   struct Socket {
     int descriptor = -1;
-    // The system numbers sockets; a descriptor that is used again stands for another number.
+    // The system numbers sockets: if a descriptor is reused, its socket has another number.
     ino_t number = 0;
     bool IsOpen() const;
   };

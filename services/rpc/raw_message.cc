@@ -20,7 +20,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::UnknownField;
 using google::protobuf::UnknownFieldSet;
 
-// A deeper nesting than any of our requests has; also bounds the recursion below.
+// More than any of our requests is nested. It also bounds the recursion below.
 constexpr int kMaxDepth = 8;
 
 std::string ElementPath(const std::string& prefix, const FieldDescriptor& field, std::map<int, int>& seen) {
@@ -28,8 +28,8 @@ std::string ElementPath(const std::string& prefix, const FieldDescriptor& field,
   return field.is_repeated() ? path + "[" + std::to_string(seen[field.number()]++) + "]" : path;
 }
 
-// The path of the first string field that is not valid UTF-8. The fields are read without their types, as the parser
-// of the type has refused them.
+// The path of the first string field that is not valid UTF-8. The fields are read without their types, since the parser
+// for the type has refused them.
 std::optional<std::string> FindInvalidString(const UnknownFieldSet& fields, const Descriptor& type,
                                              const std::string& prefix, int depth) {
   std::map<int, int> seen;

@@ -28,7 +28,7 @@ void SetError(grpc::StatusCode code, const char* message, ServerReflectionRespon
   response.mutable_error_response()->set_error_message(message);
 }
 
-// The file and what it imports, each once.
+// Adds the file and all that it imports, each once.
 void AddFile(const FileDescriptor& file, std::set<std::string>& added, FileDescriptorResponse& files) {
   if (!added.insert(file.name()).second) return;
   google::protobuf::FileDescriptorProto described;
@@ -92,8 +92,8 @@ ServerReflectionResponse Reflect(const ServerReflectionRequest& request, const s
   return response;
 }
 
-// One call: a question and its answer, again and again. Owns itself, until it was finished or will never be matched
-// with a caller. One operation is under way at any time.
+// One call: a question and its answer, again and again. Owns itself. It deletes itself when it is finished, or if the
+// server stops before a caller comes. One operation is under way at any time.
 class ReflectionService::Call {
  public:
   static void Await(ReflectionService& reflection) {
@@ -108,11 +108,11 @@ class ReflectionService::Call {
   explicit Call(ReflectionService& reflection) : reflection_(reflection) { reflection_.open_calls_.Enter(); }
 
   void OnAccepted(bool ok) {
-    if (!ok) return Leave();  // the server is stopped
+    if (!ok) return Leave();  // the server has stopped
     const bool has_room = reflection_.open_calls_.count() <= kMostCalls;
     Await(reflection_);
     if (has_room) return stream_.Read(&request_, &read_);
-    stream_.Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "as many calls of reflection are open as may"}, &finished_);
+    stream_.Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many reflection calls are open; close one"}, &finished_);
   }
   void OnRead(bool ok) {
     if (!ok) return stream_.Finish(grpc::Status::OK, &finished_);  // the caller has no more questions, or has gone
@@ -125,7 +125,7 @@ class ReflectionService::Call {
   void OnFinished(bool /*false if the caller had gone*/) { Leave(); }
   void Leave() {
     OpenCalls& open_calls = reflection_.open_calls_;
-    std::exchange(self_, nullptr).reset();  // this is gone now
+    std::exchange(self_, nullptr).reset();  // deletes this
     open_calls.Leave();
   }
 

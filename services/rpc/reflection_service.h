@@ -12,18 +12,18 @@
 
 namespace smartbatch::rpc {
 
-// The answer to a question about what the program has descriptors of; `services` are those of the server. A pure
+// The answer to a question about the program's descriptors. `services` are the names of the server's services. A pure
 // function.
 grpc::reflection::v1alpha::ServerReflectionResponse Reflect(
     const grpc::reflection::v1alpha::ServerReflectionRequest& request, const std::vector<std::string>& services);
 
-// gRPC has one of its own, which takes a thread for each of its calls.
+// The reflection service. gRPC's own takes a thread for each of its calls.
 // Use: RegisterWith a builder, start the server, Serve() once, shut the server down, WaitForCalls() while the queue is
 // still served. Not thread safe.
 class ReflectionService {
  public:
-  // Calls that are open at once, and one more is refused with RESOURCE_EXHAUSTED: a call may stay open without a word,
-  // and takes memory.
+  // How many calls may be open at once. One more is refused with RESOURCE_EXHAUSTED: a call may stay open without a
+  // question, and takes memory.
   static constexpr std::size_t kMostCalls = 100;
 
   ReflectionService() = default;
@@ -32,9 +32,9 @@ class ReflectionService {
   ReflectionService& operator=(const ReflectionService&) = delete;
 
   void RegisterWith(grpc::ServerBuilder& builder) { builder.RegisterService(&methods_); }
-  // `services` are the full names of those that the server has.
+  // `services` are the full names of the server's services.
   void Serve(grpc::ServerCompletionQueue& queue, std::vector<std::string> services);
-  // The server has been shut down. Returns when no call is left.
+  // Requires: the server has been shut down. Returns when no call is left.
   void WaitForCalls() { open_calls_.WaitForNone(); }
 
  private:

@@ -8,7 +8,7 @@
 namespace smartbatch::rpc {
 namespace {
 
-// What is wrong with a text of the given length (nothing: not valid UTF-8), if anything is.
+// What is wrong with a text of the given length; nothing if it is right. A text that is not valid UTF-8 has no length.
 std::optional<std::string> LengthViolation(const std::optional<std::size_t>& characters, std::size_t max_characters) {
   if (!characters) return "the text is not valid UTF-8; send text encoded as UTF-8";
   const std::string range = "1 to " + std::to_string(max_characters) + " characters are allowed";

@@ -1,4 +1,4 @@
-// The check of the sequences of a request, the same in every service that takes some. Pure, thread safe.
+// The check of a request's sequences, the same in every service that takes sequences. Pure, thread safe.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,9 @@ struct SequenceLimits {
   std::size_t max_characters = 100'000;  // in one sequence, at least 1; characters are Unicode code points
 };
 
-// Leaves the length of each sequence, in characters, in `lengths`. Answers INVALID_ARGUMENT, with a BadRequest that
-// names every field at fault (such as `sequences[2]`), where there is no sequence or too many, or where one is empty,
-// too long or not valid UTF-8; `lengths` is then not to be used.
+// Sets `lengths` to the length of each sequence, in characters. Returns INVALID_ARGUMENT, with a BadRequest that names
+// every wrong field (such as `sequences[2]`), if there is no sequence or too many, or if one is empty, too long or not
+// valid UTF-8. `lengths` must not be used then.
 grpc::Status CheckSequences(const google::protobuf::RepeatedPtrField<std::string>& sequences,
                             const SequenceLimits& limits, std::vector<std::size_t>& lengths);
 

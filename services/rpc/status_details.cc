@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kMaxViolations = 10;
 constexpr std::size_t kMaxDescriptionBytes = 240;
 
-// A classifier may fail with any bytes, and protobuf parses no message with a text that is not UTF-8.
+// A backend may fail with any bytes as its message, and protobuf parses no message with a text that is not UTF-8.
 std::string ValidText(std::string text) {
   if (CountCodePoints(text)) return text;
   std::replace_if(

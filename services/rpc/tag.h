@@ -1,16 +1,16 @@
-// What a completion queue hands back: an object with something to do.
+// What a completion queue returns when an operation has ended: an object with something to do.
 #pragma once
 
 #include <grpcpp/completion_queue.h>
 
 namespace smartbatch::rpc {
 
-// Every tag on a completion queue of the project points to one of these.
+// A tag of a completion queue. Every tag on a completion queue of the project points to one of these.
 class Tag {
  public:
   virtual ~Tag() = default;
 
-  // The operation ended; `ok` as the operation defines it.
+  // Called when the operation has ended; the operation defines what `ok` means.
   virtual void Run(bool ok) = 0;
 };
 
@@ -25,7 +25,7 @@ class MemberTag final : public Tag {
   Owner& owner_;
 };
 
-// Runs what ends until the queue is shut down and empty: the work of a thread.
+// Runs the tags of ended operations until the queue is shut down and empty: the work of a thread.
 inline void RunTags(grpc::CompletionQueue& queue) {
   void* tag = nullptr;
   bool ok = false;

@@ -9,12 +9,12 @@
 
 namespace smartbatch::rpc {
 
-// Until the deadline `deadline`, on whatever clock it is; zero when it has passed. Nothing when there is none, or when
-// it is further away than Duration can count: some 292 years, less than the `for ever` of clients in Java and Go.
-// ServerContext::deadline() is no help there: it overflows, into the past.
+// The time until `deadline`, on whatever clock it is; zero if it has passed. Returns nothing if there is no deadline,
+// or if it is further away than Duration can count: some 292 years, less than what clients in Java and Go send for "for
+// ever". ServerContext::deadline() cannot be used for that: it overflows, into the past.
 std::optional<Duration> TimeLeft(gpr_timespec deadline);
 
-// The same of a call.
+// The same for a call.
 inline std::optional<Duration> TimeLeft(const grpc::ServerContextBase& context) {
   return TimeLeft(context.raw_deadline());
 }

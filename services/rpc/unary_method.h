@@ -1,4 +1,4 @@
-// A method that takes one message and answers one, served from a completion queue.
+// A method with one message as its request and one as its answer, served from a completion queue.
 #pragma once
 
 #include <functional>
@@ -15,18 +15,18 @@
 
 namespace smartbatch::rpc {
 
-// Use: make it, start the server, Serve() once, shut the server down, destroy it before the server and while the queue
-// is still served. The callee of Answer must be thread safe if several threads serve the queue.
+// Serves one method. Use: construct it, start the server, Serve() once, shut the server down, destroy the method before
+// the server and while the queue is still served. `answer` must be thread safe if several threads serve the queue.
 template <class Request, class Response>
 class UnaryMethod {
  public:
   using Writer = grpc::ServerAsyncResponseWriter<Response>;
-  // Asks gRPC for the next call: what the generated services call Request<Method>.
+  // Asks gRPC for the next call: Request<Method> of the generated services.
   using Await = std::function<void(grpc::ServerContext*, Request*, Writer*, grpc::CompletionQueue*,
                                    grpc::ServerCompletionQueue*, void* tag)>;
   // The answer is sent if the status is OK.
   using Answer = std::function<grpc::Status(const grpc::ServerContext&, const Request&, Response&)>;
-  // Has another thread do the work, which takes too long for those of the queue.
+  // Has another thread do work that takes too long for the threads of the queue.
   using Hand = std::function<void(std::function<void()> work)>;
 
   // Without `hand` the threads of the queue answer.
@@ -40,11 +40,12 @@ class UnaryMethod {
     queue_ = &queue;
     Call::Await(*this);
   }
-  // The server has been shut down. Returns when no call is left.
+  // Requires: the server has been shut down. Returns when no call is left.
   void WaitForCalls() { open_calls_.WaitForNone(); }
 
  private:
-  // Owns itself, until it was answered or will never be matched with a caller.
+  // One call, which owns itself. It deletes itself when it has been answered, or if the server stops before a caller
+  // comes.
   class Call {
    public:
     static void Await(UnaryMethod& method) {
@@ -58,7 +59,7 @@ class UnaryMethod {
     explicit Call(UnaryMethod& method) : method_(method) { method_.open_calls_.Enter(); }
 
     void OnAccepted(bool ok) {
-      if (!ok) return Leave();  // the server is stopped
+      if (!ok) return Leave();  // the server has stopped
       Await(method_);
       if (!method_.hand_) return Finish();
       method_.hand_([this] { Finish(); });
@@ -71,7 +72,7 @@ class UnaryMethod {
     void OnFinished(bool /*false if the caller had gone*/) { Leave(); }
     void Leave() {
       OpenCalls& open_calls = method_.open_calls_;
-      std::exchange(self_, nullptr).reset();  // this is gone now
+      std::exchange(self_, nullptr).reset();  // deletes this
       open_calls.Leave();
     }
 

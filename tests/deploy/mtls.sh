@@ -124,7 +124,7 @@ expect "loadgen probes with a certificate" SERVING \
   "$bin/loadgen" probe --target "$DATA" "${secure[@]}" --cert b.pem --key b.key
 expect "loadgen sets the strategy with certificate and token" 'sjf' "$bin/loadgen" strategy set sjf \
   --admin-target "$ADMIN" "${secure[@]}" --cert operator.pem --key operator.key --token-file token
-expect "loadgen is told that it shows no token" 'shows no token.*--token-file' "$bin/loadgen" strategy get \
+expect "loadgen is told that it sends no token" 'has no token.*--token-file' "$bin/loadgen" strategy get \
   --admin-target "$ADMIN" "${secure[@]}" --cert operator.pem --key operator.key
 
 # A proxy that asks only for the token, in the clear.
