@@ -21,18 +21,19 @@ void AddGauge(prometheus::MetricFamily& family, const std::string& file, double 
 class CertificateMetrics final : public prometheus::Collectable {
  public:
   std::vector<prometheus::MetricFamily> Collect() const override {
-    prometheus::MetricFamily expiry{"smartbatch_certificate_expiry_timestamp_seconds",
-                                    "When the own certificate that is in use expires, since unix epoch in seconds.",
-                                    prometheus::MetricType::Gauge,
-                                    {}};
+    prometheus::MetricFamily expiry{
+        "smartbatch_certificate_expiry_timestamp_seconds",
+        "When the process's own certificate in use expires, in seconds since the Unix epoch.",
+        prometheus::MetricType::Gauge,
+        {}};
     prometheus::MetricFamily soon{"smartbatch_certificate_expires_soon",
-                                  "1 when a fifth of its life, at most 14 days, or less is left of the own certificate "
-                                  "that is in use, else 0.",
+                                  "1 if the process's own certificate in use has a fifth of its life left, or 14 days "
+                                  "if that is less; else 0.",
                                   prometheus::MetricType::Gauge,
                                   {}};
     prometheus::MetricFamily successful{"smartbatch_certificate_last_reload_successful",
-                                        "1 when what the file and those that belong to it hold now is in use, 0 when "
-                                        "it was rejected and what they held before is.",
+                                        "1 if the file and those that belong to it are in use as they are now, 0 if "
+                                        "they were rejected and their previous contents are in use.",
                                         prometheus::MetricType::Gauge,
                                         {}};
     for (const tls::CertificateState& state : tls::CertificateStates()) {

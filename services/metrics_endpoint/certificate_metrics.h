@@ -7,8 +7,8 @@
 
 namespace smartbatch::metrics {
 
-// smartbatch_certificate_expiry_timestamp_seconds, ..._expires_soon and ..._last_reload_successful, each with the path
-// of a file as the label `file`; no series in a process without TLS. Thread safe.
+// Collects smartbatch_certificate_expiry_timestamp_seconds, ..._expires_soon and ..._last_reload_successful, each with
+// the path of a file as the label `file`. A process without TLS has no such series. Thread safe.
 std::shared_ptr<prometheus::Collectable> MakeCertificateMetrics();
 
 }  // namespace smartbatch::metrics

@@ -39,7 +39,7 @@ using Response = http::response<http::string_body>;
 
 using Documents = std::vector<HttpServer::Document>;
 
-// What a page may do: styles are set on elements by its own script, which this allows.
+// What a page may load and run. Its own script sets styles on elements, which this allows.
 constexpr char kContentSecurityPolicy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'";
@@ -68,7 +68,7 @@ Response ResponseTo(const http::request<http::empty_body>& request, const Docume
   return response;
 }
 
-// One connection; what it waits for holds it.
+// One connection. The operations that it waits for keep it alive.
 template <class Stream>
 class Session : public std::enable_shared_from_this<Session<Stream>> {
  public:
@@ -130,7 +130,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
   Response response_;
 };
 
-// Null where OpenSSL refuses what was checked, which it should not.
+// Null if OpenSSL refuses contents that were checked, which it should not.
 std::shared_ptr<ssl::context> MakeContext(const tls::Material& material) {
   auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
   error_code error;
@@ -152,7 +152,7 @@ class HttpServer::Impl {
  public:
   explicit Impl(std::vector<Document> documents) : documents_(std::move(documents)) {}
 
-  // Before Run.
+  // Call it before Run.
   absl::Status SpeakTls(const tls::TlsFiles& files) {
     auto watch = tls::CertificateWatch::Start(files, [this](const tls::Material& material) {
       auto context = MakeContext(material);
@@ -203,9 +203,9 @@ class HttpServer::Impl {
   asio::io_context io_{1};
   net::TcpListener listener_{io_};
   Mutex mutex_;
-  // OpenSSL keeps what a connection has of it.
+  // OpenSSL keeps alive what open connections use of it.
   std::shared_ptr<ssl::context> context_ SMARTBATCH_GUARDED_BY(mutex_);
-  // Null without TLS. It ends before what its thread uses.
+  // Null without TLS. Last, so that it ends before what its thread uses.
   std::unique_ptr<tls::CertificateWatch> watch_;
 };
 

@@ -1,4 +1,4 @@
-// A small HTTP/1.1 server of a few documents, in the clear or over TLS.
+// A small HTTP/1.1 server for a few documents, in the clear or over TLS.
 #pragma once
 
 #include <functional>
@@ -13,13 +13,13 @@
 
 namespace smartbatch::metrics {
 
-// Answers GET and HEAD of each document's path until it is destroyed; one thread serves all connections. At most 64
-// connections, 8 KiB of a request's header, 10 s for a handshake or a request, 2 minutes between requests. With a
-// certificate it speaks TLS 1.2 or later, with authorities only to those who show a certificate of theirs; the files
-// are read again for every connection, and as long as they cannot be used those that could be used last go on.
+// Answers GET and HEAD for each document's path until it is destroyed; one thread serves all connections. Limits: 64
+// connections, 8 KiB for a request's header, 10 s for a handshake or a request, 2 minutes between requests. With a
+// certificate it speaks TLS 1.2 or later; with authorities it speaks only to clients that present a certificate signed
+// by them. The files are read again for every connection; while they cannot be used, the last usable ones stay in use.
 //
-// Every answer tells browsers to load and run nothing but what this server has, in no other site's frame, and to keep
-// nothing.
+// Every answer tells browsers to load and run only what this server has, never inside another site's frame, and to
+// store nothing.
 class HttpServer {
  public:
   struct Document {
@@ -29,7 +29,7 @@ class HttpServer {
     std::function<std::string()> body;
   };
 
-  // `address` is host:port; port 0 takes a free one. UNAVAILABLE where it cannot be bound, INVALID_ARGUMENT as
+  // `address` is host:port; port 0 takes a free one. UNAVAILABLE if it cannot be bound, INVALID_ARGUMENT as
   // tls::CheckServerFiles.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, const tls::TlsFiles& files,
                                                            std::vector<Document> documents,
@@ -41,7 +41,7 @@ class HttpServer {
   // host:port with the port that was bound.
   const std::string& address() const { return address_; }
 
-  // Soon new connections are refused, or the next process's. Those that are open are served.
+  // Soon after this call new connections are refused, or go to the next process. Open connections are still served.
   void StopAccepting();
 
  private:

@@ -23,8 +23,8 @@ class LogMetrics final : public prometheus::Collectable {
  public:
   std::vector<prometheus::MetricFamily> Collect() const override {
     return {{"smartbatch_log_lines_dropped_total",
-             "Log lines that were not written: standard error was not read in time (unread), or too many of one kind "
-             "came at once (rate).",
+             "Log lines that were not written, by reason: standard error was not read in time (unread), or too many "
+             "lines of one kind came at once (rate).",
              prometheus::MetricType::Counter,
              {Lines("unread", program::LostLogLines()), Lines("rate", program::LeftOutLogLines())}}};
   }

@@ -1,4 +1,4 @@
-// What became of the program's own log.
+// Metrics of the program's own log.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,7 @@
 
 namespace smartbatch::metrics {
 
-// smartbatch_log_lines_dropped_total of this process. Thread safe.
+// Collects smartbatch_log_lines_dropped_total of this process. Thread safe.
 std::shared_ptr<prometheus::Collectable> MakeLogMetrics();
 
 }  // namespace smartbatch::metrics

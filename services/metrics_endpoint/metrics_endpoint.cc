@@ -31,7 +31,7 @@ absl::StatusOr<MetricsEndpoint> MetricsEndpoint::Start(const std::string& addres
   if (absl::IsUnavailable(server.status())) {
     return absl::UnavailableError(
         absl::StrCat("cannot serve metrics on ", address,
-                     ": the port is taken or the host is not of this machine; choose another host:port"));
+                     ": the port is taken or the host is not an address of this machine; choose another host:port"));
   }
   if (!server.ok()) return server.status();
   return MetricsEndpoint(*std::move(server));

@@ -14,15 +14,14 @@
 
 namespace smartbatch::metrics {
 
-// Serves /metrics for as long as it lives: the collectable's series, those of the process
-// (process_metrics.h), of its certificates (certificate_metrics.h) and of its log (log_metrics.h); and other documents
-// beside it.
-// Movable; the collectable is asked from a thread of the endpoint.
+// Serves /metrics for as long as it lives: the series of the collectable, of the process (process_metrics.h), of its
+// certificates (certificate_metrics.h) and of its log (log_metrics.h). It serves other documents too, if any are given.
+// Movable. A thread of the endpoint asks the collectable.
 class MetricsEndpoint {
  public:
-  // `address` is host:port, the host an IP address or a name; port 0 asks the system for a free one. Over TLS where
-  // `files` has a certificate. UNAVAILABLE, naming the address, where it cannot be bound; INVALID_ARGUMENT as
-  // tls::CheckServerFiles. Holds a share of the collectable.
+  // `address` is host:port, the host an IP address or a name; port 0 asks the system for a free one. Over TLS if
+  // `files` has a certificate. UNAVAILABLE, naming the address, if it cannot be bound; INVALID_ARGUMENT as
+  // tls::CheckServerFiles. Shares ownership of the collectable.
   static absl::StatusOr<MetricsEndpoint> Start(const std::string& address,
                                                std::shared_ptr<prometheus::Collectable> collectable,
                                                tls::TlsFiles files = {}, const net::Handover& handover = {},
@@ -31,7 +30,7 @@ class MetricsEndpoint {
   // host:port with the port that was bound.
   const std::string& address() const { return server_->address(); }
 
-  // As HttpServer's.
+  // As HttpServer::StopAccepting.
   void StopAccepting() { server_->StopAccepting(); }
 
  private:

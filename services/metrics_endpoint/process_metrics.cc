@@ -26,7 +26,7 @@ MetricFamily Sample(const std::string& name, const std::string& help, MetricType
   return {name, help, type, {metric}};
 }
 
-// The fields of /proc/self/stat after the program's name, which may hold spaces and brackets; index 0 is field 3 of
+// The fields of /proc/self/stat after the program's name, which may contain spaces and brackets. Index 0 is field 3 of
 // proc(5).
 std::vector<std::string> StatFields() {
   std::ifstream file("/proc/self/stat");
@@ -53,7 +53,7 @@ std::optional<double> OpenFileDescriptors() {
   std::error_code error;
   std::filesystem::directory_iterator entries("/proc/self/fd", error);
   if (error) return std::nullopt;
-  double count = -1;  // the one that reads the folder
+  double count = -1;  // without the descriptor that reads the folder
   for (; entries != std::filesystem::directory_iterator() && !error; entries.increment(error)) ++count;
   return count;
 }
@@ -78,7 +78,7 @@ class ProcessMetrics final : public prometheus::Collectable {
   void AddStat(std::vector<MetricFamily>& families) const {
     const auto fields = StatFields();
     if (fields.size() <= 21) return;
-    // Numbers of the fields as in proc(5), less the three of which index 0 is the third.
+    // Fields are numbered as in proc(5), so index 0 is field 3.
     const auto field = [&](std::size_t number) { return std::stod(fields[number - 3]); };
     families.push_back(Sample("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.",
                               MetricType::Counter, (field(14) + field(15)) / ticks_per_second_));

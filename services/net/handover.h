@@ -1,4 +1,4 @@
-// How a process follows another one on the same ports, so that nobody is refused in between.
+// How a process takes over the ports of another one, so that nobody is refused in between.
 #pragma once
 
 #include <memory>
@@ -7,15 +7,15 @@
 
 namespace smartbatch::net {
 
-// One of two ways, or none: then a port belongs to one process alone, until that ends.
+// The way to take over ports: one of two, or none. If none, a port belongs to one process alone until it ends.
 struct Handover {
-  // The ports may be taken by other processes of this user that share them too (SO_REUSEPORT): while one of them stops
-  // the next is there already. The newest gets the new connections.
+  // Other processes of the same user may listen on the same ports if they share them too (SO_REUSEPORT). So the next
+  // process listens before this one stops. The newest process gets the new connections.
   bool share_ports = false;
-  // The ports are open already, and stay so when this process ends. Null: none is.
+  // Listening sockets from the service manager, which stay open when this process ends. Null if there are none.
   std::shared_ptr<InheritedSockets> inherited;
 
-  // Whether another process takes the connections once this one takes none any more.
+  // Returns true if another process can take the connections once this one takes no more.
   bool IsPossible() const { return share_ports || inherited != nullptr; }
 };
 

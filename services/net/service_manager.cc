@@ -27,7 +27,7 @@ absl::StatusOr<std::shared_ptr<InheritedSockets>> InheritedSockets::Take() {
   const int count = sd_listen_fds(/*unset_environment=*/1);
   if (count < 0) {
     return absl::InvalidArgumentError(
-        "LISTEN_FDS or LISTEN_PID is wrong; start it by a service manager, or without them");
+        "LISTEN_FDS or LISTEN_PID is wrong; let a service manager set them, or unset them");
   }
   if (count == 0) return nullptr;
   auto taken = std::make_shared<InheritedSockets>();
@@ -39,7 +39,7 @@ absl::StatusOr<std::shared_ptr<InheritedSockets>> InheritedSockets::Take() {
         (socket.endpoint.data()->sa_family != AF_INET && socket.endpoint.data()->sa_family != AF_INET6)) {
       return absl::InvalidArgumentError(
           absl::StrCat("the service manager handed over descriptor ", descriptor,
-                       ", which is no listening TCP socket; use ListenStream=host:port and Accept=no"));
+                       ", which is not a listening TCP socket; use ListenStream=host:port and Accept=no"));
     }
     socket.endpoint.resize(size);
     taken->sockets_.push_back(std::move(socket));
@@ -57,7 +57,7 @@ absl::Status InheritedSockets::CheckAddresses(const std::vector<std::string>& ho
     if (std::find(known.begin(), known.end(), socket.endpoint) != known.end()) continue;
     return absl::InvalidArgumentError(absl::StrCat(
         "the service manager handed over a socket on ", TextOf(socket.endpoint), ", but the settings name ",
-        absl::StrJoin(host_ports, ", "), "; change the ListenStream of its .socket unit or the setting to the same"));
+        absl::StrJoin(host_ports, ", "), "; make the ListenStream of its .socket unit and the setting the same"));
   }
   return absl::OkStatus();
 }

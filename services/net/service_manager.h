@@ -1,4 +1,4 @@
-// What a service manager such as systemd and a program tell each other: sd_listen_fds(3), sd_notify(3).
+// What a program and a service manager such as systemd tell each other: sd_listen_fds(3), sd_notify(3).
 #pragma once
 
 #include <memory>
@@ -17,15 +17,15 @@ class InheritedSockets {
  public:
   using Endpoint = boost::asio::ip::tcp::endpoint;
 
-  // Takes them out of the environment: call it once, before there are threads. Null if there are none;
-  // INVALID_ARGUMENT if something else was handed over.
+  // Takes the sockets out of the environment: call it once, before any thread is started. Null if there are none.
+  // INVALID_ARGUMENT if something other than a listening TCP socket was handed over.
   static absl::StatusOr<std::shared_ptr<InheritedSockets>> Take();
 
-  // INVALID_ARGUMENT unless each is bound to one of the addresses that the `host:port` stand for: one that nobody
-  // accepts on would let its callers wait for ever.
+  // INVALID_ARGUMENT unless each socket is bound to an address of one of `host_ports`: on any other socket nobody would
+  // accept, and its callers would wait for ever.
   absl::Status CheckAddresses(const std::vector<std::string>& host_ports) const;
 
-  // The descriptor of the one that is bound there, which is the caller's from then on; -1 if there is none.
+  // The descriptor of the socket bound to this endpoint, which the caller owns from then on; -1 if there is none.
   int Claim(const Endpoint& endpoint);
 
  private:
@@ -37,11 +37,12 @@ class InheritedSockets {
   std::vector<Socket> sockets_;
 };
 
-// The endpoints that `host:port` stands for; empty if the host is not known.
+// The endpoints of `host:port`; empty if the host is unknown.
 std::vector<boost::asio::ip::tcp::endpoint> EndpointsOf(const std::string& host_port);
 
-// Tell the service manager, if there is one, that the program serves from now on; that it stops. Thread safe.
+// Tells the service manager, if there is one, that the program serves from now on. Thread safe.
 void TellReady();
+// Tells the service manager, if there is one, that the program stops. Thread safe.
 void TellStopping();
 
 }  // namespace smartbatch::net

@@ -20,9 +20,9 @@ constexpr auto kTryAgainAfter = std::chrono::milliseconds(100);
 
 using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
-// Of the two sockets that share a port while a process follows another one, the second in the order of their listen()
-// gets all new connections, so that none is in the queue of the first when that is closed. If there is no second, Linux
-// takes the one that there is; if it does not know this option, it takes either.
+// Two sockets share a port while one process follows another. This option gives all new connections to the socket that
+// called listen() second, so that no connection waits in the queue of the first when it is closed. If there is only one
+// socket, Linux uses that one. A Linux that does not know the option uses either.
 void PreferTheNewer(int socket) {
   sock_filter code{BPF_RET | BPF_K, 0, 0, 1};
   const sock_fprog program{1, &code};
@@ -34,14 +34,15 @@ void PreferTheNewer(int socket) {
 absl::Status TcpListener::Listen(const std::string& host_port, const Handover& handover) {
   error_code error;
   for (const tcp::endpoint& found : EndpointsOf(host_port)) {
-    // A free port that was found for the first address is that of the others too.
+    // The free port found for the first address is used for the others too.
     error = Bind({found.address(), acceptors_.empty() ? found.port() : port()}, handover);
-    // Any other error is none: a host may stand for addresses of a protocol that this machine does not have.
+    // Other errors do not count: the host may have addresses of a protocol that this machine does not have.
     if (error == asio::error::address_in_use) break;
   }
   if (error == asio::error::address_in_use || acceptors_.empty()) {
-    return absl::UnavailableError("cannot listen on " + host_port +
-                                  ": the port is taken or the host is not of this machine; choose another host:port");
+    return absl::UnavailableError(
+        "cannot listen on " + host_port +
+        ": the port is taken or the host is not an address of this machine; choose another host:port");
   }
   return absl::OkStatus();
 }
@@ -78,7 +79,7 @@ void TcpListener::Accept(std::function<void(Socket)> accepted, std::function<voi
 
 void TcpListener::AcceptOn(Acceptor& acceptor) {
   acceptor.async_accept([this, &acceptor](error_code error, Socket socket) {
-    if (!error) accepted_(std::move(socket));  // even if the acceptor was closed since
+    if (!error) accepted_(std::move(socket));  // even if the acceptor has been closed meanwhile
     if (!acceptor.is_open()) return;
     if (error) {
       failed_(error.message());

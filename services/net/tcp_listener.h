@@ -15,10 +15,10 @@
 
 namespace smartbatch::net {
 
-// Accepts the connections to host:port. A failing accept(), such as for want of descriptors, does not end that: it is
-// tried again a tenth of a second later.
+// Accepts the connections to host:port. If accept() fails, for example for lack of descriptors, it is tried again a
+// tenth of a second later.
 //
-// `io` must outlive it, and what is called back is called by who runs `io`. Not thread safe.
+// `io` must outlive it. Callbacks are called by the thread that runs `io`. Not thread safe.
 class TcpListener {
  public:
   using Socket = boost::asio::ip::tcp::socket;
@@ -27,17 +27,18 @@ class TcpListener {
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 
-  // Listens on every address that the host stands for, with the sockets that were inherited for it; port 0 asks the
-  // system for a free one. Connections wait in the system until Accept. UNAVAILABLE, naming the address, where it
-  // cannot be bound. To be called once.
+  // Listens on every address of the host, with inherited sockets for those that have one; port 0 asks the system for a
+  // free one. Connections wait in the system until Accept. UNAVAILABLE, naming the address, if it cannot be bound. Call
+  // it once.
   absl::Status Listen(const std::string& host_port, const Handover& handover = {});
-  // The port that was bound. After Listen.
+  // The port that was bound. Call it after Listen.
   std::uint16_t port() const;
 
-  // Hands on each connection, and why one could not be accepted, until Close. To be called once, after Listen.
+  // Until Close, passes each connection to `accepted`, and the reason to `failed` if one could not be accepted. Call it
+  // once, after Listen.
   void Accept(std::function<void(Socket)> accepted, std::function<void(const std::string& error)> failed);
-  // Connections that wait in the system are handed on before, unless the sockets were inherited: then they wait for the
-  // next process. By who runs `io`.
+  // Stops listening. Connections that wait in the system are accepted first, unless the sockets were inherited: then
+  // they wait for the next process. Called by the thread that runs `io`.
   void Close();
 
  private:

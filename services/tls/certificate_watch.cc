@@ -20,7 +20,7 @@ constexpr hours kDay{24};
 constexpr hours kWarnAtMost = 14 * kDay;
 constexpr int kWarnShare = 5;
 
-// Every watch of the process. It is never destroyed, so that a watch may end at any time.
+// All watches of the process. Never destroyed, so that a watch may end at any time.
 struct Watches {
   Mutex mutex;
   std::vector<CertificateWatch*> all SMARTBATCH_GUARDED_BY(mutex);
@@ -35,13 +35,13 @@ const std::string& FileOf(const TlsFiles& files) {
   return files.certificate.empty() ? files.authorities : files.certificate;
 }
 
-// Empty while there is time.
+// The warning that the certificate expires soon; empty while there is enough time.
 std::string ExpiryWarning(const TlsFiles& files, const Material& material, system_clock::time_point now) {
   if (material.certificate.empty()) return {};
   const auto left = material.expires - now;
   const auto life = material.expires - material.valid_from;
   if (left > std::min<system_clock::duration>(kWarnAtMost, life / kWarnShare)) return {};
-  const char* const remedy = "put a new one and its key there, without a restart";
+  const char* const remedy = "replace it and its key in place, without a restart";
   if (left <= system_clock::duration::zero()) {
     return fmt::format("TLS: the certificate in '{}' has expired: clients refuse it; {}", files.certificate, remedy);
   }
@@ -90,7 +90,7 @@ void CertificateWatch::Run(const std::stop_token& stop) {
   }
 }
 
-// Why the files cannot be used; empty when what they hold is in use now.
+// Returns why the files cannot be used; empty if their contents are in use now.
 std::string CertificateWatch::Rejection() {
   auto next = ReadFiles(files_);
   if (!next.ok()) return std::string(next.status().message());
@@ -105,7 +105,7 @@ void CertificateWatch::Refresh() {
   const MutexLock lock(mutex_);
   const std::string authorities = material_.authorities;
   const std::string found = Rejection();
-  // Two files are rarely replaced at one moment: what is wrong only once is about to become right.
+  // Two files are rarely replaced at the same moment, so an error is reported only if it is found twice.
   const bool holds = found.empty() || found == last_rejection_;
   last_rejection_ = found;
   const std::string expiry = ExpiryWarning(files_, material_, system_clock::now());
@@ -113,20 +113,21 @@ void CertificateWatch::Refresh() {
   Watches& watches = AllWatches();
   const MutexLock list(watches.mutex);
   const std::string rejection = holds ? found : rejection_;
-  // True when no watch has said this yet.
+  // True if no watch has logged this text yet.
   const auto is_news = [](const std::vector<CertificateWatch*>& all, const std::string& text,
                           const std::string CertificateWatch::*said) {
     return !text.empty() &&
            std::none_of(all.begin(), all.end(), [&](const CertificateWatch* watch) { return watch->*said == text; });
   };
   if (is_news(watches.all, rejection, &CertificateWatch::rejection_)) {
-    spdlog::warn("TLS: what '{}' and the files beside it held before stays in use: {}", FileOf(files_), rejection);
+    spdlog::warn("TLS: the previous contents of '{}' and the files beside it stay in use: {}", FileOf(files_),
+                 rejection);
   }
   if (is_news(watches.all, material_.certificate, &CertificateWatch::told_certificate_)) {
-    spdlog::info("TLS: the certificate in '{}' was replaced, new connections use it", files_.certificate);
+    spdlog::info("TLS: the certificate in '{}' was replaced; new connections use it", files_.certificate);
   }
   if (authorities != material_.authorities) {
-    spdlog::info("TLS: the authorities in '{}' were replaced, new connections use them", files_.authorities);
+    spdlog::info("TLS: the authorities in '{}' were replaced; new connections use them", files_.authorities);
   }
   if (is_news(watches.all, expiry, &CertificateWatch::told_expiry_)) spdlog::warn("{}", expiry);
   rejection_ = rejection;

@@ -1,4 +1,4 @@
-// Certificates that are replaced while the program runs.
+// Certificates that may be replaced while the program runs.
 #pragma once
 
 #include <chrono>
@@ -14,13 +14,14 @@
 
 namespace smartbatch::tls {
 
-// Reads the files every second for as long as it lives, and takes over only what was checked: as long as the files
-// cannot be used, what they held before stays. The log says once why they cannot when they cannot at two looks, that
-// they were replaced, and each day (on the last one each hour) that the own certificate expires soon. Soon is when a
-// fifth of its life is left, or 14 days if that is less. Thread safe.
+// Watches the files of one TLS end. Reads them every second for as long as it lives, and takes over only contents that
+// were checked: while the files cannot be used, their previous contents stay in use. It logs once why the files cannot
+// be used if that is found twice in a row, it logs that they were replaced, and each day (on the last day each hour)
+// that the process's own certificate expires soon. Soon means that a fifth of its life is left, or 14 days if that is
+// less. Thread safe.
 class CertificateWatch {
  public:
-  // Called with what holds from now on: at the start and after each change, one call after the other.
+  // Called with the contents in use from now on: at the start and after each change, one call at a time.
   using Changed = std::function<void(const Material& material)>;
 
   // INVALID_ARGUMENT as CheckFiles, without a call of `changed`.
@@ -29,7 +30,7 @@ class CertificateWatch {
   CertificateWatch(const CertificateWatch&) = delete;
   CertificateWatch& operator=(const CertificateWatch&) = delete;
 
-  // Looks at the files now.
+  // Reads the files now.
   void Refresh() SMARTBATCH_EXCLUDES(mutex_);
 
  private:
@@ -44,8 +45,8 @@ class CertificateWatch {
   Mutex mutex_;
   Material material_ SMARTBATCH_GUARDED_BY(mutex_);
   std::string last_rejection_ SMARTBATCH_GUARDED_BY(mutex_);
-  // Guarded by the mutex of the list of all watches: for CertificateStates, and because several watches of one file say
-  // the same only once.
+  // Guarded by the mutex of the list of all watches: CertificateStates reads them, and several watches of one file log
+  // the same text only once.
   std::string rejection_;
   std::string told_certificate_;
   std::string told_expiry_;
@@ -54,17 +55,18 @@ class CertificateWatch {
 };
 
 struct CertificateState {
-  // The path of the own certificate, or without one that of the authorities.
+  // The path of the process's own certificate or, if it has none, of the authorities.
   std::string file;
-  // Whether the files that are there now can be used.
+  // True if the files as they are now can be used.
   bool usable = true;
-  // When the own certificate that is in use expires; zero without one.
+  // When the own certificate in use expires; zero if there is none.
   std::chrono::system_clock::time_point expires;
-  // Whether the log warns of that.
+  // True if the log warns of that.
   bool expires_soon = false;
 };
 
-// The files that this process watches, one entry each; of several watches of a file the worst. Thread safe.
+// The files that this process watches, one entry for each. If several watches have the same file, the entry is the
+// worst of theirs. Thread safe.
 std::vector<CertificateState> CertificateStates();
 
 }  // namespace smartbatch::tls

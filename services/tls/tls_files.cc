@@ -24,14 +24,14 @@ using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 
 constexpr std::size_t kLargestFileBytes = 4'000'000;
 
-// A server has nobody to ask: without this OpenSSL would ask on the terminal.
+// Gives no password. Without this function OpenSSL would ask for one on the terminal.
 int NoPassword(char*, int, int, void*) { return -1; }
 
 absl::Status HoldsNo(const std::string& path, const char* what) {
   return absl::InvalidArgumentError(absl::StrCat("'", path, "' holds no ", what, "; name a file in PEM format"));
 }
 
-// With OpenSSL's last reason.
+// The error that names the file and OpenSSL's last reason.
 absl::Status Unusable(const std::string& path) {
   const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
   ERR_clear_error();
@@ -42,7 +42,7 @@ absl::Status Unusable(const std::string& path) {
 
 Bio BioOf(const std::string& text) { return {BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free}; }
 
-// At least one.
+// The certificates in the text: at least one, else an error.
 absl::StatusOr<std::vector<Certificate>> Certificates(const std::string& path, const std::string& text) {
   ERR_clear_error();
   const Bio bio = BioOf(text);
@@ -67,11 +67,12 @@ system_clock::time_point TimeOf(const ASN1_TIME* time) {
 absl::Status CheckTimes(const std::string& path, const Material& material) {
   const system_clock::time_point now = system_clock::now();
   if (material.expires < now) {
-    return absl::InvalidArgumentError(absl::StrCat("the certificate in '", path, "' has expired; put a new one there"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the certificate in '", path, "' has expired; replace it by a new one"));
   }
   if (material.valid_from > now) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the certificate in '", path, "' is not valid yet; put a valid one there, or set the clock"));
+        absl::StrCat("the certificate in '", path, "' is not valid yet; replace it by a valid one, or set the clock"));
   }
   return absl::OkStatus();
 }
@@ -88,10 +89,11 @@ absl::Status CheckPair(const TlsFiles& files, Material& material) {
   if (!key) return HoldsNo(files.key, "private key without a password");
   if (X509_check_private_key(own, key.get()) != 1) {
     ERR_clear_error();
-    return absl::InvalidArgumentError(absl::StrCat("the key in '", files.key, "' is not that of the certificate in '",
-                                                   files.certificate, "'; give the two that belong together"));
+    return absl::InvalidArgumentError(absl::StrCat("the key in '", files.key, "' does not match the certificate in '",
+                                                   files.certificate,
+                                                   "'; give a key and certificate that belong together"));
   }
-  // OpenSSL refuses some keys only where they are to be used, such as those that are too short.
+  // OpenSSL refuses some keys only when they are to be used, such as keys that are too short.
   const Context context(SSL_CTX_new(TLS_method()), SSL_CTX_free);
   if (!context || SSL_CTX_use_certificate(context.get(), own) != 1) return Unusable(files.certificate);
   for (std::size_t i = 1; i < chain->size(); ++i) {
@@ -113,7 +115,7 @@ absl::Status ReadInto(const std::string& path, std::string& text) {
 absl::StatusOr<Material> ReadFiles(const TlsFiles& files) {
   if (files.certificate.empty() != files.key.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("'", files.certificate, files.key, "' is alone; a certificate and its key go together"));
+        absl::StrCat("'", files.certificate, files.key, "' is given alone; give both a certificate and its key"));
   }
   Material material;
   if (auto status = ReadInto(files.certificate, material.certificate); !status.ok()) return status;
@@ -138,8 +140,9 @@ absl::Status CheckFiles(const TlsFiles& files) {
 absl::Status CheckServerFiles(const TlsFiles& files) {
   if (auto status = CheckFiles(files); !status.ok()) return status;
   if (!files.certificate.empty() || files.authorities.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("'", files.authorities, "' is to vouch for clients, but without a ",
-                                                 "certificate of its own the server speaks no TLS; give one"));
+  return absl::InvalidArgumentError(absl::StrCat("'", files.authorities,
+                                                 "' is given to verify clients, but the server ",
+                                                 "speaks no TLS without a certificate of its own; give one"));
 }
 
 }  // namespace smartbatch::tls

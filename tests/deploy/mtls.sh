@@ -202,10 +202,10 @@ refused_to_start "an admin port for everybody is refused" \
   'admin-listen is 0\.0\.0\.0:0; .*--admin-client-ca.*--admin-token-file.*127\.0\.0\.1' smartbatch-proxy --admin-listen 0.0.0.0:0
 printf "short\n" >short-token
 refused_to_start "a token that is too short is refused" 'holds no token' smartbatch-proxy --admin-token-file short-token
-refused_to_start "a key that is not the certificate's is refused" 'is not that of the certificate' \
+refused_to_start "a key that is not the certificate's is refused" 'does not match the certificate' \
   smartbatch-proxy --tls-cert proxy.pem --tls-key a.key
 refused_to_start "a certificate that is not there is refused" "'none.pem' cannot be read" \
   smartbatch-proxy --tls-cert none.pem --tls-key a.key
-refused_to_start "a certificate without its key is refused" 'go together' smartbatch-classifier --tls-cert proxy.pem
+refused_to_start "a certificate without its key is refused" 'give both a certificate and its key' smartbatch-classifier --tls-cert proxy.pem
 refused_to_start "clients' certificates without TLS are refused" 'speaks no TLS' \
   smartbatch-classifier --tls-client-ca customers.pem

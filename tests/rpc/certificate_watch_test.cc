@@ -84,7 +84,7 @@ TEST_P(FilesThatCannotBeUsed, LeaveThoseBeforeInUseAndAreLoggedOnce) {
     const Log log;
     GetParam().put(files_, own_);
     for (int i = 0; i < 5; ++i) watch->Refresh();
-    EXPECT_EQ(log.Lines("stays in use"), 1U) << log.text();
+    EXPECT_EQ(log.Lines("stay in use"), 1U) << log.text();
     EXPECT_THAT(log.text(), AllOf(HasSubstr(GetParam().reason), HasSubstr("warning")));
   }
   EXPECT_EQ(used_.size(), 1U);
@@ -133,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(
                  "cannot be used"},
         Unusable{"AKeyOfAnotherCertificate",
                  [](const auto& files, const auto&) { std::ofstream(files.key) << MakeCertificate("other").key; },
-                 "not that of the certificate"},
+                 "does not match the certificate"},
         Unusable{"ACertificateThatHasExpired",
                  [](const auto& files, const auto&) {
                    const Certificate old = MakeCertificate("old", "DNS:old", -60);

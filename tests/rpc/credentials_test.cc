@@ -74,7 +74,8 @@ TEST_F(CredentialsTest, AFileThatCannotBeUsedIsNamed) {
   EXPECT_THAT(MessageOf({"/nowhere.pem", server.key, {}}), HasSubstr("'/nowhere.pem' cannot be read"));
   EXPECT_THAT(MessageOf({text, server.key, {}}), AllOf(HasSubstr(text), HasSubstr("holds no certificate")));
   EXPECT_THAT(MessageOf({server.certificate, text, {}}), AllOf(HasSubstr(text), HasSubstr("private key")));
-  EXPECT_THAT(MessageOf({server.certificate, client.key, {}}), AllOf(HasSubstr(client.key), HasSubstr("not that of")));
+  EXPECT_THAT(MessageOf({server.certificate, client.key, {}}),
+              AllOf(HasSubstr(client.key), HasSubstr("does not match the certificate")));
   EXPECT_THAT(MessageOf({server.certificate, server.key, text}), HasSubstr(text));
   EXPECT_THAT(MessageOf({{}, {}, client.certificate}), AllOf(HasSubstr(client.certificate), HasSubstr("no TLS")));
   const TlsFiles old = Files("old", MakeCertificate("old", "DNS:old", -60));
