@@ -24,7 +24,8 @@ bool BatchRunner::Submit(std::shared_ptr<Batch> batch) {
     const MutexLock lock(mutex_);
     const auto free = static_cast<std::size_t>(
         std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.running == nullptr; }));
-    if (waiting_.size() >= max_waiting_ + free) return false;  // the first `free` of them are about to get a slot
+    if (waiting_.size() >= max_waiting_ + free)
+      return false;  // the first `free` of those that wait are about to get a slot
     waiting_.push_back({std::move(batch), arrived});
   }
   arrival_.notify_one();
@@ -69,7 +70,8 @@ void BatchRunner::Work(const std::stop_token& stop, Slot& slot) {
   prctl(PR_SET_TIMERSLACK, 1UL);  // nanoseconds; by default Linux may wake this thread 50 microseconds late
   Clock::time_point freed = Clock::now();
   for (Entry entry; Take(stop, slot, entry); entry = {}) {
-    // A batch that waited has its slot since the one before left it, one that did not since it came.
+    // A batch that waited has its slot since the previous batch left it. A batch that did not wait has it since it
+    // came.
     const auto began = std::max(freed, entry.arrived);
     const Duration time = entry.batch->Begin();
     const bool endless = time >= Clock::time_point::max() - began;

@@ -27,7 +27,7 @@ void Call::Start(const grpc::ByteBuffer& request, std::uint64_t batch_number) {
   serving_.metrics.Queued();
   if (serving_.runner.Submit(shared_from_this())) return;
   serving_.metrics.Unqueued();
-  Answer(rpc::ResourceExhausted("max-waiting", "as many batches wait as may (--max-waiting); call again later",
+  Answer(rpc::ResourceExhausted("max-waiting", "the largest number of batches wait (--max-waiting); call again later",
                                 FromSeconds(serving_.cost.Seconds(sequences_.size(), longest_characters_))));
 }
 
@@ -86,7 +86,8 @@ void Call::End(BatchEnd end, Duration held) {
 grpc::Status Call::StatusAtEnd(BatchEnd end) const {
   if (end == BatchEnd::kDone) {
     if (fault_ != Fault::kError) return grpc::Status::OK;
-    return rpc::WithReason(grpc::StatusCode::INTERNAL, "the batch failed, as --fault-... asked for", "INJECTED_FAULT");
+    return rpc::WithReason(grpc::StatusCode::INTERNAL, "the batch failed, as the --fault-... flags demand",
+                           "INJECTED_FAULT");
   }
   if (!context_.IsCancelled())
     return rpc::Unavailable("the classifier stopped before the batch ended", Duration::zero());
@@ -103,7 +104,7 @@ void Call::Answer(const grpc::Status& status) {
 
 void Call::OnDone() {
   const auto on_done = on_done_;
-  self_.reset();  // this may be gone now
+  self_.reset();  // this object may be gone now
   on_done();
 }
 

@@ -21,7 +21,7 @@
 
 namespace smartbatch::classifier {
 
-// What calls share.
+// What all calls share.
 struct Serving {
   rpc::SequenceLimits limits;
   CostModel cost;
@@ -30,15 +30,15 @@ struct Serving {
   BatchRunner& runner;
 };
 
-// It is the reactor that gRPC tells of the caller, and the batch that the runner gives a slot. It keeps itself alive
-// from Start() or Refuse(), of which one is called once, until gRPC lets go of it (OnDone).
+// One call of Classify: the reactor that gRPC tells of the caller, and the batch that the runner gives a slot. Call
+// either Start() or Refuse(), once. From then on it keeps itself alive until gRPC is done with it (OnDone).
 class Call final : public grpc::ServerUnaryReactor, public Batch, public std::enable_shared_from_this<Call> {
  public:
-  // What is handed in by reference must outlive the call; `on_done` is called last of all.
+  // Everything passed by reference must outlive the call. `on_done` is called last of all.
   Call(const Serving& serving, const grpc::CallbackServerContext& context, grpc::ByteBuffer& response,
        std::function<void()> on_done);
 
-  // Checks the request and queues its batch, or refuses it. `batch_number` decides on its fault.
+  // Checks the request and queues its batch, or refuses it. `batch_number` decides its fault.
   void Start(const grpc::ByteBuffer& request, std::uint64_t batch_number);
   // Answers the call without a batch.
   void Refuse(const grpc::Status& status);

@@ -1,5 +1,5 @@
-// Faults that the classifier commits on demand, so that what stands in front of it can be tested. Pure: which batch
-// meets which fault depends on the options, the batch's number and its texts alone.
+// Faults of the classifier on demand, to test what is in front of it. Pure: which batch meets which fault depends on
+// the options, the batch's number and its texts alone.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,12 @@
 
 namespace smartbatch::classifier {
 
-// Thread safe: its functions change nothing.
+// Which batches fail, and how. Thread safe: its functions change nothing.
 struct FaultOptions {
   FaultRates rates = {};
   // If not empty: a batch with a sequence that contains it meets kError, whatever the rates.
   std::string poison = {};
-  // If not empty: a batch with a sequence that contains it ends the classifier at once, without a word to anybody.
+  // If not empty: a batch with a sequence that contains it ends the classifier at once, without answering any call.
   std::string crash = {};
 
   // The fault of the batch with the given number, counted from 0 in the order of arrival. The rates must be valid.

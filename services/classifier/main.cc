@@ -35,7 +35,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr char kProgram[] = "smartbatch-classifier";
-// What stopping may take beyond the time for draining.
+// The time that stopping may take beyond the time for draining.
 constexpr std::chrono::seconds kStopTime{10};
 
 int Fail(const absl::Status& status, int exit_code) {
@@ -43,7 +43,8 @@ int Fail(const absl::Status& status, int exit_code) {
   return exit_code;
 }
 
-// gRPC refuses what is longer than this before we see it; leave room for every request that is allowed.
+// The size of the largest message that gRPC accepts. gRPC refuses a longer one before we see it, so this leaves room
+// for every request that is allowed.
 int MaxRequestBytes(const rpc::SequenceLimits& limits) {
   constexpr double kMaxBytesPerCharacter = 4;
   constexpr double kDefaultLimit = 4 * 1024 * 1024;
@@ -53,7 +54,7 @@ int MaxRequestBytes(const rpc::SequenceLimits& limits) {
   return static_cast<int>(std::clamp(2 * needed, kDefaultLimit, kLargestLimit));
 }
 
-// Lets the calls that are there end, up to the time allowed or a second signal; then ends them.
+// Lets open calls end until the time is over or a second signal comes; then ends them.
 void Drain(Service& service, program::StopTime& time) {
   std::size_t left = service.WaitForCalls(milliseconds::zero());
   while (left > 0 && !time.IsOver()) left = service.WaitForCalls(milliseconds(20));
@@ -64,7 +65,7 @@ void Drain(Service& service, program::StopTime& time) {
   service.WaitForCalls(milliseconds(1000));
 }
 
-// Leaves the ports and the callers to the process that follows, and serves what still comes here meanwhile.
+// Leaves the ports and the callers to the next process, and meanwhile serves calls that still come here.
 void HandOver(const net::Handover& handover, rpc::Listener& listener, metrics::MetricsEndpoint& endpoint,
               Service& service, program::StopTime& time) {
   if (handover.share_ports) std::this_thread::sleep_for(rpc::kHandshakeTime);
@@ -74,7 +75,7 @@ void HandOver(const net::Handover& handover, rpc::Listener& listener, metrics::M
     rpc::MoveCallers(listener.server());
     return listener.OpenConnections();
   };
-  // Its health stays SERVING: a proxy that asks on its old connection means the address, which is served.
+  // The health stays SERVING: a proxy that asks on its old connection asks about the address, which is served.
   rpc::ServeUntilMoved({.move_callers = move_callers,
                         .calls = [&] { return service.calls(); },
                         .is_idle = [&] { return service.WaitForCalls(milliseconds::zero()) == 0; }},
@@ -114,7 +115,7 @@ int Run(const Options& options, const net::Handover& handover, const program::Si
   program::StopTime time(signals, FromSeconds(options.drain_seconds));
   if (handover.IsPossible()) HandOver(handover, listener, *endpoint, service, time);
   service.RefuseCalls();
-  listener.health().StopServing();  // NOT_SERVING, for good; whoever reads it gets no new call accepted
+  listener.health().StopServing();  // NOT_SERVING, for good: new calls are refused
   Drain(service, time);
   listener.ShutDown();
   spdlog::info("stopped");

@@ -18,7 +18,7 @@ prometheus::Gauge& AddGauge(prometheus::Registry& registry, const std::string& n
 Metrics::Metrics(prometheus::Registry& registry, const std::string& version, std::size_t slots)
     : requests_(BuildCounter()
                     .Name("smartbatch_classifier_requests_total")
-                    .Help("Calls of Classify that were answered, by the name of the gRPC status code.")
+                    .Help("Answered calls of Classify, by the name of the gRPC status code.")
                     .Register(registry)),
       waiting_batches_(AddGauge(registry, "smartbatch_classifier_waiting_batches", "Batches that wait for a slot.")),
       busy_slots_(AddGauge(registry, "smartbatch_classifier_busy_slots", "Slots that hold a batch.")),
@@ -30,16 +30,18 @@ Metrics::Metrics(prometheus::Registry& registry, const std::string& version, std
                                            1.0, 2.5, 5.0, 10.0})),
       batch_sequences_(BuildHistogram()
                            .Name("smartbatch_classifier_batch_sequences")
-                           .Help("Sequences of the batches that got a slot.")
+                           .Help("The number of sequences in each batch that got a slot.")
                            .Register(registry)
                            .Add({}, Buckets{1, 2, 3, 4, 5, 8, 16, 32, 64, 128})) {
-  // Every code that the service answers exists from the start, at 0, so that a rate over the first one is right.
+  // Every code that the service answers with exists from the start, at 0, so that a rate counts the first answer too.
   for (const char* const code :
        {"OK", "CANCELLED", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE"}) {
     requests_by_code_[code] = &requests_.Add({{"code", code}});
   }
-  AddGauge(registry, "smartbatch_classifier_slots", "Batches that run at once.").Set(static_cast<double>(slots));
-  AddGauge(registry, "smartbatch_classifier_build_info", "Always 1; the labels tell the build.", {{"version", version}})
+  AddGauge(registry, "smartbatch_classifier_slots", "How many batches can run at once.")
+      .Set(static_cast<double>(slots));
+  AddGauge(registry, "smartbatch_classifier_build_info", "Always 1; the label gives the version.",
+           {{"version", version}})
       .Set(1);
 }
 

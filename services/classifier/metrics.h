@@ -14,7 +14,7 @@
 
 namespace smartbatch::classifier {
 
-// Thread safe. The registry must outlive it.
+// The classifier's series. Thread safe. The registry must outlive it.
 class Metrics {
  public:
   Metrics(prometheus::Registry& registry, const std::string& version, std::size_t slots);

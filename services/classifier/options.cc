@@ -9,53 +9,57 @@ constexpr char kExamples[] = R"(Examples:
   smartbatch-classifier
       the original's timing: 571 characters take 326 ms, one batch at a time
   smartbatch-classifier --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0
-      ports that are free, named on standard output
+      free ports, which are printed on standard output
   smartbatch-classifier --cost-quadratic 0 --cost-fixed 0.005 --slots 4
       5 ms for any batch, four at once
   smartbatch-classifier --cost-profile gpu --cost-fixed 0.005
-      as an A100 with BERT-base, but for 5 ms that any batch takes
+      like BERT-base on an A100, but any batch takes at least 5 ms
   smartbatch-classifier --fault-error-rate 0.05 --fault-hang-rate 0.01
-      for tests of what stands in front of it
+      for tests of what is in front of it
 Every flag can also be set in the environment: --some-flag is SMARTBATCH_SOME_FLAG.
-SIGTERM or SIGINT: finish the batches that are there, then stop; a second one stops at once.)";
+SIGTERM or SIGINT: finish the open batches, then stop; a second signal stops at once.)";
 
 void AddLimitFlags(CLI::App& app, Options& options) {
   using program::AddFlag;
-  AddFlag(app, "slots", options.slots, "Batches that run at once; the others wait in order")
+  AddFlag(app, "slots", options.slots, "How many batches run at once; the others wait in order")
       ->check(CLI::Range(1, 1024));
-  AddFlag(app, "max-waiting", options.max_waiting, "Batches that may wait for a slot; more are refused")
+  AddFlag(app, "max-waiting", options.max_waiting, "How many batches may wait for a slot; more are refused")
       ->check(CLI::Range(0, 1'000'000));
-  AddFlag(app, "max-batch-size", options.limits.max_sequences, "Sequences in one batch")->check(CLI::Range(1, 100'000));
-  AddFlag(app, "max-sequence-length", options.limits.max_characters, "Characters (Unicode code points) in one sequence")
+  AddFlag(app, "max-batch-size", options.limits.max_sequences, "The most sequences in one batch")
+      ->check(CLI::Range(1, 100'000));
+  AddFlag(app, "max-sequence-length", options.limits.max_characters,
+          "The most characters (Unicode code points) in one sequence")
       ->check(CLI::Range(1, 10'000'000));
-  AddFlag(app, "drain-seconds", options.drain_seconds, "Longest wait for the batches that are there when it stops")
+  AddFlag(app, "drain-seconds", options.drain_seconds, "How long open batches may take to end when the program stops")
       ->check(CLI::Range(0.0, 3600.0));
 }
 
 void AddFaultFlags(CLI::App& app, FaultOptions& faults) {
   using program::AddFlag;
   AddFlag(app, "fault-error-rate", faults.rates.error_rate,
-          "Share of the batches that fail with INTERNAL, after their time");
+          "Share of the batches that take their time and then fail with INTERNAL");
   AddFlag(app, "fault-slow-rate", faults.rates.slow_rate,
           "Share of the batches that take --fault-slow-factor times as long");
   AddFlag(app, "fault-slow-factor", faults.rates.slow_factor, "How many times as long a slow batch takes");
   AddFlag(app, "fault-hang-rate", faults.rates.hang_rate, "Share of the batches that never end");
   AddFlag(app, "fault-seed", faults.rates.seed, "Seed of the faults; the same seed hits the same batches");
-  AddFlag(app, "fault-poison", faults.poison, "Text that makes the batch it is found in fail with INTERNAL");
-  AddFlag(app, "fault-crash-text", faults.crash, "Text that ends the classifier when a batch with it gets a slot");
+  AddFlag(app, "fault-poison", faults.poison, "A text that makes every batch that contains it fail with INTERNAL");
+  AddFlag(app, "fault-crash-text", faults.crash,
+          "A text that ends the classifier when a batch that contains it gets a slot");
 }
 
 void AddTlsFlags(CLI::App& app, tls::TlsFiles& tls, tls::TlsFiles& metrics) {
   const auto add_file = [&app](const char* name, std::string& value, const char* help) {
     program::AddFlag(app, name, value, help)->type_name("FILE");
   };
-  add_file("tls-cert", tls.certificate, "The classifier's certificate (PEM): speak TLS");
+  add_file("tls-cert", tls.certificate, "The classifier's certificate (PEM); with it the classifier speaks TLS");
   add_file("tls-key", tls.key, "Its key (PEM)");
-  add_file("tls-client-ca", tls.authorities, "Callers must show a certificate of these authorities (PEM)");
-  add_file("metrics-tls-cert", metrics.certificate, "Certificate of the metrics port (PEM): speak HTTPS there");
+  add_file("tls-client-ca", tls.authorities, "Callers must present a certificate signed by these authorities (PEM)");
+  add_file("metrics-tls-cert", metrics.certificate,
+           "The metrics port's certificate (PEM); with it the port speaks HTTPS");
   add_file("metrics-tls-key", metrics.key, "Its key (PEM)");
   add_file("metrics-client-ca", metrics.authorities,
-           "Whoever scrapes must show a certificate of these authorities (PEM)");
+           "Scrapers must present a certificate signed by these authorities (PEM)");
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ struct Options {
 // Adds every flag, with help and examples. `options` must outlive the parsing.
 void AddFlags(CLI::App& app, Options& options);
 
-// Checks what a flag alone cannot be checked for; INVALID_ARGUMENT names the flag, the value and the range.
+// Checks what cannot be checked flag by flag. INVALID_ARGUMENT names the flag, the value and the range.
 absl::Status Validate(const Options& options);
 
 }  // namespace smartbatch::classifier

@@ -1,4 +1,4 @@
-// The gRPC service: takes calls and lets each be served.
+// The gRPC service of the classifier.
 #pragma once
 
 #include <atomic>
@@ -20,8 +20,8 @@ namespace smartbatch::classifier {
 
 using RawService = v1::ClassifierService::WithRawCallbackMethod_Classify<v1::ClassifierService::Service>;
 
-// Thread safe. No call blocks a thread of gRPC: a batch takes its time in a slot of the runner. Its server must have
-// been shut down before it is destroyed.
+// Accepts calls and gives each to a Call. No call blocks a thread of gRPC: a batch takes its time in a slot of the
+// runner. The server must be shut down before the service is destroyed. Thread safe.
 class Service final : public RawService {
  public:
   // The options must be valid; the metrics must outlive it.
@@ -31,13 +31,13 @@ class Service final : public RawService {
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override;
 
-  // How many calls have come since the start, up to RefuseCalls.
+  // How many calls have come from the start until RefuseCalls.
   std::size_t calls() const { return next_batch_number_; }
-  // From now on every new call is refused with UNAVAILABLE; those that are there go on.
+  // Refuses every new call with UNAVAILABLE from now on. Open calls go on.
   void RefuseCalls() { refusing_ = true; }
-  // Ends every call that is there, with UNAVAILABLE.
+  // Ends every open call with UNAVAILABLE.
   void AbandonCalls() { runner_.CancelAll(); }
-  // Waits until no call is left, at most `timeout`, and answers how many are.
+  // Waits until no call is left, for at most `timeout`, and returns how many are left.
   std::size_t WaitForCalls(std::chrono::milliseconds timeout);
 
  private:
@@ -45,7 +45,7 @@ class Service final : public RawService {
 
   BatchRunner runner_;
   const Serving serving_;
-  std::atomic<bool> refusing_ = false;  // set by main and read by every call; no other data hangs on it
+  std::atomic<bool> refusing_ = false;  // set by main and read by every call; no other data depends on it
   std::atomic<std::uint64_t> next_batch_number_ = 0;
   Mutex mutex_;
   std::condition_variable_any call_ended_;
