@@ -1,4 +1,4 @@
-// The two ends of a protocol. Both are thread safe and hold no request.
+// The codecs for the two ends of a protocol. Both are thread safe and keep no request.
 #pragma once
 
 #include <cstdint>
@@ -32,19 +32,20 @@ struct Timings {
   std::span<const std::uint32_t> batch_sizes;
 };
 
-// Between customers' messages and payloads.
+// Translates between customers' messages and payloads.
 class CustomerCodec {
  public:
   virtual ~CustomerCodec() = default;
 
-  // What customers call.
+  // The method that customers call.
   virtual const Method& method() const = 0;
   // The largest message that may be a valid request, in bytes.
   virtual double max_request_bytes() const = 0;
-  // What the message holds. Otherwise answers what the caller is told, and leaves `payload` alone.
+  // Sets `payload` to the content of the message. If the message is wrong, returns the status for the caller and leaves
+  // `payload` as it is.
   virtual grpc::Status Read(const grpc::ByteBuffer& message, std::shared_ptr<const Payload>& payload) const = 0;
-  // The answer to a request whose payload Read has made, with a result for each row in order. An error if the results
-  // do not make one answer.
+  // The answer to a request whose payload Read has made, from a result for each row, in order. Returns an error if the
+  // results do not fit together.
   virtual absl::StatusOr<grpc::ByteBuffer> Write(const Payload& payload, std::span<const RowResult> results,
                                                  const Timings& timings) const = 0;
 };
@@ -53,24 +54,24 @@ class CustomerCodec {
 struct HealthQuestion {
   Method method;
   grpc::ByteBuffer message;
-  // Whether the answer says that it does. INTERNAL if the answer is damaged.
+  // Returns true if the answer says that the backend serves; INTERNAL if the answer is damaged.
   absl::StatusOr<bool> (*serves)(const grpc::ByteBuffer& answer);
 };
 
-// Between batches and backends' messages.
+// Translates between batches and backends' messages.
 class BackendCodec {
  public:
   virtual ~BackendCodec() = default;
 
-  // What backends are called with.
+  // The method that is called on backends.
   virtual const Method& method() const = 0;
   virtual HealthQuestion health() const = 0;
-  // The largest answer to a batch that is taken, in bytes.
+  // The largest answer to a batch that is accepted, in bytes.
   virtual int max_answer_bytes() const = 0;
-  // The call for a batch of these rows, which have equal keys; at least one.
+  // The message for a batch of these rows: at least one row, all with equal keys.
   virtual grpc::ByteBuffer Write(std::span<const RowRef> rows) const = 0;
-  // A result for each of the rows, from what the backend answered with the status OK. INTERNAL if the answer is none to
-  // this batch.
+  // A result for each of the rows, from what the backend answered with the status OK. INTERNAL if the message does not
+  // answer this batch.
   virtual absl::StatusOr<BatchResults> Read(const grpc::ByteBuffer& message, std::span<const RowRef> rows) const = 0;
 };
 

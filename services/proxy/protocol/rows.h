@@ -1,5 +1,5 @@
 // What the proxy carries between customers and backends, as the runtime knows it: rows of payloads to a backend, and
-// rows of its answer back. What is in them is the affair of a protocol (codec.h).
+// rows of its answer back. Only a protocol (codec.h) knows their contents.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@
 
 namespace smartbatch::protocol {
 
-// The content of one request: a number of rows, each of which is scheduled by itself. Immutable once it is made, so
-// that the batches that carry its rows share it.
+// The content of one request: a number of rows, each of which is scheduled by itself. Immutable once made, so that the
+// batches that carry its rows can share it.
 class Payload {
  public:
   virtual ~Payload() = default;
@@ -23,7 +23,7 @@ class Payload {
   virtual std::span<const std::uint32_t> lengths() const = 0;
   // Rows may share a batch only if the keys of their payloads are equal. Empty in protocols in which all may.
   virtual const std::string& batch_key() const = 0;
-  // What it takes in memory, about.
+  // About how much memory it takes, in bytes.
   virtual std::size_t bytes() const = 0;
 };
 
@@ -33,19 +33,19 @@ struct RowRef {
   std::uint32_t row = 0;
 };
 
-// A backend's answer to a batch, of the protocol's own type. Immutable; the requests that have rows in it share it.
+// A backend's answer to a batch, in the protocol's own type. Immutable; the requests with rows in it share it.
 class BatchAnswer {
  public:
   virtual ~BatchAnswer() = default;
 };
 
-// What a backend answered to one row.
+// A backend's answer to one row.
 struct RowResult {
   std::shared_ptr<const BatchAnswer> answer;
   std::uint32_t row = 0;
 };
 
-// One for each row of a batch, in its order.
+// One result for each row of a batch, in the batch's order.
 using BatchResults = std::vector<RowResult>;
 
 }  // namespace smartbatch::protocol

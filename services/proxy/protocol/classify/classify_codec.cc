@@ -25,7 +25,7 @@ using google::protobuf::internal::WireFormatLite;
 constexpr int kSequences = classifier::v1::ClassifyRequest::kSequencesFieldNumber;
 
 absl::Status BreaksTheContract(const std::string& how) {
-  return absl::InternalError(absl::StrCat("the backend's reply is no answer to the batch: ", how));
+  return absl::InternalError(absl::StrCat("the backend's reply does not answer the batch: ", how));
 }
 
 }  // namespace
@@ -82,7 +82,7 @@ const Method& ClassifyBackendCodec::method() const {
 }
 
 HealthQuestion ClassifyBackendCodec::health() const {
-  // An empty message asks for the server as a whole.
+  // An empty message asks about the server as a whole.
   return {{"grpc.health.v1.Health", "Check"},
           rpc::SerializeMessage(grpc::health::v1::HealthCheckRequest()),
           [](const grpc::ByteBuffer& answer) -> absl::StatusOr<bool> {
@@ -100,7 +100,7 @@ int ClassifyBackendCodec::max_answer_bytes() const {
   return std::max(kAtLeast, static_cast<int>(max_batch_size_) * kBytesOfOneResult);
 }
 
-// Writes a ClassifyRequest as it is on the wire: a message object would be one more copy of the texts.
+// Writes a ClassifyRequest in its form on the wire: a message object would be one more copy of the texts.
 grpc::ByteBuffer ClassifyBackendCodec::Write(std::span<const RowRef> rows) const {
   std::size_t bytes = 0;
   for (const RowRef& row : rows) {
@@ -118,16 +118,16 @@ absl::StatusOr<BatchResults> ClassifyBackendCodec::Read(const grpc::ByteBuffer& 
                                                         std::span<const RowRef> rows) const {
   classifier::v1::ClassifyResponse reply;
   if (!rpc::ParseMessage(message, reply).ok()) {
-    return absl::InternalError("the backend's reply is damaged: it is no ClassifyResponse");
+    return absl::InternalError("the backend's reply is damaged: it is not a ClassifyResponse");
   }
   if (static_cast<std::size_t>(reply.results_size()) != rows.size()) {
-    return BreaksTheContract(absl::StrCat(reply.results_size(), " results to ", rows.size(), " sequences"));
+    return BreaksTheContract(absl::StrCat(reply.results_size(), " results for ", rows.size(), " sequences"));
   }
   std::vector<Classification> classifications;
   classifications.reserve(rows.size());
   for (auto& result : *reply.mutable_results()) {
     const double confidence = result.confidence();
-    const bool is_from_0_to_1 = confidence >= 0 && confidence <= 1;  // false for a NaN
+    const bool is_from_0_to_1 = confidence >= 0 && confidence <= 1;  // false for NaN
     if (!is_from_0_to_1) {
       return BreaksTheContract(
           absl::StrCat("confidence ", confidence, " of result ", classifications.size(), "; it must be from 0 to 1"));

@@ -1,4 +1,4 @@
-// Our own contract: ProxyClassify for customers, Classify for backends.
+// The codecs of our own contract: ProxyClassify for customers, Classify for backends.
 #pragma once
 
 #include "services/proxy/protocol/codec.h"
@@ -12,7 +12,7 @@ class ClassifyCustomerCodec final : public CustomerCodec {
 
   const Method& method() const override;
   double max_request_bytes() const override;
-  // INVALID_ARGUMENT as rpc::CheckSequences and rpc::ParseMessage say.
+  // INVALID_ARGUMENT as rpc::CheckSequences and rpc::ParseMessage.
   grpc::Status Read(const grpc::ByteBuffer& message, std::shared_ptr<const Payload>& payload) const override;
   absl::StatusOr<grpc::ByteBuffer> Write(const Payload& payload, std::span<const RowResult> results,
                                          const Timings& timings) const override;
@@ -23,17 +23,17 @@ class ClassifyCustomerCodec final : public CustomerCodec {
 
 class ClassifyBackendCodec final : public BackendCodec {
  public:
-  // The sequences in the largest batch that is sent.
+  // `max_batch_size` is the number of sequences in the largest batch that is sent.
   explicit ClassifyBackendCodec(std::uint32_t max_batch_size) : max_batch_size_(max_batch_size) {}
 
   const Method& method() const override;
-  // grpc.health.v1, of the server as a whole.
+  // grpc.health.v1, for the server as a whole.
   HealthQuestion health() const override;
   // The larger of 4 MiB and 16 KiB for each sequence of the largest batch, as classifier.proto says.
   int max_answer_bytes() const override;
   grpc::ByteBuffer Write(std::span<const RowRef> rows) const override;
-  // INTERNAL if the answer breaks the contract in classifier.proto: the number of results is not that of the sequences,
-  // a label is empty, or a confidence is not from 0 to 1.
+  // INTERNAL if the answer breaks the contract in classifier.proto: there is not one result for each sequence, a label
+  // is empty, or a confidence is not from 0 to 1.
   absl::StatusOr<BatchResults> Read(const grpc::ByteBuffer& message, std::span<const RowRef> rows) const override;
 
  private:

@@ -1,4 +1,4 @@
-// What our own contract carries: texts, and what a backend says of each.
+// What our own contract carries: texts, and a backend's classification of each.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ namespace smartbatch::protocol::classify {
 
 class Texts final : public Payload {
  public:
-  // The length of each text in characters.
+  // `lengths` are the lengths of the texts in characters.
   Texts(std::vector<std::string> texts, std::vector<std::uint32_t> lengths)
       : texts_(std::move(texts)), lengths_(std::move(lengths)) {}
 
@@ -37,10 +37,10 @@ class Texts final : public Payload {
   const std::vector<std::uint32_t> lengths_;
 };
 
-// The text of a row whose payload holds texts.
+// The text of a row whose payload is a Texts.
 inline const std::string& TextOf(const RowRef& row) { return static_cast<const Texts&>(*row.payload)[row.row]; }
 
-// What a backend says of one text.
+// A backend's classification of one text.
 struct Classification {
   std::string label;
   double confidence = 0;

@@ -18,7 +18,7 @@
 namespace smartbatch::protocol::open_inference {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the protocol's raw form is that of the memory");
+static_assert(std::endian::native == std::endian::little, "the protocol's raw form is the form in memory");
 
 constexpr std::size_t kLengthBytes = 4;
 
@@ -76,7 +76,7 @@ std::string AsTheyAre(const Numbers& numbers) {
 template <class Value>
 absl::StatusOr<std::string> Integer(std::string_view datatype, double value) {
   constexpr double kMinimum = static_cast<double>(std::numeric_limits<Value>::min());
-  // 2^63 and 2^64 are no values of their types, but what their largest values become as a double.
+  // 2^63 and 2^64 are not values of these types: the types' largest values become them when converted to double.
   constexpr double kBeyond = static_cast<double>(std::numeric_limits<Value>::max());
   const bool fits =
       value == std::trunc(value) && value >= kMinimum && (sizeof(Value) == 8 ? value < kBeyond : value <= kBeyond);
@@ -86,7 +86,7 @@ absl::StatusOr<std::string> Integer(std::string_view datatype, double value) {
   return raw;
 }
 
-// The upper half of a float, rounded to the nearest, is a BF16.
+// A BF16 is the upper half of a float, rounded to the nearest.
 std::uint16_t ToBf16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
@@ -176,8 +176,8 @@ absl::StatusOr<std::string> ToRaw(std::string_view datatype, const inference::In
     }
     return raw;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("the contents are not in the field of ", Shown(std::string(datatype)), "; send raw_input_contents"));
+  return absl::InvalidArgumentError(absl::StrCat("the contents are not in the field for ", Shown(std::string(datatype)),
+                                                 "; send raw_input_contents"));
 }
 
 bool HasContents(const inference::InferTensorContents& contents) { return contents.ByteSizeLong() > 0; }
@@ -192,7 +192,7 @@ absl::StatusOr<std::vector<std::size_t>> RowOffsets(std::string_view datatype, s
   if (!element_bytes) {
     return absl::InvalidArgumentError(absl::StrCat("the datatype ", Shown(std::string(datatype)), " is unknown"));
   }
-  // Before anything is allocated or walked through.
+  // This check comes before anything is allocated or read.
   const std::uint64_t least = *element_bytes == 0 ? kLengthBytes : *element_bytes;
   const auto shape = std::array{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(elements)};
   const auto total = Product(shape);

@@ -24,17 +24,17 @@ using google::protobuf::internal::WireFormatLite;
 using inference::ModelInferRequest;
 
 absl::Status NoAnswer(const std::string& how) {
-  return absl::InternalError(absl::StrCat("the backend's reply is no answer to the batch: ", how));
+  return absl::InternalError(absl::StrCat("the backend's reply does not answer the batch: ", how));
 }
 
 // One input of a batch: the rows of all requests, one after the other.
 struct MergedInput {
   std::int64_t padded_to = 0;  // 0: it is not padded
-  std::string padding;         // some equal elements
+  std::string padding;         // several equal elements
   std::size_t bytes = 0;
 };
 
-// Bytes that a row gets behind it.
+// The number of bytes of padding that follow a row.
 std::size_t PaddingOf(const Tensor& tensor, std::uint32_t row, const MergedInput& merged) {
   if (merged.padded_to == 0 || tensor.tail[0] == 0) return 0;
   const std::size_t bytes_of_a_step = tensor.Row(row).size() / static_cast<std::size_t>(tensor.tail[0]);
@@ -57,7 +57,7 @@ std::vector<MergedInput> Merge(std::span<const RowRef> rows, const ModelSettings
     if (padded != settings.padded_inputs.end()) {
       constexpr int kElements = 128;
       const std::string element =
-          Element(inputs[i].datatype, padded->second).value();  // as the customer's codec checked
+          Element(inputs[i].datatype, padded->second).value();  // the customer's codec has checked it
       for (int n = 0; n < kElements; ++n) merged[i].padding += element;
       for (const RowRef& row : rows) {
         merged[i].padded_to = std::max(merged[i].padded_to, PayloadOf(row).inputs()[i].tail[0]);
@@ -79,7 +79,7 @@ absl::Status CheckAnswer(const inference::ModelInferResponse& response, const Mo
   }
   std::set<std::string_view> names;
   for (const auto& output : response.outputs()) names.insert(output.name());
-  if (names.size() != static_cast<std::size_t>(response.outputs_size())) return NoAnswer("an output is there twice");
+  if (names.size() != static_cast<std::size_t>(response.outputs_size())) return NoAnswer("it has an output twice");
   for (const auto& output : request.outputs()) {
     if (!names.contains(output.name())) {
       return NoAnswer(absl::StrCat("the output ", Shown(output.name()), ", which was asked for, is missing"));
@@ -115,7 +115,7 @@ int InferBackendCodec::max_answer_bytes() const {
   return static_cast<int>(std::min(batch, kMost));
 }
 
-// Writes a ModelInferRequest as it is on the wire: its tensors come last, straight from the requests.
+// Writes a ModelInferRequest in its form on the wire: the tensors come last, straight from the requests.
 grpc::ByteBuffer InferBackendCodec::Write(std::span<const RowRef> rows) const {
   const std::vector<MergedInput> merged = Merge(rows, model_->settings());
   ModelInferRequest head = PayloadOf(rows.front()).head();
@@ -153,7 +153,7 @@ absl::StatusOr<BatchResults> InferBackendCodec::Read(const grpc::ByteBuffer& mes
                                                      std::span<const RowRef> rows) const {
   inference::ModelInferResponse response;
   if (!rpc::ParseMessage(message, response).ok()) {
-    return absl::InternalError("the backend's reply is damaged: it is no ModelInferResponse");
+    return absl::InternalError("the backend's reply is damaged: it is not a ModelInferResponse");
   }
   const ModelInferRequest& request = PayloadOf(rows.front()).head();
   if (auto status = CheckAnswer(response, request); !status.ok()) return status;
@@ -175,7 +175,7 @@ absl::StatusOr<BatchResults> InferBackendCodec::Read(const grpc::ByteBuffer& mes
     if (shape.empty() || shape[0] != static_cast<std::int64_t>(rows.size())) {
       return wrong(absl::StrCat("its first dimension must be ", rows.size(), ", the rows of the batch"));
     }
-    // An output that was asked for with parameters, such as a classification, may have another datatype.
+    // If the request gives an output parameters, such as for a classification, its datatype may differ.
     const bool as_described = std::none_of(request.outputs().begin(), request.outputs().end(),
                                            [](const auto& asked) { return !asked.parameters().empty(); });
     if (description.ok() && as_described) {
@@ -188,7 +188,7 @@ absl::StatusOr<BatchResults> InferBackendCodec::Read(const grpc::ByteBuffer& mes
     }
     tensor.tail.assign(shape.begin() + 1, shape.end());
     const auto elements = Product(tensor.tail);
-    if (!elements) return wrong("a dimension is negative, or they are too large");
+    if (!elements) return wrong("a dimension is negative, or the dimensions are too large");
     if (model_->settings().trimmed_outputs.contains(tensor.name) &&
         (tensor.datatype == kBytes || tensor.tail.empty() || tensor.tail[0] != longest)) {
       return wrong(absl::StrCat(
@@ -197,7 +197,7 @@ absl::StatusOr<BatchResults> InferBackendCodec::Read(const grpc::ByteBuffer& mes
     }
     if (response.raw_output_contents_size() > 0) {
       tensor.raw = std::move(*response.mutable_raw_output_contents(i));
-      // MLServer sends empty contents beside raw ones: an answer is passed on as it came.
+      // MLServer sends empty contents beside raw ones; they are dropped.
       if (output.has_contents()) output.mutable_contents()->Clear();
     } else {
       auto typed = ToRaw(tensor.datatype, output.contents());

@@ -1,4 +1,4 @@
-// ModelInfer of the Open Inference Protocol, as customers call it and as backends are called.
+// The codecs of the Open Inference Protocol's ModelInfer, for customers and for backends.
 #pragma once
 
 #include <memory>
@@ -8,25 +8,25 @@
 
 namespace smartbatch::protocol::open_inference {
 
-// INVALID_ARGUMENT for a ModelInferRequest that would take far more memory than its bytes: before it is parsed.
+// Checks a ModelInferRequest before it is parsed. INVALID_ARGUMENT if it would take far more memory than it has bytes.
 grpc::Status CheckWeight(const grpc::ByteBuffer& message);
 
-// Requests are checked as Triton checks them, and before anything is made of them: whatever the proxy lets through is
-// well formed, whichever server is behind it.
+// The customers' codec. It checks requests as Triton does, before anything is made of them, so that backends get only
+// well-formed requests, whatever server they are.
 class InferCustomerCodec final : public CustomerCodec {
  public:
   explicit InferCustomerCodec(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
 
   const Method& method() const override;
   double max_request_bytes() const override;
-  // INVALID_ARGUMENT names the tensor (google.rpc.BadRequest); NOT_FOUND for another model, an unknown version or a
-  // region of shared memory, of which the proxy has none; UNIMPLEMENTED for a model that cannot be batched;
-  // UNAVAILABLE until the model is known.
+  // INVALID_ARGUMENT names the wrong tensor (google.rpc.BadRequest). NOT_FOUND for another model, an unknown version or
+  // a region of shared memory, since the proxy has none. UNIMPLEMENTED if the model cannot be batched. UNAVAILABLE
+  // until the model is known.
   grpc::Status Read(const grpc::ByteBuffer& message, std::shared_ptr<const Payload>& payload) const override;
   grpc::Status Read(inference::ModelInferRequest request, std::shared_ptr<const Payload>& payload) const;
   absl::StatusOr<grpc::ByteBuffer> Write(const Payload& payload, std::span<const RowResult> results,
                                          const Timings& timings) const override;
-  // The answer as a message, for a stream.
+  // The same as Write, as a message object, for a stream.
   absl::StatusOr<inference::ModelInferResponse> Answer(const Payload& payload,
                                                        std::span<const RowResult> results) const;
 
@@ -41,7 +41,7 @@ class InferBackendCodec final : public BackendCodec {
   const Method& method() const override;
   // ModelReady, which every server of the protocol has.
   HealthQuestion health() const override;
-  // max_request_bytes for each row of the largest batch, at most 1 GiB.
+  // max_request_bytes for each row of the largest batch, but at most 1 GiB.
   int max_answer_bytes() const override;
   grpc::ByteBuffer Write(std::span<const RowRef> rows) const override;
   absl::StatusOr<BatchResults> Read(const grpc::ByteBuffer& message, std::span<const RowRef> rows) const override;

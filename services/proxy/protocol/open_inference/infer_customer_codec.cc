@@ -45,10 +45,10 @@ grpc::Status CheckSharedMemory(const Parameters& parameters) {
   if (found == parameters.end()) return grpc::Status::OK;
   return {grpc::StatusCode::NOT_FOUND,
           absl::StrCat("Unable to find shared memory region: ", Shown(found->second.string_param()),
-                       "; the proxy has none, send the tensor in the message")};
+                       "; the proxy has no shared memory, send the tensor in the message")};
 }
 
-// --- The key: an encoding in which every part says where it ends. ---
+// --- The key: a list of parts, each encoded so that its end is clear ---
 
 void AppendPart(std::string& key, std::string_view part) {
   key += std::to_string(part.size());
@@ -75,7 +75,7 @@ struct InputReader {
 
   bool IsPadded(const std::string& name) const { return settings.padded_inputs.contains(name); }
 
-  // What the shape and the datatype of the input are worth by themselves and by the model's description.
+  // Checks the shape and the datatype of the input, by themselves and against the model's description.
   grpc::Status CheckShape(const InputTensor& input) const {
     const std::string& name = input.name();
     const std::vector<std::int64_t> shape(input.shape().begin(), input.shape().end());
@@ -123,7 +123,7 @@ struct InputReader {
     return grpc::Status::OK;
   }
 
-  // The tensor with its contents, which are taken from `raw` or from the input.
+  // Fills in the tensor. Its contents are taken from `raw` or from the input.
   grpc::Status Read(InputTensor& input, std::string* raw, Tensor& tensor) const {
     tensor.name = input.name();
     tensor.datatype = input.datatype();
@@ -142,7 +142,8 @@ struct InputReader {
     return grpc::Status::OK;
   }
 
-  // The second dimension of a tensor of numbers counts as the length of its rows if its size may differ.
+  // Returns true if the tensor's second dimension is the length of its rows: it has numbers, and that dimension may
+  // differ between requests.
   bool HasLength(const Tensor& tensor) const {
     if (tensor.datatype == kBytes || tensor.tail.empty()) return false;
     if (IsPadded(tensor.name)) return true;
@@ -181,7 +182,7 @@ std::string KeyOf(const InputReader& reader, const ModelInferRequest& request) {
     AppendPart(key, input.datatype());
     AppendParameters(key, input.parameters());
     AppendPart(key, std::to_string(input.shape_size()));
-    // The first dimension counts the rows; the second one of a padded input is made equal.
+    // The first dimension is the number of rows; the second dimension of a padded input is made equal by padding.
     for (int i = reader.IsPadded(input.name()) ? 2 : 1; i < input.shape_size(); ++i) {
       AppendPart(key, std::to_string(input.shape(i)));
     }
@@ -203,7 +204,7 @@ grpc::Status CheckOutputs(const ModelInferRequest& request, const ModelDescripti
   return grpc::Status::OK;
 }
 
-// Everything that can be told without the contents.
+// Checks everything that can be checked without the contents.
 grpc::Status CheckInputs(const InputReader& reader, const ModelInferRequest& request) {
   const int count = request.inputs_size();
   if (count < 1 || count > kMostTensors) {
@@ -211,12 +212,13 @@ grpc::Status CheckInputs(const InputReader& reader, const ModelInferRequest& req
   }
   std::set<std::string_view> names;
   for (const InputTensor& input : request.inputs()) {
-    if (!names.insert(input.name()).second) return WrongInput(input.name(), "it is there twice");
+    if (!names.insert(input.name()).second) return WrongInput(input.name(), "it is given twice; give it once");
     if (auto status = CheckSharedMemory(input.parameters()); !status.ok()) return status;
     if (auto status = reader.CheckShape(input); !status.ok()) return status;
     if (input.shape(0) != request.inputs(0).shape(0)) {
-      return WrongInput(input.name(), absl::StrCat("it has ", input.shape(0), " rows and the first input has ",
-                                                   request.inputs(0).shape(0), "; all must have as many"));
+      return WrongInput(input.name(),
+                        absl::StrCat("it has ", input.shape(0), " rows and the first input has ",
+                                     request.inputs(0).shape(0), "; all inputs must have the same number of rows"));
     }
   }
   for (const auto& [name, described] : reader.model.inputs) {
@@ -227,11 +229,11 @@ grpc::Status CheckInputs(const InputReader& reader, const ModelInferRequest& req
   const int raw = request.raw_input_contents_size();
   if (raw != 0 && raw != count) {
     return Wrong("raw_input_contents",
-                 absl::StrCat("there are ", raw, " of them for ", count, " inputs; send one for each, or none"));
+                 absl::StrCat("there are ", raw, " for ", count, " inputs; send one for each input, or none"));
   }
   for (const InputTensor& input : request.inputs()) {
     if (raw != 0 && HasContents(input.contents())) {
-      return WrongInput(input.name(), "it has contents beside raw_input_contents; send one of them");
+      return WrongInput(input.name(), "it has contents beside raw_input_contents; send only one of the two");
     }
   }
   return grpc::Status::OK;
@@ -243,7 +245,7 @@ grpc::Status CheckWeight(const grpc::ByteBuffer& message) {
   constexpr std::uint64_t kMostFields = 65'536;
   grpc::ByteBuffer shared = message;  // shares the bytes; the reader needs a buffer that is not const
   grpc::ProtoBufferReader reader(&shared);
-  if (!reader.status().ok()) return grpc::Status::OK;  // the parser says what is wrong
+  if (!reader.status().ok()) return grpc::Status::OK;  // the parser reports what is wrong
   if (CountFields(reader, *ModelInferRequest::descriptor(), kMostFields) <= kMostFields) return grpc::Status::OK;
   return Wrong("(message)", absl::StrCat("the message has more than ", kMostFields,
                                          " fields, tensors and elements that are not raw; send fewer tensors, and "
@@ -316,9 +318,9 @@ absl::StatusOr<inference::ModelInferResponse> InferCustomerCodec::Answer(const P
                          std::equal(like.tail.begin() + static_cast<std::ptrdiff_t>(fixed), like.tail.end(),
                                     output->tail.begin() + static_cast<std::ptrdiff_t>(fixed));
       if (!equal) {
-        return absl::InternalError(
-            absl::StrCat("the backend's answers to two parts of this request differ in the output ", Shown(like.name),
-                         "; if it has the length of the padded inputs, name it in open_inference.trimmed_outputs"));
+        return absl::InternalError(absl::StrCat(
+            "the backend's answers to two parts of this request do not fit together in the output ", Shown(like.name),
+            "; if its second dimension is the padded inputs' length, name it in open_inference.trimmed_outputs"));
       }
       std::string_view row = output->Row(result.row);
       if (trimmed) row = row.substr(0, row.size() / answer.longest() * answer.LengthOf(result.row));

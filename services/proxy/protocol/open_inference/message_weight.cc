@@ -11,11 +11,11 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 
-// Deeper than any message of the protocol.
+// More than any message of the protocol is nested.
 constexpr int kMaxDepth = 16;
 constexpr std::uint64_t kPackedBytesOfAField = 16;
 
-// Adds to `count` what lies between here and the end, or the current limit. False where the bytes are no message.
+// Adds to `count` the fields up to the end or the current limit. Returns false if the bytes are not a message.
 bool Count(CodedInputStream& stream, const Descriptor* type, int depth, std::uint64_t most, std::uint64_t& count) {
   while (count <= most) {
     const std::uint32_t tag = stream.ReadTag();

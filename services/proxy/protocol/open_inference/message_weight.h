@@ -1,4 +1,4 @@
-// How much memory a message would take, told before it is parsed.
+// An estimate of how much memory a message would take, made before it is parsed.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace smartbatch::protocol::open_inference {
 
-// The fields of a message of that type, those of the messages in it too; sixteen bytes of packed numbers count as one.
-// Each takes some hundred bytes of memory at most, while on the wire two are enough: so a message of many empty ones
-// would be fifty times as large in memory. Reads no further than `most` fields, and allocates nothing. Of bytes that
-// are no message it counts up to where that shows.
+// Counts the fields of a message of that type, including those of the messages in it. Sixteen bytes of packed numbers
+// count as one field. A field takes at most some hundred bytes of memory, but only two bytes on the wire are needed for
+// it, so a message of many empty fields would be fifty times as large in memory. Stops after `most` fields and
+// allocates nothing. If the bytes are not a message, it counts up to the first wrong byte.
 std::uint64_t CountFields(google::protobuf::io::ZeroCopyInputStream& bytes, const google::protobuf::Descriptor& type,
                           std::uint64_t most);
 

@@ -21,8 +21,8 @@ Tensors TensorsOf(const google::protobuf::RepeatedPtrField<inference::ModelMetad
 }
 
 absl::Status CannotBeBatched(const std::string& model, const std::string& why) {
-  return absl::UnimplementedError(absl::StrCat(
-      "model '", model, "' ", why, ": its requests cannot be batched by the proxy; call its server itself"));
+  return absl::UnimplementedError(
+      absl::StrCat("model '", model, "' ", why, ": the proxy cannot batch its requests; call its server directly"));
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ absl::StatusOr<ModelDescription> Describe(const ModelSettings& settings,
     if (config->has_sequence_batching()) return CannotBeBatched(settings.name, "has a sequence batcher");
     if (config->model_transaction_policy().decoupled()) return CannotBeBatched(settings.name, "is decoupled");
     if (config->max_batch_size() <= 0) {
-      return CannotBeBatched(settings.name, "has max_batch_size 0, and so no dimension for a batch");
+      return CannotBeBatched(settings.name, "has max_batch_size 0, and so no batch dimension");
     }
     description.max_rows = std::min(settings.max_rows, static_cast<std::uint32_t>(config->max_batch_size()));
     description.config = *config;
@@ -53,7 +53,7 @@ absl::StatusOr<ModelDescription> Describe(const ModelSettings& settings,
 std::vector<std::string> Doubts(const ModelSettings& settings, const ModelDescription& description) {
   std::vector<std::string> doubts;
   if (description.max_rows < settings.max_rows) {
-    doubts.push_back(absl::StrCat("the model takes at most ", description.max_rows, " rows, and batches have up to ",
+    doubts.push_back(absl::StrCat("the model accepts at most ", description.max_rows, " rows, and batches have up to ",
                                   settings.max_rows, "; set max-batch-size to ", description.max_rows));
   }
   for (const auto& [name, value] : settings.padded_inputs) {
@@ -71,7 +71,7 @@ std::vector<std::string> Doubts(const ModelSettings& settings, const ModelDescri
   for (const auto& [name, output] : description.outputs) {
     if (output.shape.size() < 2 || output.shape[1] >= 0 || settings.trimmed_outputs.contains(name)) continue;
     doubts.push_back(absl::StrCat("the second dimension of output '", name,
-                                  "' has no fixed size: if it is that of the padded inputs, name the output in "
+                                  "' has no fixed size; if it is that of the padded inputs, name the output in "
                                   "open_inference.trimmed_outputs"));
   }
   return doubts;

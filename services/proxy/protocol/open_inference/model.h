@@ -1,4 +1,4 @@
-// The one model that the proxy serves by the Open Inference Protocol, and what its server tells of it.
+// The one model that the proxy serves with the Open Inference Protocol, and its server's description of it.
 #pragma once
 
 #include <cstdint>
@@ -19,19 +19,19 @@
 
 namespace smartbatch::protocol::open_inference {
 
-// What the configuration says of the model.
+// The configuration of the model.
 struct ModelSettings {
   std::string name;
-  // Inputs whose second dimension may differ from request to request: rows are padded to the longest of their batch,
-  // with this value.
+  // Inputs whose second dimension may differ from request to request, and the value with which rows are padded to the
+  // longest row of their batch.
   std::map<std::string, double, std::less<>> padded_inputs = {};
-  // Outputs whose second dimension is that of the padded inputs: cut back to a row's own length.
+  // Outputs whose second dimension is that of the padded inputs. They are cut back to each row's own length.
   std::set<std::string, std::less<>> trimmed_outputs = {};
-  // Rows in a request, and in a batch; at least 1.
+  // The most rows in a request and in a batch; at least 1.
   std::uint32_t max_rows = 5;
   // The longest row, at least 1.
   std::uint32_t max_length = 20'000;
-  // A customer's message, in bytes.
+  // The largest message of a customer, in bytes.
   std::uint64_t max_request_bytes = std::uint64_t{16} * 1024 * 1024;
 };
 
@@ -42,26 +42,26 @@ struct TensorDescription {
   bool optional = false;
 };
 
-// What the server says of the model. A server that does not describe the tensors has none here, and they are not
-// checked against it then.
+// The server's description of the model. If the server does not describe the tensors, `inputs` and `outputs` are empty,
+// and tensors are not checked against them.
 struct ModelDescription {
   inference::ModelMetadataResponse metadata;
   inference::ModelConfig config;  // made up if the server has no ModelConfig
   std::map<std::string, TensorDescription, std::less<>> inputs;
   std::map<std::string, TensorDescription, std::less<>> outputs;
-  std::uint32_t max_rows = 1;  // the smaller one of the settings and the server
+  std::uint32_t max_rows = 1;  // the smaller of the settings' and the server's limit
 };
 
-// Puts together what a server has answered; `config` is nothing if the server has no ModelConfig. UNIMPLEMENTED if the
-// model cannot be batched from outside: it is decoupled, has a sequence batcher, or has no dimension for a batch.
+// Combines a server's answers into a description; `config` is nothing if the server has no ModelConfig. UNIMPLEMENTED
+// if the model cannot be batched from outside: it is decoupled, has a sequence batcher, or has no batch dimension.
 absl::StatusOr<ModelDescription> Describe(const ModelSettings& settings,
                                           const inference::ModelMetadataResponse& metadata,
                                           const std::optional<inference::ModelConfig>& config);
 
-// What is odd about the settings with this model, in a sentence each, for the log.
+// What is doubtful about the settings for this model, a sentence each, for the log.
 std::vector<std::string> Doubts(const ModelSettings& settings, const ModelDescription& description);
 
-// Thread safe.
+// The settings of a model and its current description. Thread safe.
 class Model {
  public:
   using Description = absl::StatusOr<std::shared_ptr<const ModelDescription>>;
@@ -73,7 +73,8 @@ class Model {
   Description description() const;
   void Set(Description description);
 
-  // OK, or NOT_FOUND as Triton says it, or why there is no description. An empty version is the server's choice.
+  // OK if the model has this name and version; an empty version leaves the choice to the server. NOT_FOUND in Triton's
+  // words if not. If there is no description, the reason why.
   absl::Status Find(std::string_view name, std::string_view version) const;
 
  private:

@@ -1,4 +1,4 @@
-// Requests and answers of the Open Inference Protocol as rows: slices of tensors along their first dimension.
+// Requests and answers of the Open Inference Protocol as rows, which are slices of tensors along their first dimension.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +17,9 @@ namespace smartbatch::protocol::open_inference {
 struct Tensor {
   std::string name;
   std::string datatype;
-  std::vector<std::int64_t> tail;  // its shape without the dimension of the rows
+  std::vector<std::int64_t> tail;  // its shape without the first dimension
   std::string raw;
-  std::vector<std::size_t> offsets;  // where each row begins, and where the last one ends
+  std::vector<std::size_t> offsets;  // where in `raw` each row begins, and where the last one ends
 
   std::string_view Row(std::uint32_t row) const {
     return std::string_view(raw).substr(offsets[row], offsets[row + 1] - offsets[row]);
@@ -59,7 +59,7 @@ inline const InferPayload& PayloadOf(const RowRef& row) { return static_cast<con
 
 class InferAnswer final : public BatchAnswer {
  public:
-  // `head` is the answer without its tensors. `lengths` are those of the rows, `longest` the largest of them.
+  // `head` is the answer without its tensors. `lengths` are the lengths of the rows, `longest` is the largest of them.
   InferAnswer(inference::ModelInferResponse head, std::vector<Tensor> outputs, std::vector<std::uint32_t> lengths,
               std::uint32_t longest)
       : head_(std::move(head)), outputs_(std::move(outputs)), lengths_(std::move(lengths)), longest_(longest) {}
