@@ -19,7 +19,7 @@ void Elsewhere::SetAddress(std::string address) {
 
 std::string Elsewhere::Explain(const std::string& method) const {
   if (!absl::StartsWith(method, absl::StrCat("/", there_, "/"))) {
-    return absl::StrCat("there is no such method on this port: it serves ", here_, ", health and reflection");
+    return absl::StrCat("this port has no such method; it serves ", here_, ", health and reflection");
   }
   const MutexLock lock(mutex_);
   return absl::StrCat(there_, " is not served on this port but on the ", port_, " port",

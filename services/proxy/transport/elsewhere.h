@@ -13,12 +13,14 @@
 
 namespace smartbatch::transport {
 
-// Has others serve them, or answers UNIMPLEMENTED and says what the port serves, or where the other service is.
-// Use: RegisterWith a builder, start the server, Serve() once, shut the server down, destroy it before the server and
-// while the threads of the queue still run. Not thread safe but for SetAddress.
+// Answers calls of methods that a port does not serve: lets others serve them, or answers UNIMPLEMENTED and says what
+// the port serves, or where the other service is. Use: RegisterWith a builder, start the server, Serve() once, shut the
+// server down, destroy it before the server and while the threads of the queue still run. Not thread safe, except
+// SetAddress.
 class Elsewhere {
  public:
-  // The full names of the service of this port and of the one of the other, and what that port is called.
+  // `here` and `there` are the full names of the services of this port and of the other port; `port` is what the other
+  // port is called.
   Elsewhere(std::string here, std::string there, std::string port)
       : here_(std::move(here)), there_(std::move(there)), port_(std::move(port)) {}
   Elsewhere(const Elsewhere&) = delete;
@@ -27,12 +29,12 @@ class Elsewhere {
   void RegisterWith(grpc::ServerBuilder& builder) { methods_.RegisterWith(builder); }
   void Serve(grpc::ServerCompletionQueue& queue) { methods_.Serve(queue); }
 
-  // Who serves a call beside the service of this port; null for a call that nobody serves.
+  // Returns the handler for a call that this port's service does not serve; null if nobody serves it.
   using Others = std::function<std::shared_ptr<rpc::CallHandler>(rpc::GenericCall& call)>;
-  // Asked first; before the server starts.
+  // `others` is asked first. Call it before the server starts.
   void SetOthers(Others others) { others_ = std::move(others); }
 
-  // host:port of the other one, once it is known.
+  // Sets host:port of the other port, once it is known.
   void SetAddress(std::string address) SMARTBATCH_EXCLUDES(mutex_);
 
  private:

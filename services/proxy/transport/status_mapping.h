@@ -16,7 +16,7 @@ grpc::Status FromAbsl(const absl::Status& status);
 // request was answered.
 grpc::Status StatusOf(const runtime::Ending& ending);
 
-// What the caller of the admin service is answered: a BadRequest with the field where the status names one.
+// What the caller of the admin service is answered: a BadRequest with the field if the status names one.
 grpc::Status AdminStatusOf(const absl::Status& status);
 
 }  // namespace smartbatch::transport

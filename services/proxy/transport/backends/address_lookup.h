@@ -1,4 +1,4 @@
-// Which addresses a name stands for.
+// Looking up the addresses of a name.
 #pragma once
 
 #include <functional>
@@ -9,11 +9,11 @@
 
 namespace smartbatch::transport {
 
-// The addresses of host:port, each as address:port ([address]:port for IPv6), sorted, none twice. Thread safe; may take
-// as long as the system's resolver does. UNAVAILABLE where the name cannot be looked up.
+// Returns the addresses of host:port, each as address:port ([address]:port for IPv6), sorted, none twice. UNAVAILABLE
+// if the name cannot be looked up. May take as long as the system's resolver does. Thread safe.
 using Lookup = std::function<absl::StatusOr<std::vector<std::string>>(const std::string& host_and_port)>;
 
-// Asks the system's resolver: /etc/hosts, DNS and whatever else the machine is set up for.
+// Asks the system's resolver: /etc/hosts, DNS and whatever else the machine is configured to use.
 absl::StatusOr<std::vector<std::string>> LookUpBySystem(const std::string& host_and_port);
 
 }  // namespace smartbatch::transport

@@ -7,9 +7,9 @@
 namespace smartbatch::transport {
 namespace {
 
-// Whether a message or metadata was larger than gRPC allows, on either side. gRPC tells it in no other way than by the
-// text: our library makes up trailers with this status, and not even ClientContext::debug_error_string() says whether a
-// status came from the backend. A backend that sends such a text itself has got a batch that is too large for it.
+// Returns true if a message or metadata was larger than gRPC allows, on either side. Only gRPC's text says so: our
+// library makes up trailers with this status, and not even ClientContext::debug_error_string() says whether a status
+// came from the backend. A backend that sends such a text itself was given a batch that is too large for it.
 bool IsTooLarge(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED &&
          (absl::StrContains(status.error_message(), "message larger than max (") ||

@@ -6,13 +6,13 @@
 
 namespace smartbatch::transport {
 
-// Bytes of a reply's headers and trailers, the text of an error among them. Far more than anybody needs, because gRPC
-// 1.51 ends the whole connection, and every batch on it, once a reply has more than this.
+// The most bytes of a reply's headers and trailers, which include the text of an error. It is far more than anybody
+// needs, because gRPC 1.51 ends the whole connection, with every batch on it, once a reply has more than this.
 inline constexpr int kMaxReplyMetadataBytes = 1024 * 1024;
 
-// What a batch ends with if its call ended with that status, which is not OK: the same code, and the text cut after
-// rpc::kMaxMessageBytes. INTERNAL if a message or metadata was too large for gRPC: gRPC calls that RESOURCE_EXHAUSTED,
-// but it is a fault of this one batch or its reply, and the backend is short of nothing.
+// The status with which a batch ends if its call ended with `status`, which is not OK: the same code, and the text cut
+// after rpc::kMaxMessageBytes. INTERNAL if a message or metadata was too large for gRPC: gRPC calls that
+// RESOURCE_EXHAUSTED, but the fault lies with this one batch or its reply, and the backend lacks nothing.
 absl::Status FailureOf(const grpc::Status& status);
 
 }  // namespace smartbatch::transport

@@ -26,7 +26,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address, int max_answe
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // in spite of its name, how long one attempt may take
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // despite its name, how long one attempt may take
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_CHANNELZ, 0);
@@ -37,7 +37,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address, int max_answe
   return grpc::CreateCustomChannel(address, options.credentials, arguments);
 }
 
-// One batch at the backend. The client owns it until its end comes from the queue.
+// One batch at the backend. The client owns it until the queue reports its end.
 class BackendClient::BatchCall final : public rpc::Tag {
  public:
   BatchCall(BackendClient& client, scheduling::BatchId id, runtime::BatchReply reply)
@@ -76,7 +76,7 @@ class BackendClient::BatchCall final : public rpc::Tag {
     return client_.codec_.Read(response_, rows_);
   }
 
-  // Given up by us, or refused because it serves others: neither is a failure.
+  // A batch that we gave up, or that the backend refused because it is busy, is expected and logged as debug only.
   void LogFailure(const absl::Status& failure) const {
     const bool expected = absl::IsCancelled(failure) || absl::IsResourceExhausted(failure);
     static program::LogLimit limit;
@@ -125,7 +125,7 @@ void BackendClient::ConnectAnew() {
 }
 
 void BackendClient::Remember(const absl::Status& status) {
-  if (absl::IsCancelled(status)) return;  // given up by us
+  if (absl::IsCancelled(status)) return;  // we gave it up
   constexpr std::size_t kMostBytes = 200;
   std::string trouble;
   if (!status.ok()) {

@@ -1,4 +1,4 @@
-// The way to one backend.
+// The client of one backend.
 #pragma once
 
 #include <functional>
@@ -20,38 +20,38 @@ namespace smartbatch::transport {
 
 struct BackendClientOptions {
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
-  // The name that a certificate must bear; empty: that of the address.
+  // The name that the backend's certificate must have. If empty, the name in the address.
   std::string server_name = {};
 };
 
-// A connection to a backend, made when it is first used.
+// A channel to a backend. It connects when it is first used.
 std::shared_ptr<grpc::Channel> Connect(const std::string& address, int max_answer_bytes,
                                        const BackendClientOptions& options);
 
-// Sends batches as calls of the codec's method. The calls end on the completion queue it is given, the one that
-// serves the proxy's own calls: a queue and a thread of its own cost 1.3 to 1.8 times the CPU. It connects by itself,
-// again and again at most a second apart, and never retries a call: that is the scheduler's to decide. After a batch
-// or a health check that timed out it connects anew, since a connection whose other side has gone without a word looks
-// like a slow one and would be kept for a quarter of an hour. Thread safe. Every call must have ended before it is
-// destroyed.
+// Sends batches as calls of the codec's method. The calls end on the completion queue that it is given, which also
+// serves the proxy's own calls: a queue and a thread of its own would cost 1.3 to 1.8 times the CPU. It connects by
+// itself, with at most a second between attempts, and never retries a call: the scheduler decides about retries. After
+// a batch or a health check has timed out it makes a new connection: if the other side is gone without having closed
+// it, a connection looks like a slow one, and would be kept for a quarter of an hour. Thread safe. Every call must have
+// ended before the client is destroyed.
 class BackendClient final : public runtime::Backend {
  public:
-  // `address` is host:port. Does not wait for a connection. The codec and the queue must outlive it.
+  // `address` is host:port. Does not wait for a connection. The codec and the queue must outlive the client.
   BackendClient(const std::string& address, const protocol::BackendCodec& codec, grpc::CompletionQueue& queue,
                 BackendClientOptions options = {});
   ~BackendClient() override;
 
-  // The call carries `x-request-id` and `traceparent` once for each context of the batch. A reply that the
-  // codec cannot read or that is too large ends the batch with INTERNAL.
+  // The call carries `x-request-id` and `traceparent` once for each context of the batch. If the codec cannot read the
+  // reply, or the reply is too large, the batch ends with INTERNAL.
   void Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) override;
   void Cancel(scheduling::BatchId id) override;
 
-  // Asks the backend's health again and again. Call it once at most; the queue must not be shut down before
+  // Asks for the backend's health at this interval. Call it at most once. The queue must not be shut down before
   // StopHealthChecks, after which no report comes.
   void StartHealthChecks(Duration interval, std::function<void(scheduling::HealthReport)> report);
   void StopHealthChecks();
 
-  // What was wrong when it was last asked something, batch or health check: in a line, shortened; empty if nothing was.
+  // The error of the last batch or health check, shortened, on one line; empty if that had no error.
   std::string trouble() const;
 
  private:

@@ -53,14 +53,14 @@ void BackendSet::Refresh() {
     }
   }
   if (names.empty()) return;
-  // Not under the lock: a resolver may take its time.
+  // Not under the lock: a resolver may take long.
   std::map<std::string, std::vector<std::string>> found;
   for (const std::string& name : names) {
     auto addresses = lookup_(name);
     if (!addresses.ok()) {
-      spdlog::warn("backends of {}: {}; those known stay", name, std::string(addresses.status().message()));
+      spdlog::warn("backends of {}: {}; the known ones stay", name, std::string(addresses.status().message()));
     } else if (addresses->empty()) {
-      spdlog::warn("backends of {}: the name stands for nothing; those known stay", name);
+      spdlog::warn("backends of {}: the name has no address; the known ones stay", name);
     } else {
       found.emplace(name, *std::move(addresses));
     }
@@ -116,7 +116,7 @@ void BackendSet::Update() {
 
 void BackendSet::ChangeSlots(const std::string& address, Member& member, std::uint32_t slots) {
   if (member.slots == slots) return;
-  spdlog::info("backend {} has {} slots from now on, {} before", address, slots, member.slots);
+  spdlog::info("backend {} now has {} slots; it had {}", address, slots, member.slots);
   member.slots = slots;
   dispatcher_.SetSlots(member.id, slots);
 }
@@ -142,7 +142,7 @@ std::vector<std::string> BackendSet::addresses() const {
 std::string BackendSet::Troubles() const {
   constexpr std::size_t kMost = 10;
   const MutexLock lock(mutex_);
-  if (members_.empty()) return "there is none";
+  if (members_.empty()) return "there is no backend";
   std::vector<std::string> troubles;
   for (const auto& [address, member] : members_) {
     if (troubles.size() == kMost) {

@@ -1,4 +1,4 @@
-// The backends that there are now: those that are named, and those that names stand for.
+// The current backends: those that are configured by address, and those that configured names resolve to.
 #pragma once
 
 #include <condition_variable>
@@ -18,7 +18,7 @@
 
 namespace smartbatch::transport {
 
-// Where backends are: host:port is one; dns:///name:port is each of the addresses that the name stands for.
+// One configured target: host:port is one backend; dns:///name:port is a backend for each address of the name.
 inline constexpr char kDnsPrefix[] = "dns:///";
 struct BackendTarget {
   std::string address;
@@ -26,23 +26,23 @@ struct BackendTarget {
 };
 
 struct BackendSetOptions {
-  // What a batch is believed to cost on a backend that nothing is known of.
+  // The predicted cost of a batch on a backend of which nothing is known yet.
   scheduling::CostModel cost;
-  // From one health check of a backend to the next; zero for none.
+  // The time from one health check of a backend to the next; zero for no checks.
   Duration health_check_interval = std::chrono::seconds(1);
-  // From one lookup of the names to the next.
+  // The time from one lookup of the names to the next.
   Duration lookup_interval = std::chrono::seconds(5);
 };
 
-// Makes a backend of the dispatcher from every address, and takes it away again when nothing names it any more; what it
-// has then is finished. What is new is added before anything is removed, and slots change in place, so that the
-// dispatcher is never without a backend while there is one. Thread safe.
+// Adds a backend to the dispatcher for every address, and removes it when no target names the address any more; the
+// batches that it has then are finished. New backends are added before any is removed, and slots change in place, so
+// that the dispatcher is never without a backend while there is one. Thread safe.
 class BackendSet {
  public:
-  // The way to the backend at an address.
+  // Creates the client of the backend at an address.
   using MakeClient = std::function<std::shared_ptr<BackendClient>(const std::string& address)>;
 
-  // The dispatcher must outlive it.
+  // The dispatcher must outlive the set.
   BackendSet(runtime::Dispatcher& dispatcher, MakeClient make_client, const BackendSetOptions& options,
              Lookup lookup = LookUpBySystem);
   // Stops the health checks; the backends stay.
@@ -50,17 +50,17 @@ class BackendSet {
   BackendSet(const BackendSet&) = delete;
   BackendSet& operator=(const BackendSet&) = delete;
 
-  // These from now on. The addresses of a name are those of its last lookup, and none where there was none: Refresh.
+  // Sets the targets. A name has the addresses of its last lookup; before its first lookup (Refresh) it has none.
   void SetTargets(std::vector<BackendTarget> targets);
-  // Looks all names up again. One that cannot be looked up, or stands for nothing, keeps the addresses it had.
+  // Looks all names up again. A name that cannot be looked up, or that has no address, keeps its previous addresses.
   void Refresh();
-  // Looks names up at the interval, and where SetTargets has brought new ones, until it is asked to stop: the work of a
+  // Looks names up at the interval, and when SetTargets has brought new names, until it is asked to stop. Run it in a
   // thread of its own.
   void Run(const std::stop_token& stop);
 
   // The addresses of the backends, sorted.
   std::vector<std::string> addresses() const;
-  // What is wrong with them, for a line in the log: the addresses with their last errors, the first ten.
+  // What is wrong with the backends, for a line in the log: the first ten addresses with their last errors.
   std::string Troubles() const;
 
  private:
@@ -82,7 +82,7 @@ class BackendSet {
   mutable Mutex mutex_;
   std::condition_variable_any wake_;
   bool has_new_names_ SMARTBATCH_GUARDED_BY(mutex_) = false;
-  // Run has begun: what changes from now on is worth a line in the log.
+  // True once Run has begun: from then on changes are logged as info.
   bool runs_ SMARTBATCH_GUARDED_BY(mutex_) = false;
   std::vector<BackendTarget> targets_ SMARTBATCH_GUARDED_BY(mutex_);
   std::map<std::string, std::vector<std::string>> found_ SMARTBATCH_GUARDED_BY(mutex_);  // by name

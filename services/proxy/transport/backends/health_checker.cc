@@ -14,7 +14,7 @@ using scheduling::HealthReport;
 
 struct Said {
   HealthReport report = HealthReport::kNoAnswer;
-  absl::Status reason;  // of kNoAnswer
+  absl::Status reason;  // why there is no answer
 };
 
 Said SaidBy(const grpc::Status& status, const grpc::ByteBuffer& answer, const protocol::HealthQuestion& question) {
@@ -69,11 +69,11 @@ void HealthChecker::Answered(bool /*always true*/) {
   response_.Clear();
   report_(report, reason);
   on_queue_ = self;
-  // A check that timed out has taken the interval already.
+  // A check that timed out has already taken the interval.
   alarm_.Set(&queue_, After(absl::IsDeadlineExceeded(reason) ? Duration::zero() : interval_), &due_);
 }
 
-void HealthChecker::Due(bool /*false where it was cancelled*/) {
+void HealthChecker::Due(bool /*false if it was cancelled*/) {
   std::shared_ptr<HealthChecker> self;  // let go outside of the lock
   const MutexLock lock(mutex_);
   self = std::move(on_queue_);

@@ -1,4 +1,4 @@
-// Asks a backend again and again whether it serves.
+// The regular health check of one backend.
 #pragma once
 
 #include <functional>
@@ -21,24 +21,24 @@
 
 namespace smartbatch::transport {
 
-// Asks the protocol's question at once and then one interval after each answer, waiting for one interval at most,
-// after which it asks again at once; on a completion queue that others use as well. A server without that method
-// counts as serving. Thread safe.
+// Asks a backend regularly whether it serves, with the protocol's question: at once, and then one interval after each
+// answer. It waits for an answer for at most one interval, and then asks again at once. A server without the question's
+// method counts as serving. The completion queue may be shared with others. Thread safe.
 class HealthChecker final : public std::enable_shared_from_this<HealthChecker> {
  public:
-  // The connection that is to be asked through.
+  // Returns the channel to ask through.
   using Connection = std::function<std::shared_ptr<grpc::Channel>()>;
-  // Told of every answer, and of every one that has not come, with the reason (else OK; DEADLINE_EXCEEDED: it has not
-  // come within the interval). Must not call the checker.
+  // Called for every answer, with OK as the reason, and for every question without an answer, with the reason:
+  // DEADLINE_EXCEEDED if no answer has come within the interval. Must not call the checker.
   using Report = std::function<void(scheduling::HealthReport report, const absl::Status& reason)>;
 
-  // The queue must outlive it, and Stop must be called before the queue is shut down.
+  // The queue must outlive the checker, and Stop must be called before the queue is shut down.
   static std::shared_ptr<HealthChecker> Start(grpc::CompletionQueue& queue, Duration interval,
                                               protocol::HealthQuestion question, Connection connection, Report report);
   HealthChecker(const HealthChecker&) = delete;
   HealthChecker& operator=(const HealthChecker&) = delete;
 
-  // When it returns no report runs, and none will.
+  // Once this has returned, no report is running and none will come.
   void Stop();
 
  private:
@@ -64,12 +64,13 @@ class HealthChecker final : public std::enable_shared_from_this<HealthChecker> {
 
   Mutex mutex_;
   bool stopped_ SMARTBATCH_GUARDED_BY(mutex_) = false;
-  // Keeps the object while something of it is on the queue.
+  // Keeps the object alive while one of its tags is on the queue.
   std::shared_ptr<HealthChecker> on_queue_ SMARTBATCH_GUARDED_BY(mutex_);
   grpc::Alarm alarm_ SMARTBATCH_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::ClientContext> context_ SMARTBATCH_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader_ SMARTBATCH_GUARDED_BY(mutex_);
-  grpc::ByteBuffer response_;  // gRPC writes them until Answered
+  // gRPC writes these two until Answered.
+  grpc::ByteBuffer response_;
   grpc::Status status_;
   rpc::MemberTag<HealthChecker, &HealthChecker::Answered> answered_{*this};
   rpc::MemberTag<HealthChecker, &HealthChecker::Due> due_{*this};

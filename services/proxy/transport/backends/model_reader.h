@@ -1,4 +1,4 @@
-// Asks the backends what the model is.
+// Asking the backends to describe their model.
 #pragma once
 
 #include <functional>
@@ -15,25 +15,25 @@
 
 namespace smartbatch::transport {
 
-// Reads ModelMetadata and ModelConfig from the first backend that answers: again and again, so that a model which was
-// replaced is known by its new description within seconds. What was read last stays while no backend answers. The log
-// tells every change, and what is odd about the settings with this model. Not thread safe.
+// Reads ModelMetadata and ModelConfig from the first backend that answers. It does so regularly, so that the
+// description of a model that was replaced is new within seconds. The last description stays while no backend answers.
+// Every change is logged, and whatever is doubtful about the settings for this model. Not thread safe.
 class ModelReader {
  public:
-  // Where backends are at the moment.
+  // Returns the current addresses of the backends.
   using Addresses = std::function<std::vector<std::string>()>;
 
   ModelReader(std::shared_ptr<protocol::open_inference::Model> model, Addresses addresses,
               BackendClientOptions options);
 
-  // Asks now; takes two seconds for each backend at most.
+  // Asks now. Takes at most two seconds for each backend.
   void Look();
-  // Asks every second until there is a description, and every five seconds then, until it is asked to stop: the work of
-  // a thread of its own.
+  // Asks every second until there is a description, and then every five seconds, until it is asked to stop. Run it in a
+  // thread of its own.
   void Run(const std::stop_token& stop);
 
  private:
-  // False if the backend does not answer.
+  // Returns false if the backend does not answer.
   bool Ask(const std::shared_ptr<grpc::Channel>& channel);
   void Tell(const protocol::open_inference::Model::Description& description);
 
@@ -41,7 +41,7 @@ class ModelReader {
   const Addresses addresses_;
   const BackendClientOptions options_;
   std::map<std::string, std::shared_ptr<grpc::Channel>> channels_;  // by address
-  std::string told_;                                                // what the log said last
+  std::string told_;                                                // the last logged text
 };
 
 }  // namespace smartbatch::transport

@@ -22,7 +22,7 @@ void Reachability::Look(Time now) {
     last_unavailable_ = now;
     if (unreachable_since_) return;
     unreachable_since_ = now;
-    spdlog::warn("no backend can be reached, calls are answered UNAVAILABLE: {}", troubles_());
+    spdlog::warn("no backend can be reached; calls are answered UNAVAILABLE: {}", troubles_());
     tell_(false);
     return;
   }

@@ -1,4 +1,4 @@
-// Whether any backend can be reached, for the log and for whoever asks for the proxy's health.
+// Whether any backend can be reached, for the log and for health checks of the proxy.
 #pragma once
 
 #include <functional>
@@ -12,26 +12,27 @@
 
 namespace smartbatch::transport {
 
-// Tells once when the dispatcher has become unavailable (every backend has been failing for unavailable_after, or there
-// has been none), and once when it is back: that is when it has not been unavailable for a second, so that a backend
-// that is tried again and fails again does not count. Both are a warning in the log. Not thread safe.
+// Tells once when the dispatcher has become unavailable (for unavailable_after every backend has been failing, or there
+// has been none), and once when it is available again. It counts as available again once it has not been unavailable
+// for a second, so that a backend that is tried again and fails again does not count. Both are logged as warnings. Not
+// thread safe.
 class Reachability {
  public:
   using Tell = std::function<void(bool reachable)>;
 
-  // The dispatcher must outlive it. `troubles` is what the warning says of the backends and their last errors.
+  // The dispatcher must outlive it. `troubles` returns what the warning says about the backends and their last errors.
   Reachability(const runtime::Dispatcher& dispatcher, std::function<std::string()> troubles, Tell tell);
 
-  // Looks at this moment.
+  // Looks once, at the time `now`.
   void Look(Time now);
-  // Looks ten times a second until it is asked to stop: the work of a thread of its own.
+  // Looks ten times a second until it is asked to stop. Run it in a thread of its own.
   void Run(const runtime::Clock& clock, const std::stop_token& stop);
 
  private:
   const runtime::Dispatcher& dispatcher_;
   const std::function<std::string()> troubles_;
   const Tell tell_;
-  std::optional<Time> unreachable_since_;  // as it was told
+  std::optional<Time> unreachable_since_;  // as last told
   Time last_unavailable_{};
 };
 

@@ -16,7 +16,7 @@ constexpr std::size_t kLongestName = 64;
 
 constexpr std::size_t kLongestPassedOn = 128;
 
-// gRPC ends the program that sends anything else in a header.
+// gRPC aborts a program that sends any other character in a header.
 bool IsPrintable(char character) { return character >= ' ' && character <= '~'; }
 
 bool IsNameCharacter(char character) {
@@ -36,7 +36,7 @@ grpc::Status ReadCustomer(const grpc::ServerContextBase& context, std::string& c
     return grpc::Status::OK;
   }
   const char* const key = has_own ? kCustomerKey : kCustomerAliasKey;
-  // Whoever adds a second name behind a gateway must not choose which of them counts.
+  // A caller who adds a second name to a gateway's must not be able to choose which of them counts.
   const bool several = (has_own && std::next(own) != own_end) || (has_alias && std::next(alias) != alias_end);
   if (several || (has_own && has_alias && own->second != alias->second)) {
     return rpc::InvalidArgument(key, std::string("the call names its customer more than once; send one ") +

@@ -1,4 +1,4 @@
-// What is known of a call besides its message.
+// What a call says besides its message: its customer, its ids and its deadline.
 #pragma once
 
 #include <string>
@@ -13,22 +13,23 @@
 namespace smartbatch::transport {
 
 inline constexpr char kCustomerKey[] = "x-customer-id";
-// The name that the gateways of inference services use for the same.
+// The key that the gateways of inference services use for the same.
 inline constexpr char kCustomerAliasKey[] = "x-gateway-inference-fairness-id";
 inline constexpr char kRequestIdKey[] = "x-request-id";
 inline constexpr char kTraceParentKey[] = "traceparent";
 inline constexpr char kDefaultCustomer[] = "default";
 
-// The customer that the metadata names; `default` when it names none. When there are several names, or the name is not
-// 1 to 64 letters, digits, `.`, `_` or `-`, answers INVALID_ARGUMENT and leaves `customer` as it was.
+// Sets `customer` to the customer that the metadata names, or to `default` if it names none. If there are several
+// names, or the name is not 1 to 64 letters, digits, `.`, `_` or `-`, returns INVALID_ARGUMENT and leaves `customer` as
+// it was.
 grpc::Status ReadCustomer(const grpc::ServerContextBase& context, std::string& customer);
 
-// What the metadata says by which the call can be found again. A value that may not be passed on, because it is longer
-// than 128 bytes or not of printable ASCII, is left out.
+// The ids in the metadata by which the call can be traced. A value that must not be passed on, because it is longer
+// than 128 bytes or not printable ASCII, is left out.
 runtime::CallContext ReadCallContext(const grpc::ServerContextBase& context);
 
-// The call's deadline on the proxy's own clock, whose time is `now`; kNever when the caller set none or one
-// beyond what Time can say. Deadlines come on a clock of gRPC's: so this is asked once, when the call comes.
+// The call's deadline on the proxy's own clock, whose time is `now`; kNever if the caller set none, or one that is too
+// far away for Time. Deadlines come on one of gRPC's clocks, so ask for it only once, when the call comes.
 Time ReadDeadline(const grpc::ServerContextBase& context, Time now);
 
 }  // namespace smartbatch::transport

@@ -33,13 +33,13 @@ grpc::Status CustomerRights::Check(const std::string& customer, const grpc::Serv
   const auto bound = bindings->certificate_names.find(customer);
   if (bound == bindings->certificate_names.end()) {
     if (!bindings->only_bound) return grpc::Status::OK;
-    return Denied(customer, "the configuration binds it to no certificate, and lets nobody else in");
+    return Denied(customer, "the configuration binds this customer to no certificate, and allows bound customers only");
   }
   const std::vector<std::string> names = rpc::PeerNames(context);
   const bool may =
       std::any_of(names.begin(), names.end(), [&](const std::string& name) { return bound->second.count(name) > 0; });
   if (may) return grpc::Status::OK;
-  return Denied(customer, "no name in its certificate is among the certificate_names of that customer");
+  return Denied(customer, "the caller's certificate has none of the customer's certificate_names");
 }
 
 }  // namespace smartbatch::transport

@@ -13,20 +13,21 @@
 
 namespace smartbatch::transport {
 
-// Thread safe. As it is made everybody may call as anybody.
+// The rights to call as a customer. At first everybody may call as anybody. Thread safe.
 class CustomerRights {
  public:
   struct Bindings {
-    // By customer: the names (rpc::PeerNames) of which a certificate must bear one.
+    // By customer: the names (rpc::PeerNames) of which the caller's certificate must have one.
     std::map<std::string, std::set<std::string>> certificate_names;
-    // Nobody may call as a customer who is not bound.
+    // If true, nobody may call as a customer that is not bound.
     bool only_bound = false;
   };
 
-  // Calls that were let in before go on.
+  // Replaces the bindings. Calls that were let in before go on.
   void Set(Bindings bindings);
 
-  // OK, or PERMISSION_DENIED where the caller's certificate is not one that the customer is bound to.
+  // OK, or PERMISSION_DENIED if the customer is bound and the caller's certificate has none of its names, or if only
+  // bound customers may be called as.
   grpc::Status Check(const std::string& customer, const grpc::ServerContextBase& context) const;
 
  private:

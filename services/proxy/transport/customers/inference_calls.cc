@@ -41,9 +41,10 @@ std::string WhyNot(const std::string& method) {
   if (absl::StrContains(method, "SharedMemory")) {
     return "the proxy and its backends share no memory with the caller; send tensors in the message";
   }
-  if (absl::StartsWith(method, "RepositoryModel")) return "models are loaded and unloaded at their server";
-  if (method == "TraceSetting" || method == "LogSettings") return "such settings are the server's own; ask it itself";
-  return "the proxy serves no such call";
+  if (absl::StartsWith(method, "RepositoryModel")) return "load and unload models at their server";
+  if (method == "TraceSetting" || method == "LogSettings")
+    return "these are settings of the model's server; call it directly";
+  return "the proxy does not serve this call";
 }
 
 void Set(inference::StatisticDuration& duration, const runtime::RequestStatistics::Total& total) {
@@ -101,7 +102,7 @@ grpc::Status InferenceCalls::ServerReady(const inference::ServerReadyRequest&,
   return grpc::Status::OK;
 }
 
-// As Triton does: a model that is not there is not ready, and that is no error.
+// Like Triton: an unknown model is not ready, which is not an error.
 grpc::Status InferenceCalls::ModelReady(const inference::ModelReadyRequest& request,
                                         inference::ModelReadyResponse& response) const {
   response.set_ready(parts_.model->Find(request.name(), request.version()).ok() && IsReady());
@@ -153,7 +154,7 @@ grpc::Status InferenceCalls::ModelStatistics(const inference::ModelStatisticsReq
   Set(*statistics.mutable_success(), totals.answered);
   Set(*statistics.mutable_fail(), totals.failed);
   Set(*statistics.mutable_queue(), totals.queued);
-  // Of each request: from the dispatch of its last part to its answer.
+  // For each request: the time from the dispatch of its last part to its answer.
   runtime::RequestStatistics::Total computed{totals.answered.count, totals.answered.time - totals.queued.time};
   Set(*statistics.mutable_compute_infer(), computed);
   Set(*statistics.mutable_compute_input(), {totals.answered.count, {}});

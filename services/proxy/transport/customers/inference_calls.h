@@ -1,4 +1,4 @@
-// The calls of the Open Inference Protocol other than ModelInfer: what a client asks before it sends anything, and
+// The calls of the Open Inference Protocol other than ModelInfer: what clients ask before they send requests, and
 // ModelStreamInfer.
 #pragma once
 
@@ -22,7 +22,7 @@
 
 namespace smartbatch::transport {
 
-// What the calls need; all of it outlives the server that the calls come to.
+// What the calls need. All of it must outlive the server that the calls come to.
 struct InferenceParts {
   std::shared_ptr<const protocol::open_inference::Model> model;
   const protocol::open_inference::InferCustomerCodec& codec;
@@ -34,15 +34,15 @@ struct InferenceParts {
   std::string version;  // of the proxy
 };
 
-// Answers about the server and the model come from the model's description, and none of them asks a backend. Calls of
-// the service that the proxy does not serve are answered UNIMPLEMENTED, with the reason. Thread safe.
+// Serves those calls. Answers about the server and the model come from the model's description; none of them asks a
+// backend. Calls of the service that the proxy does not serve are answered UNIMPLEMENTED, with the reason. Thread safe.
 class InferenceCalls {
  public:
   explicit InferenceCalls(InferenceParts parts);
   InferenceCalls(const InferenceCalls&) = delete;
   InferenceCalls& operator=(const InferenceCalls&) = delete;
 
-  // Who serves a call of this service; null for a call of another one.
+  // Returns the handler for a call of this service; null for a call of another service.
   std::shared_ptr<rpc::CallHandler> Serve(rpc::GenericCall& call) const;
 
  private:

@@ -86,7 +86,7 @@ void InferenceStream::Ended(PendingList::iterator place, absl::StatusOr<runtime:
   std::shared_ptr<Pending> pending;
   {
     const MutexLock lock(mutex_);
-    pending = *place;  // which stays in the list until its reply is there
+    pending = *place;  // it stays in the list until its reply is ready
   }
   grpc::Status status = ending.ok() ? StatusOf(*ending) : FromAbsl(ending.status());
   if (status.ok()) {

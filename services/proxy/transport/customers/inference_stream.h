@@ -18,14 +18,14 @@ namespace smartbatch::transport {
 
 struct InferenceParts;
 
-// Triton's form: a request that fails is answered with its error_message, and the stream goes on. At most kMostAtOnce
-// requests of a stream are unanswered: the next one is read when one of them is, so that a caller who takes no answers
-// holds no more. The call and every request that has not ended share it.
+// One stream. As with Triton, a request that fails is answered with an error_message, and the stream goes on. At most
+// kMostAtOnce requests of a stream are unanswered: the next one is read once one of them is answered, so that a caller
+// who reads no answers cannot hold more. The call and every request that has not ended share ownership of the stream.
 class InferenceStream final : public rpc::CallHandler, public std::enable_shared_from_this<InferenceStream> {
  public:
   static constexpr std::size_t kMostAtOnce = 64;
 
-  // `parts` outlive the stream.
+  // `parts` must outlive the stream.
   InferenceStream(const InferenceParts& parts, rpc::GenericCall& call) : parts_(parts), call_(call) {}
 
   void Start() override;
@@ -45,7 +45,7 @@ class InferenceStream final : public rpc::CallHandler, public std::enable_shared
   void Ended(PendingList::iterator place, absl::StatusOr<runtime::Ending> ending);
   void Reply(grpc::ByteBuffer message);
   void ReplyError(const std::string& id, const grpc::Status& status);
-  // Reads, writes or finishes, whatever is due.
+  // Starts whatever is due: a read, a write or the end.
   void Proceed() SMARTBATCH_REQUIRES(mutex_);
 
   const InferenceParts& parts_;

@@ -6,9 +6,9 @@
 namespace smartbatch::transport {
 namespace {
 
-// A request that comes with its headers needs less than this, even in a burst.
+// A request that comes together with its headers takes less than this, even in a burst.
 constexpr std::chrono::milliseconds kMoment{300};
-// A caller that takes its answers needs less than this.
+// A caller that reads its answers takes less than this.
 constexpr std::chrono::seconds kLong{1};
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The calls of a server: how many there are, and which of them wait for their caller.
+// The open calls of a server: how many there are, and which of them wait for their caller.
 #pragma once
 
 #include <condition_variable>
@@ -18,12 +18,13 @@ class LiveCall : public boost::intrusive::list_base_hook<> {
  public:
   enum class Reason : std::uint8_t {
     kTooLate,    // the request did not arrive within the time limit
-    kCrowdedOut  // the request has been arriving for longest, and others need its place
+    kCrowdedOut  // the request has been arriving for the longest time, and others need its place
   };
 
-  // The request is given up: answers the call. Called by any thread, without a lock.
+  // Called when the request is given up; answers the call. Called by any thread, without a lock.
   virtual void GiveUpRequest(Reason reason) = 0;
-  // The answer is given up: cancels the call. Called by any thread, under the lock of LiveCalls; must not block.
+  // Called when the answer is given up; cancels the call. Called by any thread, under the lock of LiveCalls; must not
+  // block.
   virtual void GiveUpAnswer() = 0;
 
   virtual ~LiveCall() = default;
@@ -40,19 +41,19 @@ class LiveCall : public boost::intrusive::list_base_hook<> {
 };
 
 struct TransitLimits {
-  // Calls whose request is arriving or whose answer is not taken yet; at least 1.
+  // The most calls whose request is arriving or whose answer has not been taken yet; at least 1.
   std::size_t max_in_transit = 10'000;
-  // With so many requests arriving one that has been arriving for a moment is given up for the next; at least 1.
+  // If this many requests are arriving, one that has been arriving for a moment is given up for the next; at least 1.
   std::size_t max_slow_requests = 64;
-  // How long a request may take to arrive after its headers, and an answer to be taken; above 0.
+  // How long a request may take to arrive after its headers, and a caller may take to read an answer; above 0.
   Duration timeout = std::chrono::seconds(20);
 };
 
-// Counts the calls of a server and bounds those that depend on their caller: a caller may send half a request and
-// leave an answer untaken, and each such call holds memory. A call that has lasted for longest goes first, because
-// whoever sends and takes at once is hardly ever the oldest.
+// Counts the calls of a server, and limits those that depend on their caller: a caller may send half a request or leave
+// an answer unread, and each such call holds memory. The call that has lasted longest is given up first, because a
+// caller who sends and reads at once is hardly ever the oldest.
 //
-// gRPC does not say when its last call has gone, and its queue must outlive all of them: WaitForAtMost says so.
+// gRPC does not say when its last call has gone, and its queue must outlive all calls; WaitForAtMost waits for that.
 //
 // Thread safe. Every operation takes constant time, except Sweep, which is linear in what it gives up.
 class LiveCalls {
@@ -61,33 +62,35 @@ class LiveCalls {
 
   enum class Admission : std::uint8_t {
     kAccepted,  // the call is arriving
-    kRefused,   // there is no room: answer the call
-    kHopeless   // not even for answers of this kind: cancel the call
+    kRefused,   // there is no room: answer the call with an error
+    kHopeless   // there is no room even for such answers: cancel the call
   };
   struct Counts {
     std::size_t arriving = 0;
     std::size_t leaving = 0;
-    // Since the start: call objects that were made, one more than calls have come, and what was given up.
+    // Counts since the start: call objects (one more than calls have come), and requests and answers given up.
     std::uint64_t entered = 0;
     std::uint64_t requests_given_up = 0;
     std::uint64_t answers_given_up = 0;
   };
 
-  // A call object exists, or ceases to.
+  // A call object was created.
   void Enter();
+  // A call object was destroyed.
   void Leave();
-  // Waits until there are at most `count` calls; false if there are more after that time.
+  // Waits until there are at most `count` calls. Returns false if there are more after `timeout`.
   bool WaitForAtMost(std::size_t count, Duration timeout);
 
-  // The request of the call begins to arrive. Makes room by giving up another call if that one has lasted too long.
+  // The request of the call begins to arrive. Makes room by giving up another call if that call has lasted too long.
   Admission StartArriving(LiveCall& call, Time now);
-  // The request is there, or will never be. False if it was given up before: the call is answered then.
+  // The request has arrived, or never will. Returns false if it was given up before; then the call has been answered.
   bool StopArriving(LiveCall& call);
-  // The call is about to be answered, or its answer was taken.
+  // The call is about to be answered.
   void StartLeaving(LiveCall& call, Time now);
+  // The call's answer was taken.
   void StopLeaving(LiveCall& call);
 
-  // Gives up what has lasted longer than the time limit. To be called several times a second.
+  // Gives up calls that have lasted longer than the time limit. Call it several times a second.
   void Sweep(Time now);
   Counts counts() const;
 
@@ -97,7 +100,7 @@ class LiveCalls {
   bool HasLasted(const List& list, Duration time, Time now) const SMARTBATCH_REQUIRES(mutex_);
   LiveCall& TakeOldestRequest() SMARTBATCH_REQUIRES(mutex_);
   void GiveUpOldestAnswer() SMARTBATCH_REQUIRES(mutex_);
-  // Whose request has to make room for the next, if it must be one.
+  // The call whose request has to make room for the next one; null if there is room.
   LiveCall* MakeRoom(Time now) SMARTBATCH_REQUIRES(mutex_);
 
   const TransitLimits limits_;

@@ -20,7 +20,7 @@
 namespace smartbatch::transport {
 namespace {
 
-// What a call that waits holds besides its payload: gRPC's part of it and the objects of this program. Measured
+// What a waiting call holds besides its payload: gRPC's part of it and the objects of this program. Measured
 // (docs/OPERATIONS.md, "Memory").
 constexpr std::size_t kHeldBytesOfACall = 16'384;
 constexpr std::size_t kHeldBytesOfASequence = 160;
@@ -59,7 +59,7 @@ ProxyCall::ProxyCall(Serving& serving) : serving_(serving), stream_(&context_) {
 }
 
 void ProxyCall::OnAccepted(bool ok) {
-  if (!ok) return Leave();  // the server is stopped; no other event will come
+  if (!ok) return Leave();  // the server has stopped; no other event will come
   Await(serving_);
   accepted_at_ = serving_.clock.Now();
   serving_.observer.CallStarted();
@@ -76,9 +76,10 @@ void ProxyCall::OnAccepted(bool ok) {
 
 void ProxyCall::OnArrived(bool ok) {
   if (!serving_.live_calls.StopArriving(*this)) return EndOne();  // it was given up, and answered
-  // Not the last event: the answer is still to come.
+  // This is not the last event: the answer is still to come.
   --events_to_come_;
-  // What gRPC itself refuses, such as a message that is too long, has its status by now: this one reaches nobody.
+  // If gRPC itself has refused the call, for example because its message is too long, the caller has gRPC's status, and
+  // this one reaches nobody.
   if (!ok) return Refuse(rpc::InvalidArgument("(message)", "the call carried no request; send exactly one"));
   runtime::Request request;
   if (const grpc::Status status = Read(request); !status.ok()) return Refuse(status);
@@ -100,7 +101,7 @@ void ProxyCall::GiveUpRequest(Reason reason) {
                    "the request did not arrive in time after its headers (connections.transit_timeout_seconds)"});
   }
   Refuse(rpc::ResourceExhausted("arriving requests",
-                                "the request was arriving for longest and others needed its place "
+                                "the request had been arriving for the longest time and others needed its place "
                                 "(connections.max_receive_bytes)",
                                 kComeBack));
 }
@@ -175,11 +176,12 @@ void ProxyCall::AddTimings(const runtime::Ending& ending) {
   context_.AddTrailingMetadata("x-smartbatch-timings", timings);
 }
 
-// Clients with a retry policy obey this one; it overrules their own backoff. They do not call again at a negative one.
+// Clients with a retry policy obey this header, which overrides their own backoff. If it is negative they do not call
+// again.
 void ProxyCall::AddPushback(const grpc::Status& status, scheduling::Outcome outcome) {
   if (status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) return;
   const auto wait = rpc::RetryAfter(status);
-  if (!wait && outcome != scheduling::Outcome::kRejected) return;  // the backend's own
+  if (!wait && outcome != scheduling::Outcome::kRejected) return;  // the backend's own error
   context_.AddTrailingMetadata("grpc-retry-pushback-ms",
                                wait ? fmt::format("{:.0f}", std::ceil(ToMilliseconds(*wait))) : "-1");
 }
@@ -214,7 +216,7 @@ void ProxyCall::EndOne() {
 
 void ProxyCall::Leave() {
   LiveCalls& live_calls = serving_.live_calls;
-  std::exchange(self_, nullptr).reset();  // this is gone now
+  std::exchange(self_, nullptr).reset();  // deletes this
   live_calls.Leave();
 }
 

@@ -21,7 +21,7 @@
 
 namespace smartbatch::transport {
 
-// What the calls share; outlives them.
+// What all calls share. It must outlive them.
 struct Serving {
   const protocol::CustomerCodec& codec;
   ProxyMethod& method;
@@ -34,15 +34,15 @@ struct Serving {
   LiveCalls live_calls;
 };
 
-// What a call that waits holds in memory besides its payload.
+// How many bytes a waiting call holds in memory besides its payload.
 std::size_t HeldBytes(const protocol::Payload& payload);
 
-// Owns itself. It goes if it will never be matched with a call (the server is stopped). Otherwise it goes when three
-// events have come, in whatever order: the request has arrived (or never will), the call is done (the caller knows the
-// answer, or has gone), and it is finished (the answer was handed to gRPC).
+// One call, which owns itself. It deletes itself if the server stops before a caller comes. Otherwise it does so when
+// three events have come, in whatever order: the request has arrived (or never will), the call is done (the caller
+// knows the answer, or has gone), and it is finished (the answer was handed to gRPC).
 class ProxyCall final : public LiveCall {
  public:
-  // Asks gRPC for the next call. There is always one such, so that no call waits inside gRPC, unseen.
+  // Asks gRPC for the next call. One object always waits for a call, so that no call waits unseen inside gRPC.
   static void Await(Serving& serving);
 
  private:
@@ -83,7 +83,7 @@ class ProxyCall final : public LiveCall {
   std::atomic<runtime::Dispatcher*> dispatcher_ = nullptr;
   std::atomic<bool> caller_has_gone_ = false;
   Time accepted_at_{};
-  // Threads of the queue may bring the last events at the same time.
+  // Several threads of the queue may report the last events at the same time.
   std::atomic<int> events_to_come_ = 3;
   rpc::MemberTag<ProxyCall, &ProxyCall::OnAccepted> accepted_{*this};
   rpc::MemberTag<ProxyCall, &ProxyCall::OnArrived> arrived_{*this};

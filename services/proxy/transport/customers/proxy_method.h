@@ -1,4 +1,4 @@
-// The method that customers call, as the proxy's server takes it.
+// The method that customers call, as the proxy's server implements it.
 #pragma once
 
 #include <string>
@@ -13,20 +13,20 @@
 
 namespace smartbatch::transport {
 
-// A unary method with two differences from what a generated service makes of it.
+// A unary method that differs in two ways from one of a generated service.
 //
-// A call is handed over with its headers, as if it were a stream, and its message is read afterwards. gRPC reads the
-// message of a unary call by itself first, so that a caller who sends half of one holds memory in a call that nobody
-// has seen yet. On the wire both are the same.
+// A call is reported with its headers, as if it were a stream, and its message is read afterwards. For a unary call
+// gRPC would read the message first, so a caller who sends half a message would hold memory in a call that nobody has
+// seen yet. On the wire both are the same.
 //
-// The messages are bytes, because gRPC answers INTERNAL if it cannot parse one itself.
+// The messages are bytes, because gRPC answers INTERNAL if it cannot parse a message itself.
 class ProxyMethod final : public grpc::Service {
  public:
   using Stream = grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
 
   explicit ProxyMethod(const protocol::Method& method);
 
-  // Asks for the next call; `tag` comes from the queue when there is one.
+  // Asks for the next call. The queue returns `tag` when one has come.
   void Request(grpc::ServerContext& context, Stream& stream, grpc::ServerCompletionQueue& queue, void* tag);
 
  private:

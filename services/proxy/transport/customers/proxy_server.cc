@@ -13,12 +13,12 @@
 namespace smartbatch::transport {
 namespace {
 
-// Answers that are on their way get so long.
+// How long answers on their way are waited for.
 constexpr std::chrono::seconds kFlushTime{1};
 constexpr std::chrono::hours kEver{1};
 
-// What is longer than every request that is allowed is refused by gRPC. Below a megabyte it is read all the same, and
-// refused by us, with the name of what is too long.
+// gRPC refuses messages longer than any allowed request, but reads all below a megabyte. Those we refuse ourselves,
+// with an error that names what is too long.
 int MaxMessageBytes(const protocol::CustomerCodec& codec) {
   constexpr double kSmallestLimit = 1024 * 1024;
   constexpr double kLargestLimit = 1024.0 * 1024 * 1024;
@@ -26,7 +26,7 @@ int MaxMessageBytes(const protocol::CustomerCodec& codec) {
 }
 
 TransitLimits TransitLimitsOf(const rpc::ConnectionLimits& connections, int max_message_bytes) {
-  // The rest is for connections, and for what arrives before a slow request is given up.
+  // The rest is for connections, and for requests that arrive before a slow one is given up.
   constexpr double kShareForSlowRequests = 0.25;
   const double bytes = kShareForSlowRequests * static_cast<double>(connections.max_receive_bytes);
   return {.max_in_transit = connections.max_calls_in_transit,
@@ -54,7 +54,7 @@ ProxyServer::~ProxyServer() { Shutdown(); }
 absl::Status ProxyServer::Start(const runtime::ModelTable& models, const runtime::Clock& clock,
                                 runtime::CallObserver& observer) {
   if (auto status = listener_.Start(); !status.ok()) return status;
-  // NOLINTNEXTLINE(modernize-make-unique): clang 14 makes no aggregate so, and this one cannot be moved
+  // NOLINTNEXTLINE(modernize-make-unique): clang 14 cannot make an aggregate that way, and this one cannot be moved
   serving_.reset(new Serving{codec_, method_, queue_.queue(), models, clock, observer,
                              connection_limits_.max_metadata_bytes, customer_rights_,
                              LiveCalls(TransitLimitsOf(connection_limits_, MaxMessageBytes(codec_)))});
@@ -65,7 +65,7 @@ absl::Status ProxyServer::Start(const runtime::ModelTable& models, const runtime
 }
 
 void ProxyServer::SetReachable(bool reachable) {
-  // By our own service's name too: probes ask by it, whatever the proxy speaks.
+  // Under our own service's name too: probes use it, whatever protocol the proxy speaks.
   for (const std::string& service :
        {codec_.method().service, std::string(proxy::v1::ProxyService::service_full_name())}) {
     listener_.health().SetServing(service, reachable);
@@ -93,7 +93,7 @@ LiveCalls::Counts ProxyServer::calls() const { return serving_ ? serving_->live_
 void ProxyServer::StopServing() { listener_.health().StopServing(); }
 
 void ProxyServer::WaitForAnswers() {
-  serving_->live_calls.WaitForAtMost(1, kFlushTime);  // the one that is left waits for the next call
+  serving_->live_calls.WaitForAtMost(1, kFlushTime);  // the last one waits for the next call
 }
 
 void ProxyServer::Shutdown() {

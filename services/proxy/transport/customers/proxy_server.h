@@ -17,7 +17,8 @@
 
 namespace smartbatch::transport {
 
-// One completion queue carries the calls of the customers and of the operators and those to the backends.
+// The server for customers. One completion queue carries the calls of customers and operators and the calls to
+// backends.
 //
 //   CallQueue queue(threads, ...);
 //   ProxyServer server(address, queue, codec);
@@ -40,32 +41,32 @@ class ProxyServer {
 
   CustomerRights& customer_rights() { return customer_rights_; }
 
-  // Who serves calls beside the protocol's method; before Start.
+  // Sets who serves calls of other methods than the protocol's. Call it before Start.
   void ServeOthers(Elsewhere::Others others) { elsewhere_.SetOthers(std::move(others)); }
-  // Listens and serves; all of it must outlive the server. UNAVAILABLE if the address cannot be bound.
+  // Listens and serves; all arguments must outlive the server. UNAVAILABLE if the address cannot be bound.
   absl::Status Start(const runtime::ModelTable& models, const runtime::Clock& clock, runtime::CallObserver& observer);
-  // host:port, after Start with the port that was bound.
+  // host:port; after Start with the port that was bound.
   const std::string& address() const { return listener_.address(); }
 
-  // Health checks of the customers' service say NOT_SERVING as long as no backend can be reached; those of the server
-  // as a whole do not, so that nobody restarts the proxy for it. After Start; thread safe; does nothing after
-  // StopServing.
+  // While no backend can be reached, health checks of the customers' service say NOT_SERVING. Those of the server as a
+  // whole do not, so that nobody restarts the proxy because of it. Call it after Start; does nothing after StopServing.
+  // Thread safe.
   void SetReachable(bool reachable);
-  // New connections are refused, or taken by another process that listens there too.
+  // Accepts no more connections: they are refused, or go to another process that listens on the same port.
   void StopAccepting() { listener_.StopAccepting(); }
-  // After StopAccepting: asks the callers to connect anew (services/rpc/goaway.h); to be called again and again, for
-  // those whose connection is not agreed on yet. Answers how many connections are open.
+  // Asks the callers to make new connections (services/rpc/goaway.h), and returns how many connections are open. Call
+  // it after StopAccepting, and repeatedly, for connections whose handshake is not done yet.
   std::size_t MoveCallers();
-  // Where calls of AdminService, which this port does not serve, are told to go. Thread safe.
+  // The address to which calls of AdminService, which this port does not serve, are directed. Thread safe.
   void SetAdminAddress(std::string address) { elsewhere_.SetAddress(std::move(address)); }
 
   void StopServing();
-  // Waits until every answer has been handed to the system, for a second at most.
+  // Waits until every answer has been handed to the system, but for at most a second.
   void WaitForAnswers();
   // Returns when the last call has gone.
   void Shutdown();
 
-  // Calls that wait for their callers.
+  // Counts of the calls that wait for their callers.
   LiveCalls::Counts calls() const;
 
  private:

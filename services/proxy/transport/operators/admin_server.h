@@ -15,24 +15,25 @@ namespace smartbatch::transport {
 class AdminService;
 class Elsewhere;
 
-// Serves for as long as it lives. Its calls come from the queue of the data path, because another one would cost that
-// path its speed, but its methods, which may take their time, have a thread of their own. Not thread safe.
+// The server for operators; it serves for as long as it lives. Its calls come from the queue of the customers' calls,
+// because another queue would slow those down. Its methods, which may take long, have a thread of their own. Not thread
+// safe.
 class AdminServer {
  public:
-  // UNAVAILABLE where the address cannot be bound. Health and reflection are open to whoever can connect.
+  // UNAVAILABLE if the address cannot be bound. Everybody who can connect may call health and reflection.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(const std::string& address, rpc::CallQueue& queue,
                                                             AdminTargets targets, rpc::ListenerOptions options = {});
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
 
-  // Where calls of ProxyService, which this port does not serve, are told to go. Thread safe.
+  // The address to which calls of ProxyService, which this port does not serve, are directed. Thread safe.
   void SetDataAddress(std::string address);
 
   // host:port with the port that was bound.
   const std::string& address() const { return listener_.address(); }
 
-  // As ProxyServer's.
+  // As in ProxyServer.
   void StopAccepting() { listener_.StopAccepting(); }
   void MoveCallers();
   void StopServing();

@@ -203,7 +203,7 @@ grpc::Status AdminService::Decisions(const proxy::v1::ListDecisionsRequest& requ
   constexpr std::size_t kMost = runtime::RecentDecisions::kCapacity;
   if (request.limit() > kMost) {
     return rpc::InvalidArgument(
-        "limit", fmt::format("limit is {}; give 1 to {}, or 0 for all that are kept", request.limit(), kMost));
+        "limit", fmt::format("limit is {}; give 1 to {}, or 0 for all kept batches", request.limit(), kMost));
   }
   const std::size_t limit = request.limit() == 0 ? kMost : request.limit();
   const Time now = targets_.clock.Now();

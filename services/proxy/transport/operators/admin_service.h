@@ -1,4 +1,4 @@
-// AdminService: steering and watching the dispatcher.
+// AdminService: controlling and watching the dispatcher.
 #pragma once
 
 #include <functional>
@@ -19,9 +19,9 @@
 
 namespace smartbatch::transport {
 
-// Use: register methods() with a builder, start the server, Serve() once, shut the server down, destroy it before the
-// server and while the queue is still served. Its calls are answered one after the other by a thread of its own,
-// because they may read files and look at much.
+// The service for operators. Use: register methods() with a builder, start the server, Serve() once, shut the server
+// down, destroy the service before the server and while the queue is still served. A thread of its own answers the
+// calls one after the other, because they may read files and much state.
 class AdminService {
  public:
   explicit AdminService(AdminTargets targets);
@@ -30,7 +30,7 @@ class AdminService {
   void Serve(grpc::ServerCompletionQueue& queue);
 
  private:
-  // As bytes, so that a malformed request reads INVALID_ARGUMENT.
+  // All take bytes, so that a malformed request is answered with INVALID_ARGUMENT.
   using Methods = proxy::v1::AdminService::WithRawMethod_SetStrategy<
       proxy::v1::AdminService::WithRawMethod_GetStrategy<proxy::v1::AdminService::WithRawMethod_ListStrategies<
           proxy::v1::AdminService::WithRawMethod_GetStatus<proxy::v1::AdminService::WithRawMethod_ListDecisions<
@@ -40,7 +40,8 @@ class AdminService {
   using Await = void (Methods::*)(grpc::ServerContext*, grpc::ByteBuffer*, Method::Writer*, grpc::CompletionQueue*,
                                   grpc::ServerCompletionQueue*, void* tag);
 
-  // Refuses callers without the right; parses the request, runs the method and serializes the response.
+  // Adds a method that refuses callers without the right, parses the request, runs `method` and serializes the
+  // response.
   template <class Request, class Response>
   void Add(Await await, grpc::Status (AdminService::*method)(const Request&, Response&));
 

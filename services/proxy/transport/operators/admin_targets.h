@@ -1,4 +1,4 @@
-// What the operators' service steers and shows.
+// What the operators' service controls and shows.
 #pragma once
 
 #include <functional>
@@ -14,27 +14,27 @@
 
 namespace smartbatch::transport {
 
-// One setting that a reload has changed; a value is empty where the setting is not there.
+// One setting that a reload has changed. A value is empty if the setting was not, or is no longer, set.
 struct SettingChange {
   std::string field;
   std::string before;
   std::string after;
 };
 
-// What a reload has come to.
+// The result of a reload.
 struct ReloadedSettings {
   std::vector<SettingChange> changes;
-  // What the file says otherwise than before without effect: `before` is the value that stays, `after` the file's.
+  // Settings that changed in the file without effect: `before` is the value that stays in use, `after` the file's.
   std::vector<SettingChange> overridden;
 };
 
-// What it names must outlive the server.
+// What the operators' service works on. All of it must outlive the server.
 struct AdminTargets {
   runtime::Dispatcher& dispatcher;
   const runtime::Clock& clock;
   const runtime::RecentDecisions& decisions;
-  // Reads the configuration again and takes it over, or with `validate_only` only checks it. Thread safe. Empty where
-  // there is no configuration file.
+  // Reads the configuration again and applies it; with `validate_only` only checks it. Thread safe. Empty if there is
+  // no configuration file.
   std::function<absl::StatusOr<ReloadedSettings>(bool validate_only)> reload;
   OperatorRights rights = {};
 };

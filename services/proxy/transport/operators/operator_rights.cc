@@ -29,7 +29,7 @@ grpc::Status OperatorRights::Check(const grpc::ServerContextBase& context) const
   const bool may = std::any_of(names.begin(), names.end(),
                                [this](const std::string& name) { return certificate_names_.count(name) > 0; });
   if (may) return grpc::Status::OK;
-  return {grpc::StatusCode::PERMISSION_DENIED, "no name in this certificate is among those of the operators"};
+  return {grpc::StatusCode::PERMISSION_DENIED, "the caller's certificate has none of the operators' names"};
 }
 
 }  // namespace smartbatch::transport

@@ -9,16 +9,16 @@
 
 namespace smartbatch::transport {
 
-// What a caller must show, all of what is set; as it is made everybody may call. Thread safe.
+// What a caller must present: everything that is set. By default everybody may call. Thread safe.
 class OperatorRights {
  public:
   OperatorRights() = default;
-  // `token_file` holds the bearer token; it is read at every call, so a new one holds at once. The certificate must
-  // bear one of `certificate_names`. Empty: not asked for.
+  // `token_file` contains the bearer token; it is read at every call, so a new token is valid at once. The caller's
+  // certificate must have one of `certificate_names`. Empty: not required.
   OperatorRights(std::string token_file, std::set<std::string> certificate_names);
 
-  // OK; UNAUTHENTICATED without the right token, and for everybody where its file cannot be read; PERMISSION_DENIED for
-  // a certificate that bears none of the names.
+  // OK; UNAUTHENTICATED without the right token, and for everybody if its file cannot be read; PERMISSION_DENIED for a
+  // certificate with none of the names.
   grpc::Status Check(const grpc::ServerContextBase& context) const;
 
  private:
