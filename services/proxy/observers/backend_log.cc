@@ -14,9 +14,9 @@ void BackendLog::BatchTooLarge(scheduling::BackendId id, std::uint32_t sequences
   Known& known = known_[id];
   if (std::exchange(known.told_limit, limit) == limit) return;
   spdlog::warn(
-      "backend {} refused a batch of {} sequences and takes them one by one: it gets at most {} from now on, "
+      "backend {} refused a batch of {} sequences but accepts them one by one: it gets at most {} from now on, "
       "although "
-      "max-batch-size is {}; give both the same",
+      "max-batch-size is {}; give both the same limit",
       known.address, sequences, limit, max_batch_size_);
 }
 

@@ -1,4 +1,4 @@
-// What is learned of the backends, in the log.
+// Logs what is learned about the backends.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace smartbatch::proxy {
 
-// A warning when a backend turns out to take smaller batches than the proxy is configured for; again only if the
-// limit is another one. Thread safety: that of the scheduler.
+// Logs a warning when a backend turns out to accept only smaller batches than the proxy is configured for, and again
+// only if the limit changes. Thread safety: that of the scheduler.
 class BackendLog final : public scheduling::SchedulerObserver {
  public:
   explicit BackendLog(std::uint32_t max_batch_size) : max_batch_size_(max_batch_size) {}

@@ -11,7 +11,7 @@
 namespace smartbatch::adaptive {
 namespace {
 
-// Of the time: working against resting.
+// How many times as long the thread rests as it works.
 constexpr int kRestForWork = 9;
 constexpr std::chrono::milliseconds kLookInterval{500};
 
@@ -24,7 +24,8 @@ AdaptiveController::AdaptiveController(const scheduling::SchedulerOptions& optio
 
 void AdaptiveController::Reconfigure(const scheduling::SchedulerOptions& options,
                                      std::map<std::string, scheduling::CustomerPolicy> customers) {
-  // What was there is let go after the lock, for which every request waits.
+  // The swap moves the old customers into the parameter, so they are destroyed only after the lock, for which every
+  // request waits, is released.
   const MutexLock lock(mutex_);
   options_ = options;
   customers_.swap(customers);
@@ -68,7 +69,7 @@ void AdaptiveController::Advise(runtime::Dispatcher& dispatcher, const runtime::
     spdlog::info("adaptive: {} -> {}, predicted gain {:.0f} %, {}", state.deciding_strategy, advice->strategy,
                  100 * advice->gain, advice->reason);
   }
-  // Fails only where somebody chose another strategy meanwhile, which is the better advice.
+  // Fails only if somebody chose another strategy meanwhile, which takes precedence over this advice.
   if (const auto status = dispatcher.TakeAdvice(advice->strategy, {advice->reason, advice->gain, advice->scores});
       !status.ok()) {
     spdlog::debug("adaptive: {}", status.ToString());

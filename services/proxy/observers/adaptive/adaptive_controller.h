@@ -1,4 +1,4 @@
-// The thread behind the `adaptive` strategy: replays the last minutes and says which strategy to follow.
+// The thread behind the strategy `adaptive`: it replays the last minutes and says which strategy to follow.
 #pragma once
 
 #include <cstddef>
@@ -16,21 +16,21 @@
 namespace smartbatch::adaptive {
 
 // Remembers the arrivals, so that there is a past to replay when `adaptive` is chosen, and advises while it is active.
-// The observer's methods are called under the dispatcher's lock and take a fraction of a microsecond; the
-// replays run on the thread of Run, which rests nine times as long as it works: a tenth of one core at the most.
+// The observer's methods are called under the dispatcher's lock and take a fraction of a microsecond. The replays run
+// on the thread of Run, which rests nine times as long as it works, so they take at most a tenth of one core.
 class AdaptiveController final : public scheduling::SchedulerObserver {
  public:
-  // `customers` are the configured ones. The clock must outlive it.
+  // `customers` are the configured customers. The clock must outlive the controller.
   AdaptiveController(const scheduling::SchedulerOptions& options,
                      std::map<std::string, scheduling::CustomerPolicy> customers, const runtime::Clock& clock);
 
-  // From now on the past is replayed under these. Thread safe.
+  // Replays the past with these options and customers from now on. Thread safe.
   void Reconfigure(const scheduling::SchedulerOptions& options,
                    std::map<std::string, scheduling::CustomerPolicy> customers);
 
   void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
 
-  // The work of a thread of its own, until it is asked to stop.
+  // Advises until it is asked to stop. Run it in a thread of its own.
   void Run(runtime::Dispatcher& dispatcher, const std::stop_token& stop);
 
  private:

@@ -24,7 +24,7 @@ absl::StatusOr<std::unique_ptr<DecisionLog>> DecisionLog::Open(const std::string
   if (file) file << log::Line(start) << std::flush;
   if (!file) {
     return absl::InvalidArgumentError(
-        absl::StrCat("decision-log is ", path, ", which cannot be written; name a file in a folder that is there"));
+        absl::StrCat("decision-log is ", path, ", which cannot be written; name a file in a folder that exists"));
   }
   return std::unique_ptr<DecisionLog>(new DecisionLog(std::move(file), path, origin, most_waiting));
 }
@@ -41,14 +41,14 @@ DecisionLog::~DecisionLog() = default;
 void DecisionLog::Close() {
   writer_.request_stop();
   if (writer_.joinable()) writer_.join();
-  if (dropped() > 0) spdlog::warn("{} lines are missing in {}", dropped(), path_);
+  if (dropped() > 0) spdlog::warn("{} lines are missing in the decision log {}", dropped(), path_);
 }
 
 // --- Under the dispatcher's lock ---
 
 void DecisionLog::Push(Event event) {
   const MutexLock lock(mutex_);
-  // One place is kept for the line that says how many are missing.
+  // One place is kept free for the line that says how many lines are missing.
   if (waiting_.size() + 1 >= most_waiting_) {
     ++dropped_since_;
     dropped_.fetch_add(1, std::memory_order_relaxed);
@@ -144,7 +144,7 @@ void DecisionLog::WriteWaiting() {
     file_.flush();
     if (file_) return;
     failed_ = true;
-    spdlog::error("{} cannot be written any more: no decision is logged from here on", path_);
+    spdlog::error("the decision log {} can no longer be written; no further decisions are logged", path_);
   }
   dropped_.fetch_add(writing_.size(), std::memory_order_relaxed);
 }

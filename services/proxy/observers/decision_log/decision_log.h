@@ -1,4 +1,4 @@
-// Writes down what the scheduler was told and what it chose, so that a replay can check it.
+// Records what the scheduler was told and what it chose, so that a replay can check it.
 #pragma once
 
 #include <atomic>
@@ -26,17 +26,17 @@ namespace smartbatch::decision_log {
 
 // An observer that copies each event into a queue, and a thread that writes the queue to a file as the lines that
 // services/proxy/simulation/decision_log.h describes. The observer's methods are called under the dispatcher's lock and
-// take a fraction of a microsecond: nothing is formatted or written there. A queue that is full, and a file that cannot
-// be written, cost lines and never time: they are counted, and the log says where they are missing.
+// take a fraction of a microsecond: nothing is formatted or written there. If the queue is full or the file cannot be
+// written, lines are lost but no time. Lost lines are counted, and the file says where lines are missing.
 //
-// The methods of the observers are called by one thread at a time; `dropped` is thread safe.
+// The observer's methods must be called by one thread at a time; `dropped` is thread safe.
 class DecisionLog final : public scheduling::SchedulerObserver, public runtime::DecisionObserver {
  public:
-  // Events that wait to be written at most: some seconds of a busy proxy.
+  // The most events that wait to be written: some seconds of a busy proxy.
   static constexpr std::size_t kMostWaiting = 100'000;
 
   // Creates the file, or empties it, and writes the first line. Times in the log count from `origin`. INVALID_ARGUMENT
-  // where the file cannot be written.
+  // if the file cannot be written.
   static absl::StatusOr<std::unique_ptr<DecisionLog>> Open(const std::string& path,
                                                            const simulation::decision_log::Start& start, Time origin,
                                                            std::size_t most_waiting = kMostWaiting);
@@ -44,10 +44,10 @@ class DecisionLog final : public scheduling::SchedulerObserver, public runtime::
   DecisionLog(const DecisionLog&) = delete;
   DecisionLog& operator=(const DecisionLog&) = delete;
 
-  // Writes what waits; what comes later is not written. Also done when it is destroyed.
+  // Writes the events that wait; later events are not written. The destructor does this too.
   void Close();
 
-  // Lines that are missing in the file so far.
+  // How many lines are missing in the file so far.
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
   void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
@@ -73,20 +73,20 @@ class DecisionLog final : public scheduling::SchedulerObserver, public runtime::
   void Run(const std::stop_token& stop);
   void WriteWaiting();
 
-  std::ofstream file_;  // of the writing thread
+  std::ofstream file_;  // used by the writing thread
   const std::string path_;
   const Time origin_;
   const std::size_t most_waiting_;
-  // The moment of the last event: the scheduler is asked at each, and only other moments need a line of their own.
+  // The time of the last event. The scheduler is asked at each event, so only other times need a line of their own.
   std::optional<Time> last_event_;
 
   std::atomic<std::uint64_t> dropped_ = 0;  // read by scrapes
-  bool failed_ = false;                     // of the writing thread: what comes is counted and not written
+  bool failed_ = false;                     // used by the writing thread; if true, lines are counted and not written
   Mutex mutex_;
   std::vector<Event> waiting_ SMARTBATCH_GUARDED_BY(mutex_);
   std::uint64_t dropped_since_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
-  std::vector<Event> writing_;  // of the writing thread
-  std::jthread writer_;         // last: it uses the others
+  std::vector<Event> writing_;  // used by the writing thread
+  std::jthread writer_;         // last: it uses the other members
 };
 
 }  // namespace smartbatch::decision_log

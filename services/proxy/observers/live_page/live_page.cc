@@ -20,7 +20,7 @@ using scheduling::Outcome;
 
 ordered_json OrNull(const std::optional<double>& value) { return value ? ordered_json(*value) : ordered_json(nullptr); }
 
-// The place of what has that name; it is added if it is not there.
+// The index of the item with that name, which is added if it is missing.
 template <class Item>
 std::uint32_t PlaceOf(std::vector<Item>& items, const std::string& name, const auto& name_of) {
   std::uint32_t place = 0;
@@ -101,7 +101,7 @@ ordered_json BackendsJson(const std::vector<runtime::BackendState>& backends) {
   return json;
 }
 
-// Those who wait first, then those who only had answers.
+// First the customers who wait, then those who only got answers.
 ordered_json CustomersJson(const std::vector<runtime::CustomerState>& states,
                            std::map<std::string, CustomerFigures> figures) {
   ordered_json json = ordered_json::array();

@@ -1,4 +1,4 @@
-// A page beside /metrics that shows the proxy at work: the last batches, who waits, how long answers take.
+// A page beside /metrics that shows the proxy at work: the last batches, who waits, and how long answers take.
 #pragma once
 
 #include <chrono>
@@ -22,19 +22,19 @@ struct Sources {
   const runtime::Clock& clock;
   const runtime::RecentDecisions& decisions;
   RecentAnswers& answers;
-  // The state, with at most that many customers.
+  // Returns the state, with at most the given number of customers.
   std::function<runtime::State(std::size_t)> state;
   std::uint32_t max_batch_size = 1;
   std::string version;
 };
 
-// What /live.json says: the state, the figures of the last answers, and the last batches as a chart, at one moment. It
-// holds customers' names, lengths and times, and no text.
+// The content of /live.json: the state, figures of the last answers, and the last batches as a chart, all at one
+// moment. It contains customers' names, lengths and times, but no texts.
 class LiveData {
  public:
   static constexpr std::size_t kMostCustomers = 100;
   static constexpr std::chrono::seconds kLongestChart{60};
-  // However many ask, it is made anew only so often.
+  // It is made again at most once in this time, however many ask.
   static constexpr std::chrono::milliseconds kShortestInterval{250};
 
   explicit LiveData(Sources sources) : sources_(std::move(sources)) {}
@@ -50,7 +50,7 @@ class LiveData {
   std::string json_;
 };
 
-// The page at `/`, what it is made of, and its data.
+// The page at `/`, the files that it loads, and its data.
 std::vector<metrics::HttpServer::Document> Documents(Sources sources);
 
 }  // namespace smartbatch::live_page

@@ -84,7 +84,7 @@ RecentFigures RecentAnswers::Look(const std::function<double(std::uint32_t)>& al
     since = since_;
     ends = ring_;
     names = names_;
-    // What lies in a full ring is younger than what it has overwritten.
+    // A full ring has overwritten what is older than its oldest entry, so the figures begin there.
     if (ring_.size() == kCapacity) since = std::max(since, ring_[next_].time);
   }
   since = std::max(since, now - kLongest);

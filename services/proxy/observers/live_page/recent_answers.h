@@ -1,4 +1,4 @@
-// What became of the last requests, for as long as somebody looks.
+// How the last requests ended, kept while somebody looks.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@
 
 namespace smartbatch::live_page {
 
-// Of one customer, over the time that is kept.
+// The figures of one customer, over the time that is kept.
 struct CustomerFigures {
   std::uint64_t answered = 0;
   std::uint64_t refused = 0;  // refused on arrival, or shed
@@ -28,21 +28,21 @@ struct CustomerFigures {
   // From arrival to answer, in milliseconds; nothing if there is no answer.
   std::optional<double> p50_ms;
   std::optional<double> p95_ms;
-  // The median of latency / (time of its longest sequence in a batch of its own); nothing unless known of an answer.
+  // The median of latency / (time of the longest sequence in a batch of its own); nothing if it is known for no answer.
   std::optional<double> slowdown;
 };
 
 struct RecentFigures {
-  // The time that they are about; zero if nobody looked before.
+  // The time that the figures cover; zero if nobody looked before.
   Duration span{};
   std::map<std::string, CustomerFigures> customers;
   std::array<std::uint64_t, scheduling::kRejectReasons> refusals{};  // by reason
 };
 
-// Watches the core. Unless somebody has called Look within the last kInterest it keeps nothing, and an event costs it
-// the reading of one number. Otherwise it keeps the ends of the last kCapacity requests, up to kLongest old, and the
-// names of kMostCustomers customers; all others are called "(others)". Look is thread safe and holds up an observer for
-// a copy of that, which is made by the one who looks.
+// An observer of the core that keeps how the last requests ended. If nobody has called Look within the last kInterest,
+// it keeps nothing, and an event costs it the reading of one number. Otherwise it keeps the ends of the last kCapacity
+// requests, if they are not older than kLongest, and the names of kMostCustomers customers; all others are called
+// "(others)". Look is thread safe; the observer's methods wait while it makes a copy.
 class RecentAnswers final : public scheduling::SchedulerObserver {
  public:
   static constexpr std::size_t kCapacity = 8192;
@@ -53,7 +53,7 @@ class RecentAnswers final : public scheduling::SchedulerObserver {
   // The clock must outlive it.
   explicit RecentAnswers(const runtime::Clock& clock) : clock_(clock) {}
 
-  // `alone` says how many seconds a batch of one sequence of that many characters takes.
+  // Returns the figures. `alone` returns how many seconds a batch of one sequence of the given length takes.
   RecentFigures Look(const std::function<double(std::uint32_t)>& alone);
 
   void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
@@ -65,7 +65,7 @@ class RecentAnswers final : public scheduling::SchedulerObserver {
   struct End {
     Time time{};
     Duration latency{};
-    std::uint32_t customer = 0;  // its place in names_
+    std::uint32_t customer = 0;  // its index in names_
     std::uint32_t longest = 0;   // characters; 0 if nobody looked when it came
     Kind kind = Kind::kAnswered;
     scheduling::RejectReason reason = scheduling::RejectReason::kQueueFull;
@@ -84,7 +84,7 @@ class RecentAnswers final : public scheduling::SchedulerObserver {
 
   const runtime::Clock& clock_;
   std::atomic<std::int64_t> watched_until_ = 0;  // nanoseconds of the clock
-  // By the slot of the request: bounded by the requests that are there at once.
+  // By the slot of the request, so bounded by the number of requests at one time.
   std::vector<Arrived> arrived_;
 
   Mutex mutex_;
@@ -92,7 +92,7 @@ class RecentAnswers final : public scheduling::SchedulerObserver {
   std::vector<End> ring_ SMARTBATCH_GUARDED_BY(mutex_);
   std::size_t next_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
   std::vector<std::string> names_ SMARTBATCH_GUARDED_BY(mutex_);
-  std::map<std::string, std::uint32_t, std::less<>> places_ SMARTBATCH_GUARDED_BY(mutex_);  // in names_
+  std::map<std::string, std::uint32_t, std::less<>> places_ SMARTBATCH_GUARDED_BY(mutex_);  // indexes in names_
 };
 
 }  // namespace smartbatch::live_page

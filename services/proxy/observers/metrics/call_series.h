@@ -10,7 +10,7 @@
 
 namespace smartbatch::metrics {
 
-// Of one unary method. Every series exists from the start. Thread safe.
+// The series of one unary method. Every series exists from the start. Thread safe.
 class CallSeries {
  public:
   // The registry must outlive it.

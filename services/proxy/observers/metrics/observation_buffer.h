@@ -1,4 +1,4 @@
-// Observations on their way into histograms.
+// A buffer for observations on their way into histograms.
 #pragma once
 
 #include <cstddef>
@@ -11,15 +11,16 @@
 
 namespace smartbatch::metrics {
 
-// A histogram of prometheus-cpp takes a mutex for every observation, and a scrape holds it: whoever observes waits for
-// the scraper, who may have been put to sleep. So observations are kept here, and brought in when enough of them have
-// gathered, unless a scrape is on; the scrape itself brings in all of them before it reads. Thread safe.
+// Keeps observations until they are brought into their histograms. A histogram of prometheus-cpp takes a mutex for
+// every observation, and a scrape holds that mutex, so a thread that observes would wait for the scraping thread, which
+// may have been put to sleep. So observations are kept here and brought in once there are enough of them, unless a
+// scrape is running. The scrape itself brings in all of them before it reads. Thread safe.
 class ObservationBuffer {
  public:
   // Never waits for a scrape.
   void Observe(prometheus::Histogram& histogram, double value);
 
-  // Brings in every observation and then calls `read`, undisturbed.
+  // Brings in every observation and then calls `read`; no other thread brings in observations meanwhile.
   template <class Read>
   auto FlushAndRead(Read read) {
     const MutexLock flushing(flush_mutex_);

@@ -65,8 +65,8 @@ Duration ProxyMetrics::ObjectiveOf(const std::string& customer) const {
   return found == objectives_.configured.end() ? objectives_.others : found->second;
 }
 
-// Series are dear: 160 us a customer. So those of new customers are made here, and only entered under the dispatcher's
-// lock, under which every event comes.
+// Making series is expensive: 160 us a customer. So the series of new customers are made here and only entered under
+// the dispatcher's lock, under which every event comes.
 void ProxyMetrics::SetObjectives(Objectives objectives) {
   absl::flat_hash_set<std::string> known;
   std::vector<std::string> strategies;
@@ -91,7 +91,7 @@ void ProxyMetrics::TakeNewObjectives() {
   std::vector<std::unique_ptr<CustomerSeries>> made;
   {
     const MutexLock lock(new_objectives_mutex_);
-    // What was there is let go by the next reload, and not here.
+    // The next reload destroys the previous objectives, not this function, which runs under the dispatcher's lock.
     std::swap(objectives_, new_objectives_);
     made.swap(new_series_);
     has_new_objectives_ = false;
@@ -102,7 +102,7 @@ void ProxyMetrics::TakeNewObjectives() {
   for (const auto& [name, series] : customers_) series->SetObjective(ObjectiveOf(name));
 }
 
-// --- Where an event is counted ---
+// --- The series that an event is counted in ---
 
 CustomerSeries& ProxyMetrics::AddCustomer(const std::string& name) {
   return Enter(std::make_unique<CustomerSeries>(families_, name));
@@ -142,7 +142,8 @@ std::size_t ProxyMetrics::IndexOf(std::string_view strategy) {
     const MutexLock lock(names_mutex_);
     strategy_names_.emplace_back(strategy);
   }
-  // Where a series begins with its first event, a rate over it misses that event: all begin with the strategy.
+  // If a series began with its first event, a rate over it would miss that event. So all series begin with the
+  // strategy.
   for (const auto& [name, customer] : customers_) customer->with_strategy(index, strategy);
   for (std::size_t place = 0; place < all_backends_.size(); ++place) {
     strategies_[index]->batch_duration(place, all_backends_[place]->name);
@@ -178,7 +179,7 @@ void ProxyMetrics::Ended(const scheduling::Finished& finished) {
   series.requests(runtime::CodeOf(finished.outcome, finished.backend_status)).Increment();
   const bool in_time = finished.finish - finished.arrival <= customer.objective();
   const bool answered = finished.outcome == Outcome::kAnswered;
-  // Who leaves in time may have had any reason; who leaves later has waited too long.
+  // A caller who leaves in time may have any reason; a caller who leaves later has waited too long.
   if (finished.outcome != Outcome::kCancelled || !in_time) series.slo(answered && in_time).Increment();
   if (finished.outcome == Outcome::kShed) customer.shed().Increment();
   if (!answered) return;
@@ -194,7 +195,7 @@ void ProxyMetrics::Ended(const scheduling::Finished& finished) {
 
 // --- Batches ---
 
-// What the batch costs beyond the least that its sequences can cost: in full batches of their own length.
+// The share of the batch's cost beyond the least that its sequences can cost, in full batches of their own length.
 double ProxyMetrics::PaddingShare(const scheduling::Batch& batch) const {
   const double whole = options_.cost.Seconds(batch.members.size(), batch.longest);
   if (whole <= 0) return 0;
@@ -335,7 +336,7 @@ void ProxyMetrics::RemoveBackendGauges(const BackendGauges& gauges) const {
 }
 
 void ProxyMetrics::SetBackendGauges(const std::vector<runtime::BackendState>& backends) const {
-  // One that was removed must not go on as one that is down.
+  // A backend that was removed must not be shown as one that is down.
   std::erase_if(backend_gauges_, [&](const auto& known) {
     const bool there = std::any_of(backends.begin(), backends.end(),
                                    [&](const runtime::BackendState& backend) { return backend.name == known.first; });
@@ -382,7 +383,8 @@ void ProxyMetrics::SetQueueGauges(const runtime::State& state) const {
     others.queued_sequences -= customer.queued_sequences;
     oldest_known = std::max(oldest_known, customer.oldest_age);
   }
-  // Only the oldest of all is known of those that have no series: it is one of theirs or it is told of already.
+  // For customers without series only the oldest request of all customers is known. If a customer with series has it,
+  // the age is already shown there.
   if (others.oldest_age == oldest_known) others.oldest_age = Duration::zero();
   if (others_ != nullptr) set(others);
 }

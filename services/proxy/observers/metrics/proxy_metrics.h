@@ -1,4 +1,4 @@
-// What the proxy tells Prometheus.
+// The metrics of the proxy, for Prometheus.
 #pragma once
 
 #include <atomic>
@@ -28,22 +28,22 @@ namespace smartbatch::metrics {
 
 // The label of every customer that has no series of its own.
 inline constexpr char kOtherCustomers[] = "other";
-// So many backends have series that stay; those that come later, with other addresses, are counted together.
+// The first kMaxBackends backends have series that stay. Later ones, with other addresses, are counted together.
 inline constexpr std::size_t kMaxBackends = 100;
 inline constexpr char kOtherBackends[] = "other";
 
-// Within which time the requests of customers should be answered.
+// The times within which the requests of customers should be answered.
 struct Objectives {
-  // Of each configured customer.
+  // By configured customer.
   std::map<std::string, Duration> configured;
   Duration others = std::chrono::seconds(1);
 };
 
-// Calls that wait for their callers.
+// Counts of calls that wait for their callers.
 struct CallsInTransit {
   std::size_t requests_arriving = 0;
   std::size_t answers_leaving = 0;
-  // Since the start.
+  // Counted since the start.
   std::uint64_t requests_given_up = 0;
   std::uint64_t answers_given_up = 0;
 };
@@ -51,39 +51,40 @@ struct CallsInTransit {
 struct MetricsOptions {
   std::string version;
   std::uint32_t max_batch_size = 5;
-  // What a batch is believed to cost; only the ratios count here.
+  // The predicted cost of a batch; only ratios of costs are used here.
   scheduling::CostModel cost;
   // The configured customers have series from the start.
   Objectives objectives;
-  // So many others get series of their own, in the order in which they come.
+  // How many other customers get series of their own, in the order in which they come.
   std::size_t max_other_customers = 100;
 };
 
-// Counts what the scheduler does, and looks at its state when it is scraped.
+// An observer that counts what the scheduler does, and reads the scheduler's state when it is scraped.
 //
-// What it is told of requests, batches, strategies and decisions comes from one thread at a time (the dispatcher's lock
-// sees to that), what it is told of calls and of the configuration from any; none of it waits for a scrape but the
-// first request of a customer and the first use of a strategy, when series are made. Collect is thread safe.
+// Thread safety: methods about requests, batches, strategies and decisions must be called by one thread at a time,
+// which the dispatcher's lock ensures. Methods about calls and the configuration may be called by any thread. Only the
+// first request of a customer and the first use of a strategy, which make series, wait for a scrape. Collect is thread
+// safe.
 class ProxyMetrics final : public prometheus::Collectable,
                            public scheduling::SchedulerObserver,
                            public runtime::DecisionObserver,
                            public runtime::CallObserver {
  public:
-  // Looks at the scheduler, with the standing of the named customers.
+  // Returns the scheduler's state, with the named customers.
   using StateSource = std::function<runtime::State(const std::vector<std::string>& customers)>;
 
   explicit ProxyMetrics(const MetricsOptions& options);
 
-  // Where the gauges come from; until then they are left out. Call it before the first scrape.
+  // Sets the source of the gauges; without it they are left out. Call it before the first scrape.
   void WatchState(StateSource source) { state_source_ = std::move(source); }
-  // Where the number of lines that the decision log lost comes from. Call it before the first scrape.
+  // Sets the source of the number of lines that the decision log lost. Call it before the first scrape.
   void WatchDecisionLog(std::function<std::uint64_t()> dropped) { decision_log_dropped_ = std::move(dropped); }
 
-  // Where the numbers of calls that wait for their callers come from. Call it before the first scrape.
+  // Sets the source of the counts of calls that wait for their callers. Call it before the first scrape.
   void WatchCalls(std::function<CallsInTransit()> calls) { calls_in_transit_ = std::move(calls); }
 
-  // The configuration was reloaded: what ends from now on is held against these. The bounds of the histograms stay, and
-  // so do the series of customers that are not named any more. One call at a time.
+  // The configuration was reloaded: requests that end from now on are compared with these objectives. The bounds of the
+  // histograms stay, and so do the series of customers that are no longer configured. One call at a time.
   void SetObjectives(Objectives objectives);
   void ReloadEnded(bool successful) { reload_successful_.Set(successful ? 1 : 0); }
 
@@ -109,7 +110,7 @@ class ProxyMetrics final : public prometheus::Collectable,
     prometheus::Counter& dead;
     prometheus::Counter& too_large;
   };
-  // Those of a backend that is there now.
+  // The gauges of a current backend.
   struct BackendGauges {
     prometheus::Gauge& inflight_batches;
     prometheus::Gauge& up;
@@ -128,11 +129,11 @@ class ProxyMetrics final : public prometheus::Collectable,
   CustomerSeries& Of(std::string_view customer);
   void TakeNewObjectives();
   Duration ObjectiveOf(const std::string& customer) const;
-  // The place of the strategy in strategies_; it is added where it is new.
+  // The index of the strategy in strategies_; a new strategy is added.
   std::size_t IndexOf(std::string_view strategy);
   CustomerStrategySeries& Of(std::string_view customer, std::string_view strategy);
   CustomerSeries& AddCustomer(const std::string& name);
-  // The series are found from now on. None of that customer may be there yet.
+  // Makes the series findable. Requires: the customer has no series yet.
   CustomerSeries& Enter(std::unique_ptr<CustomerSeries> entered);
   double PaddingShare(const scheduling::Batch& batch) const;
 
@@ -158,12 +159,12 @@ class ProxyMetrics final : public prometheus::Collectable,
   prometheus::Counter& overflowed_;
   prometheus::Gauge& reload_successful_;
   std::vector<std::unique_ptr<StrategySeries>> strategies_;
-  std::vector<std::unique_ptr<BackendSeries>> all_backends_;  // that there ever were, up to kMaxBackends and one
-  std::vector<std::size_t> backends_;                         // by BackendId: the place in all_backends_
-  // Of the scrape, under the lock of observations_.
+  std::vector<std::unique_ptr<BackendSeries>> all_backends_;  // all backends so far, up to kMaxBackends and one
+  std::vector<std::size_t> backends_;                         // by BackendId: the index in all_backends_
+  // Used by the scrape, under the lock of observations_.
   mutable std::map<std::string, BackendGauges> backend_gauges_;
 
-  // What SetObjectives has brought and nobody has taken yet; the flag spares every request the lock.
+  // What SetObjectives has brought and TakeNewObjectives has not taken yet. The flag saves every request the lock.
   std::atomic<bool> has_new_objectives_ = false;
   Mutex new_objectives_mutex_;
   Objectives new_objectives_ SMARTBATCH_GUARDED_BY(new_objectives_mutex_);

@@ -25,7 +25,7 @@ const Buckets& DecisionBuckets() {
   return buckets;
 }
 
-// One bucket a size while they are few, then powers of two.
+// One bucket for each size while sizes are few, then powers of two.
 Buckets SequenceBuckets(std::uint32_t max_batch_size) {
   constexpr std::uint32_t kFew = 16;
   Buckets buckets;
@@ -59,23 +59,23 @@ std::string NameOf(absl::StatusCode code) { return absl::StatusCodeToString(code
 Families::Families(prometheus::Registry& registry, const std::vector<double>& objectives)
     : latency_buckets(LatencyBuckets(objectives)),
       requests_offered(Counters(registry, "smartbatch_requests_offered_total",
-                                "Requests that were well formed and were offered to the scheduler.")),
+                                "Well-formed requests that were offered to the scheduler.")),
       requests(Counters(registry, "smartbatch_requests_total",
-                        "Requests that ended, by the strategy that dispatched them (the active one where none did) and "
+                        "Requests that ended, by the strategy that dispatched them (or the active one if none did) and "
                         "the name of the gRPC status code.")),
       slo_requests(Counters(registry, "smartbatch_slo_requests_total",
-                            "Requests that were answered within their customer's latency objective (met), and those "
-                            "that were answered later or ended otherwise (missed). One that its caller gave up within "
-                            "the objective is neither.")),
+                            "Requests that were answered within their customer's latency objective (met), and requests "
+                            "that were answered later or ended otherwise (missed). A request that its caller gave up "
+                            "within the objective is neither.")),
       slo_objective(Gauges(registry, "smartbatch_slo_objective_seconds",
-                           "Within which time the customer's requests should be answered.")),
+                           "The time within which the customer's requests should be answered.")),
       rejected(Counters(registry, "smartbatch_rejected_total", "Requests that were refused on arrival, by reason.")),
       shed(Counters(registry, "smartbatch_shed_total",
                     "Requests that were ended while they waited, to make room for a customer that had less in the full "
                     "queue.")),
       customers_overflowed(Counters(registry, "smartbatch_customers_overflowed_total",
-                                    "Requests of customers beyond those that have series of their own: they are "
-                                    "counted as the customer other.")),
+                                    "Requests of customers that have no series of their own and are counted as the "
+                                    "customer other.")),
       decision_log_dropped(Counters(registry, "smartbatch_decision_log_dropped_lines_total",
                                     "Lines that are missing in the decision log: its queue was full, or its file could "
                                     "not be written.")),
@@ -85,90 +85,95 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
                               "Calls that were ended because their request did not arrive, or their answer was not "
                               "taken, within the time limit, or because others needed the place.")),
       request_duration(Histograms(registry, "smartbatch_request_duration_seconds",
-                                  "From the arrival of a request to its answer; answered requests.")),
+                                  "The time from the arrival of a request to its answer, for answered requests.")),
       request_slowdown(Counters(registry, "smartbatch_request_slowdown_total",
-                                "Sum over the answered requests of latency over the time that the request was believed "
-                                "to take in a batch of its own: over their number, the mean slowdown.")),
-      queue_duration(Histograms(registry, "smartbatch_queue_duration_seconds",
-                                "From the arrival of a request to the dispatch of its last part; answered requests.")),
-      queue_requests(Gauges(registry, "smartbatch_queue_requests", "Requests that wait.")),
-      queue_sequences(Gauges(registry, "smartbatch_queue_sequences", "Sequences that wait.")),
+                                "The sum, over answered requests, of latency divided by the predicted time of the "
+                                "request in a batch of its own. Divided by their number it is the mean slowdown.")),
+      queue_duration(Histograms(
+          registry, "smartbatch_queue_duration_seconds",
+          "The time from the arrival of a request to the dispatch of its last part, for answered requests.")),
+      queue_requests(Gauges(registry, "smartbatch_queue_requests", "How many requests wait.")),
+      queue_sequences(Gauges(registry, "smartbatch_queue_sequences", "How many sequences wait.")),
       queue_oldest_age(
-          Gauges(registry, "smartbatch_queue_oldest_age_seconds", "Age of the oldest request that waits.")),
+          Gauges(registry, "smartbatch_queue_oldest_age_seconds", "The age of the oldest waiting request.")),
       queue_limit_requests(Gauges(registry, "smartbatch_queue_limit_requests",
-                                  "Requests that may wait or be at a backend; more are refused.")),
-      batch_sequences(Histograms(registry, "smartbatch_batch_sequences", "Sequences in a batch.")),
+                                  "How many requests may wait or be at a backend; more are refused.")),
+      batch_sequences(Histograms(registry, "smartbatch_batch_sequences", "The number of sequences in a batch.")),
       batch_duration(Histograms(registry, "smartbatch_batch_duration_seconds",
-                                "From the dispatch of a batch to its result or its failure.")),
-      batch_max_length(
-          Histograms(registry, "smartbatch_batch_max_length", "Characters of the longest sequence in a batch.")),
-      batches(Counters(registry, "smartbatch_batches_total", "Batches by the reason why they left when they did.")),
-      batch_cost(Counters(registry, "smartbatch_batch_cost_seconds_total", "Predicted cost of the batches.")),
+                                "The time from the dispatch of a batch to its result or its failure.")),
+      batch_max_length(Histograms(registry, "smartbatch_batch_max_length",
+                                  "The number of characters of the longest sequence in a batch.")),
+      batches(
+          Counters(registry, "smartbatch_batches_total", "Batches, by the reason why they were sent when they were.")),
+      batch_cost(Counters(registry, "smartbatch_batch_cost_seconds_total", "The predicted cost of the batches.")),
       batch_padding_cost(Counters(registry, "smartbatch_batch_padding_cost_seconds_total",
                                   "The part of the predicted cost that paid for empty seats and for padding short "
                                   "sequences to the longest.")),
       customer_charged(Counters(registry, "smartbatch_customer_charged_seconds_total",
-                                "Predicted cost of batches as it was charged to the customers in them.")),
-      customer_charged_over_weight(Counters(registry, "smartbatch_customer_charged_over_weight_seconds_total",
-                                            "The same over the customer's weight.")),
+                                "The predicted cost of batches, as charged to the customers in them.")),
+      customer_charged_over_weight(Counters(
+          registry, "smartbatch_customer_charged_over_weight_seconds_total",
+          "The predicted cost of batches, as charged to the customers in them, divided by the customer's weight.")),
       customer_batches(Counters(registry, "smartbatch_customer_batches_total",
-                                "Batches that carried a part of an answered request, counted for each request.")),
+                                "Batches that carried a part of an answered request, counted once for each request.")),
       customer_batch_sequences(Counters(registry, "smartbatch_customer_batch_sequences_total",
-                                        "Sequences in those batches, those of other customers included.")),
+                                        "All sequences in those batches, including those of other customers.")),
       fairness_gap(Gauges(registry, "smartbatch_fairness_gap_seconds",
-                          "Largest minus smallest counter of charged seconds over weight among the customers that "
-                          "have something in the queue.")),
+                          "The largest minus the smallest counter of charged seconds divided by weight, among the "
+                          "customers that have something in the queue.")),
       backend_busy(Counters(registry, "smartbatch_backend_busy_seconds_total",
-                            "Time that batches spent at the backend, added up over its slots.")),
+                            "The time that batches spent at the backend, summed over its slots.")),
       backend_dead(Counters(registry, "smartbatch_backend_dead_seconds_total",
-                            "The part of that time that went to sequences whose caller had left, or whose deadline had "
-                            "passed, before the batch ended: what was running already, since nothing else is sent.")),
+                            "The part of that time that was spent on sequences whose caller had left, or whose "
+                            "deadline had passed, before the batch ended. Such sequences were already running: they "
+                            "are never sent.")),
       backend_failed_batches(Counters(registry, "smartbatch_backend_failed_batches_total",
                                       "Batches that ended without an answer, by the status code that they ended "
-                                      "with; INTERNAL also if the backend's answer was damaged or broke the "
+                                      "with. It is also INTERNAL if the backend's answer was damaged or broke the "
                                       "contract.")),
       backend_inflight_batches(
-          Gauges(registry, "smartbatch_backend_inflight_batches", "Batches that are at the backend.")),
-      backend_up(Gauges(registry, "smartbatch_backend_up",
-                        "1 unless the backend fails: its last batch, or its health check.")),
+          Gauges(registry, "smartbatch_backend_inflight_batches", "How many batches are at the backend.")),
+      backend_up(
+          Gauges(registry, "smartbatch_backend_up", "0 if the backend's last batch or health check failed, else 1.")),
       backend_too_large(Counters(registry, "smartbatch_backend_too_large_batches_total",
-                                 "Batches that the backend refused although it takes their sequences one by one.")),
+                                 "Batches that the backend refused although it accepts their sequences one by one.")),
       backend_size_limit(Gauges(registry, "smartbatch_backend_batch_size_limit",
-                                "Sequences that the backend takes in a batch, as learned from those batches; 0 if it "
-                                "takes full batches.")),
+                                "The most sequences that the backend accepts in a batch, learned from refused batches; "
+                                "0 if it accepts full batches.")),
       cost_model_fixed(
-          Gauges(registry, "smartbatch_cost_model_fixed_seconds", "Seconds that any batch is believed to cost.")),
+          Gauges(registry, "smartbatch_cost_model_fixed_seconds", "The predicted cost of any batch, in seconds.")),
       cost_model_quadratic(Gauges(registry, "smartbatch_cost_model_quadratic_seconds",
-                                  "Seconds that each squared character of the longest sequence is believed to cost.")),
+                                  "The predicted cost of each squared character of the longest sequence, in seconds.")),
       cost_model_per_sequence(Gauges(registry, "smartbatch_cost_model_per_sequence_seconds",
-                                     "Seconds that each sequence of a batch is believed to cost.")),
+                                     "The predicted cost of each sequence of a batch, in seconds.")),
       cost_model_per_character(
           Gauges(registry, "smartbatch_cost_model_per_character_seconds",
-                 "Seconds that each sequence is believed to cost for each character of the longest.")),
+                 "The predicted cost of each sequence for each character of the longest, in seconds.")),
       cost_model_per_character_squared(
           Gauges(registry, "smartbatch_cost_model_per_character_squared_seconds",
-                 "Seconds that each sequence is believed to cost for each squared character of the longest.")),
+                 "The predicted cost of each sequence for each squared character of the longest, in seconds.")),
       cost_model_knee(Gauges(registry, "smartbatch_cost_model_knee",
-                             "How the fixed cost joins the rest: 1 adds, more hides the rest behind it while it is "
-                             "small.")),
-      cost_model_residual(Gauges(registry, "smartbatch_cost_model_residual_ratio",
-                                 "Mean of |observed - believed| / believed over the last batches.")),
+                             "How the fixed cost joins the rest: 1 adds them; a larger knee hides the rest behind the "
+                             "fixed cost while the rest is small.")),
+      cost_model_residual(
+          Gauges(registry, "smartbatch_cost_model_residual_ratio",
+                 "The mean of |observed - predicted| / predicted over the last batches, by the current cost model.")),
       cost_model_prediction_error(Gauges(
           registry, "smartbatch_cost_model_prediction_error_ratio",
-          "Median of |observed - predicted| / observed over the last batches, each as it was predicted before it "
-          "ran.")),
+          "The median of |observed - predicted| / observed over the last batches, with each batch as it was predicted "
+          "before it ran.")),
       cost_model_batches(Gauges(registry, "smartbatch_cost_model_batches",
                                 "Batches that the cost model was learned from, 64 at most.")),
       predicted_gain(Gauges(registry, "smartbatch_adaptive_predicted_gain_ratio",
                             "What the best strategy would have gained over the active one in the last minutes, "
                             "as a share of the objective of adaptive; 0 while it is not active.")),
       decision_duration(Histograms(registry, "smartbatch_decision_duration_seconds",
-                                   "How long the scheduler took to choose a batch or to decide to wait.")),
+                                   "The time that the scheduler took to choose a batch or to decide to wait.")),
       strategy_active(Gauges(registry, "smartbatch_strategy_active", "1 for the active strategy, 0 for the others.")),
       strategy_switches(Counters(registry, "smartbatch_strategy_switches_total", "Changes of the strategy.")),
       config_last_reload_successful(Gauges(registry, "smartbatch_config_last_reload_successful",
-                                           "1 unless the last reload of the configuration file was rejected.")),
-      build_info(Gauges(registry, "smartbatch_build_info", "Always 1; the labels tell the build.")) {}
+                                           "0 if the last reload of the configuration file was rejected, else 1.")),
+      build_info(Gauges(registry, "smartbatch_build_info", "Always 1; the label gives the version.")) {}
 
 CustomerStrategySeries::CustomerStrategySeries(Families& families, const std::string& customer,
                                                const std::string& strategy)
@@ -186,7 +191,7 @@ CustomerStrategySeries::CustomerStrategySeries(Families& families, const std::st
       charged_over_weight_(families.customer_charged_over_weight.Add({{"customer", customer}, {"strategy", strategy}})),
       batches_(families.customer_batches.Add({{"customer", customer}, {"strategy", strategy}})),
       batch_sequences_(families.customer_batch_sequences.Add({{"customer", customer}, {"strategy", strategy}})) {
-  // Where a series begins with its first event, a rate over it misses that event.
+  // If a series began with its first event, a rate over it would miss that event.
   for (const auto code : {absl::StatusCode::kOk, absl::StatusCode::kCancelled, absl::StatusCode::kDeadlineExceeded,
                           absl::StatusCode::kResourceExhausted, absl::StatusCode::kUnavailable}) {
     requests(code);

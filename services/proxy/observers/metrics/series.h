@@ -1,4 +1,4 @@
-// The series that the proxy exports: their names, their labels, and the references that the hot path holds.
+// The series that the proxy exports: their names, their labels, and the references that the hot path uses.
 #pragma once
 
 #include <array>
@@ -25,9 +25,10 @@ using CounterFamily = prometheus::Family<prometheus::Counter>;
 using GaugeFamily = prometheus::Family<prometheus::Gauge>;
 using HistogramFamily = prometheus::Family<prometheus::Histogram>;
 
-// Every family, registered. The registry must outlive it.
+// All families, registered. The registry must outlive them.
 struct Families {
-  // The objectives, in seconds, become bounds of the latency histograms, so that what is within one can be told.
+  // The objectives, in seconds, become bounds of the latency histograms, so that the histograms show how many requests
+  // were within an objective.
   Families(prometheus::Registry& registry, const std::vector<double>& objectives);
 
   const prometheus::Histogram::BucketBoundaries latency_buckets;
@@ -87,13 +88,13 @@ struct Families {
   GaugeFamily& build_info;
 };
 
-// What one customer's requests leave behind under one strategy.
+// The series of one customer's requests under one strategy.
 class CustomerStrategySeries {
  public:
   CustomerStrategySeries(Families& families, const std::string& customer, const std::string& strategy);
 
   prometheus::Counter& requests(absl::StatusCode code);
-  // Requests that were answered within their customer's objective, and those that were not.
+  // Counts requests that were answered within their customer's objective, or those that were not.
   prometheus::Counter& slo(bool met) { return met ? slo_met_ : slo_missed_; }
   prometheus::Histogram& request_duration() { return request_duration_; }
   prometheus::Histogram& queue_duration() { return queue_duration_; }
@@ -116,16 +117,16 @@ class CustomerStrategySeries {
   prometheus::Counter& charged_over_weight_;
   prometheus::Counter& batches_;
   prometheus::Counter& batch_sequences_;
-  std::array<prometheus::Counter*, 17> requests_{};  // by code; made when first asked for
+  std::array<prometheus::Counter*, 17> requests_{};  // by code; made on first use
 };
 
-// What one customer's requests leave behind under any strategy.
+// The series of one customer's requests, whatever the strategy.
 class CustomerSeries {
  public:
   CustomerSeries(Families& families, std::string customer);
 
   const std::string& customer() const { return customer_; }
-  // Within which time the customer's requests should be answered.
+  // The time within which the customer's requests should be answered.
   Duration objective() const { return objective_; }
   void SetObjective(Duration objective);
   prometheus::Counter& offered() { return offered_; }
@@ -133,7 +134,7 @@ class CustomerSeries {
   prometheus::Counter& rejected(scheduling::RejectReason reason) {
     return *rejected_[static_cast<std::size_t>(reason)];
   }
-  // Made when first asked for. `strategy` counts the strategies that have been active.
+  // The series of a strategy, made on first use. `strategy` numbers the strategies that have been active so far.
   CustomerStrategySeries& with_strategy(std::size_t strategy, std::string_view name);
 
  private:
@@ -147,7 +148,7 @@ class CustomerSeries {
   std::vector<std::unique_ptr<CustomerStrategySeries>> by_strategy_;
 };
 
-// What batches leave behind under one strategy.
+// The series of batches under one strategy.
 class StrategySeries {
  public:
   StrategySeries(Families& families, std::string_view strategy, std::uint32_t max_batch_size);
@@ -162,7 +163,7 @@ class StrategySeries {
   }
   prometheus::Counter& batch_cost() { return batch_cost_; }
   prometheus::Counter& batch_padding_cost() { return batch_padding_cost_; }
-  // Made when first asked for. `backend` counts the backends that there ever were.
+  // The histogram of a backend, made on first use. `backend` numbers all backends so far.
   prometheus::Histogram& batch_duration(std::size_t backend, const std::string& name);
 
  private:

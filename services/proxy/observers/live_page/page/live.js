@@ -1,5 +1,5 @@
-// Asks the proxy for its state once a second while the page can be seen, and shows it. Needs timeline.js and hover.js before
-// it. Whatever the proxy says becomes text, never markup.
+// Asks the proxy for its state once a second while the page is visible, and shows it. Load timeline.js and hover.js
+// before it. Whatever the proxy answers becomes text, never markup.
 'use strict';
 
 (() => {
@@ -46,7 +46,7 @@
     return made;
   };
 
-  let last = null; // {at, answered}: to know how many answers a second
+  let last = null; // {at, answered}: to compute answers a second
   function showTiles(state, now) {
     const answered = state.outcomes.answered;
     const rate = last && now > last.at ? (1000 * (answered - last.answered)) / (now - last.at) : null;
@@ -55,11 +55,11 @@
     const up = state.backends.filter((backend) => backend.up).length;
     const tiles = [
       ['strategy', state.strategy.name === state.strategy.deciding ? state.strategy.name : `${state.strategy.name}: ${state.strategy.deciding}`],
-      ['requests that wait', whole(state.queued_requests)],
-      ['oldest waits for', seconds(state.oldest_age_seconds)],
+      ['waiting requests', whole(state.queued_requests)],
+      ['oldest has waited', seconds(state.oldest_age_seconds)],
       ['answers a second', orNone(rate, (value) => value.toFixed(1))],
       ['batches running', whole(state.batches_in_flight)],
-      ['refused lately', whole(refused), refused > 0],
+      ['recently refused', whole(refused), refused > 0],
       ['backends up', `${up} of ${state.backends.length}`, up < state.backends.length],
     ];
     at('tiles').replaceChildren(...tiles.map(([what, figure, isBad]) =>
@@ -83,7 +83,7 @@
     const first = chart.batches[Math.max(0, chart.batches.length - BATCHES)];
     if (!first) {
       drawn = null;
-      at('chart').replaceChildren(element('p', 'note', 'No batch has left in the last minute.'));
+      at('chart').replaceChildren(element('p', 'note', 'No batch was sent in the last minute.'));
       at('legend').replaceChildren();
       at('shares').textContent = '';
       return;
@@ -136,7 +136,7 @@
     showChart(state.chart);
     showCustomers(state);
     const reasons = Object.entries(state.refusals);
-    fill(at('refusals'), ['refused lately because', 'requests'], reasons.length > 0 ? reasons.map(([reason, count]) => [reason, whole(count)]) : [['nothing was refused', '–']]);
+    fill(at('refusals'), ['recently refused because', 'requests'], reasons.length > 0 ? reasons.map(([reason, count]) => [reason, whole(count)]) : [['nothing was refused', '–']]);
     fill(at('outcomes'), ['since the start', 'requests'], Object.entries(state.outcomes).map(([outcome, count]) => [outcome, whole(count)]));
     fill(at('backends'), ['backend', 'state', 'batches', 'cost of a batch', 'error', 'learned from'], state.backends.map((backend) => [
       backend.address,
@@ -165,7 +165,7 @@
       show(state, performance.now());
     } catch (error) {
       last = null;
-      at('trouble').textContent = `No answer from the proxy since ${new Date().toLocaleTimeString('en-GB')}: ${error.message}. What stands below is old.`;
+      at('trouble').textContent = `No answer from the proxy since ${new Date().toLocaleTimeString('en-GB')}: ${error.message}. The data below is old.`;
       at('trouble').hidden = false;
     }
   }
