@@ -117,6 +117,7 @@ check_tests() {
     need_clients
     need_node
     need_browser
+    need_tool valgrind valgrind
   fi
   build release
   run_ctest release "${LABELS[@]}" --exclude-regex "$(chosen_deploy_tests)"
