@@ -5,13 +5,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <iterator>
+#include <span>
 #include <vector>
 
 #include <boost/intrusive/list.hpp>
 
 #include "common/time.h"
 #include "services/proxy/scheduling/model/request.h"
+#include "services/proxy/scheduling/strategies/candidate.h"
 
 namespace smartbatch::scheduling {
 
@@ -34,6 +36,36 @@ class LengthClasses {
     // memory.
     Time oldest{};
     List waiting{};
+    // The first of them, as many as have been asked for: side by side, with what has been worked out of each.
+    std::vector<Candidate> front{};
+
+    // The first, `most` at most.
+    std::span<Candidate> First(std::size_t most) {
+      if (front.size() < most) Extend(most);
+      return std::span(front).first(std::min(most, front.size()));
+    }
+
+   private:
+    friend class LengthClasses;
+    void Extend(std::size_t most) {
+      auto next = front.empty() ? waiting.begin() : std::next(List::s_iterator_to(*front.back().sequence));
+      for (; next != waiting.end() && front.size() < most; ++next) front.emplace_back(*next);
+    }
+    std::vector<Candidate>::iterator Find(const PendingSequence& sequence) {
+      return std::find_if(front.begin(), front.end(),
+                          [&](const Candidate& candidate) { return candidate.sequence == &sequence; });
+    }
+    void Insert(PendingSequence& sequence) {
+      auto place = waiting.begin();
+      std::size_t before = 0;
+      for (; place != waiting.end() && place->request->id.number <= sequence.request->id.number; ++place) ++before;
+      waiting.insert(place, sequence);
+      if (before < front.size()) front.erase(front.begin() + static_cast<std::ptrdiff_t>(before), front.end());
+    }
+    void Erase(PendingSequence& sequence) {
+      waiting.erase(List::s_iterator_to(sequence));
+      if (const auto place = Find(sequence); place != front.end()) front.erase(place);
+    }
   };
 
   // `ratio` is above 1.
@@ -61,15 +93,21 @@ class LengthClasses {
       if (MayBeChosen(sequence)) Remove(sequence);
     }
   }
-  // Only those that have been selected: the others keep their places.
+  // Only those that have been selected: the others keep their places, and weigh something else from now on.
   void RemoveSelected(PendingRequest& request) {
     for (PendingSequence& sequence : request.sequences) {
-      if (MayBeChosen(sequence) && sequence.selected) Remove(sequence);
+      if (!MayBeChosen(sequence)) continue;
+      if (sequence.selected) {
+        Remove(sequence);
+      } else {
+        Class& home = classes_[PlaceOf(sequence.length)];
+        if (const auto place = home.Find(sequence); place != home.front.end()) place->costs = 0;
+      }
     }
   }
 
   // In ascending length.
-  std::deque<Class>& classes() { return classes_; }
+  std::vector<Class>& classes() { return classes_; }
   std::size_t PlaceOf(std::uint32_t length) const {
     return static_cast<std::size_t>(std::lower_bound(bounds_.begin(), bounds_.end(), length) - bounds_.begin());
   }
@@ -77,22 +115,21 @@ class LengthClasses {
  private:
   void Add(PendingSequence& sequence, bool again) {
     Class& home = classes_[PlaceOf(sequence.length)];
-    auto place = home.waiting.end();
     if (again) {
-      place = home.waiting.begin();
-      while (place != home.waiting.end() && place->request->id.number <= sequence.request->id.number) ++place;
+      home.Insert(sequence);
+    } else {
+      home.waiting.push_back(sequence);
     }
-    home.waiting.insert(place, sequence);
     home.oldest = home.waiting.front().request->arrival;
   }
   void Remove(PendingSequence& sequence) {
     Class& home = classes_[PlaceOf(sequence.length)];
     const bool first = &home.waiting.front() == &sequence;
-    home.waiting.erase(List::s_iterator_to(sequence));
+    home.Erase(sequence);
     if (first && !home.waiting.empty()) home.oldest = home.waiting.front().request->arrival;
   }
 
-  std::deque<Class> classes_;  // lists do not move
+  std::vector<Class> classes_;
   std::vector<std::uint32_t> bounds_;
 };
 

@@ -24,10 +24,14 @@ class LengthCosts {
  public:
   // Batches cost that from now on, and have so many seats.
   void Start(const CostModel& cost, std::uint32_t seats) {
-    if (cost.knee != 1 && (cost != cost_ || seats != seats_)) known_.assign(kKnown, {});
+    if (version_ > 0 && cost == cost_ && seats == seats_) return;
+    if (cost.knee != 1) known_.assign(kKnown, {});
     cost_ = cost;
     seats_ = seats;
+    ++version_;
   }
+  // Another one for each change of cost or seats, from 1.
+  std::uint32_t version() const { return version_; }
 
   // Of a sequence by itself, in seconds.
   double Alone(std::uint32_t length) const { return cost_.knee != 1 ? Known(length).alone : cost_.Alone(length); }
@@ -55,6 +59,7 @@ class LengthCosts {
   mutable std::vector<OfLength> known_;  // with this cost and these seats
   CostModel cost_;
   std::uint32_t seats_ = 0;
+  std::uint32_t version_ = 0;
 };
 
 }  // namespace smartbatch::scheduling
