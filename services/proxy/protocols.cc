@@ -11,33 +11,42 @@ namespace smartbatch::proxy {
 using protocol::open_inference::InferBackendCodec;
 using protocol::open_inference::InferCustomerCodec;
 using protocol::open_inference::Model;
+using protocol::open_inference::Models;
 using protocol::open_inference::ModelSettings;
 
-Protocols ProtocolsOf(const Config& config) {
-  const v1::LimitsConfig& limits = config.settings.limits();
-  Protocols protocols;
-  if (config.model().empty()) {
-    const rpc::SequenceLimits sequences{.max_sequences = limits.max_batch_size(),
-                                        .max_characters = limits.max_sequence_length()};
-    protocols.customers = std::make_unique<protocol::classify::ClassifyCustomerCodec>(sequences);
-    protocols.backends = std::make_unique<protocol::classify::ClassifyBackendCodec>(limits.max_batch_size());
-    return protocols;
+BackendProtocol BackendProtocolOf(const ModelChoice& choice) {
+  const v1::LimitsConfig& limits = choice.config.settings.limits();
+  if (choice.config.model().empty()) {
+    return {nullptr, std::make_unique<protocol::classify::ClassifyBackendCodec>(limits.max_batch_size())};
   }
-  const v1::OpenInferenceConfig& settings = config.settings.open_inference();
+  const v1::OpenInferenceConfig& settings = choice.config.settings.open_inference();
   std::map<std::string, double> padded_inputs;
   for (const v1::PaddedInput& input : settings.padded_inputs()) padded_inputs[input.name()] = input.value();
-  protocols.model = std::make_shared<Model>(
-      ModelSettings{.name = config.model(),
+  auto model = std::make_shared<Model>(
+      ModelSettings{.name = choice.name,
                     .padded_inputs = {padded_inputs.begin(), padded_inputs.end()},
                     .trimmed_outputs = {settings.trimmed_outputs().begin(), settings.trimmed_outputs().end()},
                     .max_rows = limits.max_batch_size(),
                     .max_length = limits.max_sequence_length(),
                     .max_request_bytes = settings.max_request_bytes()});
-  auto customers = std::make_unique<InferCustomerCodec>(protocols.model);
-  protocols.infer = customers.get();
-  protocols.customers = std::move(customers);
-  protocols.backends = std::make_unique<InferBackendCodec>(protocols.model);
-  return protocols;
+  auto codec = std::make_unique<InferBackendCodec>(model);
+  return {std::move(model), std::move(codec)};
+}
+
+CustomerProtocol CustomerProtocolOf(const std::vector<ModelChoice>& choices,
+                                    std::vector<std::shared_ptr<const Model>> models) {
+  if (choices.front().config.model().empty()) {
+    std::vector<protocol::classify::ModelLimits> all;
+    for (const ModelChoice& choice : choices) {
+      const v1::LimitsConfig& limits = choice.config.settings.limits();
+      all.push_back(
+          {choice.name, {.max_sequences = limits.max_batch_size(), .max_characters = limits.max_sequence_length()}});
+    }
+    return {std::make_unique<protocol::classify::ClassifyCustomerCodec>(std::move(all))};
+  }
+  auto codec = std::make_unique<InferCustomerCodec>(Models(std::move(models)));
+  const InferCustomerCodec* const infer = codec.get();
+  return {std::move(codec), infer};
 }
 
 }  // namespace smartbatch::proxy

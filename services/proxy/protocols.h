@@ -2,23 +2,33 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
-#include "services/proxy/config/config.h"
+#include "services/proxy/config/models.h"
 #include "services/proxy/protocol/codec.h"
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 
 namespace smartbatch::proxy {
 
 // Our own contract, unless the backends are servers of the Open Inference Protocol. Customers and backends speak the
-// same one: nothing is translated.
-struct Protocols {
-  std::unique_ptr<protocol::CustomerCodec> customers;
-  std::unique_ptr<protocol::BackendCodec> backends;
-  // With the Open Inference Protocol: the model, and the codec of the customers again, by its own type.
+// same one, and so do all models: nothing is translated.
+
+// Towards the backends of one model.
+struct BackendProtocol {
+  // With the Open Inference Protocol: the model, as its server will describe it.
   std::shared_ptr<protocol::open_inference::Model> model;
+  std::unique_ptr<protocol::BackendCodec> codec;
+};
+BackendProtocol BackendProtocolOf(const ModelChoice& choice);
+
+// Towards the customers of all models.
+struct CustomerProtocol {
+  std::unique_ptr<protocol::CustomerCodec> codec;
+  // With the Open Inference Protocol: the same codec, by its own type.
   const protocol::open_inference::InferCustomerCodec* infer = nullptr;
 };
-
-Protocols ProtocolsOf(const Config& config);
+// `models` are those of the BackendProtocols, in the order of the choices.
+CustomerProtocol CustomerProtocolOf(const std::vector<ModelChoice>& choices,
+                                    std::vector<std::shared_ptr<const protocol::open_inference::Model>> models);
 
 }  // namespace smartbatch::proxy

@@ -1,5 +1,6 @@
 #include "services/proxy/proxy.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "services/proxy/observers/live_page/live_page.h"
+#include "services/proxy/observers/metrics/joined_metrics.h"
 #include "services/proxy/transport/event_loop.h"
 #include "services/rpc/goaway.h"
 
@@ -28,13 +30,26 @@ absl::StatusOr<transport::ReloadedSettings> ReloadFor(Reloader& reloader, bool v
   return transport::ReloadedSettings{told(reloaded->changes), told(reloaded->overridden)};
 }
 
-void LogOutcomes(const scheduling::OutcomeCounts& ended) {
+runtime::ModelTable TableOf(const std::vector<std::unique_ptr<ServedModel>>& models) {
+  std::vector<runtime::ModelTable::Entry> entries;
+  for (const auto& model : models) entries.push_back(model->entry());
+  return runtime::ModelTable(std::move(entries));
+}
+
+CustomerProtocol ProtocolOf(const Config& config, const std::vector<std::unique_ptr<ServedModel>>& models) {
+  std::vector<std::shared_ptr<const protocol::open_inference::Model>> described;
+  for (const auto& model : models) described.push_back(model->description());
+  return CustomerProtocolOf(ModelsOf(config), std::move(described));
+}
+
+void LogOutcomes(const std::string& model, const scheduling::OutcomeCounts& ended) {
   using scheduling::Outcome;
   spdlog::info(
-      "stopped: of {} requests {} were answered, {} rejected, {} shed, {} expired, {} cancelled, {} failed by "
+      "stopped{}: of {} requests {} were answered, {} rejected, {} shed, {} expired, {} cancelled, {} failed by "
       "backends, {} ended by the stop",
-      ended.offered, ended[Outcome::kAnswered], ended[Outcome::kRejected], ended[Outcome::kShed],
-      ended[Outcome::kExpired], ended[Outcome::kCancelled], ended[Outcome::kBackendFailed], ended[Outcome::kShutDown]);
+      model.empty() ? "" : " model " + model, ended.offered, ended[Outcome::kAnswered], ended[Outcome::kRejected],
+      ended[Outcome::kShed], ended[Outcome::kExpired], ended[Outcome::kCancelled], ended[Outcome::kBackendFailed],
+      ended[Outcome::kShutDown]);
 }
 
 }  // namespace
@@ -45,30 +60,35 @@ absl::StatusOr<std::unique_ptr<Proxy>> Proxy::Start(const Config& config, const 
   if (!access.ok()) return access.status();
   access->customers.handover = handover;
   access->operators.handover = handover;
-  auto model = ServedModel::Create(config, clock);
-  if (!model.ok()) return model.status();
+  Models models;
+  for (const ModelChoice& choice : ModelsOf(config)) {
+    auto model = ServedModel::Create(choice, clock);
+    if (!model.ok()) return model.status();
+    models.push_back(*std::move(model));
+  }
   std::unique_ptr<Proxy> proxy(
-      new Proxy(config, *std::move(access), handover, std::move(read_again), clock, *std::move(model)));
+      new Proxy(config, *std::move(access), handover, std::move(read_again), clock, std::move(models)));
   if (auto status = proxy->Serve(config); !status.ok()) return status;
   return proxy;
 }
 
 Proxy::Proxy(const Config& config, Access access, net::Handover handover, ReadAgain read_again,
-             const runtime::Clock& clock, std::unique_ptr<ServedModel> model)
+             const runtime::Clock& clock, Models models)
     : clock_(clock),
       access_(std::move(access)),
       handover_(std::move(handover)),
-      protocols_(ProtocolsOf(config)),
-      model_(std::move(model)),
-      models_({{config.model(), model_->dispatcher()}}),
+      metrics_(std::make_shared<metrics::ServerMetrics>(SMARTBATCH_VERSION)),
+      models_(std::move(models)),
+      table_(TableOf(models_)),
       queue_(static_cast<int>(config.settings.threads()),
-             [this](grpc::CompletionQueue& events) { transport::RunEvents(events, models_); }),
-      server_(config.settings.listen(), queue_, *protocols_.customers, access_.customers),
+             [this](grpc::CompletionQueue& events) { transport::RunEvents(events, table_); }),
+      protocol_(ProtocolOf(config, models_)),
+      server_(config.settings.listen(), queue_, *protocol_.codec, access_.customers),
       can_reload_(read_again != nullptr),
       reloader_(
           config, std::move(read_again),
           [this](const Config& before, const Config& after) { return BringIn(before, after); },
-          [this](bool successful) { model_->metrics()->ReloadEnded(successful); }) {
+          [this](bool successful) { metrics_->ReloadEnded(successful); }) {
   server_.customer_rights().Set(BindingsOf(config));
 }
 
@@ -76,41 +96,52 @@ Proxy::~Proxy() {
   Close();
   admin_.reset();
   server_.Shutdown();
-  model_->Disconnect();
+  for (const auto& model : models_) model->Disconnect();
 }
 
 absl::Status Proxy::Serve(const Config& config) {
-  const auto& metrics = model_->metrics();
-  model_->Connect(config, queue_, protocols_, access_.backends);
-  if (protocols_.model != nullptr) {
-    inference_ = std::make_unique<transport::InferenceCalls>(
-        transport::InferenceParts{protocols_.model, *protocols_.infer, model_->dispatcher(), clock_, *metrics,
-                                  model_->statistics(), server_.customer_rights(), SMARTBATCH_VERSION});
+  const std::vector<ModelChoice> choices = ModelsOf(config);
+  for (std::size_t i = 0; i < models_.size(); ++i) models_[i]->Connect(choices[i].config, queue_, access_.backends);
+  if (protocol_.infer != nullptr) {
+    inference_ = std::make_unique<transport::InferenceCalls>(transport::InferenceParts{
+        *protocol_.infer, table_, clock_, *metrics_, server_.customer_rights(), SMARTBATCH_VERSION});
     server_.ServeOthers([this](rpc::GenericCall& call) { return inference_->Serve(call); });
   }
   WatchCalls();
-  auto endpoint = metrics::MetricsEndpoint::Start(config.settings.metrics_listen(), metrics, config.metrics_tls(),
-                                                  handover_, live_page::Documents(model_->live_sources()));
+  std::vector<metrics::JoinedMetrics::Source> series = {{metrics_}};
+  std::vector<live_page::Sources> pages;
+  for (const auto& model : models_) {
+    series.push_back({model->metrics(), pages.empty() ? std::string() : model->name()});
+    pages.push_back(model->live_sources());
+  }
+  auto endpoint = metrics::MetricsEndpoint::Start(
+      config.settings.metrics_listen(), std::make_shared<metrics::JoinedMetrics>(std::move(series)),
+      config.metrics_tls(), handover_, live_page::Documents(std::move(pages)));
   if (!endpoint.ok()) return endpoint.status();
   endpoint_ = *std::move(endpoint);
-  transport::AdminTargets targets{model_->dispatcher(), clock_, model_->decisions(), {}, access_.operator_rights};
+  transport::AdminTargets targets{table_, clock_, {}, access_.operator_rights};
   if (can_reload_) targets.reload = [this](bool validate_only) { return ReloadFor(reloader_, validate_only); };
   auto admin =
       transport::AdminServer::Start(config.settings.admin_listen(), queue_, std::move(targets), access_.operators);
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
-  if (auto status = server_.Start(models_, clock_, *metrics); !status.ok()) return status;
+  if (auto status = server_.Start(table_, clock_, *metrics_); !status.ok()) return status;
   server_.SetAdminAddress(admin_address());
   admin_->SetDataAddress(address());
-  model_->Watch([this](bool reachable) { server_.SetReachable(reachable); });
-  spdlog::info("serving on {}, admin on {}, metrics on {}: strategy {}, up to {} sequences a batch, {} backends",
-               address(), admin_address(), metrics_address(), config.settings.strategy().name(),
-               config.settings.limits().max_batch_size(), model_->backends());
+  for (std::size_t i = 0; i < models_.size(); ++i) {
+    models_[i]->Watch([this, i](bool reachable) { ModelIsReachable(i, reachable); });
+  }
+  spdlog::info("serving on {}, admin on {}, metrics on {}", address(), admin_address(), metrics_address());
+  for (std::size_t i = 0; i < models_.size(); ++i) {
+    const Config& model = choices[i].config;
+    spdlog::info("model {}: strategy {}, up to {} sequences a batch, {} backends", models_[i]->name(),
+                 model.settings.strategy().name(), model.settings.limits().max_batch_size(), models_[i]->backends());
+  }
   return absl::OkStatus();
 }
 
 void Proxy::WatchCalls() {
-  model_->metrics()->WatchCalls([this] {
+  metrics_->WatchCalls([this] {
     const transport::LiveCalls::Counts calls = server_.calls();
     return metrics::CallsInTransit{.requests_arriving = calls.arriving,
                                    .answers_leaving = calls.leaving,
@@ -119,8 +150,27 @@ void Proxy::WatchCalls() {
   });
 }
 
+// Health checks of the customers' service say that it serves while any model can be reached: the others' customers are
+// answered UNAVAILABLE, and nobody is sent elsewhere for them.
+void Proxy::ModelIsReachable(std::size_t model, bool reachable) {
+  const MutexLock lock(reachable_mutex_);
+  if (reachable) {
+    unreachable_.erase(model);
+  } else {
+    unreachable_.insert(model);
+  }
+  server_.SetReachable(unreachable_.size() < models_.size());
+}
+
+// The settings of every model were checked when they were read, and their number and order cannot change: so it does
+// not come to pass that one model takes over what another one then refuses.
 absl::Status Proxy::BringIn(const Config& before, const Config& after) {
-  if (auto status = model_->Reconfigure(before, after); !status.ok()) return status;
+  const std::vector<ModelChoice> old_choices = ModelsOf(before);
+  const std::vector<ModelChoice> new_choices = ModelsOf(after);
+  for (std::size_t i = 0; i < models_.size(); ++i) {
+    auto status = models_[i]->Reconfigure(old_choices[i].config, new_choices[i].config);
+    if (!status.ok()) return status;
+  }
   server_.customer_rights().Set(BindingsOf(after));
   return absl::OkStatus();
 }
@@ -137,8 +187,10 @@ void Proxy::Stop(program::StopTime& time) {
   server_.StopServing();
   Drain(time);
   server_.WaitForAnswers();
-  model_->CloseDecisionLog();
-  LogOutcomes(model_->dispatcher().Look(0).outcomes);
+  for (const auto& model : models_) {
+    model->CloseDecisionLog();
+    LogOutcomes(models_.size() > 1 ? model->name() : std::string(), model->dispatcher().Look(0).outcomes);
+  }
 }
 
 // Leaves the ports and the callers to the process that follows, and serves what still comes here meanwhile.
@@ -157,18 +209,19 @@ void Proxy::HandOver(program::StopTime& time) {
   admin_->StopServing();
   rpc::ServeUntilMoved({.move_callers = move_callers,
                         .calls = [this] { return server_.calls().entered; },
-                        .is_idle = [this] { return model_->dispatcher().WaitUntilIdle(Duration::zero()); }},
+                        .is_idle = [this] { return WaitUntilIdle(Duration::zero()); }},
                        time);
 }
 
 // Answers what is there, up to the time allowed or a second signal; then ends it.
 void Proxy::Drain(program::StopTime& time) {
-  runtime::Dispatcher& dispatcher = model_->dispatcher();
-  dispatcher.StopAccepting();
-  bool idle = dispatcher.WaitUntilIdle(Duration::zero());
-  while (!idle && !time.IsOver()) idle = dispatcher.WaitUntilIdle(milliseconds(20));
+  for (const auto& model : models_) model->dispatcher().StopAccepting();
+  bool idle = WaitUntilIdle(Duration::zero());
+  while (!idle && !time.IsOver()) idle = WaitUntilIdle(milliseconds(20));
   if (!idle) {
-    spdlog::warn("{} requests that wait are ended: {}", dispatcher.Look(0).queued_requests,
+    std::uint64_t waiting = 0;
+    for (const auto& model : models_) waiting += model->dispatcher().Look(0).queued_requests;
+    spdlog::warn("{} requests that wait are ended: {}", waiting,
                  time.asked_again() ? "a second signal came" : "--drain-seconds have passed");
   }
   Close();
@@ -176,8 +229,14 @@ void Proxy::Drain(program::StopTime& time) {
 
 void Proxy::Close() {
   do {
-    model_->dispatcher().Close();
-  } while (!model_->dispatcher().WaitUntilIdle(milliseconds(100)));
+    for (const auto& model : models_) model->dispatcher().Close();
+  } while (!WaitUntilIdle(milliseconds(100)));
+}
+
+// False as soon as one of them has taken longer.
+bool Proxy::WaitUntilIdle(Duration timeout) {
+  return std::all_of(models_.begin(), models_.end(),
+                     [timeout](const auto& model) { return model->dispatcher().WaitUntilIdle(timeout); });
 }
 
 }  // namespace smartbatch::proxy

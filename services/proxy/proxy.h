@@ -2,20 +2,24 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "common/mutex.h"
 #include "common/program/signals.h"
+#include "common/time.h"
 #include "services/metrics_endpoint/metrics_endpoint.h"
 #include "services/net/handover.h"
 #include "services/proxy/access.h"
 #include "services/proxy/config/config.h"
 #include "services/proxy/config/reloader.h"
+#include "services/proxy/observers/metrics/server_metrics.h"
 #include "services/proxy/protocols.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/model_table.h"
@@ -60,26 +64,30 @@ class Proxy {
  private:
   // What serves the calls of the Open Inference Protocol beside ModelInfer; nothing with our own contract.
   using InferenceCalls = std::unique_ptr<transport::InferenceCalls>;
+  using Models = std::vector<std::unique_ptr<ServedModel>>;
 
   Proxy(const Config& config, Access access, net::Handover handover, ReadAgain read_again, const runtime::Clock& clock,
-        std::unique_ptr<ServedModel> model);
+        Models models);
   // Opens the ports, when everything behind them is there.
   absl::Status Serve(const Config& config);
   absl::Status BringIn(const Config& before, const Config& after);
   void WatchCalls();
+  void ModelIsReachable(std::size_t model, bool reachable);
+  bool WaitUntilIdle(Duration timeout);
   void HandOver(program::StopTime& time);
   void Drain(program::StopTime& time);
   void Close();
 
-  // From the backends to the customers, so that each part finds those that it passes requests on to. What a customer
-  // sends comes the other way: through the server and the queue to the model, which decides and calls its backends.
   const runtime::Clock& clock_;
   const Access access_;
   const net::Handover handover_;
-  const Protocols protocols_;
-  const std::unique_ptr<ServedModel> model_;
-  const runtime::ModelTable models_;
+  const std::shared_ptr<metrics::ServerMetrics> metrics_;
+  // From the backends to the customers, so that each part finds those that it passes requests on to. What a customer
+  // sends comes the other way: through the server and the queue to the model, which decides and calls its backends.
+  const Models models_;  // the default one first
+  const runtime::ModelTable table_;
   rpc::CallQueue queue_;
+  const CustomerProtocol protocol_;
   transport::ProxyServer server_;
   InferenceCalls inference_;
   // Beside the way.
@@ -87,6 +95,8 @@ class Proxy {
   const bool can_reload_;
   Reloader reloader_;
   std::unique_ptr<transport::AdminServer> admin_;
+  Mutex reachable_mutex_;
+  std::set<std::size_t> unreachable_ SMARTBATCH_GUARDED_BY(reachable_mutex_);  // models
 };
 
 }  // namespace smartbatch::proxy

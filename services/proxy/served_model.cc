@@ -46,8 +46,7 @@ runtime::Reconfiguration ReconfigurationOf(const Config& before, const Config& a
 
 std::shared_ptr<metrics::ProxyMetrics> MetricsOf(const Config& config) {
   return std::make_shared<metrics::ProxyMetrics>(
-      metrics::MetricsOptions{.version = SMARTBATCH_VERSION,
-                              .max_batch_size = config.settings.limits().max_batch_size(),
+      metrics::MetricsOptions{.max_batch_size = config.settings.limits().max_batch_size(),
                               .cost = config.cost(),
                               .objectives = ObjectivesOf(config)});
 }
@@ -61,18 +60,21 @@ void WarnOfSharing(std::string_view strategy) {
 
 }  // namespace
 
-ServedModel::ServedModel(const Config& config, const runtime::Clock& clock)
-    : clock_(clock),
-      max_batch_size_(config.settings.limits().max_batch_size()),
-      metrics_(MetricsOf(config)),
-      adaptive_(config.limits(), PoliciesOf(config), clock),
+ServedModel::ServedModel(const ModelChoice& choice, const runtime::Clock& clock)
+    : name_(choice.name),
+      clock_(clock),
+      max_batch_size_(choice.config.settings.limits().max_batch_size()),
+      metrics_(MetricsOf(choice.config)),
+      adaptive_(choice.config.limits(), PoliciesOf(choice.config), clock),
       answers_(clock),
       sharing_(WarnOfSharing),
-      backend_log_(max_batch_size_) {}
+      backend_log_(max_batch_size_),
+      protocol_(BackendProtocolOf(choice)) {}
 
-absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Create(const Config& config, const runtime::Clock& clock) {
-  std::unique_ptr<ServedModel> model(new ServedModel(config, clock));
-  if (auto status = model->StartDispatcher(config); !status.ok()) return status;
+absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Create(const ModelChoice& choice,
+                                                                 const runtime::Clock& clock) {
+  std::unique_ptr<ServedModel> model(new ServedModel(choice, clock));
+  if (auto status = model->StartDispatcher(choice.config); !status.ok()) return status;
   return model;
 }
 
@@ -101,21 +103,20 @@ absl::Status ServedModel::StartDispatcher(const Config& config) {
   return absl::OkStatus();
 }
 
-void ServedModel::Connect(const Config& config, rpc::CallQueue& queue, const Protocols& protocols,
-                          const transport::BackendClientOptions& access) {
+void ServedModel::Connect(const Config& config, rpc::CallQueue& queue, const transport::BackendClientOptions& access) {
   backends_ = std::make_unique<transport::BackendSet>(
       *dispatcher_,
-      [&queue, &protocols, access](const std::string& address) {
-        return std::make_shared<transport::BackendClient>(address, *protocols.backends, queue.queue(), access);
+      [this, &queue, access](const std::string& address) {
+        return std::make_shared<transport::BackendClient>(address, *protocol_.codec, queue.queue(), access);
       },
       transport::BackendSetOptions{.cost = config.cost(),
                                    .health_check_interval = FromSeconds(config.settings.health_check_seconds()),
                                    .lookup_interval = FromSeconds(config.settings.lookup_seconds())});
   backends_->SetTargets(TargetsOf(config));
   backends_->Refresh();
-  if (protocols.model != nullptr) {
+  if (protocol_.model != nullptr) {
     reader_ = std::make_unique<transport::ModelReader>(
-        protocols.model, [this] { return backends_->addresses(); }, access);
+        protocol_.model, [this] { return backends_->addresses(); }, access);
     reader_->Look();
   }
 }
@@ -148,7 +149,8 @@ void ServedModel::CloseDecisionLog() {
 }
 
 live_page::Sources ServedModel::live_sources() {
-  return {.clock = clock_,
+  return {.model = name_,
+          .clock = clock_,
           .decisions = decisions_,
           .answers = answers_,
           .state = [this](std::size_t customers) { return dispatcher_->Look(customers); },

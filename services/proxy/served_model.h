@@ -10,6 +10,7 @@
 #include <absl/status/statusor.h>
 
 #include "services/proxy/config/config.h"
+#include "services/proxy/config/models.h"
 #include "services/proxy/observers/adaptive/adaptive_controller.h"
 #include "services/proxy/observers/backend_log.h"
 #include "services/proxy/observers/batch_log.h"
@@ -20,6 +21,7 @@
 #include "services/proxy/protocols.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
+#include "services/proxy/runtime/model_table.h"
 #include "services/proxy/runtime/recent_decisions.h"
 #include "services/proxy/runtime/request_statistics.h"
 #include "services/proxy/runtime/sharing_advice.h"
@@ -45,16 +47,15 @@ namespace smartbatch::proxy {
 class ServedModel {
  public:
   // The clock must outlive it. INVALID_ARGUMENT names the setting that cannot be used.
-  static absl::StatusOr<std::unique_ptr<ServedModel>> Create(const Config& config, const runtime::Clock& clock);
+  static absl::StatusOr<std::unique_ptr<ServedModel>> Create(const ModelChoice& choice, const runtime::Clock& clock);
   // Every request must have been answered and every batch have ended.
   ~ServedModel() = default;
   ServedModel(const ServedModel&) = delete;
   ServedModel& operator=(const ServedModel&) = delete;
 
-  // Makes the backends, which are called through the queue; the queue and the protocols must outlive Disconnect. With
-  // the Open Inference Protocol it asks them what the model is, which takes two seconds for each at most.
-  void Connect(const Config& config, rpc::CallQueue& queue, const Protocols& protocols,
-               const transport::BackendClientOptions& access);
+  // Makes the backends, which are called through the queue; it must outlive Disconnect. With the Open Inference
+  // Protocol they are asked what the model is, which takes two seconds for each at most.
+  void Connect(const Config& config, rpc::CallQueue& queue, const transport::BackendClientOptions& access);
   // After Connect: starts the threads that look after the time, the names, the health and the model of the backends,
   // and advise the strategy. `tell` hears whether a backend can be reached, from one of them.
   void Watch(transport::Reachability::Tell tell);
@@ -66,18 +67,22 @@ class ServedModel {
   // Writes what the decision log still holds: what comes later is not written.
   void CloseDecisionLog();
 
+  const std::string& name() const { return name_; }
   runtime::Dispatcher& dispatcher() { return *dispatcher_; }
-  const runtime::RecentDecisions& decisions() const { return decisions_; }
-  const runtime::RequestStatistics& statistics() const { return statistics_; }
+  // For the table of models.
+  runtime::ModelTable::Entry entry() { return {name_, *dispatcher_, decisions_, statistics_}; }
   const std::shared_ptr<metrics::ProxyMetrics>& metrics() const { return metrics_; }
+  // As the backends describe it; null with our own contract.
+  const std::shared_ptr<protocol::open_inference::Model>& description() const { return protocol_.model; }
   // What the live page shows of it.
   live_page::Sources live_sources();
   std::size_t backends() const { return backends_->addresses().size(); }
 
  private:
-  ServedModel(const Config& config, const runtime::Clock& clock);
+  ServedModel(const ModelChoice& choice, const runtime::Clock& clock);
   absl::Status StartDispatcher(const Config& config);
 
+  const std::string name_;
   const runtime::Clock& clock_;
   const std::uint32_t max_batch_size_;
 
@@ -95,6 +100,7 @@ class ServedModel {
 
   std::unique_ptr<runtime::Dispatcher> dispatcher_;
 
+  const BackendProtocol protocol_;
   std::unique_ptr<transport::BackendSet> backends_;
   std::unique_ptr<transport::ModelReader> reader_;  // with the Open Inference Protocol
   std::unique_ptr<transport::Reachability> reachability_;

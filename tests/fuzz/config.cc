@@ -4,6 +4,7 @@
 
 #include "services/proxy/config/config.h"
 #include "services/proxy/config/config_changes.h"
+#include "services/proxy/config/models.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace smartbatch::fuzz {
@@ -60,7 +61,7 @@ void Play(const std::string& text) {
   if (const absl::Status status = config.Validate(); !status.ok()) return RequireGoodError(status);
   if (const absl::Status status = proxy::CheckCanChange(changes); !status.ok()) RequireGoodError(status);
   Require(proxy::Changes(config, config).empty(), "a configuration is the same as itself");
-  Run(config);
+  for (const proxy::ModelChoice& model : proxy::ModelsOf(config)) Run(model.config);
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ ModelInferRequest GoodRequest(int rows, int length) {
 
 std::shared_ptr<const protocol::Payload> PayloadOf(const ModelInferRequest& request) {
   std::shared_ptr<const protocol::Payload> payload;
-  Require(InferCustomerCodec(TheModel()).Read(rpc::SerializeMessage(request), payload).ok(), "a good request is taken");
+  Require(InferCustomerCodec(Models({TheModel()})).Read(rpc::SerializeMessage(request), payload).ok(),
+          "a good request is taken");
   return payload;
 }
 
@@ -91,7 +92,7 @@ void RequireWellFormed(const Tensors& tensors, const Contents& contents, std::in
 
 void PlayRequest(const grpc::ByteBuffer& message) {
   std::shared_ptr<const protocol::Payload> payload;
-  const grpc::Status status = InferCustomerCodec(TheModel()).Read(message, payload);
+  const grpc::Status status = InferCustomerCodec(Models({TheModel()})).Read(message, payload);
   if (!status.ok()) {
     Require(payload == nullptr, "nothing is made of a wrong request");
     RequireOneLine(status.error_message());
@@ -122,7 +123,7 @@ void PlayAnswer(const grpc::ByteBuffer& message) {
   }
   Require(results->size() == rows.size(), "an answer has a result for each row");
   const std::vector<protocol::RowResult> own = {(*results)[0], (*results)[2]};
-  const auto told = InferCustomerCodec(TheModel()).Write(**longer, own, {});
+  const auto told = InferCustomerCodec(Models({TheModel()})).Write(**longer, own, {});
   Require(told.ok(), "rows of one answer make an answer");
   ModelInferResponse response;
   Require(rpc::ParseMessage(*told, response).ok(), "an answer is a message");

@@ -74,7 +74,8 @@ void Load::Run(const std::string& address, const LoadOptions& options, int calle
   const auto stub = proxy::v1::ProxyService::NewStub(channel);
   grpc::CompletionQueue queue;
   while (!stop.stop_requested()) {
-    const proxy::v1::ProxyClassifyRequest request = RandomRequest(random);
+    proxy::v1::ProxyClassifyRequest request = RandomRequest(random);
+    request.set_model(options.model);
     const bool impatient = random.Chance(options.impatient_share);
     const milliseconds timeout = impatient ? milliseconds(random.Between(0, 20)) : options.timeout;
     grpc::ClientContext context;

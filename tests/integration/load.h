@@ -22,6 +22,7 @@ namespace smartbatch::testing {
 
 struct LoadOptions {
   int callers = 16;
+  std::string model = {};  // of every request; the default one if it is empty
   std::chrono::milliseconds timeout{10'000};
   // The share of the calls with a deadline of 0 to 20 ms, and the share that is cancelled after 0 to 10 ms.
   double impatient_share = 0;

@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/loadgen/http_get.h"
+#include "tests/support/http_get.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -16,7 +16,7 @@ using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-std::string Scrape(const std::string& address) { return HttpGet(address, "/metrics"); }
+std::string Scrape(const std::string& address) { return testing::HttpGet(address, "/metrics"); }
 
 RequestRecord Ended(std::uint32_t customer, int status_code) {
   RequestRecord record;

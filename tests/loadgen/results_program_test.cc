@@ -19,9 +19,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "tests/loadgen/http_get.h"
 #include "tests/loadgen/program_fixture.h"
 #include "tests/loadgen/scripted_proxy.h"
+#include "tests/support/http_get.h"
 #include "tests/support/process.h"
 
 namespace smartbatch::loadgen {
@@ -232,7 +232,7 @@ TEST_F(ProgramTest, TheRunningLoadCanBeScraped) {
   const std::regex answered("outcome=\"ok\",strategy=\"fair\"} [1-9]");
   for (int i = 0; i < 200 && !std::regex_search(text, answered); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    text = HttpGet(address[1], "/metrics");
+    text = testing::HttpGet(address[1], "/metrics");
   }
   EXPECT_THAT(text, AllOf(HasSubstr("loadgen_block_info{strategy=\"fair\",workload=\"eight-and-eight\"} 1"),
                           HasSubstr("loadgen_request_latency_seconds_bucket{customer=\"A01\""),

@@ -22,6 +22,8 @@ namespace smartbatch::proxy {
 // Settings as config.proto describes them, with at least one backend.
 v1::ProxyConfig DefaultSettings();
 
+// What is common to all models, and what describes the default one; the further ones are in `settings.models`, and
+// ModelsOf (models.h) tells what holds for each.
 struct Config {
   // What holds; what is not there has its default.
   v1::ProxyConfig settings = DefaultSettings();

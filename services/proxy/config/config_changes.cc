@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include "common/field_error.h"
 #include "services/proxy/config/settings/setting.h"
@@ -42,6 +43,12 @@ std::vector<FieldChange> Differences(const Fields& before, const Fields& after) 
   return changes;
 }
 
+// In the order in which they are served.
+std::string FurtherNames(const Config& config) {
+  const auto name = [](std::string* out, const v1::ModelConfig& model) { out->append(model.name()); };
+  return absl::StrJoin(config.settings.models(), ",", name);
+}
+
 std::string Shown(const std::string& value) { return value.empty() ? "not there" : value; }
 
 }  // namespace
@@ -49,9 +56,11 @@ std::string Shown(const std::string& value) { return value.empty() ? "not there"
 std::vector<FieldChange> Changes(const Config& before, const Config& after) {
   Fields old_fields = FieldsOf(before.settings);
   Fields new_fields = FieldsOf(after.settings);
-  // Other backends can come while the proxy runs, of the same model.
+  // Other backends can come while the proxy runs, of the same models.
   old_fields["open_inference.model"] = {before.model()};
   new_fields["open_inference.model"] = {after.model()};
+  old_fields["models"] = {FurtherNames(before)};
+  new_fields["models"] = {FurtherNames(after)};
   return Differences(old_fields, new_fields);
 }
 

@@ -14,6 +14,7 @@
 #include "common/program/logging.h"
 #include "common/workload/customer_fields.h"
 #include "services/proxy/config/config.h"
+#include "services/proxy/config/models.h"
 #include "services/proxy/config/settings/setting.h"
 #include "services/proxy/scheduling/strategies/strategy_registry.h"
 
@@ -174,7 +175,8 @@ absl::Status Config::Validate() const {
   if (auto status = CheckStrategyAndCost(*this); !status.ok()) return status;
   if (auto status = CheckCustomers(*this); !status.ok()) return status;
   if (auto status = CheckTls(*this); !status.ok()) return status;
-  return CheckLargestRequest(settings);
+  if (auto status = CheckLargestRequest(settings); !status.ok()) return status;
+  return CheckModels(*this);
 }
 
 }  // namespace smartbatch::proxy

@@ -3,6 +3,8 @@
 #include <cassert>
 #include <utility>
 
+#include <absl/strings/str_join.h>
+
 namespace smartbatch::runtime {
 
 ModelTable::ModelTable(std::vector<Entry> entries) : entries_(std::move(entries)) { assert(!entries_.empty()); }
@@ -13,6 +15,11 @@ const ModelTable::Entry* ModelTable::Find(std::string_view name) const {
     if (entry.name == name) return &entry;
   }
   return nullptr;
+}
+
+std::string ModelTable::Names() const {
+  const auto name = [](std::string* out, const Entry& entry) { out->append(entry.name); };
+  return absl::StrJoin(entries_, ", ", name);
 }
 
 }  // namespace smartbatch::runtime

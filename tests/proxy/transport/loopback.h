@@ -47,12 +47,12 @@ class Loopback {
   explicit Loopback(const scheduling::SchedulerOptions& options = {}, int threads = 1,
                     const scheduling::StrategyChoice& strategy = {"sjf", {}}, Reload reload = {})
       : dispatcher(*scheduling::Scheduler::Create(options, strategy, &decisions), clock, nullptr),
-        codec({.max_sequences = options.max_batch_size, .max_characters = options.max_sequence_length}),
+        codec({{"default", {.max_sequences = options.max_batch_size, .max_characters = options.max_sequence_length}}}),
         queue(threads, [this](grpc::CompletionQueue& events) { transport::RunEvents(events, models); }),
         server("127.0.0.1:0", queue, codec) {
     dispatcher.AddBackend("backend", 1, {}, backend);
     EXPECT_TRUE(server.Start(models, clock, calls).ok());
-    admin = *transport::AdminServer::Start("127.0.0.1:0", queue, {dispatcher, clock, decisions, std::move(reload)});
+    admin = *transport::AdminServer::Start("127.0.0.1:0", queue, {models, clock, std::move(reload)});
     stub = proxy::v1::ProxyService::NewStub(ChannelTo(server.address()));
     timer = std::jthread([this](const std::stop_token& stop) { dispatcher.RunTimer(stop); });
   }
@@ -112,8 +112,9 @@ class Loopback {
   runtime::CallObserver calls;
   ScriptedBackend backend;
   runtime::RecentDecisions decisions;
+  runtime::RequestStatistics statistics;
   runtime::Dispatcher dispatcher;
-  const runtime::ModelTable models{{{"", dispatcher}}};
+  const runtime::ModelTable models{{{"default", dispatcher, decisions, statistics}}};
   protocol::classify::ClassifyCustomerCodec codec;
   rpc::CallQueue queue;
   transport::ProxyServer server;

@@ -32,11 +32,14 @@ absl::Status ToError(const grpc::Status& status, const std::string& target) {
 
 }  // namespace
 
-AdminClient::AdminClient(Server server)
-    : server_(std::move(server)), stub_(proxy::v1::AdminService::NewStub(MakeChannel(server_))) {}
+AdminClient::AdminClient(Server server, std::string model)
+    : server_(std::move(server)),
+      model_(std::move(model)),
+      stub_(proxy::v1::AdminService::NewStub(MakeChannel(server_))) {}
 
 template <class Method, class Request, class Response>
-absl::StatusOr<Response> AdminClient::Call(Method method, const Request& request, Response response) const {
+absl::StatusOr<Response> AdminClient::Call(Method method, Request request, Response response) const {
+  request.set_model(model_);
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kCallDeadline);
   AddMetadata(server_, context);

@@ -17,7 +17,8 @@ namespace smartbatch::loadgen {
 // cannot be reached, what to do about it. Thread safe.
 class AdminClient {
  public:
-  explicit AdminClient(Server server);
+  // All calls are about that model; the proxy's default one if it is empty.
+  explicit AdminClient(Server server, std::string model = {});
   explicit AdminClient(const std::string& target) : AdminClient(Server{target}) {}
 
   absl::StatusOr<proxy::v1::GetStrategyResponse> GetStrategy() const;
@@ -31,9 +32,10 @@ class AdminClient {
 
  private:
   template <class Method, class Request, class Response>
-  absl::StatusOr<Response> Call(Method method, const Request& request, Response response) const;
+  absl::StatusOr<Response> Call(Method method, Request request, Response response) const;
 
   Server server_;
+  std::string model_;
   std::unique_ptr<proxy::v1::AdminService::Stub> stub_;
 };
 

@@ -13,6 +13,7 @@ namespace {
 
 struct StrategyFlags {
   ConnectionFlags connection;
+  std::string model;
   std::string name;
   std::vector<std::string> parameters;
   CLI::App* get = nullptr;
@@ -71,7 +72,7 @@ int List(const AdminClient& admin) {
 int Run(const StrategyFlags& flags) {
   const absl::StatusOr<Server> server = AdminServerOf(flags.connection);
   if (!server.ok()) return ReportError(server.status());
-  const AdminClient admin(*server);
+  const AdminClient admin(*server, flags.model);
   if (flags.get->parsed()) return Get(admin);
   return flags.set->parsed() ? Set(admin, flags) : List(admin);
 }
@@ -84,6 +85,8 @@ Verb AddStrategy(CLI::App& program) {
   verb.require_subcommand(1);
   AddAdminTargetFlag(verb, flags->connection);
   AddSecurityFlags(verb, flags->connection);
+  verb.add_option("--model", flags->model, "The model whose strategy it is, if the proxy serves several")
+      ->type_name("NAME");
   flags->get = verb.add_subcommand("get", "Print the active strategy with its parameters")->fallthrough();
   flags->set = verb.add_subcommand("set", "Change the strategy; waiting requests stay in the queue")->fallthrough();
   flags->set->add_option("name", flags->name, "The strategy, as list prints it")->required();

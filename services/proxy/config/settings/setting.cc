@@ -58,19 +58,29 @@ bool IsAllowed(const Setting& setting) {
          (!options.has_maximum() || *number <= options.maximum());
 }
 
-// Of an element of a list: all but its first field, which has given it its name.
-void Walk(const Message& message, const std::string& prefix, int first, bool reloadable, const Visit& visit) {
+struct Step {
+  // Of an element of a list: 1, since its first field has given it its name.
+  int first = 0;
+  bool reloadable = false;
+  // What is not given is as elsewhere.
+  bool inherits = false;
+};
+
+void Walk(const Message& message, const std::string& prefix, const Step& step, const Visit& visit) {
   const Reflection& reflection = *message.GetReflection();
-  for (int i = first; i < message.GetDescriptor()->field_count(); ++i) {
+  for (int i = step.first; i < message.GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor& field = *message.GetDescriptor()->field(i);
     const std::string path = prefix + field.name();
-    const bool can_change = reloadable || field.options().GetExtension(v1::setting).reloadable();
+    const v1::Setting& options = field.options().GetExtension(v1::setting);
+    const bool can_change = step.reloadable || options.reloadable();
+    const bool inherits = step.inherits || options.inherits();
     if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
-      const bool given = field.is_repeated() ? reflection.FieldSize(message, &field) > 0
-                                             : field.has_default_value() || reflection.HasField(message, &field);
+      const bool given = field.is_repeated()
+                             ? reflection.FieldSize(message, &field) > 0
+                             : (field.has_default_value() && !inherits) || reflection.HasField(message, &field);
       if (given) visit({path, message, field, can_change});
     } else if (!field.is_repeated()) {
-      Walk(reflection.GetMessage(message, &field), path + ".", 0, can_change, visit);
+      Walk(reflection.GetMessage(message, &field), path + ".", {0, can_change, inherits}, visit);
     } else {
       for (int element = 0; element < reflection.FieldSize(message, &field); ++element) {
         const Message& entry = reflection.GetRepeatedMessage(message, &field, element);
@@ -78,7 +88,7 @@ void Walk(const Message& message, const std::string& prefix, int first, bool rel
         if (field.is_map()) {
           visit({name, entry, *entry.GetDescriptor()->map_value(), can_change});
         } else {
-          Walk(entry, name + ".", 1, can_change, visit);
+          Walk(entry, name + ".", {1, can_change, inherits}, visit);
         }
       }
     }
@@ -96,7 +106,7 @@ std::string Setting::Value() const {
   return absl::StrJoin(values, ",");
 }
 
-void ForEachSetting(const Message& message, const Visit& visit) { Walk(message, "", 0, false, visit); }
+void ForEachSetting(const Message& message, const Visit& visit) { Walk(message, "", {}, visit); }
 
 std::string AllowedIn(const FieldDescriptor& field) {
   const v1::Setting& options = field.options().GetExtension(v1::setting);

@@ -62,6 +62,12 @@ timeline::Chart ChartOf(const std::vector<runtime::Decision>& newest_first, cons
   return chart;
 }
 
+ordered_json LinksJson(const std::vector<LiveData::Link>& links) {
+  ordered_json json = ordered_json::array();
+  for (const LiveData::Link& link : links) json.push_back({{"model", link.model}, {"path", link.path}});
+  return json;
+}
+
 ordered_json StrategyJson(const runtime::State& state) {
   ordered_json json = {{"name", state.strategy.name},
                        {"parameters", state.strategy.parameters},
@@ -162,6 +168,8 @@ std::string LiveData::Make(Time now) {
   const ordered_json json = {{"version", sources_.version},
                              {"process_id", getpid()},
                              {"uptime_seconds", ToSeconds(state.uptime)},
+                             {"model", sources_.model},
+                             {"models", LinksJson(models_)},
                              {"strategy", StrategyJson(state)},
                              {"queued_requests", state.queued_requests},
                              {"queued_sequences", state.queued_sequences},
@@ -177,18 +185,44 @@ std::string LiveData::Make(Time now) {
   return json.dump(-1, ' ', /*ensure_ascii=*/false, ordered_json::error_handler_t::replace);
 }
 
-std::vector<metrics::HttpServer::Document> Documents(Sources sources) {
-  const auto text = [](const char* content) { return [content] { return std::string(content); }; };
-  auto data = std::make_shared<LiveData>(std::move(sources));
+namespace {
+
+// Where the page of a model is, below the root.
+std::string FolderOf(std::size_t place, const std::string& model) {
+  return place == 0 ? std::string() : "models/" + model + "/";
+}
+
+void AddDocuments(const std::string& folder, std::shared_ptr<LiveData> data,
+                  std::vector<metrics::HttpServer::Document>& documents) {
+  const auto add = [&](const char* name, const char* type, const char* text) {
+    documents.push_back({"/" + folder + name, type, [text] { return std::string(text); }});
+  };
   constexpr char kScript[] = "text/javascript; charset=utf-8";
   constexpr char kStyle[] = "text/css; charset=utf-8";
-  return {{"/", "text/html; charset=utf-8", text(kLiveHtml)},
-          {"/live.css", kStyle, text(kLiveCss)},
-          {"/live.js", kScript, text(kLiveJs)},
-          {"/timeline.css", kStyle, text(timeline::kTimelineCss)},
-          {"/timeline.js", kScript, text(timeline::kTimelineJs)},
-          {"/hover.js", kScript, text(timeline::kHoverJs)},
-          {"/live.json", "application/json", [data] { return data->Json(); }}};
+  add("", "text/html; charset=utf-8", kLiveHtml);
+  add("live.css", kStyle, kLiveCss);
+  add("live.js", kScript, kLiveJs);
+  add("timeline.css", kStyle, timeline::kTimelineCss);
+  add("timeline.js", kScript, timeline::kTimelineJs);
+  add("hover.js", kScript, timeline::kHoverJs);
+  documents.push_back({"/" + folder + "live.json", "application/json", [data] { return data->Json(); }});
+}
+
+}  // namespace
+
+std::vector<metrics::HttpServer::Document> Documents(std::vector<Sources> models) {
+  std::vector<metrics::HttpServer::Document> documents;
+  for (std::size_t place = 0; place < models.size(); ++place) {
+    const std::string to_root = place == 0 ? "" : "../../";
+    std::vector<LiveData::Link> links;
+    for (std::size_t other = 0; other < models.size(); ++other) {
+      const std::string path = to_root + FolderOf(other, models[other].model);
+      links.push_back({models[other].model, path.empty() ? "./" : path});
+    }
+    const std::string folder = FolderOf(place, models[place].model);
+    AddDocuments(folder, std::make_shared<LiveData>(models[place], std::move(links)), documents);
+  }
+  return documents;
 }
 
 }  // namespace smartbatch::live_page

@@ -17,8 +17,10 @@
 
 namespace smartbatch::live_page {
 
-// What the page shows. All of it must outlive the documents; the functions are called on the server's thread.
+// What the page of one model shows. All of it must outlive the documents; the functions are called on the server's
+// thread.
 struct Sources {
+  std::string model;
   const runtime::Clock& clock;
   const runtime::RecentDecisions& decisions;
   RecentAnswers& answers;
@@ -37,7 +39,14 @@ class LiveData {
   // It is made again at most once in this time, however many ask.
   static constexpr std::chrono::milliseconds kShortestInterval{250};
 
-  explicit LiveData(Sources sources) : sources_(std::move(sources)) {}
+  // A link to the page of a model, from this one.
+  struct Link {
+    std::string model;
+    std::string path;
+  };
+
+  explicit LiveData(Sources sources, std::vector<Link> models = {})
+      : sources_(std::move(sources)), models_(std::move(models)) {}
 
   // Not thread safe.
   const std::string& Json();
@@ -46,11 +55,12 @@ class LiveData {
   std::string Make(Time now);
 
   const Sources sources_;
+  const std::vector<Link> models_;
   std::optional<Time> made_;
   std::string json_;
 };
 
-// The page at `/`, the files that it loads, and its data.
-std::vector<metrics::HttpServer::Document> Documents(Sources sources);
+// The page of the first model at `/`, those of the others at `/models/NAME/`; what they are made of, and their data.
+std::vector<metrics::HttpServer::Document> Documents(std::vector<Sources> models);
 
 }  // namespace smartbatch::live_page

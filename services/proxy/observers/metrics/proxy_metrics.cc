@@ -27,11 +27,7 @@ ProxyMetrics::ProxyMetrics(const MetricsOptions& options)
     : options_(options),
       objectives_(options.objectives),
       families_(registry_, SecondsOf(options.objectives)),
-      calls_(registry_, "smartbatch.proxy.v1.ProxyService", "ProxyClassify"),
-      overflowed_(families_.customers_overflowed.Add({})),
-      reload_successful_(families_.config_last_reload_successful.Add({})) {
-  families_.build_info.Add({{"version", options.version}}).Set(1);
-  reload_successful_.Set(1);
+      overflowed_(families_.customers_overflowed.Add({})) {
   for (const auto& [name, objective] : objectives_.configured) AddCustomer(name);
 }
 
@@ -253,13 +249,6 @@ void ProxyMetrics::Decided(std::string_view strategy, Duration took) {
   observations_.Observe(strategies_[IndexOf(strategy)]->decision_duration(), ToSeconds(took));
 }
 
-// --- Calls ---
-
-void ProxyMetrics::CallHandled(int code, Duration took) {
-  calls_.handled(code).Increment();
-  observations_.Observe(calls_.handling(), ToSeconds(took));
-}
-
 // --- The scrape ---
 
 std::vector<prometheus::MetricFamily> ProxyMetrics::Collect() const {
@@ -274,7 +263,6 @@ void ProxyMetrics::SetGauges() const {
     prometheus::Counter& dropped = families_.decision_log_dropped.Add({});
     dropped.Increment(static_cast<double>(decision_log_dropped_()) - dropped.Value());
   }
-  SetCallGauges();
   if (!state_source_) return;
   std::vector<std::string> names;
   {
@@ -287,21 +275,6 @@ void ProxyMetrics::SetGauges() const {
   families_.queue_limit_requests.Add({}).Set(static_cast<double>(state.max_queued_requests));
   SetBackendGauges(state.backends);
   families_.predicted_gain.Add({}).Set(state.advice ? state.advice->predicted_gain : 0);
-}
-
-void ProxyMetrics::SetCallGauges() const {
-  if (!calls_in_transit_) return;
-  const CallsInTransit calls = calls_in_transit_();
-  const prometheus::Labels requests = {{"what", "request"}};
-  const prometheus::Labels answers = {{"what", "answer"}};
-  families_.calls_in_transit.Add(requests).Set(static_cast<double>(calls.requests_arriving));
-  families_.calls_in_transit.Add(answers).Set(static_cast<double>(calls.answers_leaving));
-  const auto raise = [this](const prometheus::Labels& labels, std::uint64_t to) {
-    prometheus::Counter& counter = families_.calls_given_up.Add(labels);
-    counter.Increment(static_cast<double>(to) - counter.Value());
-  };
-  raise(requests, calls.requests_given_up);
-  raise(answers, calls.answers_given_up);
 }
 
 ProxyMetrics::BackendGauges ProxyMetrics::MakeBackendGauges(const std::string& name) const {

@@ -1,4 +1,4 @@
-// The metrics of the proxy, for Prometheus.
+// What one model of the proxy tells Prometheus.
 #pragma once
 
 #include <atomic>
@@ -17,10 +17,8 @@
 
 #include "common/mutex.h"
 #include "common/time.h"
-#include "services/proxy/observers/metrics/call_series.h"
 #include "services/proxy/observers/metrics/observation_buffer.h"
 #include "services/proxy/observers/metrics/series.h"
-#include "services/proxy/runtime/call_observer.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/scheduling/observer.h"
 
@@ -39,17 +37,7 @@ struct Objectives {
   Duration others = std::chrono::seconds(1);
 };
 
-// Counts of calls that wait for their callers.
-struct CallsInTransit {
-  std::size_t requests_arriving = 0;
-  std::size_t answers_leaving = 0;
-  // Counted since the start.
-  std::uint64_t requests_given_up = 0;
-  std::uint64_t answers_given_up = 0;
-};
-
 struct MetricsOptions {
-  std::string version;
   std::uint32_t max_batch_size = 5;
   // The predicted cost of a batch; only ratios of costs are used here.
   scheduling::CostModel cost;
@@ -61,14 +49,12 @@ struct MetricsOptions {
 
 // An observer that counts what the scheduler does, and reads the scheduler's state when it is scraped.
 //
-// Thread safety: methods about requests, batches, strategies and decisions must be called by one thread at a time,
-// which the dispatcher's lock ensures. Methods about calls and the configuration may be called by any thread. Only the
-// first request of a customer and the first use of a strategy, which make series, wait for a scrape. Collect is thread
-// safe.
+// What it is told of requests, batches, strategies and decisions comes from one thread at a time (the dispatcher's lock
+// sees to that), what it is told of the configuration from any; none of it waits for a scrape but the
+// first request of a customer and the first use of a strategy, when series are made. Collect is thread safe.
 class ProxyMetrics final : public prometheus::Collectable,
                            public scheduling::SchedulerObserver,
-                           public runtime::DecisionObserver,
-                           public runtime::CallObserver {
+                           public runtime::DecisionObserver {
  public:
   // Returns the scheduler's state, with the named customers.
   using StateSource = std::function<runtime::State(const std::vector<std::string>& customers)>;
@@ -80,13 +66,9 @@ class ProxyMetrics final : public prometheus::Collectable,
   // Sets the source of the number of lines that the decision log lost. Call it before the first scrape.
   void WatchDecisionLog(std::function<std::uint64_t()> dropped) { decision_log_dropped_ = std::move(dropped); }
 
-  // Sets the source of the counts of calls that wait for their callers. Call it before the first scrape.
-  void WatchCalls(std::function<CallsInTransit()> calls) { calls_in_transit_ = std::move(calls); }
-
-  // The configuration was reloaded: requests that end from now on are compared with these objectives. The bounds of the
-  // histograms stay, and so do the series of customers that are no longer configured. One call at a time.
+  // The configuration was reloaded: what ends from now on is held against these. The bounds of the histograms stay, and
+  // so do the series of customers that are not named any more. One call at a time.
   void SetObjectives(Objectives objectives);
-  void ReloadEnded(bool successful) { reload_successful_.Set(successful ? 1 : 0); }
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
@@ -100,8 +82,6 @@ class ProxyMetrics final : public prometheus::Collectable,
   void BatchTooLarge(scheduling::BackendId id, std::uint32_t sequences, std::uint32_t limit) override;
   void StrategyChanged(std::string_view from, std::string_view to, scheduling::SwitchedBy by) override;
   void Decided(std::string_view strategy, Duration took) override;
-  void CallStarted() override { calls_.started().Increment(); }
-  void CallHandled(int code, Duration took) override;
 
  private:
   struct BackendSeries {
@@ -138,7 +118,6 @@ class ProxyMetrics final : public prometheus::Collectable,
   double PaddingShare(const scheduling::Batch& batch) const;
 
   void SetGauges() const;
-  void SetCallGauges() const;
   void SetQueueGauges(const runtime::State& state) const;
   void SetBackendGauges(const std::vector<runtime::BackendState>& backends) const;
   BackendGauges MakeBackendGauges(const std::string& name) const;
@@ -148,16 +127,13 @@ class ProxyMetrics final : public prometheus::Collectable,
   Objectives objectives_;
   prometheus::Registry registry_;
   mutable Families families_;
-  CallSeries calls_;
   mutable ObservationBuffer observations_;
   StateSource state_source_;
   std::function<std::uint64_t()> decision_log_dropped_;
-  std::function<CallsInTransit()> calls_in_transit_;
 
   absl::flat_hash_map<std::string, std::unique_ptr<CustomerSeries>> customers_;
   CustomerSeries* others_ = nullptr;
   prometheus::Counter& overflowed_;
-  prometheus::Gauge& reload_successful_;
   std::vector<std::unique_ptr<StrategySeries>> strategies_;
   std::vector<std::unique_ptr<BackendSeries>> all_backends_;  // all backends so far, up to kMaxBackends and one
   std::vector<std::size_t> backends_;                         // by BackendId: the index in all_backends_

@@ -79,11 +79,6 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
       decision_log_dropped(Counters(registry, "smartbatch_decision_log_dropped_lines_total",
                                     "Lines that are missing in the decision log: its queue was full, or its file could "
                                     "not be written.")),
-      calls_in_transit(Gauges(registry, "smartbatch_calls_in_transit",
-                              "Calls whose request is arriving, or whose answer the caller has not taken yet.")),
-      calls_given_up(Counters(registry, "smartbatch_calls_given_up_total",
-                              "Calls that were ended because their request did not arrive, or their answer was not "
-                              "taken, within the time limit, or because others needed the place.")),
       request_duration(Histograms(registry, "smartbatch_request_duration_seconds",
                                   "The time from the arrival of a request to its answer, for answered requests.")),
       request_slowdown(Counters(registry, "smartbatch_request_slowdown_total",
@@ -170,10 +165,7 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
       decision_duration(Histograms(registry, "smartbatch_decision_duration_seconds",
                                    "The time that the scheduler took to choose a batch or to decide to wait.")),
       strategy_active(Gauges(registry, "smartbatch_strategy_active", "1 for the active strategy, 0 for the others.")),
-      strategy_switches(Counters(registry, "smartbatch_strategy_switches_total", "Changes of the strategy.")),
-      config_last_reload_successful(Gauges(registry, "smartbatch_config_last_reload_successful",
-                                           "0 if the last reload of the configuration file was rejected, else 1.")),
-      build_info(Gauges(registry, "smartbatch_build_info", "Always 1; the label gives the version.")) {}
+      strategy_switches(Counters(registry, "smartbatch_strategy_switches_total", "Changes of the strategy.")) {}
 
 CustomerStrategySeries::CustomerStrategySeries(Families& families, const std::string& customer,
                                                const std::string& strategy)

@@ -41,8 +41,6 @@ struct Families {
   CounterFamily& shed;
   CounterFamily& customers_overflowed;
   CounterFamily& decision_log_dropped;
-  prometheus::Family<prometheus::Gauge>& calls_in_transit;
-  prometheus::Family<prometheus::Counter>& calls_given_up;
   HistogramFamily& request_duration;
   CounterFamily& request_slowdown;
   HistogramFamily& queue_duration;
@@ -84,8 +82,6 @@ struct Families {
   HistogramFamily& decision_duration;
   GaugeFamily& strategy_active;
   CounterFamily& strategy_switches;
-  GaugeFamily& config_last_reload_successful;
-  GaugeFamily& build_info;
 };
 
 // The series of one customer's requests under one strategy.

@@ -11,9 +11,11 @@
 #include <google/protobuf/wire_format_lite.h>
 #include <grpcpp/support/proto_buffer_writer.h>
 
+#include "common/one_line.h"
 #include "grpc/health/v1/health.pb.h"
 #include "services/proxy/protocol/classify/texts.h"
 #include "services/rpc/raw_message.h"
+#include "services/rpc/status_details.h"
 #include "smartbatch/classifier/v1/classifier.grpc.pb.h"
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 
@@ -23,6 +25,13 @@ namespace {
 using google::protobuf::internal::WireFormatLite;
 
 constexpr int kSequences = classifier::v1::ClassifyRequest::kSequencesFieldNumber;
+
+grpc::Status NoSuchModel(const std::string& name, const std::string& the_default) {
+  constexpr std::size_t kMostBytes = 100;
+  return {grpc::StatusCode::NOT_FOUND,
+          absl::StrCat("there is no model '", OneLine(rpc::Shortened(name, kMostBytes)),
+                       "'; name one that GetStatus lists, or none for '", the_default, "'")};
+}
 
 absl::Status BreaksTheContract(const std::string& how) {
   return absl::InternalError(absl::StrCat("the backend's reply does not answer the batch: ", how));
@@ -38,20 +47,35 @@ const Method& ClassifyCustomerCodec::method() const {
 double ClassifyCustomerCodec::max_request_bytes() const {
   constexpr double kMaxBytesPerCharacter = 4;
   constexpr double kBytesOfAField = 16;
-  const auto characters = static_cast<double>(limits_.max_characters);
-  return static_cast<double>(limits_.max_sequences) * (characters * kMaxBytesPerCharacter + kBytesOfAField);
+  double most = 0;
+  for (const ModelLimits& model : models_) {
+    const auto characters = static_cast<double>(model.limits.max_characters);
+    most = std::max(
+        most, static_cast<double>(model.limits.max_sequences) * (characters * kMaxBytesPerCharacter + kBytesOfAField));
+  }
+  return most;
+}
+
+const ModelLimits* ClassifyCustomerCodec::Find(std::string_view model) const {
+  if (model.empty()) return &models_.front();
+  for (const ModelLimits& each : models_) {  // few
+    if (each.name == model) return &each;
+  }
+  return nullptr;
 }
 
 grpc::Status ClassifyCustomerCodec::Read(const grpc::ByteBuffer& message,
                                          std::shared_ptr<const Payload>& payload) const {
   proxy::v1::ProxyClassifyRequest request;
   if (auto status = rpc::ParseMessage(message, request); !status.ok()) return status;
+  const ModelLimits* const model = Find(request.model());
+  if (model == nullptr) return NoSuchModel(request.model(), models_.front().name);
   std::vector<std::size_t> lengths;
-  if (auto status = rpc::CheckSequences(request.sequences(), limits_, lengths); !status.ok()) return status;
+  if (auto status = rpc::CheckSequences(request.sequences(), model->limits, lengths); !status.ok()) return status;
   payload = std::make_shared<const Texts>(
       std::vector<std::string>(std::make_move_iterator(request.mutable_sequences()->begin()),
                                std::make_move_iterator(request.mutable_sequences()->end())),
-      std::vector<std::uint32_t>(lengths.begin(), lengths.end()));
+      std::vector<std::uint32_t>(lengths.begin(), lengths.end()), std::move(*request.mutable_model()));
   return grpc::Status::OK;
 }
 

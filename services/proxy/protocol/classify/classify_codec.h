@@ -1,24 +1,38 @@
 // The codecs of our own contract: ProxyClassify for customers, Classify for backends.
 #pragma once
 
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "services/proxy/protocol/codec.h"
 #include "services/rpc/sequences.h"
 
 namespace smartbatch::protocol::classify {
 
+// What a request for a model may hold.
+struct ModelLimits {
+  std::string name;
+  rpc::SequenceLimits limits;
+};
+
 class ClassifyCustomerCodec final : public CustomerCodec {
  public:
-  explicit ClassifyCustomerCodec(const rpc::SequenceLimits& limits) : limits_(limits) {}
+  // At least one; the first is the model of requests that name none.
+  explicit ClassifyCustomerCodec(std::vector<ModelLimits> models) : models_(std::move(models)) {}
 
   const Method& method() const override;
   double max_request_bytes() const override;
-  // INVALID_ARGUMENT as rpc::CheckSequences and rpc::ParseMessage.
+  // NOT_FOUND for a model that is not there; INVALID_ARGUMENT as rpc::CheckSequences and rpc::ParseMessage say.
   grpc::Status Read(const grpc::ByteBuffer& message, std::shared_ptr<const Payload>& payload) const override;
   absl::StatusOr<grpc::ByteBuffer> Write(const Payload& payload, std::span<const RowResult> results,
                                          const Timings& timings) const override;
 
  private:
-  const rpc::SequenceLimits limits_;
+  const ModelLimits* Find(std::string_view model) const;
+
+  const std::vector<ModelLimits> models_;
 };
 
 class ClassifyBackendCodec final : public BackendCodec {

@@ -15,13 +15,16 @@ namespace smartbatch::protocol::classify {
 
 class Texts final : public Payload {
  public:
-  // `lengths` are the lengths of the texts in characters.
-  Texts(std::vector<std::string> texts, std::vector<std::uint32_t> lengths)
-      : texts_(std::move(texts)), lengths_(std::move(lengths)) {}
+  // The length of each text in characters.
+  Texts(std::vector<std::string> texts, std::vector<std::uint32_t> lengths, std::string model = {})
+      : texts_(std::move(texts)), lengths_(std::move(lengths)), model_(std::move(model)) {}
 
-  const std::string& model() const override { return kNone; }
+  const std::string& model() const override { return model_; }
   std::span<const std::uint32_t> lengths() const override { return lengths_; }
-  const std::string& batch_key() const override { return kNone; }
+  const std::string& batch_key() const override {
+    static const std::string any;
+    return any;
+  }
   std::size_t bytes() const override {
     std::size_t bytes = 0;
     for (const std::string& text : texts_) bytes += text.size();
@@ -31,10 +34,9 @@ class Texts final : public Payload {
   const std::string& operator[](std::uint32_t row) const { return texts_[row]; }
 
  private:
-  static inline const std::string kNone;
-
   const std::vector<std::string> texts_;
   const std::vector<std::uint32_t> lengths_;
+  const std::string model_;
 };
 
 // The text of a row whose payload is a Texts.

@@ -15,7 +15,7 @@ grpc::Status CheckWeight(const grpc::ByteBuffer& message);
 // well-formed requests, whatever server they are.
 class InferCustomerCodec final : public CustomerCodec {
  public:
-  explicit InferCustomerCodec(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+  explicit InferCustomerCodec(Models models) : models_(std::move(models)) {}
 
   const Method& method() const override;
   double max_request_bytes() const override;
@@ -29,9 +29,10 @@ class InferCustomerCodec final : public CustomerCodec {
   // The same as Write, as a message object, for a stream.
   absl::StatusOr<inference::ModelInferResponse> Answer(const Payload& payload,
                                                        std::span<const RowResult> results) const;
+  const Models& models() const { return models_; }
 
  private:
-  const std::shared_ptr<const Model> model_;
+  const Models models_;
 };
 
 class InferBackendCodec final : public BackendCodec {

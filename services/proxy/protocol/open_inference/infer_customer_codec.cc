@@ -258,7 +258,9 @@ const Method& InferCustomerCodec::method() const {
 }
 
 double InferCustomerCodec::max_request_bytes() const {
-  return static_cast<double>(model_->settings().max_request_bytes);
+  std::uint64_t most = 0;
+  for (const auto& model : models_.all()) most = std::max(most, model->settings().max_request_bytes);
+  return static_cast<double>(most);
 }
 
 grpc::Status InferCustomerCodec::Read(const grpc::ByteBuffer& message, std::shared_ptr<const Payload>& payload) const {
@@ -269,10 +271,11 @@ grpc::Status InferCustomerCodec::Read(const grpc::ByteBuffer& message, std::shar
 }
 
 grpc::Status InferCustomerCodec::Read(ModelInferRequest request, std::shared_ptr<const Payload>& payload) const {
-  if (auto status = model_->Find(request.model_name(), request.model_version()); !status.ok()) return FromAbsl(status);
-  const Model::Description description = model_->description();
+  const auto model = models_.Find(request.model_name(), request.model_version());
+  if (!model.ok()) return FromAbsl(model.status());
+  const Model::Description description = (*model)->description();
   if (!description.ok()) return FromAbsl(description.status());
-  const InputReader reader{model_->settings(), **description};
+  const InputReader reader{(*model)->settings(), **description};
   if (auto status = CheckInputs(reader, request); !status.ok()) return status;
   if (auto status = CheckOutputs(request, reader.model); !status.ok()) return status;
   std::vector<Tensor> inputs(static_cast<std::size_t>(request.inputs_size()));
@@ -301,12 +304,13 @@ absl::StatusOr<inference::ModelInferResponse> InferCustomerCodec::Answer(const P
                                                                          std::span<const RowResult> results) const {
   const auto& request = static_cast<const InferPayload&>(payload).head();
   const InferAnswer& first = AnswerOf(results.front());
+  const auto& trimmed_outputs = models_[request.model_name()].settings().trimmed_outputs;
   inference::ModelInferResponse response = first.head();
   response.set_model_name(request.model_name());
   response.set_id(request.id());
   for (std::size_t i = 0; i < first.outputs().size(); ++i) {
     const Tensor& like = first.outputs()[i];
-    const bool trimmed = model_->settings().trimmed_outputs.contains(like.name);
+    const bool trimmed = trimmed_outputs.contains(like.name);
     std::string& raw = *response.add_raw_output_contents();
     for (const RowResult& result : results) {
       const InferAnswer& answer = AnswerOf(result);

@@ -1,6 +1,7 @@
 #include "services/proxy/protocol/open_inference/model.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include <absl/strings/str_cat.h>
 
@@ -87,10 +88,7 @@ void Model::Set(Description description) {
   std::swap(description_, description);
 }
 
-absl::Status Model::Find(std::string_view name, std::string_view version) const {
-  if (name != settings_.name) {
-    return absl::NotFoundError(absl::StrCat("Request for unknown model: ", Shown(std::string(name)), " is not found"));
-  }
+absl::Status Model::CheckVersion(std::string_view version) const {
   const Description described = description();
   if (!described.ok()) return described.status();
   const auto& versions = (*described)->metadata.versions();
@@ -99,6 +97,22 @@ absl::Status Model::Find(std::string_view name, std::string_view version) const 
   }
   return absl::NotFoundError(absl::StrCat("Request for unknown model: '", settings_.name, "' version ",
                                           OneLine(std::string(version.substr(0, 100))), " is not found"));
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> Models::Find(std::string_view name, std::string_view version) const {
+  for (const auto& model : models_) {
+    if (model->settings().name != name) continue;
+    if (auto status = model->CheckVersion(version); !status.ok()) return status;
+    return model;
+  }
+  return absl::NotFoundError(absl::StrCat("Request for unknown model: ", Shown(std::string(name)), " is not found"));
+}
+
+const Model& Models::operator[](std::string_view name) const {
+  const auto found = std::find_if(models_.begin(), models_.end(),
+                                  [name](const auto& model) { return model->settings().name == name; });
+  assert(found != models_.end());
+  return **found;
 }
 
 }  // namespace smartbatch::protocol::open_inference

@@ -1,4 +1,4 @@
-// The one model that the proxy serves with the Open Inference Protocol, and its server's description of it.
+// The models that the proxy serves by the Open Inference Protocol, and what their servers tell of them.
 #pragma once
 
 #include <cstdint>
@@ -73,15 +73,29 @@ class Model {
   Description description() const;
   void Set(Description description);
 
-  // OK if the model has this name and version; an empty version leaves the choice to the server. NOT_FOUND in Triton's
-  // words if not. If there is no description, the reason why.
-  absl::Status Find(std::string_view name, std::string_view version) const;
+  // OK, or NOT_FOUND as Triton says it, or why there is no description. An empty version is the server's choice.
+  absl::Status CheckVersion(std::string_view version) const;
 
  private:
   const ModelSettings settings_;
   mutable Mutex mutex_;
   Description description_ SMARTBATCH_GUARDED_BY(mutex_) =
       absl::UnavailableError("no backend has described the model yet; call again soon");
+};
+
+// All of them, each with a name of its own. Thread safe.
+class Models {
+ public:
+  explicit Models(std::vector<std::shared_ptr<const Model>> models) : models_(std::move(models)) {}
+
+  // The model, or NOT_FOUND as Triton says it, or why there is no description, as Model::CheckVersion.
+  absl::StatusOr<std::shared_ptr<const Model>> Find(std::string_view name, std::string_view version) const;
+  // One that Find has found before.
+  const Model& operator[](std::string_view name) const;
+  const std::vector<std::shared_ptr<const Model>>& all() const { return models_; }
+
+ private:
+  const std::vector<std::shared_ptr<const Model>> models_;  // few
 };
 
 }  // namespace smartbatch::protocol::open_inference

@@ -1,5 +1,6 @@
 #include "services/proxy/transport/customers/inference_calls.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <absl/strings/match.h>
@@ -12,6 +13,8 @@
 
 namespace smartbatch::transport {
 namespace {
+
+using protocol::open_inference::Model;
 
 constexpr char kPrefix[] = "/inference.GRPCInferenceService/";
 
@@ -52,6 +55,29 @@ void Set(inference::StatisticDuration& duration, const runtime::RequestStatistic
   duration.set_ns(static_cast<std::uint64_t>(total.time.count()));
 }
 
+// Empty if the model is not described, or has none.
+std::string NewestVersion(const Model& model) {
+  const auto description = model.description();
+  if (!description.ok() || (*description)->metadata.versions().empty()) return {};
+  return *(*description)->metadata.versions().rbegin();
+}
+
+void Describe(const Model& model, const runtime::RequestStatistics::Totals& totals, inference::ModelStatistics& out) {
+  out.set_name(model.settings().name);
+  out.set_version(NewestVersion(model));
+  out.set_inference_count(totals.rows);
+  out.set_execution_count(totals.served.count);
+  inference::InferStatistics& statistics = *out.mutable_inference_stats();
+  Set(*statistics.mutable_success(), totals.answered);
+  Set(*statistics.mutable_fail(), totals.failed);
+  Set(*statistics.mutable_queue(), totals.queued);
+  // Of each request: from the dispatch of its last part to its answer.
+  runtime::RequestStatistics::Total computed{totals.answered.count, totals.answered.time - totals.queued.time};
+  Set(*statistics.mutable_compute_infer(), computed);
+  Set(*statistics.mutable_compute_input(), {totals.answered.count, {}});
+  Set(*statistics.mutable_compute_output(), {totals.answered.count, {}});
+}
+
 }  // namespace
 
 template <class Request, class Response>
@@ -88,7 +114,9 @@ std::shared_ptr<rpc::CallHandler> InferenceCalls::Serve(rpc::GenericCall& call) 
   return rpc::Refuse(call, {grpc::StatusCode::UNIMPLEMENTED, absl::StrCat(name, ": ", WhyNot(name))});
 }
 
-bool InferenceCalls::IsReady() const { return parts_.model->description().ok() && !parts_.dispatcher.IsUnavailable(); }
+bool InferenceCalls::IsReady(const Model& model) const {
+  return model.description().ok() && !parts_.models.Find(model.settings().name)->dispatcher.IsUnavailable();
+}
 
 grpc::Status InferenceCalls::ServerLive(const inference::ServerLiveRequest&,
                                         inference::ServerLiveResponse& response) const {
@@ -96,16 +124,19 @@ grpc::Status InferenceCalls::ServerLive(const inference::ServerLiveRequest&,
   return grpc::Status::OK;
 }
 
+// As Triton does: the server is ready if all of its models are.
 grpc::Status InferenceCalls::ServerReady(const inference::ServerReadyRequest&,
                                          inference::ServerReadyResponse& response) const {
-  response.set_ready(IsReady());
+  const auto& models = parts_.codec.models().all();
+  response.set_ready(std::all_of(models.begin(), models.end(), [this](const auto& model) { return IsReady(*model); }));
   return grpc::Status::OK;
 }
 
 // Like Triton: an unknown model is not ready, which is not an error.
 grpc::Status InferenceCalls::ModelReady(const inference::ModelReadyRequest& request,
                                         inference::ModelReadyResponse& response) const {
-  response.set_ready(parts_.model->Find(request.name(), request.version()).ok() && IsReady());
+  const auto model = parts_.codec.models().Find(request.name(), request.version());
+  response.set_ready(model.ok() && IsReady(**model));
   return grpc::Status::OK;
 }
 
@@ -121,8 +152,9 @@ grpc::Status InferenceCalls::ServerMetadata(const inference::ServerMetadataReque
 
 grpc::Status InferenceCalls::ModelMetadata(const inference::ModelMetadataRequest& request,
                                            inference::ModelMetadataResponse& response) const {
-  if (auto status = parts_.model->Find(request.name(), request.version()); !status.ok()) return FromAbsl(status);
-  const auto description = parts_.model->description();
+  const auto model = parts_.codec.models().Find(request.name(), request.version());
+  if (!model.ok()) return FromAbsl(model.status());
+  const auto description = (*model)->description();
   if (!description.ok()) return FromAbsl(description.status());
   response = (*description)->metadata;
   return grpc::Status::OK;
@@ -130,51 +162,39 @@ grpc::Status InferenceCalls::ModelMetadata(const inference::ModelMetadataRequest
 
 grpc::Status InferenceCalls::ModelConfig(const inference::ModelConfigRequest& request,
                                          inference::ModelConfigResponse& response) const {
-  if (auto status = parts_.model->Find(request.name(), request.version()); !status.ok()) return FromAbsl(status);
-  const auto description = parts_.model->description();
+  const auto model = parts_.codec.models().Find(request.name(), request.version());
+  if (!model.ok()) return FromAbsl(model.status());
+  const auto description = (*model)->description();
   if (!description.ok()) return FromAbsl(description.status());
   *response.mutable_config() = (*description)->config;
   return grpc::Status::OK;
 }
 
+// As Triton does: no name asks for all of them.
 grpc::Status InferenceCalls::ModelStatistics(const inference::ModelStatisticsRequest& request,
                                              inference::ModelStatisticsResponse& response) const {
-  const std::string& name = request.name().empty() ? parts_.model->settings().name : request.name();
-  if (auto status = parts_.model->Find(name, request.version()); !status.ok()) return FromAbsl(status);
-  const auto description = parts_.model->description();
-  if (!description.ok()) return FromAbsl(description.status());
-  const runtime::RequestStatistics::Totals totals = parts_.statistics.Look();
-  inference::ModelStatistics& model = *response.add_model_stats();
-  model.set_name(name);
-  const auto& versions = (*description)->metadata.versions();
-  if (!versions.empty()) model.set_version(versions[versions.size() - 1]);
-  model.set_inference_count(totals.rows);
-  model.set_execution_count(totals.served.count);
-  inference::InferStatistics& statistics = *model.mutable_inference_stats();
-  Set(*statistics.mutable_success(), totals.answered);
-  Set(*statistics.mutable_fail(), totals.failed);
-  Set(*statistics.mutable_queue(), totals.queued);
-  // For each request: the time from the dispatch of its last part to its answer.
-  runtime::RequestStatistics::Total computed{totals.answered.count, totals.answered.time - totals.queued.time};
-  Set(*statistics.mutable_compute_infer(), computed);
-  Set(*statistics.mutable_compute_input(), {totals.answered.count, {}});
-  Set(*statistics.mutable_compute_output(), {totals.answered.count, {}});
-  return grpc::Status::OK;
+  for (const auto& model : parts_.codec.models().all()) {
+    const std::string& name = model->settings().name;
+    if (!request.name().empty() && request.name() != name) continue;
+    if (auto status = model->CheckVersion(request.version()); !status.ok()) return FromAbsl(status);
+    Describe(*model, parts_.models.Find(name)->statistics.Look(), *response.add_model_stats());
+  }
+  if (response.model_stats_size() > 0) return grpc::Status::OK;
+  return FromAbsl(parts_.codec.models().Find(request.name(), request.version()).status());
 }
 
 grpc::Status InferenceCalls::RepositoryIndex(const inference::RepositoryIndexRequest& request,
                                              inference::RepositoryIndexResponse& response) const {
-  const bool ready = IsReady();
-  if (request.ready() && !ready) return grpc::Status::OK;
-  const auto description = parts_.model->description();
-  auto& model = *response.add_models();
-  model.set_name(parts_.model->settings().name);
-  model.set_state(ready ? "READY" : "UNAVAILABLE");
-  if (!description.ok()) {
-    model.set_reason(std::string(description.status().message()));
-  } else if (!(*description)->metadata.versions().empty()) {
-    const auto& versions = (*description)->metadata.versions();
-    model.set_version(versions[versions.size() - 1]);
+  for (const auto& model : parts_.codec.models().all()) {
+    const bool ready = IsReady(*model);
+    if (request.ready() && !ready) continue;
+    auto& told = *response.add_models();
+    told.set_name(model->settings().name);
+    told.set_version(NewestVersion(*model));
+    told.set_state(ready ? "READY" : "UNAVAILABLE");
+    if (const auto description = model->description(); !description.ok()) {
+      told.set_reason(std::string(description.status().message()));
+    }
   }
   return grpc::Status::OK;
 }

@@ -15,8 +15,7 @@
 #include "services/proxy/protocol/open_inference/model.h"
 #include "services/proxy/runtime/call_observer.h"
 #include "services/proxy/runtime/clock.h"
-#include "services/proxy/runtime/dispatcher.h"
-#include "services/proxy/runtime/request_statistics.h"
+#include "services/proxy/runtime/model_table.h"
 #include "services/proxy/transport/customers/customer_rights.h"
 #include "services/rpc/generic_call.h"
 
@@ -24,18 +23,16 @@ namespace smartbatch::transport {
 
 // What the calls need. All of it must outlive the server that the calls come to.
 struct InferenceParts {
-  std::shared_ptr<const protocol::open_inference::Model> model;
   const protocol::open_inference::InferCustomerCodec& codec;
-  runtime::Dispatcher& dispatcher;
+  const runtime::ModelTable& models;  // those of the codec, by the same names
   const runtime::Clock& clock;
   runtime::CallObserver& observer;
-  const runtime::RequestStatistics& statistics;
   const CustomerRights& customer_rights;
   std::string version;  // of the proxy
 };
 
-// Serves those calls. Answers about the server and the model come from the model's description; none of them asks a
-// backend. Calls of the service that the proxy does not serve are answered UNIMPLEMENTED, with the reason. Thread safe.
+// Answers about the server and the models come from the models' descriptions, and none of them asks a backend. Calls of
+// the service that the proxy does not serve are answered UNIMPLEMENTED, with the reason. Thread safe.
 class InferenceCalls {
  public:
   explicit InferenceCalls(InferenceParts parts);
@@ -64,7 +61,8 @@ class InferenceCalls {
                                inference::ModelStatisticsResponse& response) const;
   grpc::Status RepositoryIndex(const inference::RepositoryIndexRequest& request,
                                inference::RepositoryIndexResponse& response) const;
-  bool IsReady() const;
+  // A model is ready if it is described and a backend can be reached.
+  bool IsReady(const protocol::open_inference::Model& model) const;
 
   const InferenceParts parts_;
   std::map<std::string, Answer, std::less<>> answers_;  // by path

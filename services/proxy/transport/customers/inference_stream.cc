@@ -68,18 +68,18 @@ void InferenceStream::Submit(runtime::Request request, std::string id) {
   request.deadline = ReadDeadline(call_.context(), now);
   request.context = ReadCallContext(call_.context());
   request.held_bytes = HeldBytes(*request.payload);
-  auto pending = std::make_shared<Pending>();
-  pending->id = std::move(id);
-  pending->came = now;
+  runtime::Dispatcher& dispatcher = parts_.models.Find(request.payload->model())->dispatcher;
+  // NOLINTNEXTLINE(modernize-make-shared): clang 14 makes no aggregate so
+  const std::shared_ptr<Pending> pending(new Pending{.dispatcher = dispatcher, .id = std::move(id), .came = now});
   PendingList::iterator place;
   {
     const MutexLock lock(mutex_);
     place = pending_.insert(pending_.end(), pending);
   }
-  parts_.dispatcher.Submit(std::move(request), pending->ticket,
-                           runtime::Reply([self = shared_from_this(), place](absl::StatusOr<runtime::Ending> ending) {
-                             self->Ended(place, std::move(ending));
-                           }));
+  dispatcher.Submit(std::move(request), pending->ticket,
+                    runtime::Reply([self = shared_from_this(), place](absl::StatusOr<runtime::Ending> ending) {
+                      self->Ended(place, std::move(ending));
+                    }));
 }
 
 void InferenceStream::Ended(PendingList::iterator place, absl::StatusOr<runtime::Ending> ending) {
@@ -133,7 +133,7 @@ void InferenceStream::OnCancel() {
     const MutexLock lock(mutex_);
     pending.assign(pending_.begin(), pending_.end());
   }
-  for (const auto& request : pending) parts_.dispatcher.Cancel(request->ticket);
+  for (const auto& request : pending) request->dispatcher.Cancel(request->ticket);
 }
 
 }  // namespace smartbatch::transport

@@ -35,8 +35,9 @@ class InferenceStream final : public rpc::CallHandler, public std::enable_shared
 
  private:
   struct Pending {
-    runtime::Ticket ticket;
-    std::string id;
+    runtime::Dispatcher& dispatcher;
+    runtime::Ticket ticket = {};
+    std::string id = {};
     Time came{};
   };
   using PendingList = std::list<std::shared_ptr<Pending>>;

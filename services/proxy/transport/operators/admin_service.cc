@@ -111,63 +111,83 @@ std::string OneLine(const proxy::v1::Strategy& strategy) {
   return line;
 }
 
+grpc::Status NoSuchModel(const std::string& name, const runtime::ModelTable& models) {
+  return {grpc::StatusCode::NOT_FOUND,
+          fmt::format("there is no model {}; there are {}", program::Quoted(name), models.Names())};
+}
+
 }  // namespace
 
-AdminService::AdminService(AdminTargets targets) : targets_(std::move(targets)), dispatcher_(targets_.dispatcher) {
-  Add(&Methods::RequestSetStrategy, &AdminService::Set);
-  Add(&Methods::RequestGetStrategy, &AdminService::Get);
-  Add(&Methods::RequestListStrategies, &AdminService::List);
-  Add(&Methods::RequestGetStatus, &AdminService::Status);
-  Add(&Methods::RequestListDecisions, &AdminService::Decisions);
-  Add(&Methods::RequestReloadConfig, &AdminService::Reload);
+AdminService::AdminService(AdminTargets targets) : targets_(std::move(targets)) {
+  AddOfModel(&Methods::RequestSetStrategy, &AdminService::Set);
+  AddOfModel(&Methods::RequestGetStrategy, &AdminService::Get);
+  AddOfModel(&Methods::RequestListStrategies, &AdminService::List);
+  AddOfModel(&Methods::RequestGetStatus, &AdminService::Status);
+  AddOfModel(&Methods::RequestListDecisions, &AdminService::Decisions);
+  Add<proxy::v1::ReloadConfigRequest, proxy::v1::ReloadConfigResponse>(
+      &Methods::RequestReloadConfig, [this](const auto& request, auto& response) { return Reload(request, response); });
 }
 
 template <class Request, class Response>
-void AdminService::Add(Await await, grpc::Status (AdminService::*method)(const Request&, Response&)) {
-  served_.emplace_back(
-      [this, await](auto... arguments) { (methods_.*await)(arguments...); },
-      [this, method](const grpc::ServerContext& context, const grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
-        Request request_message;
-        Response response_message;
-        grpc::Status status = targets_.rights.Check(context);
-        if (status.ok()) status = rpc::ParseMessage(request, request_message);
-        if (status.ok()) status = (this->*method)(request_message, response_message);
-        if (status.ok()) response = rpc::SerializeMessage(response_message);
-        return status;
-      },
-      [this](std::function<void()> work) { boost::asio::post(worker_, std::move(work)); });
+void AdminService::AddOfModel(Await await,
+                              grpc::Status (AdminService::*method)(const Model&, const Request&, Response&)) {
+  Add<Request, Response>(await, [this, method](const Request& request, Response& response) -> grpc::Status {
+    const Model* const model = targets_.models.Find(request.model());
+    if (model == nullptr) return NoSuchModel(request.model(), targets_.models);
+    return (this->*method)(*model, request, response);
+  });
+}
+
+template <class Request, class Response>
+void AdminService::Add(Await await, std::function<grpc::Status(const Request&, Response&)> method) {
+  served_.emplace_back([this, await](auto... arguments) { (methods_.*await)(arguments...); },
+                       [this, method = std::move(method)](const grpc::ServerContext& context,
+                                                          const grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
+                         Request request_message;
+                         Response response_message;
+                         grpc::Status status = targets_.rights.Check(context);
+                         if (status.ok()) status = rpc::ParseMessage(request, request_message);
+                         if (status.ok()) status = method(request_message, response_message);
+                         if (status.ok()) response = rpc::SerializeMessage(response_message);
+                         return status;
+                       },
+                       [this](std::function<void()> work) { boost::asio::post(worker_, std::move(work)); });
 }
 
 void AdminService::Serve(grpc::ServerCompletionQueue& queue) {
   for (Method& method : served_) method.Serve(queue);
 }
 
-grpc::Status AdminService::Set(const proxy::v1::SetStrategyRequest& request, proxy::v1::SetStrategyResponse& response) {
+grpc::Status AdminService::Set(const Model& model, const proxy::v1::SetStrategyRequest& request,
+                               proxy::v1::SetStrategyResponse& response) {
   const scheduling::StrategyChoice choice{request.strategy(),
                                           {request.parameters().begin(), request.parameters().end()}};
-  const auto change = dispatcher_.SetStrategy(choice, request.expected_generation(), request.validate_only());
+  const auto change = model.dispatcher.SetStrategy(choice, request.expected_generation(), request.validate_only());
   if (!change.ok()) return AdminStatusOf(change.status());
   Describe(change->previous, *response.mutable_previous());
   Describe(change->current, *response.mutable_current());
   response.set_generation(change->generation);
   response.set_queued_requests(change->queued_requests);
   if (!request.validate_only()) {
-    spdlog::info("strategy: {} -> {}, generation {}, {} requests wait, reason {}", OneLine(response.previous()),
+    spdlog::info("strategy{}: {} -> {}, generation {}, {} requests wait, reason {}",
+                 targets_.models.all().size() > 1 ? " of model " + model.name : "", OneLine(response.previous()),
                  OneLine(response.current()), change->generation, change->queued_requests,
                  program::Quoted(request.reason()));
   }
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::Get(const proxy::v1::GetStrategyRequest&, proxy::v1::GetStrategyResponse& response) {
-  const runtime::State state = dispatcher_.Look(0);
+grpc::Status AdminService::Get(const Model& model, const proxy::v1::GetStrategyRequest&,
+                               proxy::v1::GetStrategyResponse& response) {
+  const runtime::State state = model.dispatcher.Look(0);
   Describe(state.strategy, *response.mutable_current());
   response.set_generation(state.generation);
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::List(const proxy::v1::ListStrategiesRequest&, proxy::v1::ListStrategiesResponse& response) {
-  const std::string active = dispatcher_.Look(0).strategy.name;
+grpc::Status AdminService::List(const Model& model, const proxy::v1::ListStrategiesRequest&,
+                                proxy::v1::ListStrategiesResponse& response) {
+  const std::string active = model.dispatcher.Look(0).strategy.name;
   for (const scheduling::StrategySpecification& specification : scheduling::AllStrategies()) {
     auto& description = *response.add_strategies();
     Describe(specification, description);
@@ -176,8 +196,11 @@ grpc::Status AdminService::List(const proxy::v1::ListStrategiesRequest&, proxy::
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::Status(const proxy::v1::GetStatusRequest&, proxy::v1::GetStatusResponse& response) {
-  const runtime::State state = dispatcher_.Look(kMaxCustomers);
+grpc::Status AdminService::Status(const Model& model, const proxy::v1::GetStatusRequest&,
+                                  proxy::v1::GetStatusResponse& response) {
+  const runtime::State state = model.dispatcher.Look(kMaxCustomers);
+  response.set_model(model.name);
+  for (const Model& each : targets_.models.all()) response.add_models(each.name);
   Describe(state.strategy, *response.mutable_strategy());
   response.set_deciding_strategy(state.deciding_strategy);
   if (state.advice) {
@@ -198,7 +221,7 @@ grpc::Status AdminService::Status(const proxy::v1::GetStatusRequest&, proxy::v1:
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::Decisions(const proxy::v1::ListDecisionsRequest& request,
+grpc::Status AdminService::Decisions(const Model& model, const proxy::v1::ListDecisionsRequest& request,
                                      proxy::v1::ListDecisionsResponse& response) {
   constexpr std::size_t kMost = runtime::RecentDecisions::kCapacity;
   if (request.limit() > kMost) {
@@ -207,7 +230,7 @@ grpc::Status AdminService::Decisions(const proxy::v1::ListDecisionsRequest& requ
   }
   const std::size_t limit = request.limit() == 0 ? kMost : request.limit();
   const Time now = targets_.clock.Now();
-  for (const runtime::Decision& decision : targets_.decisions.List(request.customer().empty() ? limit : kMost)) {
+  for (const runtime::Decision& decision : model.decisions.List(request.customer().empty() ? limit : kMost)) {
     if (static_cast<std::size_t>(response.decisions_size()) == limit) break;
     if (!request.customer().empty() && !Holds(decision, request.customer())) continue;
     Describe(decision, now, *response.add_decisions());

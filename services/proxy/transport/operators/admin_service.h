@@ -12,7 +12,6 @@
 #include <grpcpp/support/status.h>
 #include <boost/asio/thread_pool.hpp>
 
-#include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/transport/operators/admin_targets.h"
 #include "services/rpc/unary_method.h"
 #include "smartbatch/proxy/v1/admin.grpc.pb.h"
@@ -40,21 +39,29 @@ class AdminService {
   using Await = void (Methods::*)(grpc::ServerContext*, grpc::ByteBuffer*, Method::Writer*, grpc::CompletionQueue*,
                                   grpc::ServerCompletionQueue*, void* tag);
 
-  // Adds a method that refuses callers without the right, parses the request, runs `method` and serializes the
-  // response.
+  using Model = runtime::ModelTable::Entry;
+
+  // Refuses callers without the right; parses the request, runs the method and serializes the response.
   template <class Request, class Response>
-  void Add(Await await, grpc::Status (AdminService::*method)(const Request&, Response&));
+  void Add(Await await, std::function<grpc::Status(const Request&, Response&)> method);
+  // The same of a method about the model that the request names.
+  template <class Request, class Response>
+  void AddOfModel(Await await, grpc::Status (AdminService::*method)(const Model&, const Request&, Response&));
 
-  grpc::Status Set(const proxy::v1::SetStrategyRequest& request, proxy::v1::SetStrategyResponse& response);
-  grpc::Status Get(const proxy::v1::GetStrategyRequest& request, proxy::v1::GetStrategyResponse& response);
-  grpc::Status List(const proxy::v1::ListStrategiesRequest& request, proxy::v1::ListStrategiesResponse& response);
-  grpc::Status Status(const proxy::v1::GetStatusRequest& request, proxy::v1::GetStatusResponse& response);
+  grpc::Status Set(const Model& model, const proxy::v1::SetStrategyRequest& request,
+                   proxy::v1::SetStrategyResponse& response);
+  grpc::Status Get(const Model& model, const proxy::v1::GetStrategyRequest& request,
+                   proxy::v1::GetStrategyResponse& response);
+  grpc::Status List(const Model& model, const proxy::v1::ListStrategiesRequest& request,
+                    proxy::v1::ListStrategiesResponse& response);
+  grpc::Status Status(const Model& model, const proxy::v1::GetStatusRequest& request,
+                      proxy::v1::GetStatusResponse& response);
 
-  grpc::Status Decisions(const proxy::v1::ListDecisionsRequest& request, proxy::v1::ListDecisionsResponse& response);
+  grpc::Status Decisions(const Model& model, const proxy::v1::ListDecisionsRequest& request,
+                         proxy::v1::ListDecisionsResponse& response);
   grpc::Status Reload(const proxy::v1::ReloadConfigRequest& request, proxy::v1::ReloadConfigResponse& response);
 
   const AdminTargets targets_;
-  runtime::Dispatcher& dispatcher_;
   Methods methods_;
   boost::asio::thread_pool worker_{1};
   std::list<Method> served_;  // last: the calls need the rest

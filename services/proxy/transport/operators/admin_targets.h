@@ -8,8 +8,7 @@
 #include <absl/status/statusor.h>
 
 #include "services/proxy/runtime/clock.h"
-#include "services/proxy/runtime/dispatcher.h"
-#include "services/proxy/runtime/recent_decisions.h"
+#include "services/proxy/runtime/model_table.h"
 #include "services/proxy/transport/operators/operator_rights.h"
 
 namespace smartbatch::transport {
@@ -30,11 +29,10 @@ struct ReloadedSettings {
 
 // What the operators' service works on. All of it must outlive the server.
 struct AdminTargets {
-  runtime::Dispatcher& dispatcher;
+  const runtime::ModelTable& models;
   const runtime::Clock& clock;
-  const runtime::RecentDecisions& decisions;
-  // Reads the configuration again and applies it; with `validate_only` only checks it. Thread safe. Empty if there is
-  // no configuration file.
+  // Reads the configuration again and takes it over, or with `validate_only` only checks it. Thread safe. Empty where
+  // there is no configuration file.
   std::function<absl::StatusOr<ReloadedSettings>(bool validate_only)> reload;
   OperatorRights rights = {};
 };

@@ -33,7 +33,8 @@ class LivePageTest : public ::testing::Test {
     scheduler_->Complete(id, absl::OkStatus(), clock_.Now(), effects);
   }
   Sources AllSources() {
-    return {.clock = clock_,
+    return {.model = "default",
+            .clock = clock_,
             .decisions = decisions_,
             .answers = answers_,
             .state =
@@ -137,7 +138,7 @@ TEST_F(LivePageTest, ANameThatIsNoUtf8OrIsMarkupIsToldAsText) {
 TEST_F(LivePageTest, ThePageLoadsOnlyWhatIsServedBesideIt) {
   std::vector<std::string> paths;
   std::string html;
-  for (const metrics::HttpServer::Document& document : Documents(AllSources())) {
+  for (const metrics::HttpServer::Document& document : Documents({AllSources()})) {
     paths.push_back(document.path);
     if (document.path == "/") html = document.body();
   }

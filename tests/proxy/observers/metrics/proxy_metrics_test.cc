@@ -33,7 +33,6 @@ class ProxyMetricsTest : public ::testing::Test {
 
   static MetricsOptions Options() {
     MetricsOptions options;
-    options.version = "1.2.3";
     options.objectives = {.configured = {{"vip", milliseconds(20)}}, .others = milliseconds(130)};
     options.max_other_customers = 2;
     return options;
@@ -284,23 +283,7 @@ TEST_F(ProxyMetricsTest, TellsWhatBatchesACustomersRequestsRodeIn) {
   EXPECT_EQ(Value(R"(smartbatch_customer_batch_sequences_total{customer="vip",strategy="sjf"})"), 3);
 }
 
-TEST_F(ProxyMetricsTest, TellsTheLimitOfTheQueueAndHowTheLastReloadEnded) {
-  EXPECT_EQ(Value("smartbatch_queue_limit_requests"), 50'000);
-  EXPECT_EQ(Value("smartbatch_config_last_reload_successful"), 1);
-  metrics_.ReloadEnded(false);
-  EXPECT_EQ(Value("smartbatch_config_last_reload_successful"), 0);
-}
-
-TEST_F(ProxyMetricsTest, CountsCallsAsAGrpcServerDoes) {
-  const std::string method =
-      R"(grpc_method="ProxyClassify",grpc_service="smartbatch.proxy.v1.ProxyService",grpc_type="unary")";
-  metrics_.CallStarted();
-  metrics_.CallHandled(3, milliseconds(2));
-  EXPECT_EQ(Value("grpc_server_started_total{" + method + "}"), 1);
-  EXPECT_EQ(Value("grpc_server_handled_total{grpc_code=\"InvalidArgument\"," + method + "}"), 1);
-  EXPECT_EQ(Value("grpc_server_handled_total{grpc_code=\"OK\"," + method + "}"), 0);
-  EXPECT_EQ(Value("grpc_server_handling_seconds_sum{" + method + "}"), 0.002);
-}
+TEST_F(ProxyMetricsTest, TellsTheLimitOfTheQueue) { EXPECT_EQ(Value("smartbatch_queue_limit_requests"), 50'000); }
 
 TEST_F(ProxyMetricsTest, ACustomerMayBeCalledOther) {
   for (const char* const name : {"other", "a", "b", "c"}) Submit(name, {"x"});
@@ -346,7 +329,6 @@ TEST_F(ProxyMetricsTest, TheGaugesAreThoseOfTheMoment) {
   EXPECT_EQ(Value(R"(smartbatch_backend_up{backend="10.0.0.1:50061"})"), 1);
   backend_.FailNext(absl::UnavailableError("gone"));
   EXPECT_EQ(Value(R"(smartbatch_backend_up{backend="10.0.0.1:50061"})"), 0);
-  EXPECT_EQ(Value(R"(smartbatch_build_info{version="1.2.3"})"), 1);
 }
 
 TEST_F(ProxyMetricsTest, PassThePromtoolCheck) {

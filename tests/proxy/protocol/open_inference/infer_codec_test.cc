@@ -150,7 +150,7 @@ class InferCodec : public ::testing::Test {
 
   const std::shared_ptr<Model> model_ = std::make_shared<Model>(ModelSettings{
       .name = "model", .padded_inputs = {{"ids", 7}}, .trimmed_outputs = {"squares"}, .max_rows = 8, .max_length = 50});
-  const InferCustomerCodec customers_{model_};
+  const InferCustomerCodec customers_{Models({model_})};
   const InferBackendCodec backends_{model_};
 };
 
@@ -434,9 +434,14 @@ TEST(AModel, IsRefusedIfItsRequestsCannotBeBatched) {
 }
 
 TEST(AModel, IsUnavailableUntilItIsDescribed) {
-  const Model model(ModelSettings{.name = "model"});
-  EXPECT_TRUE(absl::IsUnavailable(model.Find("model", "")));
-  EXPECT_TRUE(absl::IsNotFound(model.Find("nope", "")));
+  const auto model = std::make_shared<Model>(ModelSettings{.name = "model"});
+  const Models models({model, std::make_shared<Model>(ModelSettings{.name = "other"})});
+  EXPECT_TRUE(absl::IsUnavailable(models.Find("model", "").status()));
+  EXPECT_TRUE(absl::IsNotFound(models.Find("nope", "").status()));
+  EXPECT_TRUE(absl::IsNotFound(models.Find("", "").status()));
+  model->Set(std::make_shared<const ModelDescription>());
+  EXPECT_EQ(*models.Find("model", ""), model);
+  EXPECT_TRUE(absl::IsUnavailable(models.Find("other", "").status()));
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ using inference::ModelInferResponse;
 using protocol::open_inference::InferBackendCodec;
 using protocol::open_inference::InferCustomerCodec;
 using protocol::open_inference::Model;
+using protocol::open_inference::Models;
 using protocol::open_inference::ModelSettings;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
@@ -151,19 +152,19 @@ class OpenInference : public ::testing::Test {
                                                                               .trimmed_outputs = {"squares"},
                                                                               .max_rows = 8,
                                                                               .max_request_bytes = 64 * 1024});
-  const InferCustomerCodec customer_codec_{model_};
+  const InferCustomerCodec customer_codec_{Models({model_})};
   const InferBackendCodec backend_codec_{model_};
   runtime::SteadyClock clock_;
   runtime::CallObserver observer_;
+  runtime::RecentDecisions decisions_;
   runtime::RequestStatistics statistics_;
   runtime::Dispatcher dispatcher_{
       *scheduling::Scheduler::Create(Options(), {"fcfs", {{"linger_ms", "0"}}}, &statistics_), clock_, nullptr};
-  const runtime::ModelTable models_{{{"m", dispatcher_}}};
+  const runtime::ModelTable models_{{{"m", dispatcher_, decisions_, statistics_}}};
   rpc::CallQueue queue_{1, [this](grpc::CompletionQueue& events) { RunEvents(events, models_); }};
   ProxyServer server_{"127.0.0.1:0", queue_, customer_codec_};
   BackendClient client_{model_server_->address(), backend_codec_, queue_.queue()};
-  InferenceCalls calls_{
-      {model_, customer_codec_, dispatcher_, clock_, observer_, statistics_, server_.customer_rights(), "test"}};
+  InferenceCalls calls_{{customer_codec_, models_, clock_, observer_, server_.customer_rights(), "test"}};
   ModelReader reader_{model_, [this] { return std::vector<std::string>{model_server_->address()}; }, {}};
   std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
   std::jthread timer_;

@@ -46,7 +46,19 @@
     return made;
   };
 
-  let last = null; // {at, answered}: to compute answers a second
+  // Each model has a page of its own.
+  function showModels({ model, models }) {
+    at('models').hidden = models.length < 2;
+    if (models.length < 2 || at('models').childElementCount === models.length) return;
+    at('models').replaceChildren(...models.map((other) => {
+      const link = element('a', '', other.model);
+      link.href = other.path;
+      if (other.model === model) link.setAttribute('aria-current', 'page');
+      return link;
+    }));
+  }
+
+  let last = null; // {at, answered}: to know how many answers a second
   function showTiles(state, now) {
     const answered = state.outcomes.answered;
     const rate = last && now > last.at ? (1000 * (answered - last.answered)) / (now - last.at) : null;
@@ -131,6 +143,7 @@
 
   function show(state, now) {
     colours = Timeline.palette([...state.chart.customers, ...state.customers.map(({ customer }) => customer)]);
+    showModels(state);
     at('about').textContent = `version ${state.version}, process ${state.process_id}, up for ${seconds(state.uptime_seconds)}`;
     showTiles(state, now);
     showChart(state.chart);

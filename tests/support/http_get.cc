@@ -1,4 +1,4 @@
-#include "tests/loadgen/http_get.h"
+#include "tests/support/http_get.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -7,7 +7,7 @@
 
 #include <array>
 
-namespace smartbatch::loadgen {
+namespace smartbatch::testing {
 
 std::string HttpGet(const std::string& address, const std::string& path) {
   sockaddr_in server{};
@@ -28,4 +28,4 @@ std::string HttpGet(const std::string& address, const std::string& path) {
   return text;
 }
 
-}  // namespace smartbatch::loadgen
+}  // namespace smartbatch::testing
