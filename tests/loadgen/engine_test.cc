@@ -97,6 +97,30 @@ TEST(Engine, AnAnswerThatIsDamagedIsAFailure) {
   for (const RequestRecord& record : played.records) EXPECT_EQ(StatusName(record.status_code), "INTERNAL");
 }
 
+// Answers every call with a result less than it has sequences.
+class MiserlyProxy final : public proxy::v1::ProxyService::Service {
+ public:
+  grpc::Status ProxyClassify(grpc::ServerContext*, const proxy::v1::ProxyClassifyRequest* request,
+                             proxy::v1::ProxyClassifyResponse* response) override {
+    for (int i = 1; i < request->sequences_size(); ++i) response->add_results();
+    return grpc::Status::OK;
+  }
+};
+
+TEST(Engine, AnAnswerWithoutAResultForEachSequenceIsAFailure) {
+  int port = 0;
+  MiserlyProxy service;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&service);
+  const auto server = builder.BuildAndStart();
+  ASSERT_NE(server, nullptr);
+  const Played played =
+      Play(OneCustomer(workload::Poisson{50}), "127.0.0.1:" + std::to_string(port), Length(milliseconds(500)));
+  ASSERT_FALSE(played.records.empty());
+  for (const RequestRecord& record : played.records) EXPECT_EQ(StatusName(record.status_code), "INTERNAL");
+}
+
 TEST(Engine, AStalledServerShowsInTheLatencyOfAllThatWasDueMeanwhile) {
   // The coordinated omission test: one call at a time, and one of them takes 600 ms.
   std::mutex one_at_a_time;

@@ -13,6 +13,7 @@
 
 #include "common/utf8.h"
 #include "tests/loadgen/program_fixture.h"
+#include "tests/loadgen/scripted_model.h"
 #include "tests/loadgen/scripted_proxy.h"
 #include "tests/support/process.h"
 
@@ -138,6 +139,46 @@ TEST_F(LoadProgramTest, TheSameSeedGivesTheSameArrivalsInSimulateRunAndCompare) 
   EXPECT_TRUE(server.Take().empty());
   EXPECT_EQ(Read("live.jsonl"), Read("planned.jsonl"));
   EXPECT_THAT(Read("simulated.jsonl"), StartsWith(Read("planned.jsonl")));
+}
+
+TEST_F(LoadProgramTest, AModelOfOnesOwnIsRecordedReplayedAndMeasuredByTheOpenInferenceProtocol) {
+  std::mutex mutex;
+  std::vector<std::int64_t> rows;
+  const ScriptedModel model(MetadataOf("mine", {{"text", "BYTES", {-1, 1}}}),
+                            [&](const auto& request, auto& response, auto&) {
+                              AnswerRows(request.inputs(0).shape(0), response);
+                              const std::scoped_lock lock(mutex);
+                              rows.push_back(request.inputs(0).shape(0));
+                              return grpc::Status::OK;
+                            });
+  const auto with_model = [&](std::vector<std::string> arguments) {
+    for (const char* const each : {"--protocol", "open-inference", "--model", "mine", "--target"}) {
+      arguments.emplace_back(each);
+    }
+    arguments.push_back(model.address());
+    const ProcessOutcome outcome = Loadgen(arguments);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+    const std::scoped_lock lock(mutex);
+    std::sort(rows.begin(), rows.end());
+    return std::exchange(rows, {});
+  };
+  const auto recorded =
+      with_model({"record", "plan.jsonl", "--customer", "anna:rate=50,len=10,sequences=1..4", "--seconds", "1"});
+  EXPECT_GT(recorded.size(), 20U);
+  const auto without_server = {"--admin-target", kNobody, "--max-dispatch-delay-ms", "10000"};
+  std::vector<std::string> replay = {"replay", "plan.jsonl"};
+  replay.insert(replay.end(), without_server.begin(), without_server.end());
+  EXPECT_EQ(with_model(replay), recorded);
+  EXPECT_EQ(Summary()["workloads"][0]["strategies"][0]["all"]["answered"], recorded.size());
+}
+
+TEST_F(LoadProgramTest, AProtocolAndAModelGoTogether) {
+  const ProcessOutcome no_model = Loadgen({"run", "--protocol", "open-inference", "--target", kNobody});
+  EXPECT_EQ(no_model.exit_code, 2) << no_model.output;
+  EXPECT_THAT(no_model.output, HasSubstr("--protocol open-inference needs --model"));
+  const ProcessOutcome no_protocol = Loadgen({"run", "--model", "mine", "--target", kNobody});
+  EXPECT_EQ(no_protocol.exit_code, 2) << no_protocol.output;
+  EXPECT_THAT(no_protocol.output, HasSubstr("--model goes with --protocol open-inference"));
 }
 
 TEST_F(LoadProgramTest, ARecordedClosedLoopIsReplayedAsItWas) {

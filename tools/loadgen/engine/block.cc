@@ -10,16 +10,16 @@
 namespace smartbatch::loadgen {
 namespace {
 
-void TakeTimings(const proxy::v1::ProxyClassifyResponse& response, RequestRecord& record) {
-  const proxy::v1::RequestTimings& timings = response.timings();
-  record.proxy_latency_ms = response.proxy_latency_ms();
-  record.queue_ms = timings.queue_ms();
-  record.service_ms = timings.service_ms();
-  record.batches = timings.batches();
-  record.strategy = timings.strategy();
-  // The parts of a split request are not known; equal ones are assumed.
-  const double part = 1.0 * record.sequences / std::max(timings.batch_sizes_size(), 1);
-  for (const std::uint32_t size : timings.batch_sizes()) record.batch_share += part / std::max(size, 1U);
+void TakeTimings(const ServerTimings& timings, RequestRecord& record) {
+  record.proxy_latency_ms = timings.latency_ms;
+  record.queue_ms = timings.queue_ms;
+  record.service_ms = timings.service_ms;
+  record.batches = static_cast<std::uint32_t>(timings.batch_sizes.size());
+  record.strategy = timings.strategy;
+  // Where a request was split the parts are not known; equal ones are assumed.
+  const double part =
+      1.0 * record.sequences / static_cast<double>(std::max<std::size_t>(timings.batch_sizes.size(), 1));
+  for (const std::uint32_t size : timings.batch_sizes) record.batch_share += part / std::max(size, 1U);
 }
 
 class BlockPlayer {
@@ -51,7 +51,7 @@ class BlockPlayer {
 
   // On the pacer's thread, which alone touches the plan.
   void SendOne(std::uint32_t customer, Time moment) {
-    PlannedRequest planned = plan_.NextRequest(customer);
+    const PlannedRequest planned = plan_.NextRequest(customer);
     const std::optional<Duration> think_time = plan_.NextThinkTime(customer);
     if (!think_time) MakeAppointment(plan_.NextArrival(customer), customer);
 
@@ -67,11 +67,9 @@ class BlockPlayer {
       if (think_time) pacer_.At(Now() + std::max<Duration>(*think_time, std::chrono::milliseconds(1)), customer);
       return;
     }
-    proxy::v1::ProxyClassifyRequest request;
-    for (std::string& sequence : planned.sequences) request.add_sequences(std::move(sequence));
     recorder_.CountSent();
     record.sent = Now() - start_;
-    client_.Send(plan_.name(customer), request, [this, think_time, record](const Answer& answer) mutable {
+    client_.Send(plan_.name(customer), planned.sequences, [this, think_time, record](const Answer& answer) mutable {
       Finish(std::move(record), think_time, answer);
     });
   }
@@ -82,7 +80,7 @@ class BlockPlayer {
     record.status_code = answer.status.error_code();
     record.disconnected = answer.disconnected;
     if (cancelling_ && record.status_code == grpc::StatusCode::CANCELLED) record.status_code = kStatusUnfinished;
-    if (record.answered()) TakeTimings(answer.response, record);
+    if (record.answered()) TakeTimings(answer.timings, record);
     if (think_time) pacer_.At(answer.done + *think_time, record.customer);
     recorder_.AddDone(std::move(record), answer.status.error_message());
   }

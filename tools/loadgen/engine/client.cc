@@ -11,17 +11,14 @@ namespace {
 
 constexpr char kCustomerKey[] = "x-customer-id";
 
-std::chrono::system_clock::time_point WallClockAfter(Duration duration) {
-  return std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::system_clock::duration>(duration);
-}
-
 }  // namespace
 
 struct Client::Call {
   grpc::ClientContext context;
-  proxy::v1::ProxyClassifyResponse response;
+  std::size_t sequences = 0;
+  grpc::ByteBuffer response;
   grpc::Status status;
-  std::unique_ptr<grpc::ClientAsyncResponseReader<proxy::v1::ProxyClassifyResponse>> reader;
+  std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
   OnDone on_done;
 };
 
@@ -31,10 +28,18 @@ bool Client::Disconnected(const Call& call) {
          call.context.GetServerInitialMetadata().empty() && call.context.GetServerTrailingMetadata().empty();
 }
 
+ServerTimings Client::ReadAnswer(Call& call) const {
+  if (!call.status.ok()) return {};
+  auto timings = protocol_->Read(call.response, call.context.GetServerTrailingMetadata(), call.sequences);
+  if (timings.ok()) return *std::move(timings);
+  call.status = {grpc::StatusCode::INTERNAL, std::string(timings.status().message())};
+  return {};
+}
+
 Client::Client(const ClientOptions& options) : options_(options) {
   for (int i = 0; i < options_.connections; ++i) {
     channels_.push_back(MakeChannel(options_.server));
-    stubs_.push_back(proxy::v1::ProxyService::NewStub(channels_.back()));
+    stubs_.push_back(std::make_unique<grpc::GenericStub>(channels_.back()));
   }
   for (int i = 0; i < options_.threads; ++i) {
     workers_.push_back(std::make_unique<Worker>());
@@ -55,6 +60,13 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& opt
                 "needs no --tls"));
     }
   }
+  if (!options.model) {
+    client->protocol_ = SpeakClassify();
+    return client;
+  }
+  auto protocol = SpeakOpenInference(*options.model, options.server, client->channels_.front(), patience);
+  if (!protocol.ok()) return protocol.status();
+  client->protocol_ = *std::move(protocol);
   return client;
 }
 
@@ -64,9 +76,10 @@ Client::~Client() {
   for (const auto& worker : workers_) worker->queue.Shutdown();
 }
 
-void Client::Send(const std::string& customer, const proxy::v1::ProxyClassifyRequest& request, OnDone on_done) {
+void Client::Send(const std::string& customer, const std::vector<std::string>& sequences, OnDone on_done) {
   auto call = std::make_unique<Call>();
   call->on_done = std::move(on_done);
+  call->sequences = sequences.size();
   call->context.AddMetadata(kCustomerKey, customer);
   AddMetadata(options_.server, call->context);
   call->context.set_deadline(WallClockAfter(options_.deadline));
@@ -77,20 +90,20 @@ void Client::Send(const std::string& customer, const proxy::v1::ProxyClassifyReq
     turn = sent_++;
   }
   Call* const started = call.release();  // owned by the completion queue until TakeAnswers takes it back
-  started->reader = stubs_[turn % stubs_.size()]->AsyncProxyClassify(&started->context, request,
-                                                                     &workers_[turn % workers_.size()]->queue);
+  started->reader = stubs_[turn % stubs_.size()]->PrepareUnaryCall(
+      &started->context, protocol_->method(), protocol_->Request(sequences), &workers_[turn % workers_.size()]->queue);
+  started->reader->StartCall();
   started->reader->Finish(&started->response, &started->status, started);
 }
 
 void Client::TakeAnswers(grpc::CompletionQueue& queue) {
   void* tag = nullptr;
-  bool parsed = false;
-  while (queue.Next(&tag, &parsed)) {
+  bool ok = false;  // true for the end of every call
+  while (queue.Next(&tag, &ok)) {
     const Time done = Now();
     const std::unique_ptr<Call> call(static_cast<Call*>(tag));
-    // gRPC gives a damaged answer the status OK and hands on a part of it; only `parsed` tells.
-    if (!parsed && call->status.ok()) call->status = {grpc::StatusCode::INTERNAL, "the answer is damaged"};
-    call->on_done({call->status, call->response, done, Disconnected(*call)});
+    const ServerTimings timings = ReadAnswer(*call);
+    call->on_done({call->status, timings, done, Disconnected(*call)});
     const MutexLock lock(mutex_);
     calls_.erase(call.get());
     if (calls_.empty()) idle_.notify_all();

@@ -1,13 +1,15 @@
-// An asynchronous client of the proxy: any number of calls in flight on a few threads and connections.
+// An asynchronous client of a server: any number of calls in flight on a few threads and connections.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
 #include "absl/container/flat_hash_set.h"
@@ -15,8 +17,8 @@
 #include "absl/status/statusor.h"
 #include "common/mutex.h"
 #include "common/time.h"
-#include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 #include "tools/loadgen/engine/channel.h"
+#include "tools/loadgen/engine/protocol.h"
 
 namespace smartbatch::loadgen {
 
@@ -28,12 +30,15 @@ struct ClientOptions {
   int threads = 1;
   // The deadline of every call, counted from when it is sent; above 0.
   Duration deadline = std::chrono::seconds(30);
+  // The model to send to by the Open Inference Protocol; without one the proxy's own contract is spoken.
+  std::optional<std::string> model = {};
 };
 
 // How a call ended.
 struct Answer {
   const grpc::Status& status;
-  const proxy::v1::ProxyClassifyResponse& response;
+  // Of a call that was answered.
+  const ServerTimings& timings;
   // When the client's thread saw it.
   Time done;
   // UNAVAILABLE, and gRPC reports it without any server having answered.
@@ -45,15 +50,16 @@ class Client {
  public:
   using OnDone = absl::AnyInvocable<void(const Answer&)>;
 
-  // Connects; UNAVAILABLE if no server answers within `patience`.
+  // Connects; UNAVAILABLE if no server answers within `patience`, and what SpeakOpenInference says of the model.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(const ClientOptions& options, Duration patience);
   // Cancels what is in flight and waits for its end.
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Sends a request; `on_done` is called exactly once, on one of the client's threads, and must not block.
-  void Send(const std::string& customer, const proxy::v1::ProxyClassifyRequest& request, OnDone on_done);
+  // Sends a request of these sequences; `on_done` is called exactly once, on one of the client's threads, and must not
+  // block.
+  void Send(const std::string& customer, const std::vector<std::string>& sequences, OnDone on_done);
 
   std::size_t in_flight() const;
   // Waits until nothing is in flight, until `deadline` at the latest. Returns true if nothing is in flight.
@@ -71,10 +77,13 @@ class Client {
 
   explicit Client(const ClientOptions& options);
   void TakeAnswers(grpc::CompletionQueue& queue);
+  // An answer that the protocol does not let pass becomes a failure.
+  ServerTimings ReadAnswer(Call& call) const;
 
   const ClientOptions options_;
+  std::unique_ptr<const Protocol> protocol_;  // set before the first call
   std::vector<std::shared_ptr<grpc::Channel>> channels_;
-  std::vector<std::unique_ptr<proxy::v1::ProxyService::Stub>> stubs_;
+  std::vector<std::unique_ptr<grpc::GenericStub>> stubs_;
   std::vector<std::unique_ptr<Worker>> workers_;
 
   mutable Mutex mutex_;

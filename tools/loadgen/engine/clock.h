@@ -12,6 +12,11 @@ inline Time Now() {
   return Time(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
+// A moment as gRPC's deadlines want it, counted from now.
+inline std::chrono::system_clock::time_point WallClockAfter(Duration duration) {
+  return std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::system_clock::duration>(duration);
+}
+
 // The same moment for what waits on the steady clock.
 inline std::chrono::steady_clock::time_point ToSteadyClock(Time moment) {
   return std::chrono::steady_clock::time_point(

@@ -66,6 +66,12 @@ absl::StatusOr<Server> AdminServerOf(const ConnectionFlags& flags) {
 }
 
 void AddLoadFlags(CLI::App& verb, LoadFlags& flags) {
+  AddFlag(
+      verb, "protocol", flags.protocol,
+      "classify (the proxy's own) or open-inference: as text, or as a token id for each character if the model takes "
+      "integers")
+      ->check(CLI::IsMember({"classify", "open-inference"}));
+  AddFlag(verb, "model", flags.model, "With --protocol open-inference: the model to send to")->type_name("NAME");
   AddFlag(verb, "seconds", flags.seconds, "Measured time of a block")->check(CLI::Range(0.1, 86400.0));
   AddFlag(verb, "warm-up-seconds", flags.warm_up_seconds, "Time before it that is not measured")
       ->check(CLI::Range(0.0, 3600.0));
@@ -95,11 +101,19 @@ void FitToTrace(const CLI::App& verb, const ChosenWorkload& chosen, LoadFlags& f
 }
 
 absl::StatusOr<std::unique_ptr<Client>> ConnectClient(const ConnectionFlags& connection, const LoadFlags& load) {
+  const bool speaks_open_inference = load.protocol == "open-inference";
+  if (speaks_open_inference && load.model.empty()) {
+    return absl::InvalidArgumentError("--protocol open-inference needs --model: name the model to send to");
+  }
+  if (!speaks_open_inference && !load.model.empty()) {
+    return absl::InvalidArgumentError("--model goes with --protocol open-inference: add it, or leave the model out");
+  }
   absl::StatusOr<Server> server = DataServerOf(connection);
   if (!server.ok()) return server.status();
-  return Client::Connect(
-      {*std::move(server), load.connections, load.threads, std::chrono::milliseconds(load.deadline_ms)},
-      kConnectPatience);
+  ClientOptions options{*std::move(server), load.connections, load.threads, std::chrono::milliseconds(load.deadline_ms),
+                        std::nullopt};
+  if (speaks_open_inference) options.model = load.model;
+  return Client::Connect(options, kConnectPatience);
 }
 
 void AddOutputFlags(CLI::App& verb, OutputFlags& flags) {

@@ -36,6 +36,8 @@ absl::StatusOr<Server> AdminServerOf(const ConnectionFlags& flags);
 
 // How the load is made and measured.
 struct LoadFlags {
+  std::string protocol = "classify";
+  std::string model;
   double seconds = 30;
   double warm_up_seconds = 2;
   std::uint32_t max_batch_size = 5;
@@ -51,7 +53,8 @@ void AddLoadFlags(CLI::App& verb, LoadFlags& flags);
 // If the flag --seconds was not given, plays the whole trace, and without a warm-up if none was asked for.
 void FitToTrace(const CLI::App& verb, const ChosenWorkload& chosen, LoadFlags& flags);
 
-// UNAVAILABLE if no server answers within 3 seconds.
+// UNAVAILABLE if no server answers within 3 seconds; INVALID_ARGUMENT if the protocol needs a model and there is none,
+// or the other way round; and what SpeakOpenInference says of the model.
 absl::StatusOr<std::unique_ptr<Client>> ConnectClient(const ConnectionFlags& connection, const LoadFlags& load);
 
 struct OutputFlags {
