@@ -256,13 +256,10 @@ need_model_servers() {
   fi
   for name in triton mlserver; do
     folder=$TOOLS/$name list=$ROOT/tests/deploy/open_inference/$name.txt
-    ! cmp -s "$list" "$folder/installed" || continue
+    ! python_packages_are_there "$folder" "$list" || continue
     [[ $INSTALL == yes ]] || skip "$name is missing (pip install --require-hashes -r $list)"
     need_tool pip3 python3-pip
-    rm -rf "$folder"
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes \
-      --target "$folder" --requirement "$list" || skip "$name could not be installed"
-    cp "$list" "$folder/installed"
+    install_python_packages "$folder" "$list" || skip "$name could not be installed"
   done
 }
 

@@ -57,6 +57,18 @@ apt_install() {
   rm -f "$log"
 }
 
+# python_packages_are_there FOLDER LIST: returns true if FOLDER has exactly what LIST asks for.
+python_packages_are_there() { cmp -s "$2" "$1/installed"; }
+
+# install_python_packages FOLDER LIST: what LIST names, with versions and hashes, into FOLDER alone, unless it is there.
+install_python_packages() {
+  ! python_packages_are_there "$1" "$2" || return 0
+  rm -rf "$1"
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes \
+    --target "$1" --requirement "$2" || return 1
+  cp "$2" "$1/installed"
+}
+
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   set -euo pipefail
   case ${1-} in

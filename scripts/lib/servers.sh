@@ -4,10 +4,21 @@
 #   start_servers BIN LOG_FOLDER [free]
 #     BIN has the programs. Uses the default ports, or free ones if one of them is taken or `free` is given.
 #     Sets DATA, ADMIN, BACKEND, PROXY_METRICS and CLASSIFIER_METRICS to the addresses.
+#   free_ports NUMBER
+#     Prints so many ports of the loopback device that nobody listens on now.
 #   stop_servers
 #     Call it from an EXIT trap. Ends only what start_servers started.
 
 SERVER_PIDS=()
+
+free_ports() {
+  python3 - "$1" <<'PYTHON'
+import socket
+import sys
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+print(*(s.getsockname()[1] for s in sockets))
+PYTHON
+}
 
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 

@@ -2,13 +2,16 @@
 # open_inference.sh BIN [REQUESTS]: a real Triton and a real MLServer with the models of tests/deploy/open_inference, the
 # proxy of BIN in front of each model, all on loopback, and Triton's own client at both. At Triton wrong requests get the
 # same code, right ones the same bytes under every strategy, a stream the same answers, and a model that fails harms only
-# those who made it fail; at MLServer the last two. REQUESTS for each model and strategy (1600).
+# those who made it fail; at MLServer the last two. loadgen's every request is answered by all of them. REQUESTS for each
+# model and strategy (1600).
 # scripts/test installs the servers below build/tools (--inference).
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
 # shellcheck source=scripts/lib/servers.sh
 source "$ROOT/scripts/lib/servers.sh"
+# shellcheck source=scripts/lib/triton.sh
+source "$ROOT/scripts/lib/triton.sh"
 [[ $# == 1 || $# == 2 ]] || fail "usage: open_inference.sh BIN [REQUESTS]"
 bin=$(realpath "$1") requests=${2-1600}
 packages=${SMARTBATCH_MODEL_SERVERS-$ROOT/build/tools}
@@ -23,49 +26,26 @@ work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT
 client() { PYTHONPATH=$packages/triton /usr/bin/python3 "$@"; }
 
-read -ra ports < <(python3 - <<'PYTHON'
-import socket
-sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(6)]
-print(*(s.getsockname()[1] for s in sockets))
-PYTHON
-)
-TRITON=127.0.0.1:${ports[0]} MLSERVER=127.0.0.1:${ports[3]}
-
 # --- The servers ---
-server=$packages/triton/pytriton/tritonserver
-mkdir "$work/backends"
-cp -r "$server/backends/python" "$work/backends/"
-cp "$server/python_backend_stubs/3.11/triton_python_backend_stub" "$work/backends/python/"
 cp -r "$here/triton" "$here/mlserver" "$work/"
-# The Python inside Triton is Debian's; it looks for packages beside the first python3 of PATH. Without the libraries of
-# its wheel Triton waits for ever.
-/usr/bin/python3 -m venv --without-pip "$work/python"
-printf '%s\n' "$packages/triton" >"$work/python/lib/python3.11/site-packages/triton.pth"
-PATH=$work/python/bin:$PATH LD_LIBRARY_PATH=$packages/triton/nvidia_pytriton.libs "$server/bin/tritonserver" \
-  --model-repository="$work/triton" --backend-directory="$work/backends" --disable-auto-complete-config \
-  --grpc-address=127.0.0.1 --grpc-port="${ports[0]}" --http-address=127.0.0.1 --http-port="${ports[1]}" \
-  --metrics-address=127.0.0.1 --metrics-port="${ports[2]}" --allow-gpu-metrics=false >"$work/triton.log" 2>&1 &
-SERVER_PIDS+=($!)
+start_triton "$packages/triton" "$work" "$work/triton"
+read -ra ports < <(free_ports 3)
+MLSERVER=127.0.0.1:${ports[0]}
 printf '{"host": "127.0.0.1", "grpc_port": %d, "http_port": %d, "metrics_port": %d, "parallel_workers": 0}\n' \
-  "${ports[@]:3}" >"$work/mlserver/settings.json"
+  "${ports[@]}" >"$work/mlserver/settings.json"
 PYTHONPATH=$packages/mlserver /usr/bin/python3 -c 'from mlserver.cli import main; main()' start "$work/mlserver" \
   >"$work/mlserver.log" 2>&1 &
 SERVER_PIDS+=($!)
 
-wait_for() { # wait_for NAME ADDRESS PID
-  for _ in {1..100}; do
-    client - "$2" 2>/dev/null <<'PYTHON' && return
+for _ in {1..100}; do
+  client - "$MLSERVER" 2>/dev/null <<'PYTHON' && break
 import sys
 import tritonclient.grpc
 sys.exit(not tritonclient.grpc.InferenceServerClient(sys.argv[1]).is_model_ready("tokens"))
 PYTHON
-    kill -0 "$3" 2>/dev/null || break
-    sleep 0.2
-  done
-  fail "$1 did not start: $(tail -n 20 "$work/$1.log")"
-}
-wait_for triton "$TRITON" "${SERVER_PIDS[0]}"
-wait_for mlserver "$MLSERVER" "${SERVER_PIDS[1]}"
+  kill -0 "${SERVER_PIDS[-1]}" 2>/dev/null || fail "MLServer did not start: $(tail -n 20 "$work/mlserver.log")"
+  sleep 0.2
+done
 
 # --- The proxies ---
 start_proxy() { # start_proxy NAME ADDRESS MODEL FLAGS...
@@ -103,6 +83,22 @@ printf 'MLServer: '
 check same "$MLSERVER" "$MLSERVER_TOKENS" tokens "$((requests / 4))" 16
 printf 'MLServer: '
 check failures "$MLSERVER" "$MLSERVER_TOKENS"
+
+# --- loadgen at both ---
+play() { # play NAME ADDRESS MODEL [ADMIN]
+  "$bin/loadgen" run --protocol open-inference --model "$3" --target "$2" --admin-target "${4-127.0.0.1:1}" --seconds 2 \
+    --customer 'a-:count=8,think=1ms,len=uniform(1,60),sequences=1..3' --warm-up-seconds 0 --results "$work/loadgen" \
+    --slo 'failed<0.000001%' --max-dispatch-delay-ms 1000 --progress none >"$work/loadgen.log" 2>&1 ||
+    fail "loadgen at $1 ended with $?: $(cat "$work/loadgen.log")"
+  printf 'ok   loadgen: %s: %s\n' "$1" "$(grep -m 1 ' answered .* requests' "$work/loadgen.log")"
+}
+"$bin/loadgen" strategy set density --admin-target "$ADMIN" >/dev/null
+play 'Triton, text' "$TRITON" text
+play 'the proxy before Triton, text' "$TEXT" text "$(ready_value "$work/text.out" admin)"
+play 'Triton, tokens' "$TRITON" tokens
+play 'the proxy before Triton, tokens' "$TOKENS" tokens "$ADMIN"
+play 'MLServer, tokens' "$MLSERVER" tokens
+play 'the proxy before MLServer, tokens' "$MLSERVER_TOKENS" tokens "$(ready_value "$work/mlserver-tokens.out" admin)"
 
 # That requests did share batches.
 for proxy in "$TOKENS" "$MLSERVER_TOKENS"; do
