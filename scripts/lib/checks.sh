@@ -246,7 +246,7 @@ need_envoy() {
   ln -sf "$folder/envoy/_bin/envoy" "$TOOLS/bin/envoy"
 }
 
-# Triton with its client, and MLServer, for tests/deploy/open_inference.sh and examples.sh.
+# Triton with its client, MLServer, and a real model with its tokenizer, for check_inference.
 need_model_servers() {
   local name folder list
   # Triton's Python is Debian's.
@@ -254,7 +254,7 @@ need_model_servers() {
     [[ $INSTALL == yes ]] || skip "libpython3.11 is missing"
     apt_install libpython3.11 || skip "libpython3.11 could not be installed"
   fi
-  for name in triton mlserver; do
+  for name in triton mlserver minilm; do
     folder=$TOOLS/$name list=$ROOT/tests/deploy/open_inference/$name.txt
     ! python_packages_are_there "$folder" "$list" || continue
     [[ $INSTALL == yes ]] || skip "$name is missing (pip install --require-hashes -r $list)"
@@ -269,6 +269,7 @@ check_inference() {
   need_release
   bash tests/deploy/open_inference.sh "$BUILD_ROOT/release/bin"
   bash tests/deploy/examples.sh "$BUILD_ROOT/release/bin"
+  bash tests/deploy/tokens.sh "$BUILD_ROOT/release/bin"
 }
 
 check_edge() {

@@ -7,7 +7,7 @@ BUILD_PACKAGES=(
   cmake g++ ninja-build
   grpc-proto libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libabsl-dev libboost-dev libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev prometheus-cpp-dev
-  libbenchmark-dev libgmock-dev libgtest-dev libssl-dev libsystemd-dev
+  libbenchmark-dev libgmock-dev libgtest-dev libssl-dev libsystemd-dev libutf8proc-dev
 )
 # To build the clang presets, with the runtimes of the sanitizers and of libFuzzer. GNU ld takes four times longer.
 CLANG_PACKAGES=(clang-14 libclang-rt-14-dev lld-14)

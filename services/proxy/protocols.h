@@ -4,7 +4,9 @@
 #include <memory>
 #include <vector>
 
-#include "services/proxy/config/models.h"
+#include <absl/status/statusor.h>
+
+#include "services/proxy/config/config.h"
 #include "services/proxy/protocol/codec.h"
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 
@@ -27,8 +29,8 @@ struct CustomerProtocol {
   // With the Open Inference Protocol: the same codec, by its own type.
   const protocol::open_inference::InferCustomerCodec* infer = nullptr;
 };
-// `models` are those of the BackendProtocols, in the order of the choices.
-CustomerProtocol CustomerProtocolOf(const std::vector<ModelChoice>& choices,
-                                    std::vector<std::shared_ptr<const protocol::open_inference::Model>> models);
+
+// INVALID_ARGUMENT, naming the file, if length.vocabulary cannot be read or is none.
+absl::StatusOr<Protocols> ProtocolsOf(const Config& config);
 
 }  // namespace smartbatch::proxy

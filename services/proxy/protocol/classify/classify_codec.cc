@@ -71,7 +71,11 @@ grpc::Status ClassifyCustomerCodec::Read(const grpc::ByteBuffer& message,
   const ModelLimits* const model = Find(request.model());
   if (model == nullptr) return NoSuchModel(request.model(), models_.front().name);
   std::vector<std::size_t> lengths;
-  if (auto status = rpc::CheckSequences(request.sequences(), model->limits, lengths); !status.ok()) return status;
+  if (auto status = rpc::CheckSequences(request.sequences(), limits_, lengths); !status.ok()) return status;
+  if (vocabulary_) {
+    std::transform(request.sequences().begin(), request.sequences().end(), lengths.begin(),
+                   [&](const std::string& text) { return vocabulary_->Count(text); });
+  }
   payload = std::make_shared<const Texts>(
       std::vector<std::string>(std::make_move_iterator(request.mutable_sequences()->begin()),
                                std::make_move_iterator(request.mutable_sequences()->end())),

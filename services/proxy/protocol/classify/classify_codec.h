@@ -1,12 +1,11 @@
 // The codecs of our own contract: ProxyClassify for customers, Classify for backends.
 #pragma once
 
-#include <string>
-#include <string_view>
+#include <memory>
 #include <utility>
-#include <vector>
 
 #include "services/proxy/protocol/codec.h"
+#include "services/proxy/protocol/lengths/word_pieces.h"
 #include "services/rpc/sequences.h"
 
 namespace smartbatch::protocol::classify {
@@ -19,8 +18,10 @@ struct ModelLimits {
 
 class ClassifyCustomerCodec final : public CustomerCodec {
  public:
-  // At least one; the first is the model of requests that name none.
-  explicit ClassifyCustomerCodec(std::vector<ModelLimits> models) : models_(std::move(models)) {}
+  // Lengths are the tokens by `vocabulary`; without one the characters.
+  explicit ClassifyCustomerCodec(const rpc::SequenceLimits& limits,
+                                 std::shared_ptr<const WordPieces> vocabulary = nullptr)
+      : limits_(limits), vocabulary_(std::move(vocabulary)) {}
 
   const Method& method() const override;
   double max_request_bytes() const override;
@@ -30,9 +31,8 @@ class ClassifyCustomerCodec final : public CustomerCodec {
                                          const Timings& timings) const override;
 
  private:
-  const ModelLimits* Find(std::string_view model) const;
-
-  const std::vector<ModelLimits> models_;
+  const rpc::SequenceLimits limits_;
+  const std::shared_ptr<const WordPieces> vocabulary_;
 };
 
 class ClassifyBackendCodec final : public BackendCodec {

@@ -86,7 +86,18 @@ absl::StatusOr<std::string> Integer(std::string_view datatype, double value) {
   return raw;
 }
 
-// A BF16 is the upper half of a float, rounded to the nearest.
+template <class Measure>
+std::uint64_t SumOverElements(std::string_view raw, const Measure& measure) {
+  std::uint64_t sum = 0;
+  for (std::size_t at = 0; at < raw.size();) {
+    const std::uint32_t length = LengthAt(raw, at);
+    sum += measure(raw.substr(at + kLengthBytes, length));
+    at += kLengthBytes + length;
+  }
+  return sum;
+}
+
+// The upper half of a float, rounded to the nearest, is a BF16.
 std::uint16_t ToBf16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
@@ -223,14 +234,11 @@ absl::StatusOr<std::vector<std::size_t>> RowOffsets(std::string_view datatype, s
 }
 
 std::uint64_t Characters(std::string_view raw) {
-  std::uint64_t characters = 0;
-  for (std::size_t at = 0; at < raw.size();) {
-    const std::uint32_t length = LengthAt(raw, at);
-    const std::string_view element = raw.substr(at + kLengthBytes, length);
-    characters += CountCodePoints(element).value_or(element.size());
-    at += kLengthBytes + length;
-  }
-  return characters;
+  return SumOverElements(raw, [](std::string_view text) { return CountCodePoints(text).value_or(text.size()); });
+}
+
+std::uint64_t Tokens(std::string_view raw, const WordPieces& vocabulary) {
+  return SumOverElements(raw, [&](std::string_view text) { return vocabulary.Count(text); });
 }
 
 }  // namespace smartbatch::protocol::open_inference

@@ -13,6 +13,7 @@
 #include <absl/status/statusor.h>
 
 #include "inference/open_inference.pb.h"
+#include "services/proxy/protocol/lengths/word_pieces.h"
 
 namespace smartbatch::protocol::open_inference {
 
@@ -50,5 +51,7 @@ absl::StatusOr<std::vector<std::size_t>> RowOffsets(std::string_view datatype, s
 // The number of characters (Unicode code points) of the elements in a piece of a BYTES tensor in raw form, which
 // RowOffsets must have found to be well formed. An element that is not UTF-8 counts its bytes.
 std::uint64_t Characters(std::string_view raw);
+// Their tokens by the vocabulary.
+std::uint64_t Tokens(std::string_view raw, const WordPieces& vocabulary);
 
 }  // namespace smartbatch::protocol::open_inference

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -153,7 +154,9 @@ struct InputReader {
   }
 };
 
-std::vector<std::uint64_t> LengthsOf(const InputReader& reader, const std::vector<Tensor>& inputs, std::size_t rows) {
+// `text_length` of a row of a BYTES tensor.
+std::vector<std::uint64_t> LengthsOf(const InputReader& reader, const std::vector<Tensor>& inputs, std::size_t rows,
+                                     const std::function<std::uint64_t(std::string_view)>& text_length) {
   std::uint64_t dimension = 0;
   for (const Tensor& input : inputs) {
     if (reader.HasLength(input)) dimension = std::max(dimension, static_cast<std::uint64_t>(input.tail[0]));
@@ -161,7 +164,7 @@ std::vector<std::uint64_t> LengthsOf(const InputReader& reader, const std::vecto
   std::vector<std::uint64_t> lengths(rows, dimension);
   for (std::uint32_t row = 0; row < rows && dimension == 0; ++row) {
     for (const Tensor& input : inputs) {
-      if (input.datatype == kBytes) lengths[row] += Characters(input.Row(row));
+      if (input.datatype == kBytes) lengths[row] += text_length(input.Row(row));
     }
   }
   for (std::uint64_t& length : lengths) length = std::max<std::uint64_t>(length, 1);
@@ -285,11 +288,14 @@ grpc::Status InferCustomerCodec::Read(ModelInferRequest request, std::shared_ptr
     if (!status.ok()) return status;
   }
   const auto rows = static_cast<std::size_t>(request.inputs(0).shape(0));
-  const std::vector<std::uint64_t> lengths = LengthsOf(reader, inputs, rows);
+  std::vector<std::uint64_t> lengths = LengthsOf(reader, inputs, rows, Characters);
   const std::uint64_t longest = *std::max_element(lengths.begin(), lengths.end());
   if (longest > reader.settings.max_length) {
     return Wrong("inputs", absl::StrCat("a row has length ", longest, "; 1 to ", reader.settings.max_length,
                                         " are allowed (limits.max_sequence_length), send it in pieces"));
+  }
+  if (const WordPieces* const vocabulary = reader.settings.vocabulary.get()) {
+    lengths = LengthsOf(reader, inputs, rows, [=](std::string_view raw) { return Tokens(raw, *vocabulary); });
   }
   std::string key = KeyOf(reader, request);
   request.clear_raw_input_contents();

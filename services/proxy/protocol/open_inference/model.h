@@ -16,6 +16,7 @@
 
 #include "common/mutex.h"
 #include "inference/open_inference.pb.h"
+#include "services/proxy/protocol/lengths/word_pieces.h"
 
 namespace smartbatch::protocol::open_inference {
 
@@ -29,7 +30,9 @@ struct ModelSettings {
   std::set<std::string, std::less<>> trimmed_outputs = {};
   // The most rows in a request and in a batch; at least 1.
   std::uint32_t max_rows = 5;
-  // The longest row, at least 1.
+  // Texts count in tokens by this; if it is null, in characters.
+  std::shared_ptr<const WordPieces> vocabulary = nullptr;
+  // The longest row, at least 1; of texts in characters.
   std::uint32_t max_length = 20'000;
   // The largest message of a customer, in bytes.
   std::uint64_t max_request_bytes = std::uint64_t{16} * 1024 * 1024;

@@ -114,5 +114,12 @@ TEST(Characters, AreCountedOverAllElementsAndBytesIfOneIsNotUtf8) {
   EXPECT_EQ(Characters(""), 0U);
 }
 
+TEST(Tokens, AreCountedOverAllElements) {
+  const auto vocabulary = WordPieces::FromVocabulary("ab\n##c\n", 512);
+  ASSERT_TRUE(vocabulary.ok()) << vocabulary.status();
+  EXPECT_EQ(Tokens("\x05\x00\x00\x00"s + "abc a" + "\x00\x00\x00\x00"s, *vocabulary), 5U + 2U);
+  EXPECT_EQ(Tokens("", *vocabulary), 0U);
+}
+
 }  // namespace
 }  // namespace smartbatch::protocol::open_inference
