@@ -96,6 +96,10 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
   if (finished.customer != request->customer) fail("for another customer");
   if (finished.arrival != request->arrival || finished.finish < request->arrival) fail("at an impossible time");
   if (finished.batch_sizes != request->batch_sizes) fail("with other batches than it was in");
+  if (finished.last_dispatch.has_value() != request->last_reason.has_value() ||
+      (request->last_reason && finished.reason != *request->last_reason)) {
+    fail("with another reason than that of the last batch that it was in");
+  }
   if (finished.due != request->due) fail("due at another time than it was");
   if (request->IsDone() != (finished.outcome == Outcome::kAnswered)) fail("which its sequences deny");
   switch (finished.outcome) {
@@ -224,6 +228,7 @@ void SchedulerChecker::CheckMembers(const scheduling::Batch& batch, std::set<std
     sequence.was_sent = true;
     if (!retry && ++sequence.attempts > 1) ++resent_;
     if (retry) ++sequence.attempts;
+    request->last_reason = batch.reason;
     touched.insert(member.request.number);
   }
   if (static_cast<double>(resent_) > scheduling::RetryBudget::kMost + options_.retry_budget * double(served_)) {

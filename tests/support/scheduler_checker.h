@@ -84,6 +84,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
     Time due = kNever;
     std::vector<Sequence> sequences;
     scheduling::BatchSizes batch_sizes;
+    std::optional<scheduling::DispatchReason> last_reason;
     bool must_fail = false;  // a sequence has had its last attempt
     bool Waits(State state) const;
     bool IsDone() const;

@@ -29,6 +29,7 @@ struct Timings {
   Duration queued{};
   Duration in_service{};
   std::string_view strategy;
+  std::string_view dispatch_reason;
   std::span<const std::uint32_t> batch_sizes;
 };
 

@@ -22,6 +22,7 @@ Ending EndingOf(scheduling::Finished finished) {
   ending.queued = dispatched - finished.arrival;
   ending.in_service = finished.finish - dispatched;
   ending.strategy = finished.strategy;
+  if (finished.last_dispatch) ending.dispatch_reason = Name(finished.reason);
   ending.batch_sizes = std::move(finished.batch_sizes);
   return ending;
 }

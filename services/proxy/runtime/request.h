@@ -55,6 +55,8 @@ struct Ending {
   Duration in_service{};
   // The strategy that dispatched the last part; empty where no part was ever dispatched. Lives as long as the program.
   std::string_view strategy;
+  // Why the batch with the last part left when it did, by name; empty and living as the strategy's name.
+  std::string_view dispatch_reason;
   // For each batch that carried a part of the request, the sequences in that batch.
   scheduling::BatchSizes batch_sizes;
 };

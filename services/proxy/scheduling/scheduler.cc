@@ -191,6 +191,7 @@ void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, B
   }
   request.last_dispatch = batch.dispatched;
   request.last_strategy = batch.strategy;
+  request.last_reason = batch.reason;
   if (!chosen_by_strategy) return;
   if (splits) {
     strategy_->AfterSplit(request);
@@ -222,6 +223,7 @@ void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status st
   finished.arrival = request.arrival;
   if (!request.last_strategy.empty()) finished.last_dispatch = request.last_dispatch;
   finished.strategy = request.last_strategy.empty() ? DecidingStrategy() : request.last_strategy;
+  finished.reason = request.last_reason;
   finished.finish = now;
   finished.due = request.due;
   finished.alone_seconds = backends_.TypicalCost().Seconds(request.sequences.size(), request.longest_at_arrival);

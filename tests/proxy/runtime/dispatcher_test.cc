@@ -78,6 +78,18 @@ TEST(Dispatcher, TellsHowLongTheRequestQueuedAndWasServed) {
   EXPECT_EQ(request.only_reply().strategy, "fcfs");
 }
 
+TEST(Dispatcher, TellsALoneRequestThatItsBatchLingered) {
+  Harness proxy({}, {"fcfs", {{"linger_ms", "50"}}});
+  auto& lone = proxy.Submit({"a"});
+  proxy.clock.Advance(milliseconds(50));
+  proxy.dispatcher.Tick();
+  proxy.backend.AnswerNext();
+  EXPECT_EQ(lone.only_reply().dispatch_reason, "linger");
+  auto& filling = proxy.Submit({"a", "b", "c", "d", "e"});
+  proxy.backend.AnswerNext();
+  EXPECT_EQ(filling.only_reply().dispatch_reason, "full");
+}
+
 TEST(Dispatcher, EndsARequestAtItsDeadline) {
   Harness proxy;
   proxy.Submit({"busy"});

@@ -99,6 +99,7 @@ absl::StatusOr<grpc::ByteBuffer> ClassifyCustomerCodec::Write(const Payload& /*p
   told.set_queue_ms(ToMilliseconds(timings.queued));
   told.set_service_ms(ToMilliseconds(timings.in_service));
   told.set_strategy(std::string(timings.strategy));
+  told.set_dispatch_reason(std::string(timings.dispatch_reason));
   told.mutable_batch_sizes()->Add(timings.batch_sizes.begin(), timings.batch_sizes.end());
   told.set_batches(static_cast<std::uint32_t>(timings.batch_sizes.size()));
   return rpc::SerializeMessage(response);

@@ -7,7 +7,7 @@
 #include <absl/container/inlined_vector.h>
 
 #include "common/time.h"
-#include "services/proxy/scheduling/model/outcome.h"
+#include "services/proxy/scheduling/model/dispatch_reason.h"
 #include "services/proxy/scheduling/model/request.h"
 
 namespace smartbatch::scheduling {

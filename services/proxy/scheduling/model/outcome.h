@@ -10,6 +10,7 @@
 #include <absl/status/status.h>
 
 #include "common/time.h"
+#include "services/proxy/scheduling/model/dispatch_reason.h"
 #include "services/proxy/scheduling/model/request.h"
 
 namespace smartbatch::scheduling {
@@ -86,38 +87,6 @@ constexpr std::string_view Name(RejectReason reason) {
   return "unknown";
 }
 
-// Why a batch left when it did.
-enum class DispatchReason : std::uint8_t {
-  kFull,      // no seat was free
-  kSlotFree,  // a backend was free and nothing better was worth waiting for
-  kHold,      // it was held for a moment, and seats stayed free
-  kLinger,    // it lingered, and seats stayed free
-  kLane,      // the oldest request used its reserved share of the backend
-  kMaxWait,   // the oldest request had waited for max_wait
-  kRetry,     // one sequence, tried again alone after its batch failed
-};
-inline constexpr int kDispatchReasons = 7;
-
-constexpr std::string_view Name(DispatchReason reason) {
-  switch (reason) {
-    case DispatchReason::kFull:
-      return "full";
-    case DispatchReason::kSlotFree:
-      return "slot_free";
-    case DispatchReason::kHold:
-      return "hold";
-    case DispatchReason::kLinger:
-      return "linger";
-    case DispatchReason::kLane:
-      return "lane";
-    case DispatchReason::kMaxWait:
-      return "max_wait";
-    case DispatchReason::kRetry:
-      return "retry";
-  }
-  return "unknown";
-}
-
 // The end of one accepted request, with what happened to it on the way.
 struct Finished {
   RequestId id;
@@ -128,9 +97,11 @@ struct Finished {
   absl::Status backend_status;
   std::string customer;
   Time arrival{};
-  // The dispatch of its last part, and the strategy that chose it; nothing if no part was ever dispatched.
+  // The dispatch of its last part, the strategy that chose it, and why that batch left when it did; no time, and a
+  // reason without a meaning, if no part was ever dispatched.
   std::optional<Time> last_dispatch;
   std::string_view strategy;
+  DispatchReason reason = DispatchReason::kSlotFree;
   Time finish{};
   // When it should have been answered; kNever if there is no deadline and no objective.
   Time due = kNever;

@@ -14,6 +14,7 @@
 #include <boost/intrusive/list.hpp>
 
 #include "common/time.h"
+#include "services/proxy/scheduling/model/dispatch_reason.h"
 #include "services/proxy/scheduling/model/queue_limits.h"
 
 namespace smartbatch::scheduling {
@@ -108,7 +109,9 @@ struct alignas(64) PendingRequest {
   // when the request comes; a strategy may find the mark of another one.
   std::uint32_t strategy_mark = 0;
   bool alive = false;     // the slot is in use
-  bool finished = false;  // its outcome was given; only its running parts keep it here
+  bool finished = false;  // its outcome was given; only running parts keep it here
+  // Of its last dispatch. It is told in the end, and stands here since it needs no room here.
+  DispatchReason last_reason = DispatchReason::kSlotFree;
   absl::InlinedVector<PendingSequence, 5> sequences;
 
   Time deadline = kNever;

@@ -148,6 +148,7 @@ void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
                                               .queued = ending->queued,
                                               .in_service = ending->in_service,
                                               .strategy = ending->strategy,
+                                              .dispatch_reason = ending->dispatch_reason,
                                               .batch_sizes = ending->batch_sizes});
   if (!response.ok()) return Refuse(FromAbsl(response.status()));
   StartLeaving(status);
@@ -172,7 +173,8 @@ void ProxyCall::AddTimings(const runtime::Ending& ending) {
   AppendMilliseconds(timings, "queue_ms", ending.queued);
   AppendMilliseconds(timings, "service_ms", ending.in_service);
   AppendMilliseconds(timings, "latency_ms", ending.latency);
-  fmt::format_to(std::back_inserter(timings), " batch_sizes={}", fmt::join(ending.batch_sizes, ","));
+  fmt::format_to(std::back_inserter(timings), " dispatch_reason={} batch_sizes={}", ending.dispatch_reason,
+                 fmt::join(ending.batch_sizes, ","));
   context_.AddTrailingMetadata("x-smartbatch-timings", timings);
 }
 

@@ -65,14 +65,15 @@ TEST(ProxyServer, TellsWhatHappenedInTheMessageAndInATrailer) {
   ASSERT_TRUE(seen.status.ok());
   EXPECT_GT(seen.response.proxy_latency_ms(), 0);
   EXPECT_EQ(seen.response.timings().strategy(), "sjf");
+  EXPECT_EQ(seen.response.timings().dispatch_reason(), "slot_free");
   EXPECT_EQ(seen.response.timings().batches(), 1U);
   ASSERT_EQ(seen.response.timings().batch_sizes_size(), 1);
   EXPECT_EQ(seen.response.timings().batch_sizes(0), 2U);
   std::smatch told;
   const std::string trailer = seen.trailers["x-smartbatch-timings"];
-  ASSERT_TRUE(std::regex_match(
-      trailer, told,
-      std::regex("strategy=sjf queue_ms=([0-9.]+) service_ms=([0-9.]+) latency_ms=([0-9.]+) batch_sizes=2")))
+  ASSERT_TRUE(std::regex_match(trailer, told,
+                               std::regex("strategy=sjf queue_ms=([0-9.]+) service_ms=([0-9.]+) latency_ms=([0-9.]+) "
+                                          "dispatch_reason=slot_free batch_sizes=2")))
       << trailer;
   EXPECT_NEAR(std::stod(told[3]), seen.response.proxy_latency_ms(), 0.001);
   EXPECT_NEAR(std::stod(told[1]) + std::stod(told[2]), seen.response.proxy_latency_ms(), 0.002);
