@@ -25,7 +25,8 @@ class ClassifyCustomerCodec final : public CustomerCodec {
 
   const Method& method() const override;
   double max_request_bytes() const override;
-  // NOT_FOUND for a model that is not there; INVALID_ARGUMENT as rpc::CheckSequences and rpc::ParseMessage say.
+  // INVALID_ARGUMENT as rpc::CheckSequences and rpc::ParseMessage say; a message of more than 1,024 sequences is not
+  // even parsed.
   grpc::Status Read(const grpc::ByteBuffer& message, std::shared_ptr<const Payload>& payload) const override;
   absl::StatusOr<grpc::ByteBuffer> Write(const Payload& payload, std::span<const RowResult> results,
                                          const Timings& timings) const override;

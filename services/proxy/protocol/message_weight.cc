@@ -1,9 +1,10 @@
-#include "services/proxy/protocol/open_inference/message_weight.h"
+#include "services/proxy/protocol/message_weight.h"
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
+#include <grpcpp/support/proto_buffer_reader.h>
 
-namespace smartbatch::protocol::open_inference {
+namespace smartbatch::protocol {
 namespace {
 
 using google::protobuf::Descriptor;
@@ -44,12 +45,16 @@ bool Count(CodedInputStream& stream, const Descriptor* type, int depth, std::uin
 
 }  // namespace
 
-std::uint64_t CountFields(google::protobuf::io::ZeroCopyInputStream& bytes, const Descriptor& type,
-                          std::uint64_t most) {
-  CodedInputStream stream(&bytes);
+bool HasMoreFields(const grpc::ByteBuffer& message, const Descriptor& type, std::uint64_t most) {
+  constexpr std::uint64_t kLeastBytesOfAField = 2;
+  if (message.Length() / kLeastBytesOfAField <= most) return false;
+  grpc::ByteBuffer shared = message;  // shares the bytes; the reader needs a buffer that is not const
+  grpc::ProtoBufferReader reader(&shared);
+  if (!reader.status().ok()) return false;  // the parser says what is wrong
+  CodedInputStream stream(&reader);
   std::uint64_t count = 0;
   Count(stream, &type, 0, most, count);
-  return count;
+  return count > most;
 }
 
-}  // namespace smartbatch::protocol::open_inference
+}  // namespace smartbatch::protocol
