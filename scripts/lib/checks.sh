@@ -214,7 +214,7 @@ check_kubernetes() {
 
 need_release() {
   need_packages "${BUILD_PACKAGES[@]}" || skip "the packages of the build are missing"
-  build release smartbatch-proxy smartbatch-classifier loadgen
+  build release smartbatch-proxy smartbatch-classifier loadgen descriptors
 }
 
 # need_go_tool COMMAND PACKAGE@VERSION: a tool that Debian does not have, and jq to read its output.

@@ -64,4 +64,4 @@ sys.exit(1 if faults else 0)
 check ''
 check 'classifier-b classifier-c' three-classifiers
 check '' tls
-check edge tls edge
+check 'edge operators' tls edge

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # edge.sh BIN [--without-edge]: Envoy with deploy/edge as it ships, only its addresses and paths moved, in front of the
-# programs in BIN, all on loopback. Who may call and as whom; floods of every kind that tests/deploy/flood.py knows, while a
-# neighbour calls: it is served as if nothing were, and the memory of edge and proxy stays bounded; each customer on one of
-# two proxies, and on the other one when that is gone; certificates that are replaced.
+# programs in BIN, all on loopback. Who may call and as whom, by gRPC and as JSON; floods of every kind that
+# tests/deploy/flood.py knows, while a neighbour calls: it is served as if nothing were, and the memory of edge and proxy
+# stays bounded; each customer on one of two proxies, and on the other one when that is gone; certificates that are replaced.
 # With --without-edge only the floods, against the proxy itself: what they do then is what the edge is for.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
@@ -11,6 +11,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
 source "$ROOT/scripts/lib/servers.sh"
 # shellcheck source=tests/deploy/certificates.sh
 source "$ROOT/tests/deploy/certificates.sh"
+# shellcheck source=tests/deploy/edge_json.sh
+source "$ROOT/tests/deploy/edge_json.sh"
 [[ $# == 1 || ($# == 2 && $2 == --without-edge) ]] || fail "usage: edge.sh BIN [--without-edge]"
 for tool in envoy grpcurl openssl curl python3 ss; do skip_unless "$tool"; done
 bin=$(realpath "$1")
@@ -36,21 +38,24 @@ make_certificate customers neighbour neighbour DNS:neighbour
 make_certificate customers nameless nameless
 make_certificate customers two two DNS:hog,DNS:neighbour
 make_certificate strangers stranger neighbour DNS:neighbour
+openssl rand -hex 32 >token
 
 start_proxy() { # start_proxy NAME
   start_server "$1" "$work" "$bin/smartbatch-proxy" --backend "$BACKEND" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
-    --metrics-listen 127.0.0.1:0 --tls-cert proxy.pem --tls-key proxy.key --tls-client-ca authority.pem
+    --metrics-listen 127.0.0.1:0 --tls-cert proxy.pem --tls-key proxy.key --tls-client-ca authority.pem --admin-token-file token
 }
 start_server classifier "$work" "$bin/smartbatch-classifier" --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0
 BACKEND=$(ready_value classifier.out listen)
 start_proxy proxy
-PROXY=$(ready_value proxy.out listen) METRICS=$(ready_value proxy.out metrics) PROXY_PID=${SERVER_PIDS[-1]}
+PROXY=$(ready_value proxy.out listen) ADMIN=$(ready_value proxy.out admin) METRICS=$(ready_value proxy.out metrics)
+PROXY_PID=${SERVER_PIDS[-1]}
 
 # render FOLDER PROXY...: deploy/edge with free ports on loopback, the proxies' addresses, and paths below $work.
 render() {
   local folder=$1 file proxy endpoints=
   shift
   mkdir -p "$folder"
+  cp "$ROOT"/deploy/edge/*.pb "$folder"
   for proxy in "$@"; do
     endpoints+="              - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${proxy##*:}}}}\\n"
   done
@@ -92,6 +97,7 @@ printf '{}' >nothing
 # call WHO ADDRESS [grpcurl's flags]: sends the file REQUEST to METHOD with WHO's certificate, or with none.
 call() {
   local flags=(-cacert authority.pem -servername "${SERVER_NAME:-edge}" -connect-timeout 3 -max-time 10 -import-path "$ROOT/proto"
+    -import-path "$ROOT/third_party/googleapis"
     -proto smartbatch/proxy/v1/proxy.proto)
   [[ $1 == nobody ]] || flags+=(-cert "$1.pem" -key "$1.key")
   grpcurl "${flags[@]}" "${@:3}" -d @ "$2" "${METHOD:-smartbatch.proxy.v1.ProxyService/ProxyClassify}" <"${REQUEST:-request}"
@@ -133,6 +139,20 @@ check_callers() {
     'Code: Unimplemented' call neighbour "$EDGE" -proto smartbatch/proxy/v1/admin.proto
   expect "the edge's own port shows nothing else" '404' curl -s -o /dev/null -w '%{http_code}' -X POST "http://$STATE/quitquitquit"
   [[ $(ss -tlnpH | grep -F "pid=$EDGE_PID," | awk '{print $4}' | grep -cv '^127\.0\.0\.1:') == 0 ]] || fail "the edge listens beyond loopback"
+}
+
+# --- The Open Inference Protocol ---
+check_open_inference() {
+  local method
+  # As far as the proxy, which serves no such model here and says so.
+  for method in ModelInfer ModelMetadata ServerReady; do
+    METHOD=inference.GRPCInferenceService/$method REQUEST=nothing expect "$method reaches the proxy" 'it serves smartbatch' \
+      call neighbour "$EDGE" -proto inference/open_inference.proto
+  done
+  for method in ModelStreamInfer RepositoryIndex ModelStatistics; do
+    METHOD=inference.GRPCInferenceService/$method REQUEST=nothing expect "$method does not" 'there is no such method here' \
+      call neighbour "$EDGE" -proto inference/open_inference.proto
+  done
 }
 
 # --- Floods ---
@@ -204,6 +224,12 @@ check_floods() {
   flood control 8 1000
   flood unread 8 500
   flood half 16 700
+  flood empty 8 50
+  if [[ ! $without_edge ]]; then
+    flood elements 8 50
+    flood nested 8 50
+    flood half-json 16 300
+  fi
   kill -0 "$PROXY_PID" || fail "the proxy is gone"
   [[ -z $without_edge ]] || return 0
   [[ $(counter cluster_upstream_cx_destroy_remote '"proxy"') == 0 ]] ||
@@ -275,6 +301,10 @@ many_customers() {
   CODES=$(cut -d, -f11 results/*_requests.csv | grep -v '^code$' | sort | uniq -c)
 }
 
+for service in customers operators; do
+  cmp "$bin/../proto/$service.pb" "$ROOT/deploy/edge/$service.pb" ||
+    fail "deploy/edge/$service.pb is not what the contracts say: ninja descriptors, then copy build/release/proto/$service.pb there"
+done
 for file in "$ROOT/deploy/docker-compose.edge.yml" "$ROOT/deploy/kubernetes/components/edge/edge.yaml"; do
   version=$(envoy --version | grep -oE '/[0-9]+\.[0-9]+\.[0-9]+/' | tr -d /)
   grep -q "image: envoyproxy/envoy:v$version$" "$file" || fail "$file has another version than the one tested, $version"
@@ -286,6 +316,9 @@ fi
 render one "$PROXY"
 start_edge one
 check_callers
+check_json
+check_open_inference
+check_operators
 check_floods
 check_replacement
 start_proxy second

@@ -16,6 +16,10 @@ kinds:
   large        9.5 kB of headers a call
   trailers     a bad `-bin` header and 3 kB more after the message
   unread       whole calls whose answers are never taken
+  elements     120 kB of JSON with 40,000 empty texts, of which an edge makes a message of gRPC
+  nested       120 kB of JSON that only opens brackets
+  empty        500 kB of empty texts, as gRPC
+  half-json    400 kB of JSON that never ends, then nothing
 """
 import gzip
 import json
@@ -46,11 +50,17 @@ def integer(value):
     return bytes(out + [value])
 
 
+REQUEST_LINE = [(b":method", b"POST"), (b":scheme", b"https"), (b":authority", b"edge")]
+
+
 def header_block(*more):
-    fields = [(b":method", b"POST"), (b":scheme", b"https"), (b":authority", b"edge"),
-              (b":path", b"/smartbatch.proxy.v1.ProxyService/ProxyClassify"),
-              (b"content-type", b"application/grpc"), (b"te", b"trailers"), *more]
-    return literals(fields)
+    return literals([*REQUEST_LINE, (b":path", b"/smartbatch.proxy.v1.ProxyService/ProxyClassify"),
+                     (b"content-type", b"application/grpc"), (b"te", b"trailers"), *more])
+
+
+def json_call(stream, body, flags=END_STREAM):
+    block = literals([*REQUEST_LINE, (b":path", b"/v1/classify"), (b"content-type", b"application/json")])
+    return headers(stream, block) + data(stream, body, flags)
 
 
 def literals(fields):
@@ -85,6 +95,8 @@ MANY = header_block(*((b"x-%d" % i, b"y" * 1000) for i in range(1000)))
 LARGE = header_block(*((b"x-%d" % i, b"y" * 950) for i in range(10)))
 BAD_BINARY = (b"x-bad-bin", b"!!! no base64 !!!")
 ENDLESS = frame(CONTINUATION, 0, 1, literals([(b"x", b"y" * 16000)])) * 1000
+ELEMENTS = b'{"sequences":[' + b'"",' * 40000 + b'""]}'
+NESTED = b'{"sequences":' + b"[" * 120000
 HALF = message(b"")[:1] + struct.pack(">I", 800000) + b"\x0a" + b"x" * 400000
 
 # What one connection sends first, and then for each of its calls; a kind with a most of calls then only waits.
@@ -102,9 +114,14 @@ KINDS = {
     "trailers": (lambda s: headers(s, header_block()) + data(s, message(REQUEST), 0) +
                  headers(s, literals([BAD_BINARY, (b"x-more", b"y" * 3000)]), END_STREAM), 1000000),
     "unread": (lambda s: headers(s, header_block()) + data(s, message(REQUEST)), 20000),
+    "elements": (lambda s: json_call(s, ELEMENTS), 1000000),
+    "nested": (lambda s: json_call(s, NESTED), 1000000),
+    "half-json": (lambda s: json_call(s, HALF[5:], 0), 100),
+    "empty": (lambda s: headers(s, header_block()) + data(s, message(b"\x0a\x00" * 250000)), 1000000),
 }
 # Calls that a server may answer and that should not be sent faster than it works: so many a second on each connection.
-RATES = {"binary": 20, "large": 20, "trailers": 20, "unread": 50, "reset": 5000, "compressed": 20, "unnamed": 20}
+RATES = {"binary": 20, "large": 20, "trailers": 20, "unread": 50, "reset": 5000, "compressed": 20, "unnamed": 20,
+         "elements": 20, "nested": 20, "empty": 20}
 
 totals = {"connections": 0, "ended": 0, "refused": 0, "calls": 0, "bytes": 0}
 lock = threading.Lock()
