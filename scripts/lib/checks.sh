@@ -106,7 +106,7 @@ need_clients() {
   need_tool openssl openssl
   need_grpcurl
   need_ghz
-  need_envoy
+  need_balancers
   need_model_servers
   need_tool ss iproute2
 }
@@ -272,14 +272,21 @@ check_inference() {
   bash tests/deploy/tokens.sh "$BUILD_ROOT/release/bin"
 }
 
-check_edge() {
+need_balancers() {
   need_envoy
+  need_tool haproxy haproxy
+  need_tool nginx nginx-light
+}
+
+check_edge() {
+  need_balancers
   need_grpcurl
   need_tool openssl openssl
   need_tool curl curl
   need_tool ss iproute2
   need_tool python3 python3
   need_release
+  bash tests/deploy/balancers.sh "$BUILD_ROOT/release/bin"
   bash tests/deploy/edge.sh "$BUILD_ROOT/release/bin"
 }
 
