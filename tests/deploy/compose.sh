@@ -7,13 +7,8 @@ python3 -c 'import yaml' 2>/dev/null || {
   printf 'skipped: python3-yaml is not installed\n' >&2
   exit 77
 }
-if command -v docker-compose >/dev/null 2>&1; then
-  compose=(docker-compose)
-elif docker compose version >/dev/null 2>&1; then
-  compose=(docker compose)
-else
-  skip_unless docker-compose
-fi
+# shellcheck source=tests/deploy/compose_versions.sh
+source "$ROOT/tests/deploy/compose_versions.sh"
 
 cd "$ROOT"
 # check EXTRA_SERVICES [FILE...]: docker-compose.yml with the files over it.
@@ -21,9 +16,9 @@ check() {
   local extra=$1 file files=(-f deploy/docker-compose.yml)
   shift
   for file in "$@"; do files+=(-f "deploy/docker-compose.$file.yml"); done
-  "${compose[@]}" "${files[@]}" config --quiet
-  "${compose[@]}" "${files[@]}" config | EXTRA=$extra python3 -c "$rules" || fail "the fault is in ${files[*]}"
-  printf 'ok   docker-compose.yml %s\n' "$*"
+  $compose "${files[@]}" config --quiet
+  $compose "${files[@]}" config | EXTRA=$extra python3 -c "$rules" || fail "the fault is in ${files[*]}"
+  printf 'ok   %s: docker-compose.yml %s\n' "$($compose version --short)" "$*"
 }
 rules='
 import os
@@ -61,7 +56,9 @@ if set(services) - set(os.environ["EXTRA"].split()) != expected:
 print(*faults, sep="\n", file=sys.stderr)
 sys.exit(1 if faults else 0)
 '
-check ''
-check 'classifier-b classifier-c' three-classifiers
-check '' tls
-check 'edge operators' tls edge
+for compose in "${COMPOSES[@]}"; do
+  check ''
+  check 'classifier-b classifier-c' three-classifiers
+  check '' tls
+  check 'edge operators' tls edge
+done

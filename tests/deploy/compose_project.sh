@@ -3,6 +3,7 @@
 # script: --no-build takes the images smartbatch:local and smartbatch-loadgen:local as they are. Ends with 77 where there
 # is no engine. The containers are removed when the script ends; images stay.
 #
+#   SMARTBATCH_COMPOSE, in the environment, is the Compose to test, such as "docker compose"
 #   FILES      the compose files, as -f FILE each; a script adds those that go over docker-compose.yml
 #   LOADGEN    the flags by which loadgen reaches the proxy from the project's network
 #   MOUNTS     what `docker run` mounts for it
@@ -15,12 +16,10 @@ docker info >/dev/null 2>&1 || {
   printf 'skipped: there is no Docker engine\n' >&2
   exit 77
 }
-if command -v docker-compose >/dev/null 2>&1; then
-  COMPOSE=(docker-compose)
-else
-  docker compose version >/dev/null 2>&1 || skip_unless docker-compose
-  COMPOSE=(docker compose)
-fi
+# shellcheck source=tests/deploy/compose_versions.sh
+source "$ROOT/tests/deploy/compose_versions.sh"
+read -ra COMPOSE <<<"${SMARTBATCH_COMPOSE:-${COMPOSES[0]}}"
+printf 'with Compose %s\n' "$("${COMPOSE[@]}" version --short)"
 BUILD=--build
 if [[ ${1-} == --no-build ]]; then BUILD=--no-build; fi
 
