@@ -36,7 +36,8 @@ ConfigFlags::ConfigFlags(CLI::App& app, Config& config) : app_(app), config_(con
   app.description(
       "Takes requests to classify texts, decides which of them share a batch and in which order, and has a backend "
       "answer.");
-  app.footer(kExamples);
+  app.footer(absl::StrCat("Strategies: ", scheduling::StrategyNames(),
+                          ". `loadgen strategy list` tells what each does and what can be set.\n\n", kExamples));
   program::AddFlag(app, "config", config_file_, "File with the settings that are structured; see the examples")
       ->type_name("FILE");
   app.add_flag_callback(

@@ -97,12 +97,6 @@ absl::StatusOr<std::vector<simulation::Outage>> OutagesOf(const SimulateFlags& f
   return outages;
 }
 
-std::string Names(const std::vector<scheduling::StrategySpecification>& strategies) {
-  std::string names;
-  for (const auto& strategy : strategies) names += (names.empty() ? "" : ", ") + strategy.name;
-  return names;
-}
-
 void AddFaultFlags(CLI::App& verb, SimulateFlags& flags) {
   verb.add_option("--jitter", flags.jitter, "Sigma of the lognormal factor, of mean 1, on every batch's time")
       ->capture_default_str();
@@ -148,9 +142,10 @@ void AddSimulateFlags(CLI::App& verb, SimulateFlags& flags) {
 
   verb.add_option(
           "--strategies", flags.strategies,
-          "Names, separated by commas: the proxy's strategies (all of them if none is given), and policies of other "
-          "systems: " +
-              Names(simulation::PublishedPolicies()))
+          fmt::format(
+              "Names, separated by commas: the proxy's strategies ({}; all of them if none is given), and policies of "
+              "other systems: {}",
+              scheduling::StrategyNames(), scheduling::StrategyNames(simulation::PublishedPolicies())))
       ->delimiter(',');
   verb.add_option("--param", flags.parameters, "STRATEGY.NAME=VALUE; may be given again")->allow_extra_args(false);
   verb.add_option("--switch", flags.switches, "SECONDS=STRATEGY: switch at that time; may be given again")

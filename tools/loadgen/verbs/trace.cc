@@ -72,9 +72,9 @@ Verb AddTrace(CLI::App& program) {
   CLI::App& convert = *verb.add_subcommand("convert", "Write published traces as one trace, in the order of time");
   const std::map<std::string, TraceFormat> formats = {
       {"azure", TraceFormat::kAzure}, {"mooncake", TraceFormat::kMooncake}, {"burstgpt", TraceFormat::kBurstGpt}};
-  convert.add_option("--from", flags->format, "azure (CSV), mooncake (JSON lines) or burstgpt (CSV)")
+  convert.add_option("--from", flags->format, "Whose traces: CSV, but for mooncake's JSON lines")
       ->required()
-      ->type_name("FORMAT")
+      ->type_name("FORMAT:{azure,mooncake,burstgpt}")
       ->transform(CLI::CheckedTransformer(formats).description(""));
   convert.add_option("--out", flags->out, "The trace to write")->required()->type_name("FILE");
   convert.add_option("--max-length", flags->options.max_length, "Cut longer inputs to this length")

@@ -105,14 +105,17 @@ absl::StatusOr<Parameters> ParseParameters(const StrategySpecification& specific
   return parameters;
 }
 
+std::string StrategyNames(const std::vector<StrategySpecification>& strategies) {
+  return absl::StrJoin(strategies, ", ",
+                       [](std::string* out, const StrategySpecification& strategy) { out->append(strategy.name); });
+}
+
 absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice,
                                           const std::vector<StrategySpecification>& strategies) {
   const StrategySpecification* const specification = FindStrategy(choice.name, strategies);
   if (specification == nullptr) {
-    const std::string valid = absl::StrJoin(
-        strategies, ", ", [](std::string* out, const StrategySpecification& strategy) { out->append(strategy.name); });
-    return FieldError("strategy",
-                      absl::StrCat("there is no strategy ", Quoted(choice.name), "; choose one of ", valid));
+    return FieldError("strategy", absl::StrCat("there is no strategy ", Quoted(choice.name), "; choose one of ",
+                                               StrategyNames(strategies)));
   }
   absl::StatusOr<Parameters> parameters = ParseParameters(*specification, choice.parameters);
   if (!parameters.ok()) return parameters.status();

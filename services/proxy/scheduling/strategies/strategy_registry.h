@@ -17,9 +17,8 @@ const std::vector<StrategySpecification>& AllStrategies();
 const StrategySpecification* FindStrategy(std::string_view name,
                                           const std::vector<StrategySpecification>& strategies = AllStrategies());
 
-// A strategy that takes advice may follow that one: it chooses itself and gives no request up, so that its latencies
-// can be compared.
-bool MayBeFollowed(const StrategySpecification& specification);
+// Their names with commas between, as help and errors list what there is.
+std::string StrategyNames(const std::vector<StrategySpecification>& strategies = AllStrategies());
 
 // The values to run with, defaults included. INVALID_ARGUMENT for an unknown parameter, a text that is no number,
 // or a value out of range: the message names what is valid, FieldOf the field.
