@@ -1,6 +1,6 @@
-// Walks the path that README.md describes under "Which strategy is better for customer B?": finds each panel that it
-// names on the dashboard, runs the panel's queries with the values that it names, and comes to the answer. It fails
-// if a panel is missing, a query returns nothing for customer B, or fewer than two strategies can be compared.
+// Walks the path that docs/OPERATIONS.md describes under "Which strategy is better for customer B?": finds each panel that it
+// names on the dashboard, asks the panel's queries with the values that it names, and comes to the answer. It fails
+// where a panel is not there, a query returns nothing for customer B, or fewer than two strategies can be compared.
 // Usage: node scripts/checks/newcomer.mjs URL   Needs no package.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,15 +12,15 @@ const [url] = process.argv.slice(2);
 const prometheus = new Prometheus(url, Math.floor(Date.now() / 1000) - 1);
 const CHOICES = { customer: 'B', quantile: '0.95' };
 
-const section = at('README.md').split(/^#+ /m).find((part) => part.startsWith('Which strategy is better for customer B?'));
+const section = at('docs/OPERATIONS.md').split(/^#+ /m).find((part) => part.startsWith('Which strategy is better for customer B?'));
 const titles = [...section.matchAll(/panel \*\*(.+?)\*\*/g)].map(([, title]) => title);
-if (titles.length === 0) throw new Error('README.md names no panel');
+if (titles.length === 0) throw new Error('docs/OPERATIONS.md names no panel');
 const panels = JSON.parse(at('grafana/dashboards/smartbatch.json')).panels.flatMap((panel) => [panel, ...(panel.panels ?? [])]);
 
 // A panel's columns by strategy, such as {sjf: {p95: 0.2}}; a table names its columns in its last transformation.
 async function read(title) {
   const panel = panels.find((candidate) => candidate.title === title);
-  if (!panel) throw new Error(`README.md names the panel "${title}", which the dashboard does not have`);
+  if (!panel) throw new Error(`docs/OPERATIONS.md names the panel "${title}", which the dashboard does not have`);
   const names = panel.transformations?.at(-1)?.options.renameByName ?? {};
   const rows = {};
   for (const { refId, expr, legendFormat } of panel.targets) {

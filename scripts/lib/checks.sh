@@ -108,6 +108,7 @@ need_clients() {
   need_tool groff groff-base
   need_tool openssl openssl
   need_grpcurl
+  need_grpcio_tools
   need_ghz
   need_balancers
   need_model_servers
@@ -294,7 +295,7 @@ check_inference() {
 need_balancers() {
   need_envoy
   need_tool haproxy haproxy
-  need_tool nginx nginx-light
+  need_tool nginx nginx
 }
 
 check_edge() {
@@ -324,8 +325,21 @@ check_grpcurl() {
   bash tests/deploy/mtls.sh "$BUILD_ROOT/release/bin"
 }
 
+# What README.md's call from Python needs.
+need_grpcio_tools() {
+  local folder=$TOOLS/grpcio-tools list=$ROOT/tests/deploy/grpcio-tools.txt
+  ! cmp -s "$list" "$folder/installed" || return 0
+  [[ $INSTALL == yes ]] || skip "grpcio-tools is missing (pip install --require-hashes -r $list)"
+  need_tool pip3 python3-pip
+  rm -rf "$folder"
+  /usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes \
+    --target "$folder" --requirement "$list" || skip "grpcio-tools could not be installed"
+  cp "$list" "$folder/installed"
+}
+
 check_docs() {
   need_grpcurl
+  need_grpcio_tools
   need_tool curl curl
   need_release
   build release figures

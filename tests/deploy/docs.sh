@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # docs.sh BIN: what the documents show works. Relative links lead to files, the tables of settings are what the
 # programs say, simulations run (with few requests), the pictures of batches are what the drawing code draws, every
-# grpcurl and curl command of README.md and docs/OPERATIONS.md, run against the programs in BIN, succeeds, and the proxy
-# takes the configuration files that are shipped.
+# grpcurl and curl command of README.md and docs/OPERATIONS.md, run against the programs in BIN, succeeds, as README.md's
+# call from Python does, and the proxy takes the configuration files that are shipped.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
 # shellcheck source=scripts/lib/servers.sh
 source "$ROOT/scripts/lib/servers.sh"
+# shellcheck source=tests/deploy/documents.sh
+source "$ROOT/tests/deploy/documents.sh"
 [[ $# == 1 ]] || fail "usage: docs.sh BIN"
 skip_unless grpcurl
 skip_unless curl
@@ -31,11 +33,6 @@ sed 's/Longest wait for what is there/Shortest wait for what is there/' docs/OPE
 rm -f "$work"
 printf 'ok   the tables of settings are what the programs say\n'
 
-# The commands of the blocks marked sh, one a line, with lines that end in a backslash joined.
-commands() {
-  awk '/^```(sh|bash|console)$/ {inside = 1; next} /^```/ {inside = 0} inside' "$1" |
-    sed -e ':join' -e '/\\$/ { N; s/\\\n */ /; b join' -e '}' -e 's/^\$ //'
-}
 logs=$(mktemp -d)
 trap 'stop_servers; rm -rf "$logs"' EXIT
 printf 'drain_seconds: 5\n' >"$logs/proxy.textproto"
@@ -66,6 +63,18 @@ done < <(git ls-files -co --exclude-standard -- 'deploy/*.textproto')
 run_commands README.md
 run_commands docs/OPERATIONS.md
 
+# README.md's call from Python, from the repository's root as it says.
+python=$ROOT/build/tools/grpcio-tools
+if [[ -d $python/grpc_tools ]]; then
+  code=$(code_block README.md grpc.protos_and_services)
+  answer=$(PYTHONPATH=$python /usr/bin/python3 -c "${code//localhost:50051/$DATA}" 2>&1) || fail "README.md's call from Python: $answer"
+  [[ $answer == "code density "* ]] || fail "README.md's call from Python prints: $answer"
+  printf 'ok   the call from Python\n'
+else
+  [[ ${CI-} != true ]] || fail "there is no $python/grpc_tools: scripts/test installs it"
+  printf 'left out: the call from Python, since there is no %s\n' "$python"
+fi
+
 # run_simulations BIN DOCUMENT: its `loadgen simulate` commands, and what is done with their files, with few requests.
 run_simulations() {
   local run=0 command actual output
@@ -83,6 +92,16 @@ run_simulations() {
 bin=$(realpath "$1")
 run_simulations "$bin" docs/STRATEGIES.md
 run_simulations "$bin" docs/BENCHMARKS.md
+
+# README.md's own trace, in the order in which it is shown.
+run=0
+while read -r command; do
+  output=$(cd "$logs" && bash -euo pipefail -c "${command//build\/release\/bin/$bin}" 2>&1) || fail "README.md shows: $command"$'\n'"$output"
+  run=$((run + 1))
+done < <(commands README.md | grep -E '^(printf|build/release/bin/loadgen) ')
+[[ $run == 2 && -s $logs/batches.html ]] || fail "README.md draws no page of its own trace"
+grep -q '^weighted_fair ' <<<"$output" || fail "README.md's own trace is not simulated: $output"
+printf 'ok   a trace of one'"'"'s own, simulated and drawn\n'
 "$bin/figures" --only 'seedopen 0.5: mean, density / sjf' --requests 20000 --seeds 1 >"$logs/figures" ||
   fail "figures says: $(<"$logs/figures")"
 printf 'ok   figures\n'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # monitoring.sh BIN [--draw [FOLDER]]: Debian's Prometheus scrapes the programs in BIN for a minute under load, with two switches of the
 # strategy and a customer that is refused. Then every query of every panel and every rule is asked: each must return
-# data, name only series that exist, and have the labels of its legend (scripts/checks/monitoring.mjs); and README.md's
+# data, name only series that exist, and have the labels of its legend (scripts/checks/monitoring.mjs); and docs/OPERATIONS.md's
 # path to the better strategy for a customer is walked (scripts/checks/newcomer.mjs). With --draw both boards are drawn with
 # Grafana's own components, too (scripts/checks/browser/dashboards.mjs), and their pictures left in FOLDER.
 set -euo pipefail

@@ -2,16 +2,15 @@
 # open_inference.sh BIN [REQUESTS]: a real Triton and a real MLServer with the models of tests/deploy/open_inference, the
 # proxy of BIN in front of each model, all on loopback, and Triton's own client at both. At Triton wrong requests get the
 # same code, right ones the same bytes under every strategy, a stream the same answers, and a model that fails harms only
-# those who made it fail; at MLServer the last two. loadgen's every request is answered by all of them. REQUESTS for each
-# model and strategy (1600).
+# those who made it fail; at MLServer the last two. Before that the proxy and the client that README.md shows. REQUESTS for each model and strategy (1600).
 # scripts/test installs the servers below build/tools (--inference).
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
 # shellcheck source=scripts/lib/servers.sh
 source "$ROOT/scripts/lib/servers.sh"
-# shellcheck source=scripts/lib/triton.sh
-source "$ROOT/scripts/lib/triton.sh"
+# shellcheck source=tests/deploy/documents.sh
+source "$ROOT/tests/deploy/documents.sh"
 [[ $# == 1 || $# == 2 ]] || fail "usage: open_inference.sh BIN [REQUESTS]"
 bin=$(realpath "$1") requests=${2-1600}
 packages=${SMARTBATCH_MODEL_SERVERS-$ROOT/build/tools}
@@ -62,6 +61,24 @@ TEXT=$(ready_value "$work/text.out" listen)
 TOKENS=$(ready_value "$work/tokens.out" listen)
 ADMIN=$(ready_value "$work/tokens.out" admin)
 MLSERVER_TOKENS=$(ready_value "$work/mlserver-tokens.out" listen)
+
+# --- What README.md shows ---
+# The command and the call of a client, with this model in place of minilm.
+readme_of_model() { sed -e 's/minilm/tokens/g; s/last_hidden_state/squares/g' -e "s/127\.0\.0\.1:8001/$TRITON/g" "$ROOT/README.md"; }
+command=$(readme_of_model | grep -E '^build/release/bin/smartbatch-proxy --backend oip://') || fail "README.md shows no proxy in front of Triton"
+read -ra command <<<"$command"
+[[ " ${command[*]} " == *" --backend oip://$TRITON/tokens "* ]] || fail "README.md's proxy has another backend: ${command[*]}"
+start_server readme "$work" "$bin/smartbatch-proxy" "${command[@]:1}" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
+  --metrics-listen 127.0.0.1:0
+README_PROXY=$(ready_value "$work/readme.out" listen)
+for _ in {1..50}; do # until the model is known
+  ! "$bin/loadgen" probe --target "$README_PROXY" --service inference.GRPCInferenceService >/dev/null 2>&1 || break
+  sleep 0.1
+done
+code=$(code_block <(readme_of_model) tritonclient)
+shape=$(client -c "${code//127.0.0.1:50051/$README_PROXY}" 2>&1) || fail "README.md's client: $shape"
+[[ $shape == "(1, 4)" ]] || fail "README.md's client prints $shape"
+printf 'ok   the proxy and the client that README.md shows\n'
 
 # --- Triton ---
 check() { client "$here/client.py" "$@"; }
