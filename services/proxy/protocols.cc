@@ -1,8 +1,10 @@
 #include "services/proxy/protocols.h"
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
@@ -38,45 +40,45 @@ absl::StatusOr<std::shared_ptr<const WordPieces>> VocabularyOf(const v1::LengthC
 
 }  // namespace
 
-absl::StatusOr<Protocols> ProtocolsOf(const Config& config) {
-  const v1::LimitsConfig& limits = config.settings.limits();
-  auto vocabulary = VocabularyOf(config.settings.length());
+absl::StatusOr<BackendProtocol> BackendProtocolOf(const ModelChoice& choice) {
+  const v1::LimitsConfig& limits = choice.config.settings.limits();
+  auto vocabulary = VocabularyOf(choice.config.settings.length());
   if (!vocabulary.ok()) return vocabulary.status();
-  Protocols protocols;
-  if (config.model().empty()) {
-    const rpc::SequenceLimits sequences{.max_sequences = limits.max_batch_size(),
-                                        .max_characters = limits.max_sequence_length()};
-    protocols.customers =
-        std::make_unique<protocol::classify::ClassifyCustomerCodec>(sequences, *std::move(vocabulary));
-    protocols.backends = std::make_unique<protocol::classify::ClassifyBackendCodec>(limits.max_batch_size());
-    return protocols;
+  BackendProtocol protocol;
+  protocol.vocabulary = *std::move(vocabulary);
+  if (choice.config.model().empty()) {
+    protocol.codec = std::make_unique<protocol::classify::ClassifyBackendCodec>(limits.max_batch_size());
+    return protocol;
   }
   const v1::OpenInferenceConfig& settings = choice.config.settings.open_inference();
   std::map<std::string, double> padded_inputs;
   for (const v1::PaddedInput& input : settings.padded_inputs()) padded_inputs[input.name()] = input.value();
-  auto model = std::make_shared<Model>(
+  protocol.model = std::make_shared<Model>(
       ModelSettings{.name = choice.name,
                     .padded_inputs = {padded_inputs.begin(), padded_inputs.end()},
                     .trimmed_outputs = {settings.trimmed_outputs().begin(), settings.trimmed_outputs().end()},
                     .max_rows = limits.max_batch_size(),
-                    .vocabulary = *std::move(vocabulary),
+                    .vocabulary = protocol.vocabulary,
                     .max_length = limits.max_sequence_length(),
                     .max_request_bytes = settings.max_request_bytes()});
-  auto codec = std::make_unique<InferBackendCodec>(model);
-  return {std::move(model), std::move(codec)};
+  protocol.codec = std::make_unique<InferBackendCodec>(protocol.model);
+  return protocol;
 }
 
 CustomerProtocol CustomerProtocolOf(const std::vector<ModelChoice>& choices,
-                                    std::vector<std::shared_ptr<const Model>> models) {
+                                    const std::vector<const BackendProtocol*>& backends) {
   if (choices.front().config.model().empty()) {
-    std::vector<protocol::classify::ModelLimits> all;
-    for (const ModelChoice& choice : choices) {
-      const v1::LimitsConfig& limits = choice.config.settings.limits();
-      all.push_back(
-          {choice.name, {.max_sequences = limits.max_batch_size(), .max_characters = limits.max_sequence_length()}});
+    std::vector<protocol::classify::ModelTexts> all;
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      const v1::LimitsConfig& limits = choices[i].config.settings.limits();
+      all.push_back({choices[i].name,
+                     {.max_sequences = limits.max_batch_size(), .max_characters = limits.max_sequence_length()},
+                     backends[i]->vocabulary});
     }
     return {std::make_unique<protocol::classify::ClassifyCustomerCodec>(std::move(all))};
   }
+  std::vector<std::shared_ptr<const Model>> models;
+  for (const BackendProtocol* const backend : backends) models.push_back(backend->model);
   auto codec = std::make_unique<InferCustomerCodec>(Models(std::move(models)));
   const InferCustomerCodec* const infer = codec.get();
   return {std::move(codec), infer};

@@ -6,8 +6,9 @@
 
 #include <absl/status/statusor.h>
 
-#include "services/proxy/config/config.h"
+#include "services/proxy/config/models.h"
 #include "services/proxy/protocol/codec.h"
+#include "services/proxy/protocol/lengths/word_pieces.h"
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 
 namespace smartbatch::proxy {
@@ -20,8 +21,11 @@ struct BackendProtocol {
   // With the Open Inference Protocol: the model, as its server will describe it.
   std::shared_ptr<protocol::open_inference::Model> model;
   std::unique_ptr<protocol::BackendCodec> codec;
+  // What texts are counted by; null if that is characters.
+  std::shared_ptr<const protocol::WordPieces> vocabulary;
 };
-BackendProtocol BackendProtocolOf(const ModelChoice& choice);
+// INVALID_ARGUMENT, naming the file, if length.vocabulary cannot be read or is none.
+absl::StatusOr<BackendProtocol> BackendProtocolOf(const ModelChoice& choice);
 
 // Towards the customers of all models.
 struct CustomerProtocol {
@@ -29,8 +33,8 @@ struct CustomerProtocol {
   // With the Open Inference Protocol: the same codec, by its own type.
   const protocol::open_inference::InferCustomerCodec* infer = nullptr;
 };
-
-// INVALID_ARGUMENT, naming the file, if length.vocabulary cannot be read or is none.
-absl::StatusOr<Protocols> ProtocolsOf(const Config& config);
+// `backends` are those of the choices, in their order.
+CustomerProtocol CustomerProtocolOf(const std::vector<ModelChoice>& choices,
+                                    const std::vector<const BackendProtocol*>& backends);
 
 }  // namespace smartbatch::proxy

@@ -37,9 +37,9 @@ runtime::ModelTable TableOf(const std::vector<std::unique_ptr<ServedModel>>& mod
 }
 
 CustomerProtocol ProtocolOf(const Config& config, const std::vector<std::unique_ptr<ServedModel>>& models) {
-  std::vector<std::shared_ptr<const protocol::open_inference::Model>> described;
-  for (const auto& model : models) described.push_back(model->description());
-  return CustomerProtocolOf(ModelsOf(config), std::move(described));
+  std::vector<const BackendProtocol*> backends;
+  for (const auto& model : models) backends.push_back(&model->protocol());
+  return CustomerProtocolOf(ModelsOf(config), backends);
 }
 
 void LogOutcomes(const std::string& model, const scheduling::OutcomeCounts& ended) {
@@ -60,24 +60,26 @@ absl::StatusOr<std::unique_ptr<Proxy>> Proxy::Start(const Config& config, const 
   if (!access.ok()) return access.status();
   access->customers.handover = handover;
   access->operators.handover = handover;
-  auto protocols = ProtocolsOf(config);
-  if (!protocols.ok()) return protocols.status();
-  auto model = ServedModel::Create(config, clock);
-  if (!model.ok()) return model.status();
-  std::unique_ptr<Proxy> proxy(new Proxy(config, *std::move(access), handover, std::move(read_again), clock,
-                                         *std::move(protocols), *std::move(model)));
+  Models models;
+  for (const ModelChoice& choice : ModelsOf(config)) {
+    auto model = ServedModel::Create(choice, clock);
+    if (!model.ok()) return model.status();
+    models.push_back(*std::move(model));
+  }
+  std::unique_ptr<Proxy> proxy(
+      new Proxy(config, *std::move(access), handover, std::move(read_again), clock, std::move(models)));
   if (auto status = proxy->Serve(config); !status.ok()) return status;
   return proxy;
 }
 
 Proxy::Proxy(const Config& config, Access access, net::Handover handover, ReadAgain read_again,
-             const runtime::Clock& clock, Protocols protocols, std::unique_ptr<ServedModel> model)
+             const runtime::Clock& clock, Models models)
     : clock_(clock),
       access_(std::move(access)),
       handover_(std::move(handover)),
-      protocols_(std::move(protocols)),
-      model_(std::move(model)),
-      models_({{config.model(), model_->dispatcher()}}),
+      metrics_(std::make_shared<metrics::ServerMetrics>(SMARTBATCH_VERSION)),
+      models_(std::move(models)),
+      table_(TableOf(models_)),
       queue_(static_cast<int>(config.settings.threads()),
              [this](grpc::CompletionQueue& events) { transport::RunEvents(events, table_); }),
       protocol_(ProtocolOf(config, models_)),

@@ -67,7 +67,7 @@ class Proxy {
   using Models = std::vector<std::unique_ptr<ServedModel>>;
 
   Proxy(const Config& config, Access access, net::Handover handover, ReadAgain read_again, const runtime::Clock& clock,
-        Protocols protocols, std::unique_ptr<ServedModel> model);
+        Models models);
   // Opens the ports, when everything behind them is there.
   absl::Status Serve(const Config& config);
   absl::Status BringIn(const Config& before, const Config& after);

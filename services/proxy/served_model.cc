@@ -60,7 +60,7 @@ void WarnOfSharing(std::string_view strategy) {
 
 }  // namespace
 
-ServedModel::ServedModel(const ModelChoice& choice, const runtime::Clock& clock)
+ServedModel::ServedModel(const ModelChoice& choice, const runtime::Clock& clock, BackendProtocol protocol)
     : name_(choice.name),
       clock_(clock),
       max_batch_size_(choice.config.settings.limits().max_batch_size()),
@@ -69,11 +69,13 @@ ServedModel::ServedModel(const ModelChoice& choice, const runtime::Clock& clock)
       answers_(clock),
       sharing_(WarnOfSharing),
       backend_log_(max_batch_size_),
-      protocol_(BackendProtocolOf(choice)) {}
+      protocol_(std::move(protocol)) {}
 
 absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Create(const ModelChoice& choice,
                                                                  const runtime::Clock& clock) {
-  std::unique_ptr<ServedModel> model(new ServedModel(choice, clock));
+  auto protocol = BackendProtocolOf(choice);
+  if (!protocol.ok()) return protocol.status();
+  std::unique_ptr<ServedModel> model(new ServedModel(choice, clock, *std::move(protocol)));
   if (auto status = model->StartDispatcher(choice.config); !status.ok()) return status;
   return model;
 }

@@ -73,13 +73,13 @@ class ServedModel {
   runtime::ModelTable::Entry entry() { return {name_, *dispatcher_, decisions_, statistics_}; }
   const std::shared_ptr<metrics::ProxyMetrics>& metrics() const { return metrics_; }
   // As the backends describe it; null with our own contract.
-  const std::shared_ptr<protocol::open_inference::Model>& description() const { return protocol_.model; }
+  const BackendProtocol& protocol() const { return protocol_; }
   // What the live page shows of it.
   live_page::Sources live_sources();
   std::size_t backends() const { return backends_->addresses().size(); }
 
  private:
-  ServedModel(const ModelChoice& choice, const runtime::Clock& clock);
+  ServedModel(const ModelChoice& choice, const runtime::Clock& clock, BackendProtocol protocol);
   absl::Status StartDispatcher(const Config& config);
 
   const std::string name_;

@@ -2,13 +2,16 @@
 # open_inference.sh BIN [REQUESTS]: a real Triton and a real MLServer with the models of tests/deploy/open_inference, the
 # proxy of BIN in front of each model, all on loopback, and Triton's own client at both. At Triton wrong requests get the
 # same code, right ones the same bytes under every strategy, a stream the same answers, and a model that fails harms only
-# those who made it fail; at MLServer the last two. Before that the proxy and the client that README.md shows. REQUESTS for each model and strategy (1600).
+# those who made it fail; at MLServer the last two. loadgen's every request is answered by all of them. Before that the
+# proxy and the client that README.md shows. REQUESTS for each model and strategy (1600).
 # scripts/test installs the servers below build/tools (--inference).
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
 # shellcheck source=scripts/lib/servers.sh
 source "$ROOT/scripts/lib/servers.sh"
+# shellcheck source=scripts/lib/triton.sh
+source "$ROOT/scripts/lib/triton.sh"
 # shellcheck source=tests/deploy/documents.sh
 source "$ROOT/tests/deploy/documents.sh"
 [[ $# == 1 || $# == 2 ]] || fail "usage: open_inference.sh BIN [REQUESTS]"

@@ -49,7 +49,7 @@ double ClassifyCustomerCodec::max_request_bytes() const {
   constexpr double kMaxBytesPerCharacter = 4;
   constexpr double kBytesOfAField = 16;
   double most = 0;
-  for (const ModelLimits& model : models_) {
+  for (const ModelTexts& model : models_) {
     const auto characters = static_cast<double>(model.limits.max_characters);
     most = std::max(
         most, static_cast<double>(model.limits.max_sequences) * (characters * kMaxBytesPerCharacter + kBytesOfAField));
@@ -57,9 +57,9 @@ double ClassifyCustomerCodec::max_request_bytes() const {
   return most;
 }
 
-const ModelLimits* ClassifyCustomerCodec::Find(std::string_view model) const {
+const ModelTexts* ClassifyCustomerCodec::Find(std::string_view model) const {
   if (model.empty()) return &models_.front();
-  for (const ModelLimits& each : models_) {  // few
+  for (const ModelTexts& each : models_) {  // few
     if (each.name == model) return &each;
   }
   return nullptr;
@@ -70,19 +70,19 @@ grpc::Status ClassifyCustomerCodec::Read(const grpc::ByteBuffer& message,
   // Empty texts take two bytes each: without this, half a megabyte of them would be parsed for some 8 ms.
   constexpr std::uint64_t kMostFields = 1024;
   if (HasMoreFields(message, *proxy::v1::ProxyClassifyRequest::descriptor(), kMostFields)) {
-    return rpc::InvalidArgument(
-        "sequences", absl::StrCat("the request has more than ", kMostFields, " sequences; 1 to ", limits_.max_sequences,
-                                  " are allowed, send the rest in other requests"));
+    return rpc::InvalidArgument("sequences", absl::StrCat("the request has more than ", kMostFields,
+                                                          " sequences; 1 to ", models_.front().limits.max_sequences,
+                                                          " are allowed, send the rest in other requests"));
   }
   proxy::v1::ProxyClassifyRequest request;
   if (auto status = rpc::ParseMessage(message, request); !status.ok()) return status;
-  const ModelLimits* const model = Find(request.model());
+  const ModelTexts* const model = Find(request.model());
   if (model == nullptr) return NoSuchModel(request.model(), models_.front().name);
   std::vector<std::size_t> lengths;
-  if (auto status = rpc::CheckSequences(request.sequences(), limits_, lengths); !status.ok()) return status;
-  if (vocabulary_) {
+  if (auto status = rpc::CheckSequences(request.sequences(), model->limits, lengths); !status.ok()) return status;
+  if (model->vocabulary) {
     std::transform(request.sequences().begin(), request.sequences().end(), lengths.begin(),
-                   [&](const std::string& text) { return vocabulary_->Count(text); });
+                   [&](const std::string& text) { return model->vocabulary->Count(text); });
   }
   payload = std::make_shared<const Texts>(
       std::vector<std::string>(std::make_move_iterator(request.mutable_sequences()->begin()),

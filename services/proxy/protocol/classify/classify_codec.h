@@ -2,7 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "services/proxy/protocol/codec.h"
 #include "services/proxy/protocol/lengths/word_pieces.h"
@@ -10,30 +13,31 @@
 
 namespace smartbatch::protocol::classify {
 
-// What a request for a model may hold.
-struct ModelLimits {
+// What a request for a model may hold, and what the length of a text is.
+struct ModelTexts {
   std::string name;
   rpc::SequenceLimits limits;
+  // Texts count in tokens by this; if it is null, in characters.
+  std::shared_ptr<const WordPieces> vocabulary = nullptr;
 };
 
 class ClassifyCustomerCodec final : public CustomerCodec {
  public:
-  // Lengths are the tokens by `vocabulary`; without one the characters.
-  explicit ClassifyCustomerCodec(const rpc::SequenceLimits& limits,
-                                 std::shared_ptr<const WordPieces> vocabulary = nullptr)
-      : limits_(limits), vocabulary_(std::move(vocabulary)) {}
+  // At least one; the first is the model of requests that name none.
+  explicit ClassifyCustomerCodec(std::vector<ModelTexts> models) : models_(std::move(models)) {}
 
   const Method& method() const override;
   double max_request_bytes() const override;
-  // INVALID_ARGUMENT as rpc::CheckSequences and rpc::ParseMessage say; a message of more than 1,024 sequences is not
-  // even parsed.
+  // NOT_FOUND for a model that is not there; INVALID_ARGUMENT as rpc::CheckSequences and rpc::ParseMessage say; a
+  // message of more than 1,024 sequences is not even parsed.
   grpc::Status Read(const grpc::ByteBuffer& message, std::shared_ptr<const Payload>& payload) const override;
   absl::StatusOr<grpc::ByteBuffer> Write(const Payload& payload, std::span<const RowResult> results,
                                          const Timings& timings) const override;
 
  private:
-  const rpc::SequenceLimits limits_;
-  const std::shared_ptr<const WordPieces> vocabulary_;
+  const ModelTexts* Find(std::string_view model) const;
+
+  const std::vector<ModelTexts> models_;
 };
 
 class ClassifyBackendCodec final : public BackendCodec {

@@ -17,6 +17,10 @@ const std::vector<StrategySpecification>& AllStrategies();
 const StrategySpecification* FindStrategy(std::string_view name,
                                           const std::vector<StrategySpecification>& strategies = AllStrategies());
 
+// A strategy that takes advice may follow that one: it chooses itself and gives no request up, so that its latencies
+// can be compared.
+bool MayBeFollowed(const StrategySpecification& specification);
+
 // Their names with commas between, as help and errors list what there is.
 std::string StrategyNames(const std::vector<StrategySpecification>& strategies = AllStrategies());
 

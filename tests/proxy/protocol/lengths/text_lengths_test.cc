@@ -27,7 +27,8 @@ std::shared_ptr<const WordPieces> Vocabulary() {
 
 class Classify {
  public:
-  explicit Classify(std::shared_ptr<const WordPieces> vocabulary) : codec_({5, 20}, std::move(vocabulary)) {}
+  explicit Classify(std::shared_ptr<const WordPieces> vocabulary)
+      : codec_({{"model", {5, 20}, std::move(vocabulary)}}) {}
 
   grpc::Status Read(const std::vector<std::string>& texts, std::shared_ptr<const Payload>& payload) const {
     proxy::v1::ProxyClassifyRequest request;
