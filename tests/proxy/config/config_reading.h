@@ -27,9 +27,9 @@ class Variable {
   const std::string name_;
 };
 
-// Returns the path.
+// Returns the path, which is this process's own: tests run at the same time.
 inline std::string WriteFile(const std::string& name, const std::string& text) {
-  std::string path = ::testing::TempDir() + name;
+  std::string path = ::testing::TempDir() + std::to_string(getpid()) + "-" + name;
   std::ofstream(path) << text;
   return path;
 }
