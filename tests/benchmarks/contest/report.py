@@ -95,7 +95,7 @@ class Results:
         wrong = sum(row["wrong"] for row in self.rows.values())
         compared = sum(row["requests"] for row in self.rows.values() if row["phase"] != "open loop")
         lines.append(f"Rounds: {len(self.rounds)}. Requests: {sum(row['requests'] for row in self.rows.values()):,}, all "
-                     f"answered; of {compared:,} the embedding was compared with that of the text alone, and {wrong} "
+                     f"answered; of {compared:,} the answer was compared with that of the text alone, and {wrong} "
                      f"differed by more than 1e-5.")
         return "\n".join(lines)
 
@@ -132,6 +132,8 @@ class Results:
                     out.append(f'<path d="M{ends[0]:.1f} {y + 10}H{ends[1]:.1f}" stroke="#222222"/>')
                 label = "grows without end" if mean == math.inf else shown(mean) + (" »" if mean > most else "")
                 end = x + 6 if mean == math.inf else x + length + 6
+                if half is not None and mean + half <= most:
+                    end = max(end, x + (width - 80) * (mean + half) / most + 6)
                 out.append(f'<text x="{end:.1f}" y="{y + 15}" fill="#222222">{label}</text>')
         out.append(f'<text x="{left}" y="{height - 12}" fill="#555555">{WHAT[self.contest]}, rounds: {len(self.rounds)}; '
                    f'thin lines: intervals of 95 %; » beyond the scale</text></svg>')
