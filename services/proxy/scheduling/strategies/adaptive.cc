@@ -12,12 +12,13 @@ constexpr std::string_view kAtFirst = "density";
 
 // Leaves the choice to whichever other strategy would have served the recent past best.
 //
-// The strategy itself only passes on what it is told, to the one it follows (kAtFirst until it is advised). Which one
-// to follow is found outside the core, where there is time for it: the arrivals of the last window_seconds are replayed
-// through the simulator under every other strategy that gives no request up, the results are remembered for
-// memory_seconds, and Scheduler::Follow is called once another one has a material gain, after min_dwell_seconds at the
-// earliest (see simulation/advisor.h; portfolio scheduling by simulation: Deng et al., "A Periodic Portfolio
-// Scheduler for Scientific Computing in the Data Center", 2013). The bounds are those of the strategy that it follows.
+// This strategy passes everything that it is told on to the strategy that it follows: kAtFirst until it is advised. The
+// advice comes from outside the core, which has no time for it. The arrivals of the last window_seconds are replayed
+// through the simulator under every other strategy that gives no request up, and the results are remembered for
+// memory_seconds. Once another strategy has a material gain, and min_dwell_seconds have passed since the last switch,
+// Scheduler::Follow is called. See simulation/advisor.h; portfolio scheduling by simulation: Deng et al., "A Periodic
+// Portfolio Scheduler for Scientific Computing in the Data Center", 2013. The bounds are those of the strategy
+// followed.
 class Adaptive final : public AdvisedStrategy {
  public:
   explicit Adaptive(const StrategyEnvironment& environment) : environment_(environment) {
@@ -46,7 +47,7 @@ class Adaptive final : public AdvisedStrategy {
 
  private:
   void Make(const StrategySpecification& specification) {
-    // The old one unlinks everything when it goes.
+    // The destructor of the old strategy unlinks everything.
     followed_.reset();
     specification_ = &specification;
     followed_ = specification.make(environment_, *ParseParameters(specification, {}));
@@ -67,7 +68,7 @@ StrategySpecification AdaptiveSpecification() {
       "through the simulator.",
       {
           {"objective",
-           "What is to be small: the mean, the 99th percentile, that of the worst customer, the gap between the "
+           "What to minimize: the mean, the 99th percentile, that of the worst customer, the gap between the "
            "customers' counters, or the share of the requests that is later than its deadline or, without one, its "
            "customer's latency objective (on_time).",
            0,
@@ -77,20 +78,20 @@ StrategySpecification AdaptiveSpecification() {
            {"mean", "p99", "worst_customer_p99", "fairness", "on_time"}},
           {"window_seconds", "How much of the past is replayed, in seconds.", 120, 5, 3600},
           {"memory_seconds",
-           "For how long the results of earlier replays count, in seconds: the mean is taken over them, and of gaps "
-           "the largest; 0 judges by the last window alone.",
+           "How long the results of earlier replays count, in seconds: objectives are averaged over them, but of gaps "
+           "the largest counts; 0 judges by the last window alone.",
            1800, 0, 86'400},
-          {"interval_seconds", "How often it is replayed, in seconds.", 15, 1, 3600},
+          {"interval_seconds", "The time between two replays, in seconds.", 15, 1, 3600},
           {"min_dwell_seconds", "The shortest time between two switches, in seconds.", 60, 0, 86'400},
           {"min_gain",
-           "The least gain that is worth a switch, as a share of the objective; it must also be more than two batches "
-           "account for.",
+           "The smallest gain that is worth a switch, as a share of the objective; it must also be more than two "
+           "batches account for.",
            0.1, 0, 1},
       },
       [](const StrategyEnvironment& environment, const Parameters&) -> std::unique_ptr<Strategy> {
         return std::make_unique<Adaptive>(environment);
       },
-      // Those of the one that it follows, which is this one at first.
+      // The promises of the strategy that it follows at first.
       [](const Parameters&) { return PromisesOf(*FindStrategy(kAtFirst)); },
       /*takes_advice=*/true,
   };

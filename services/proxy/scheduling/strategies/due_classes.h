@@ -1,4 +1,4 @@
-// Waiting sequences by classes of length, in each the one first that is due first.
+// The waiting sequences by class of length, and by due time within a class.
 #pragma once
 
 #include <algorithm>
@@ -15,8 +15,8 @@
 
 namespace smartbatch::scheduling {
 
-// As LengthClasses, but in the order in which their requests are due. Adding and removing take logarithmic time in what
-// is in the class. Not thread safe.
+// Like LengthClasses, but each class is sorted by the time at which the requests are due.
+// Complexity: adding and removing are logarithmic in the size of the class. Thread safety: none.
 class DueClasses {
  public:
   struct Entry {
@@ -28,15 +28,15 @@ class DueClasses {
   };
   struct Class {
     std::uint32_t shortest = 0;
-    std::uint64_t characters = 0;  // of all that waits
+    std::uint64_t characters = 0;  // of all that wait in this class
     absl::btree_set<Entry> waiting{};
     bool empty() const { return characters == 0; }
-    // What is due first; not empty.
+    // The request that is due first. Requires: the class is not empty.
     PendingRequest& first() const { return *waiting.begin()->sequence->request; }
     std::uint32_t MeanLength() const { return static_cast<std::uint32_t>(characters / waiting.size()); }
   };
 
-  // `ratio` is above 1.
+  // `ratio` must be above 1: the first length of each class over that of the class before.
   explicit DueClasses(double ratio) {
     std::uint32_t shortest = 1;
     while (shortest <= kLongestSequence) {
@@ -47,7 +47,7 @@ class DueClasses {
     }
   }
 
-  // The waiting sequences of the request that a strategy may choose.
+  // Adds those waiting sequences of the request that a strategy may choose.
   void Add(PendingRequest& request) {
     for (PendingSequence& sequence : request.sequences) {
       if (MayBeChosen(sequence)) Add(sequence);

@@ -8,14 +8,14 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// Round robin over the customers that have something waiting.
+// Round robin over the customers that have requests waiting.
 //
-// The customer whose turn it is fills the batch from its own queue in order of arrival, then the following customers
-// in turn, each up to its first request that does not fit. The turn passes on at every batch. A customer that
-// comes back queues up for its turn behind the others.
+// The customer whose turn it is fills the batch from its own queue in order of arrival, then the next customers do,
+// each up to its first request that does not fit. The turn passes on with every batch. A customer that comes back is
+// last in the round.
 //
-// With N backlogged customers each has the first seats of at least every N-th batch; batches are shared evenly, their
-// cost is not: a customer of long sequences gets more of the backend than one of short ones.
+// With N backlogged customers each has the first seats of at least every N-th batch. Batches are shared evenly, their
+// cost is not: a customer with long sequences gets more of the backend's time than a customer with short ones.
 class Fair final : public Strategy {
  public:
   void Add(PendingRequest& request, bool) override {
@@ -47,7 +47,7 @@ class Fair final : public Strategy {
   }
 
  private:
-  // Bounds a decision where thousands of customers wait with requests that do not fit the last free seat.
+  // Bounds a decision when thousands of customers wait with requests that do not fit into the last free seat.
   static constexpr int kMostCustomersLookedAt = 256;
 
   void QueueUp(Customer& customer) {
@@ -64,7 +64,8 @@ class Fair final : public Strategy {
 StrategySpecification FairSpecification() {
   return {
       "fair",
-      "Round robin over the customers: each in its turn fills the batch from its own queue, the others fill the rest.",
+      "Round robin over the customers: the one whose turn it is fills the batch from its own queue, the others fill "
+      "the rest.",
       {},
       [](const StrategyEnvironment&, const Parameters&) -> std::unique_ptr<Strategy> {
         return std::make_unique<Fair>();

@@ -13,16 +13,17 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// Round robin over the customers of a tier, tiers by weight.
+// Round robin over the customers within each tier; the tiers share the backend by weight.
 //
-// Each of the tiers 0 (the highest) to 7 has a share of the backend time: tier_ratio times that of the next lower one,
-// and at least `floor` of all. Each tier keeps a virtual time, the cost of the batches that were for it over its share;
-// the backlogged tier that is furthest behind is next (stride scheduling: Waldspurger and Weihl, 1995). Within it, the
-// customer whose turn it is gives its oldest requests up to the first that does not fit; the turn passes on. The
-// other seats go to whatever adds no cost, from any tier: a lower tier may always ride free.
+// Each of the tiers 0 (the highest) to 7 has a share of the backend time: tier_ratio times that of the next lower tier,
+// and at least `floor` of the whole. Each tier keeps a virtual time: the cost of the batches chosen for it, over its
+// share. The backlogged tier with the smallest virtual time is next (stride scheduling: Waldspurger and Weihl, 1995).
+// Within it, the batch takes the oldest requests of the customer whose turn it is, up to the first that does not fit,
+// and the turn passes on. The other seats go to whatever adds no cost, from any tier: a lower tier may always ride
+// free.
 //
-// With all tiers backlogged, tier t is for its share w_t of the backend time, up to one batch; a customer that is one
-// of N in its tier waits for at most N batches of its tier, that is about N * c_max / w_t.
+// If all tiers are backlogged, tier t gets its share w_t of the backend time, to within one batch. A customer that is
+// one of N in its tier waits for at most N batches of its tier, which is about N * c_max / w_t.
 class FairTiers final : public Strategy {
  public:
   FairTiers(const StrategyEnvironment& environment, double tier_ratio, double floor)
@@ -44,7 +45,7 @@ class FairTiers final : public Strategy {
     classes_.Remove(request);
     Customer& customer = *request.customer;
     if (customer.waiting_requests > 1) return;
-    // A reloaded configuration may have moved the customer: its turn is in the tier that its key tells.
+    // A reload may have moved the customer to another tier: its turn is in the tier that its key names.
     tiers_[customer.strategy_key % kTiers].turns.erase(customer.strategy_key);
     customer.strategy_key = 0;
   }
@@ -89,7 +90,7 @@ class FairTiers final : public Strategy {
 
   void QueueUp(Customer& customer, std::size_t index) {
     Tier& tier = tiers_[index];
-    // A tier that was idle earns no credit.
+    // An idle tier earns no credit.
     if (tier.turns.empty()) tier.virtual_time = std::max(tier.virtual_time, now_);
     customer.strategy_key = ++last_turn_ * kTiers + index;
     tier.turns.emplace(customer.strategy_key, &customer);
@@ -98,7 +99,7 @@ class FairTiers final : public Strategy {
   RequestClasses classes_;
   std::array<Tier, kTiers> tiers_;
   Tier* chosen_ = nullptr;
-  // The largest virtual time at which a batch was chosen.
+  // The largest virtual time that a tier had when a batch was chosen for it.
   double now_ = 0;
   std::uint64_t last_turn_ = 0;
 };
@@ -111,7 +112,7 @@ StrategySpecification FairTiersSpecification() {
       "Round robin over the customers of a priority tier; tiers share the backend by weight with a floor for each, and "
       "what adds no cost always rides along.",
       {
-          {"tier_ratio", "How many times the share of the next lower tier a tier gets.", 4, 1, 100},
+          {"tier_ratio", "The share of a tier over that of the next lower tier.", 4, 1, 100},
           {"floor", "The smallest share of the backend of a tier that has something waiting.", 0.05, 0, 0.125},
       },
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {

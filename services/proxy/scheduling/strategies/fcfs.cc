@@ -9,12 +9,12 @@ namespace {
 
 // First come, first served.
 //
-// The batch is the oldest requests, whole, up to the first that does not fit. If seats stay free although it takes all
-// that waits, it lingers once, for at most `linger`, and is then formed anew in the same way. If the next request does
-// not fit it goes at once: whoever comes later stands behind that one, so nobody can take the free seats.
+// The batch is the oldest requests, whole, up to the first that does not fit. If it takes all that waits and has seats
+// left, it lingers once, for at most `linger`, and is then formed anew in the same way. If the next request does not
+// fit the batch leaves at once: later arrivals queue behind that request, so nobody can take the free seats.
 //
-// Worst wait: the work ahead of it, and `linger` once if nobody comes to fill the batch. One long request holds up
-// every short one behind it: that is what the other strategies are for.
+// Worst wait: the work ahead of the request, and `linger` once if nobody comes to fill the batch. What it is not for:
+// mixed lengths, since one long request holds up every short one behind it.
 class Fcfs final : public Strategy {
  public:
   Fcfs(const StrategyEnvironment& environment, Duration linger) : pending_(environment.pending), linger_(linger) {}

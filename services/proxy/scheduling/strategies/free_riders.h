@@ -1,4 +1,4 @@
-// Filling the seats that a batch leaves free with what adds nothing, or too little to matter, to its cost.
+// Fills the free seats of a batch with what adds nothing, or too little to matter, to its cost.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@
 
 namespace smartbatch::scheduling {
 
-// A batch takes the time of its longest sequence, so a sequence no longer than that adds nothing where riders are free:
-// the longest that fit are taken, since they save the most. Never takes anything longer than what is already in.
-// Where seats cost something, `pays` says of each candidate whether it is worth it, and the search ends after
-// kMostRefusals refusals. Linear in the free seats and the members that are passed over.
+// A batch takes the time of its longest sequence. If riders are free, a sequence that is no longer adds nothing: the
+// longest that fit are taken, since they save the most. Nothing longer than the longest member is ever taken. If seats
+// cost something, `pays` tells whether a candidate is worth its seat, and the search ends after kMostRefusals refusals.
+// Complexity: linear in the free seats and in the members that are passed over.
 template <class Pays>
 void FillWithSequences(const SequencesByLength& waiting, Selection& selection, Pays pays) {
   constexpr int kMostRefusals = 4;
@@ -32,7 +32,7 @@ void FillWithSequences(const SequencesByLength& waiting, Selection& selection, P
   }
 }
 
-// The same with whole requests.
+// The same with whole requests, whatever their seats cost.
 inline void FillWithRequests(const RequestClasses& waiting, Selection& selection) {
   selection.ChoiceIsMade();
   while (selection.free_seats() > 0) {

@@ -12,16 +12,16 @@
 
 namespace smartbatch::scheduling {
 
-// Holds a batch with free seats for at most a fraction of what it costs, counted from the first time it could have
-// left: the added idle time of the backend is at most that fraction of its busy time. Never for longer than kLongest,
-// since a cost may be believed that is far from the truth. Not thread safe.
+// Holds back a batch that has free seats, for at most a fraction of its cost, counted from the moment at which it could
+// first have left. So the idle time added to the backend is at most that fraction of its busy time. No hold is longer
+// than kLongest, since the cost may be a bad estimate. Thread safety: none.
 class Hold {
  public:
   static constexpr Duration kLongest = std::chrono::seconds(1);
 
   explicit Hold(double fraction) : fraction_(fraction) {}
 
-  // Lets what was selected go or, with free seats and nothing else that waits, has it wait for company.
+  // Dispatches what was selected; if seats are free and nothing else waits, has it wait for company first.
   void DispatchOrWait(const Occasion& occasion, Selection& selection, bool all_that_waits) {
     if (selection.free_seats() > 0 && all_that_waits) {
       if (const auto until = Until(occasion, selection)) return selection.WaitUntil(*until);
@@ -29,11 +29,11 @@ class Hold {
     selection.DispatchForOrFull(since_ ? DispatchReason::kHold : DispatchReason::kSlotFree);
     Reset();
   }
-  // What could have left has left, or has gone.
+  // What was held has left, or has ended.
   void Reset() { since_.reset(); }
 
  private:
-  // Nothing where the batch should leave now.
+  // Nothing if the batch should leave now.
   std::optional<Time> Until(const Occasion& occasion, const Selection& selection) {
     if (fraction_ <= 0) return std::nullopt;
     if (!since_) since_ = occasion.now;

@@ -6,11 +6,11 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// Shortest job first, a request's length being that of its longest sequence.
+// Shortest job first. The length of a request is that of its longest sequence.
 //
-// The batch is the shortest requests, whole, ties by arrival, up to the first that does not fit. A request can
-// wait for as long as shorter ones keep coming: there is no bound. It also sends a short request along with a far
-// longer one wherever that one is next and fits.
+// The batch is the shortest requests, whole, ties by arrival, up to the first that does not fit. There is no worst
+// wait: a request waits for as long as shorter ones keep coming. It also puts a short request into one batch with a far
+// longer one, if that one is next and fits.
 class Sjf final : public Strategy {
  public:
   void Add(PendingRequest& request, bool again) override {

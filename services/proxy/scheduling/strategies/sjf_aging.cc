@@ -13,17 +13,17 @@ namespace {
 
 // Shortest job first that forgives cost as a request waits, so that none starves.
 //
-// The next batch is for the request with the smallest cost - age_rate * wait. As every request ages at the same rate,
-// the order of two waiting ones never changes: the key cost + age_rate * arrival is fixed at arrival, and no clock is
-// in the comparison (aging by a linear rate goes back to Kleinrock's delay-dependent priorities, 1964). A request that
-// has waited for max_wait goes first whatever its key. The other seats go to the longest requests that are no longer,
-// but not behind one that has waited for max_wait if riders cost something.
+// The next batch is for the request with the smallest cost - age_rate * wait. Every request ages at the same rate, so
+// the order of two waiting requests never changes: the key cost + age_rate * arrival is fixed at arrival, and the
+// comparison needs no clock (linear aging goes back to Kleinrock's delay-dependent priorities, 1964). A request that
+// has waited for max_wait goes first whatever its key. The other seats go to the longest requests that are no longer
+// than the first; if riders cost something, they stay empty behind a request that has waited for max_wait.
 //
-// The defaults let aging do the work and keep max_wait for what is out of hand: every batch that max_wait takes is for
-// one old long request, and where such requests are many the queue grows by them (docs/STRATEGIES.md has the figures).
+// With the defaults aging does the work, and max_wait is for emergencies: every batch that max_wait takes is for one
+// old long request, and if there are many of these the queue grows (docs/STRATEGIES.md has the figures).
 //
-// Worst wait: max_wait and the work that was ahead of it in order of arrival then. Without max_wait, a request of cost
-// c can be overtaken only by those that arrive within c / age_rate of it.
+// Worst wait: max_wait, and then the work that is ahead of the request in order of arrival. Without max_wait, a request
+// of cost c can be overtaken only by requests that arrive within c / age_rate of it.
 class SjfAging final : public Strategy {
  public:
   SjfAging(const StrategyEnvironment& environment, double age_rate, Duration max_wait)
@@ -49,7 +49,7 @@ class SjfAging final : public Strategy {
     PendingRequest* const oldest = pending_.Oldest();
     const bool waited_too_long = max_wait_ > Duration::zero() && occasion.now - oldest->arrival >= max_wait_;
     selection.TakeWaitingOf(waited_too_long ? *oldest : *by_key_.begin()->second);
-    // Riders that cost something would make those wait longer who have waited too long as well.
+    // Riders that cost something would delay the other requests that have waited too long.
     if (!waited_too_long || occasion.cost.RidersAreFree()) FillWithRequests(classes_, selection);
     if (waited_too_long) {
       selection.DispatchFor(DispatchReason::kMaxWait);

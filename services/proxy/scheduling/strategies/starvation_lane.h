@@ -7,30 +7,31 @@
 
 namespace smartbatch::scheduling {
 
-// Weights by age alone bound no wait: enough young weight can always outdo one old request. So once the oldest request
-// is older than T0, a part `share` (phi) of the backend time that others take is saved as credit, and when the credit
-// covers its cost the oldest goes, whatever its density. The credit is dropped when nobody is that old.
+// The lane against starvation. Weights by age alone bound no wait: enough young weight can always outweigh one old
+// request. So once the oldest request is older than T0, the lane saves a part `share` (phi) of the backend time that
+// other batches take as credit. When the credit covers the cost of the oldest request, that request leaves, whatever
+// its density. The credit is dropped when no request is older than T0.
 //
-// T0 is `after_batches` times the mean time of a batch, and `after` at most: ten seconds is a long wait for batches of
-// five milliseconds, and none for batches of a second.
+// T0 is `after_batches` times the mean time of a batch, and at most `after`: ten seconds is a long wait if batches take
+// five milliseconds, and a short one if they take a second.
 //
-// What goes by the lane is a batch of its own cost: others may ride only if their seats cost nothing, so that the
-// credit which was enough for the oldest pays for the whole batch. With P the cost of all that was pending or running
-// at a request's arrival, itself included, each request in a batch of its own, one slot and no hold:
+// A batch by the lane costs what its first request costs: others may ride only if their seats cost nothing, so that the
+// credit for the oldest request pays for the whole batch. Let P be the cost of all requests that were pending or
+// running at a request's arrival, itself included, each in a batch of its own. With one slot and no hold:
 //
 //     latency <= after + (1 + 1/phi) P + (2 + 1/phi) c_max
 //
-// Proof. Once the request is older than `after`, so is the oldest, and the credit is not dropped. What goes by the lane
-// from then on was there before it, or is the request itself: at most P in all. Let O be the time that other batches
-// take. They have earned phi O, and whenever one of them is chosen the credit does not cover the oldest: so phi O <= P
-// + c_max, but for the last of them. That one, the batch that ran then, P and O are all the time there is. Not thread
-// safe.
+// Proof. Once the request is older than `after`, so is the oldest, and the credit is not dropped. What leaves by the
+// lane from then on was there before the request, or is the request itself: at most P in all. Let O be the time that
+// other batches take. They have earned phi O, and whenever one of them is chosen the credit does not cover the oldest:
+// so phi O <= P + c_max, except for the last of them. The latency is made up of that last batch, the batch that ran
+// when the request turned older than `after`, P and O. Thread safety: none.
 class StarvationLane {
  public:
   StarvationLane(double share, Duration after, double after_batches)
       : share_(share), after_(after), after_batches_(after_batches) {}
 
-  // Whether the oldest request, with this arrival and cost, goes now by the lane.
+  // Returns true if the oldest request, with this arrival and cost, leaves by the lane now.
   bool Opens(Time now, Time oldest_arrival, double cost_seconds) {
     if (share_ <= 0) return false;
     if (now - oldest_arrival < After()) {
@@ -39,12 +40,12 @@ class StarvationLane {
     }
     return credit_seconds_ >= cost_seconds;
   }
-  // A batch of that cost went by the lane.
+  // A batch of that cost left by the lane.
   void Spend(double cost_seconds) {
     credit_seconds_ -= cost_seconds;
     Took(cost_seconds);
   }
-  // A batch of that cost went past the oldest request.
+  // A batch of that cost overtook the oldest request.
   void Save(Time now, Time oldest_arrival, double cost_seconds) {
     const double beyond = ToSeconds(now - oldest_arrival - After()) + cost_seconds;
     credit_seconds_ += share_ * std::min(cost_seconds, std::max(0.0, beyond));

@@ -15,7 +15,7 @@ StrategySpecification SjfAgingSpecification();
 StrategySpecification SjfSpecification();
 StrategySpecification WeightedFairSpecification();
 
-// In the order they are shown.
+// In the order in which they are shown.
 inline constexpr StrategySpecification (*kStrategies[])() = {
     FcfsSpecification,         SjfSpecification,       FairSpecification,
     SjfAgingSpecification,     FairTiersSpecification, DensitySpecification,

@@ -1,4 +1,4 @@
-// The vocabulary of a strategy: what it is asked, what it may see, what it answers.
+// What a strategy is: what it is asked, what it may see, what it answers, and how it describes itself.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,10 @@
 
 namespace smartbatch::scheduling {
 
-// What is known at the moment a slot is free.
+// What is known when a slot is free.
 struct Occasion {
   Time now{};
-  // Seats in the batch: as many as the backend takes, which may be fewer than a request has sequences.
+  // The seats of the batch: as many sequences as the backend takes, which may be fewer than a request has.
   std::uint32_t max_batch_size = 5;
   // The cost of batches on the backend whose slot is free.
   CostModel cost;
@@ -36,61 +36,61 @@ class AdvisedStrategy;
 
 // Chooses what goes into the next batch.
 //
-// The scheduler owns the pending set and the customers' accounts; a strategy reads them, and keeps indexes of
-// its own that it updates when it is told of arrivals and removals. A request of which some sequences start and others
-// go on waiting leaves and comes back, as Add and Remove see every change of what waits, unless the strategy knows
-// better: BeforeSplit and AfterSplit.
+// The scheduler owns the pending set and the customers' accounts. A strategy reads them, and keeps indexes of its own,
+// which it updates when it is told of arrivals and removals. Every change of what waits is a Remove followed by an Add:
+// so is a request of which some sequences are dispatched while others go on waiting, unless the strategy overrides
+// BeforeSplit and AfterSplit.
 //
-// When the strategy is switched, the old object is destroyed and the new one is told of everything that waits, in
-// the order of arrival: switching costs time linear in the queue.
+// At a switch the old object is destroyed and the new one is told of everything that waits, in the order of arrival: a
+// switch takes time linear in the queue.
 //
-// Not thread safe. A strategy reads no clock and draws no random numbers.
+// A strategy reads no clock and draws no random numbers. Thread safety: none.
 class Strategy {
  public:
   virtual ~Strategy() = default;
 
-  // The request has waiting sequences that the strategy may choose from now on. The pending set already counts it.
-  // `again` tells that it was here before: it has been partly served, or a backend failed it.
+  // The strategy may choose the waiting sequences of the request from now on. The pending set already counts it.
+  // `again` is true if the request was here before: it has been served in part, or a backend has failed it.
   virtual void Add(PendingRequest& request, bool again) = 0;
 
-  // The request is about to lose waiting sequences: they were chosen, or the request ends. The pending set still
-  // counts it: it is its customer's last where the customer's waiting_requests is 1. Called once for every Add.
+  // The request is about to lose waiting sequences: they were chosen, or the request ends. The pending set still counts
+  // it: if the customer's waiting_requests is 1, it is the customer's last one. Called once for every Add.
   virtual void Remove(PendingRequest& request) = 0;
 
-  // The same for a request of which only some waiting sequences were chosen, those that are `selected`: once before the
-  // pending set moves them, and once after. A strategy that splits requests may leave in its indexes what does not
-  // change.
+  // The same for a request of which only some waiting sequences were chosen, those that are `selected`: called once
+  // before the pending set moves them, and once after. A strategy that splits requests may override these to leave in
+  // its indexes what does not change.
   virtual void BeforeSplit(PendingRequest& request) { Remove(request); }
   virtual void AfterSplit(PendingRequest& request) { Add(request, true); }
 
-  // Fills `selection`, which is empty when it comes: a batch, or a time to be asked again, or nothing where
-  // nothing waits. A strategy that asks to wait is asked again at every arrival too, and at the latest at the time
-  // it named.
+  // Fills `selection`, which comes empty: with a batch, with a time at which to be asked again, or with nothing if
+  // nothing waits. A strategy that asks to wait is asked again at every arrival, and at the latest at the time that it
+  // named.
   virtual void Select(const Occasion& occasion, Selection& selection) = 0;
 
-  // The batch chosen last has been dispatched at this predicted cost, in seconds.
+  // The batch chosen last was dispatched. `cost_seconds` is its predicted cost.
   virtual void Dispatched(const Occasion& occasion, const Selection& selection, double cost_seconds);
 
-  // What a customer that comes back may still be behind the others; by default nothing.
+  // How far behind the others a customer that comes back may still be; by default not at all.
   virtual LagAllowance lag_allowance() const { return {}; }
 
-  // For a strategy that gives requests up which it holds to be lost: one of them, null if there is none now. The
-  // scheduler ends it (Outcome::kExpired, Finished::hopeless), which removes it, and asks for the next.
+  // For a strategy that gives up requests that can no longer be in time: returns one of them; null if there is none
+  // now. The scheduler ends it (Outcome::kExpired, Finished::hopeless), which removes it, and asks for the next.
   virtual PendingRequest* Hopeless(Time now);
-  // When there may be one if nothing else happens; kNever where that cannot be told yet.
+  // When there may be one if nothing else happens; kNever if that cannot be told yet.
   virtual Time NextHopeless(Time now) const;
 
-  // This strategy if it follows another one; null for every strategy that chooses itself.
+  // This strategy if it follows another one; null for a strategy that chooses itself.
   virtual AdvisedStrategy* Advised() { return nullptr; }
 };
 
-// A new strategy object has been made: tells it of everything that waits, in the order of arrival.
+// Tells a new strategy object of everything that waits, in the order of arrival.
 void TellOfEverything(const PendingSet& pending, Strategy& strategy);
 
 // --- Parameters ---
 
-// One number that can be set. Switches are 0 and 1 and may be written true and false; of a choice the number is the
-// place in the list of names.
+// One number that can be set. A switch is 0 or 1, and may be written as false or true; a choice is the index of a name
+// in `choices`.
 struct ParameterSpecification {
   std::string name;
   std::string description;
@@ -104,7 +104,7 @@ struct ParameterSpecification {
 // A value for each parameter of a strategy, defaults included.
 class Parameters {
  public:
-  // The value; the name must be one of the strategy's parameters.
+  // The value. Requires: `name` is one of the strategy's parameters.
   double operator[](std::string_view name) const;
   void Set(std::string name, double value) { values_.insert_or_assign(std::move(name), value); }
   friend bool operator==(const Parameters&, const Parameters&) = default;
@@ -113,7 +113,7 @@ class Parameters {
   std::map<std::string, double, std::less<>> values_;
 };
 
-// What a strategy is built from and may read as long as it lives.
+// What a strategy is built with and may read for as long as it lives.
 struct StrategyEnvironment {
   const PendingSet& pending;
   const CustomerAccounts& customers;
@@ -121,42 +121,42 @@ struct StrategyEnvironment {
   std::uint32_t max_batch_size;
 };
 
-// What a strategy promises about the batches that it forms, beyond what the scheduler sees to itself. Every strategy is
-// tested for what it says here: a promise that is not made is neither kept nor tested.
+// What a strategy promises about its batches, beyond what the scheduler ensures for all. Every strategy is tested for
+// what it says here; a promise that is not made is not tested.
 struct StrategyPromises {
-  // Which of a request's waiting sequences leave together: any of them; all of them while everything that waits fits
-  // into one batch and riders are free, but for a batch by the lane; always all of them. Whatever is promised, a
-  // request of more sequences than the backend takes leaves in parts.
+  // Which of a request's waiting sequences leave together. kInParts: any of them. kWholeIfUncontended: all of them
+  // while everything that waits fits into one batch and riders are free, except in a batch by the lane. kWhole: always
+  // all. Whatever is promised, a request of more sequences than the backend takes leaves in parts.
   enum class Requests : std::uint8_t { kInParts, kWholeIfUncontended, kWhole };
   Requests requests = Requests::kInParts;
-  // Whose requests of one kind leave in the order of their arrival.
+  // Among which requests of one kind the order of arrival is kept: none, those of one customer, or all.
   enum class Order : std::uint8_t { kNone, kWithinCustomer, kOverAll };
   Order order = Order::kNone;
-  // What fills the seats that the choice leaves free (Selection::ChoiceIsMade) is no longer than the choice.
+  // Riders, which fill the seats that the choice leaves free (Selection::ChoiceIsMade), are no longer than the choice.
   bool riders_are_no_longer = false;
-  // While something waits a free slot stays idle for no more than this time, and this share of the batch's cost.
+  // While something waits, a free slot stays idle for at most `linger` and at most `hold` times the batch's cost.
   Duration linger{};
   double hold = 0;
-  // Gives requests up that it holds to be lost (Strategy::Hopeless), so that latencies over what it answers say little.
-  // No other strategy does.
+  // Gives up requests that can no longer be in time (Strategy::Hopeless), so that latencies over what it answers say
+  // little. A strategy that does not say so gives nothing up.
   bool gives_up = false;
   // Customers take turns or have shares: one that sends without end delays the others by a bounded time.
   bool shares_between_customers = false;
 };
 
-// What a strategy tells of itself to ListStrategies, and how it is made.
+// How a strategy describes itself, to ListStrategies too, and how it is made.
 struct StrategySpecification {
   std::string name;
   std::string description;
   std::vector<ParameterSpecification> parameters;
   std::function<std::unique_ptr<Strategy>(const StrategyEnvironment&, const Parameters&)> make;
-  // With these parameters; if there is none it promises nothing.
+  // What it promises with these parameters. Without this function it promises nothing.
   std::function<StrategyPromises(const Parameters&)> promises = {};
   // Follows another strategy, as it is advised (advised_strategy.h).
   bool takes_advice = false;
 };
 
-// The name of a strategy and the parameters as somebody wrote them.
+// The name of a strategy and its parameters, as an operator wrote them.
 struct StrategyChoice {
   std::string name;
   std::map<std::string, std::string> parameters;

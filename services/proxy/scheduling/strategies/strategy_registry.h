@@ -11,14 +11,14 @@
 
 namespace smartbatch::scheduling {
 
-// Every strategy, in the order they are shown. A new one is added to the list in strategies.h.
+// Every strategy, in the order in which they are shown. The list is in strategies.h.
 const std::vector<StrategySpecification>& AllStrategies();
-// Null where there is none of that name.
+// Null if there is none of that name.
 const StrategySpecification* FindStrategy(std::string_view name,
                                           const std::vector<StrategySpecification>& strategies = AllStrategies());
 
-// A strategy that takes advice may follow that one: it chooses itself and gives no request up, so that its latencies
-// can be compared.
+// Returns true if a strategy that takes advice may follow this one: if it chooses itself and gives no request up, so
+// that latencies can be compared.
 bool MayBeFollowed(const StrategySpecification& specification);
 
 // Their names with commas between, as help and errors list what there is.
@@ -28,20 +28,21 @@ std::string StrategyNames(const std::vector<StrategySpecification>& strategies =
 // or a value out of range: the message names what is valid, FieldOf the field.
 absl::StatusOr<Parameters> ParseParameters(const StrategySpecification& specification,
                                            const std::map<std::string, std::string>& texts);
-// The specification and the values, or INVALID_ARGUMENT as above, or for an unknown name.
+// A choice that is valid: the specification and a value for each parameter.
 struct CheckedChoice {
   const StrategySpecification* specification = nullptr;
   Parameters parameters;
 };
+// Errors: those of ParseParameters, and INVALID_ARGUMENT for an unknown name.
 absl::StatusOr<CheckedChoice> CheckChoice(const StrategyChoice& choice,
                                           const std::vector<StrategySpecification>& strategies = AllStrategies());
-// What the strategy promises with these parameters; and with its defaults.
+// What the strategy promises with these parameters, or with its defaults.
 StrategyPromises PromisesOf(const CheckedChoice& choice);
 StrategyPromises PromisesOf(const StrategySpecification& specification);
-// The choice as somebody would have written it, with every value.
+// The choice as an operator would write it, with every value.
 StrategyChoice TextOf(const CheckedChoice& choice);
 
-// As ListStrategies shows a value: without needless digits; switches as true and false.
+// A value as ListStrategies shows it: without needless digits, switches as true and false.
 std::string FormatValue(const ParameterSpecification& specification, double value);
 
 }  // namespace smartbatch::scheduling

@@ -1,4 +1,4 @@
-// What comes, as far as a choice has to know it.
+// What a choice has to know about the requests that arrive.
 #pragma once
 
 #include <algorithm>
@@ -10,10 +10,10 @@
 
 namespace smartbatch::scheduling {
 
-// Moving averages over about kArrivals requests. Not thread safe.
+// Moving averages over about the last kArrivals requests. Thread safety: none.
 class Traffic {
  public:
-  // Told of every request when it comes, with the cost of batches and their seats.
+  // Call it for every request that arrives, with the cost of batches and their seats.
   void Arrived(const PendingRequest& request, const CostModel& cost, std::uint32_t seats) {
     constexpr double kArrivals = 100;
     constexpr double kKept = 1 - 1 / kArrivals;
@@ -30,11 +30,11 @@ class Traffic {
     last_ = request.arrival;
   }
 
-  // Characters; 1 at least.
+  // The mean length of a sequence, in characters; at least 1.
   std::uint32_t MeanLength() const {
     return sequences_ > 0 ? static_cast<std::uint32_t>(std::max(1.0, characters_ / sequences_)) : 1;
   }
-  // The seconds of backend time that arrive in each second, at the least that they can cost, for each slot.
+  // The seconds of backend time, per slot, that arrive in each second; every sequence counts the least it can cost.
   double Load(std::uint32_t slots) const { return seconds_ > 0 && slots > 0 ? work_seconds_ / seconds_ / slots : 0; }
 
  private:

@@ -3,7 +3,7 @@
 namespace smartbatch::scheduling {
 namespace {
 
-// One that is so small would be 0, which is nobody's.
+// The least urgency of a candidate: exp() would otherwise round it to 0, which no candidate may have.
 constexpr double kLeastUrgency = 1e-30;
 
 }  // namespace
@@ -46,7 +46,7 @@ const std::vector<PendingSequence*>& UrgencyChoice::Choose(const DueClasses& wai
   return best_;
 }
 
-// The seconds that what waits takes in full batches of its like.
+// The seconds that all waiting sequences take, in full batches of equal lengths, over the slots.
 double UrgencyChoice::Backlog(const DueClasses& waiting) const {
   double seconds = 0;
   for (const DueClasses::Class& each : waiting.classes()) {
@@ -71,7 +71,7 @@ void UrgencyChoice::ConsiderFirstOf(const DueClasses::Class& each, std::uint32_t
                    [](const Candidate& left, const Candidate& right) { return left.length < right.length; });
 }
 
-// Of its request's urgency.
+// The sequence's share of its request's urgency.
 double UrgencyChoice::ShareOf(const Candidate& candidate, const PendingRequest& request) const {
   if (request.waiting == 1) return 1;
   double all = 0;
@@ -81,7 +81,7 @@ double UrgencyChoice::ShareOf(const Candidate& candidate, const PendingRequest& 
   return candidate.least_seconds / all;
 }
 
-// Where it has come; kNowhere if it is too little urgent.
+// Returns its place among the most urgent; kNowhere if it is not urgent enough.
 std::size_t UrgencyChoice::AddToMostUrgent(const Candidate& candidate) {
   const auto place =
       std::upper_bound(most_urgent_.begin(), most_urgent_.end(), candidate,
@@ -97,8 +97,8 @@ std::size_t UrgencyChoice::AddToMostUrgent(const Candidate& candidate) {
   return static_cast<std::size_t>(number);
 }
 
-// The best batch with this longest length. One that holds none of those from `first_new` on, where the candidates of
-// this length begin, has been tried with a shorter one.
+// Tries the batches with this longest length. `first_new` is the lowest place that a candidate of this length took: a
+// batch without any of the places from there on has been tried with a shorter length.
 void UrgencyChoice::TryLength(std::uint32_t length, std::size_t first_new) {
   Batch batch;
   std::size_t best_count = 0;

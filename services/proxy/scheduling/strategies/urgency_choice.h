@@ -1,4 +1,4 @@
-// The rule at the heart of `deadline`: which of what can be in time goes next.
+// The rule at the heart of `deadline`: which of the requests that can be in time go next.
 #pragma once
 
 #include <algorithm>
@@ -15,49 +15,51 @@
 
 namespace smartbatch::scheduling {
 
-// What earliest deadline first gets wrong: it serves whoever is nearest to being late, whatever that costs. Under
-// overload it spends the machine on the longest requests in their last moment, and everybody is late. The most requests
-// in time are had by serving those that cost least, as long as nobody is served who could as well have waited.
+// Chooses batches by urgency. Earliest deadline first serves whoever is nearest to being late, whatever that costs:
+// under overload it spends the backend on the longest requests in their last moment, and everybody is late. Most
+// requests are in time if those that cost least are served first, and nobody is served who could as well have waited.
 //
-// So an answer in time is worth the same for every request, and how soon it must be worked for is its urgency
+// So an answer in time is worth the same for every request. How soon the request must be served is its urgency
 //
 //     u = exp(-laxity / (theta T)),   laxity = due - now - c(1, its longest waiting sequence)
 //
-// T is the time that all that waits would take in full batches of its like, over the slots: who has more time than the
-// backlog takes to serve can wait without harm. A sequence has its part of its request's urgency, by what it costs: the
-// request is in time only with its last one. The batch is the one with the greatest
+// T is the time that all waiting sequences would take in full batches of equal lengths, over the slots: a request that
+// has more time than the backlog takes to serve can wait without harm. A sequence has a share of its request's urgency,
+// in proportion to its cost, since the request is in time only if its last sequence is. The batch is that with the
+// greatest
 //
 //     I(S) = (sum of u over S / c(S)) * (sum of q over S / c(S))^eta,   q(l) = c(B, l) / B
 //
-// which is the urgency that is served a second, times the efficiency of density_choice.h; eta is as there: 0 if riders
-// are free. For a longest length L and a number n the batch is made of the B most urgent that are no longer than L: of
-// those the n most urgent that are still in time if a batch of (n, L) starts now, so that company makes nobody late. I
-// over n may have several peaks (of each group of like lengths one), so every n is tried that could be better than the
-// best so far: as the efficiency is at most 1, I is at most the urgency of all over c(n, L), and as u is at most 1, at
-// most 1 / q(L).
+// which is the urgency served per second, times the efficiency of density_choice.h; eta is as there: 0 if riders are
+// free. For a longest length L and a number n, take the B most urgent sequences that are no longer than L. The batch is
+// the n most urgent of these that are in time if a batch of (n, L) starts now, so that company makes nobody late. I as
+// a function of n may have several peaks (one for each group of similar lengths), so every n is tried that could beat
+// the best so far. The bounds: as the efficiency is at most 1, I is at most the urgency of all over c(n, L); as u is at
+// most 1, I is at most 1 / q(L).
 //
-// Candidates are the first due of each class of length, of each the seats of a batch or, if riders cost something,
-// twice the last batch within kFewestOfAClass and kMostOfAClass. So a choice costs the same however many wait.
+// Candidates are the sequences of each class of length that are due first: as many as a batch has seats or, if riders
+// cost something, twice the last batch within kFewestOfAClass and kMostOfAClass. So the cost of a choice does not grow
+// with the queue.
 //
-// Keeps scratch memory between calls. Not thread safe.
+// Keeps scratch memory between calls. Thread safety: none.
 class UrgencyChoice {
  public:
   struct Options {
     double urgency = 0.5;            // theta
-    double efficiency_exponent = 1;  // eta where no length is paid once for all
+    double efficiency_exponent = 1;  // eta if no length is paid once for all riders
   };
-  // What a choice has to know beyond the candidates.
+  // What a choice has to know besides the candidates.
   struct Surroundings {
     Time now{};
     CostModel cost;
     std::uint32_t seats = 1;  // B
     std::uint32_t slots = 1;
-    std::uint32_t mean_length = 1;  // of the sequences that come
-    std::uint32_t last_batch = 1;   // its sequences
+    std::uint32_t mean_length = 1;  // of the sequences that arrive
+    std::uint32_t last_batch = 1;   // the number of sequences in it
   };
   explicit UrgencyChoice(const Options& options) : options_(options) {}
 
-  // The members of the best batch, most urgent first; empty if nothing could be in time. Good until the next call.
+  // The members of the best batch, most urgent first; empty if nothing can be in time. Valid until the next call.
   const std::vector<PendingSequence*>& Choose(const DueClasses& waiting, const Surroundings& surroundings);
 
  private:
@@ -74,7 +76,7 @@ class UrgencyChoice {
   };
   // A batch in the making: the most urgent that are in time with it.
   struct Batch {
-    std::size_t seen = 0;  // of the most urgent
+    std::size_t seen = 0;  // how many of the most urgent were looked at
     std::size_t members = 0;
     double urgency = 0;
     double least_seconds = 0;
