@@ -1,5 +1,5 @@
-// The one table of how a request ends and which status code its caller is answered: the answer itself and what is
-// counted of it both come from here. Pure functions, thread safe.
+// Which status code answers the caller, for each way in which a request can end. Both the answer and its metrics use
+// this one table. Pure functions. Thread safety: safe.
 #pragma once
 
 #include <absl/status/status.h>
@@ -11,10 +11,9 @@ namespace smartbatch::runtime {
 // For a request that was refused.
 absl::StatusCode CodeOf(scheduling::RejectReason reason);
 
-// For a request that was accepted. `backend_status` matters with kBackendFailed alone: it is what the backend said
-// (Finished::backend_status). That the backend does not know the proxy or does not let it in becomes INTERNAL: to the
-// caller it would read as if its own credentials were at fault, and it can do nothing about it. With kRejected the
-// reason says more; without it the code is UNKNOWN.
+// For a request that was accepted. `backend_status` matters only with kBackendFailed: it is what the backend said
+// (Finished::backend_status). UNAUTHENTICATED and PERMISSION_DENIED of the backend become INTERNAL: the caller would
+// take them for faults of its own credentials. With kRejected the code is UNKNOWN: the function above has the reason.
 absl::StatusCode CodeOf(scheduling::Outcome outcome, const absl::Status& backend_status);
 
 }  // namespace smartbatch::runtime

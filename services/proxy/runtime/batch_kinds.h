@@ -1,4 +1,4 @@
-// Numbers for the keys of payloads that may share a batch.
+// Numbers for the keys by which payloads may share a batch.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace smartbatch::runtime {
 
-// Gives every key that is in use a number of its own: the core compares numbers. The empty key is 0 and takes no room;
-// the number of another one is given to another key once nobody uses it any more. Bounded by the requests that there
-// are. Not thread safe.
+// A table that gives every key in use a number of its own, since the core compares numbers. The empty key is 0 and
+// takes no room. A number is given to another key once no request uses its key any more, so the table has at most one
+// entry per request. Thread safety: none.
 class BatchKinds {
  public:
-  // Somebody more uses the key.
+  // Adds a user of the key and returns the key's number.
   std::uint32_t Enter(const std::string& key) {
     if (key.empty()) return 0;
     const auto [entry, is_new] = kinds_.try_emplace(key);
@@ -25,7 +25,7 @@ class BatchKinds {
     ++entry->second.users;
     return entry->second.kind;
   }
-  // Whoever entered the key of that number uses it no longer.
+  // Removes a user of the key with that number.
   void Leave(std::uint32_t kind) {
     if (kind == 0) return;
     const auto entry = kinds_.find(*keys_[kind]);
@@ -34,7 +34,7 @@ class BatchKinds {
     keys_[kind] = nullptr;
     free_.push_back(kind);
   }
-  // Keys in use.
+  // The number of keys in use.
   std::size_t size() const { return kinds_.size(); }
 
  private:

@@ -1,16 +1,17 @@
-// What whoever serves the calls tells of them.
+// What the server of the calls reports about them.
 #pragma once
 
 #include "common/time.h"
 
 namespace smartbatch::runtime {
 
-// Told of every call, those included that never become a request. Thread safe; returns soon and never waits.
+// An observer of every call, including calls that never become a request. Implementations must return soon and never
+// wait. Thread safety: safe.
 class CallObserver {
  public:
   virtual ~CallObserver() = default;
   virtual void CallStarted() {}
-  // The answer was handed over; `code` is the number of the gRPC status code.
+  // The answer was handed to gRPC; `code` is the number of the gRPC status code.
   virtual void CallHandled(int /*code*/, Duration /*took*/) {}
 };
 

@@ -1,4 +1,4 @@
-// The one door through which the proxy reads the time.
+// The one place at which the proxy reads the time.
 #pragma once
 
 #include <chrono>
@@ -7,7 +7,7 @@
 
 namespace smartbatch::runtime {
 
-// Thread safe. Never goes backwards.
+// A clock that never goes backwards. Thread safety: safe.
 class Clock {
  public:
   virtual ~Clock() = default;

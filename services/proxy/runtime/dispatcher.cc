@@ -42,7 +42,7 @@ Dispatcher::Dispatcher(std::unique_ptr<scheduling::Scheduler> scheduler, const C
       started_(clock.Now()),
       scheduler_(std::move(scheduler)),
       strategy_(scheduler_->DecidingStrategy()) {
-  // The time without a backend counts from here.
+  // The time without a backend starts now.
   scheduling::Effects nothing;
   scheduler_->Tick(started_, nothing);
 }
@@ -68,7 +68,7 @@ scheduling::BackendId Dispatcher::AddBackend(std::string name, std::uint32_t slo
 }
 
 void Dispatcher::RemoveBackend(scheduling::BackendId id) {
-  std::shared_ptr<Backend> removed;  // let go outside of the lock
+  std::shared_ptr<Backend> removed;  // released outside the lock
   const Turn turn(*this);
   scheduler_->RemoveBackend(id);
   removed = std::move(backends_[id]);
@@ -91,7 +91,7 @@ bool Dispatcher::IsUnavailable() const {
 }
 
 void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
-  // What the request takes in memory while it is unfinished.
+  // The memory that the request takes until it ends.
   const std::size_t bytes = request.held_bytes + request.payload->bytes();
   Turn turn(*this);
   scheduling::Effects shed;
@@ -102,7 +102,7 @@ void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
                                          .bytes = bytes,
                                          .kind = kind},
                                         turn.now(), shed);
-  TakeEffects(std::move(shed), turn.actions);  // before the slot of what was shed is used again
+  TakeEffects(std::move(shed), turn.actions);  // before a shed request's slot is used again
   if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
     Accept(*id, kind, request, std::move(reply), ticket);
     if (ticket.cancelled_) scheduler_->Cancel(*id, turn.now(), turn.effects);
@@ -129,12 +129,12 @@ void Dispatcher::Cancel(Ticket& ticket) {
   Turn turn(*this);
   ticket.cancelled_ = true;
   if (!ticket.id_) return turn.DoNotSettle();
-  scheduler_->Tick(turn.now(), turn.effects);  // first: what has expired did not end because its caller went away
+  scheduler_->Tick(turn.now(), turn.effects);  // first: an expired request ends as expired, not as cancelled
   scheduler_->Cancel(*ticket.id_, turn.now(), turn.effects);
 }
 
 void Dispatcher::BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults> results) {
-  std::shared_ptr<Backend> backend;  // let go outside of the lock
+  std::shared_ptr<Backend> backend;  // released outside the lock
   Turn turn(*this);
   auto batch = running_.extract(id);
   assert(!batch.empty());
@@ -147,12 +147,12 @@ absl::Status Dispatcher::KeepResults(const RunningBatch& batch, absl::StatusOr<B
   if (!results.ok()) return results.status();
   if (results->size() != batch.members.size()) {
     return absl::InternalError(
-        absl::StrCat("the backend answered ", results->size(), " results to ", batch.members.size(), " sequences"));
+        absl::StrCat("the backend answered ", results->size(), " results for ", batch.members.size(), " sequences"));
   }
   for (std::size_t i = 0; i < batch.members.size(); ++i) {
     const scheduling::BatchMember& member = batch.members[i];
     Accepted& accepted = accepted_[member.request.slot];
-    // If the request has ended meanwhile nobody wants the result.
+    // If the request has ended by now, nobody wants the result.
     if (accepted.number != member.request.number || !accepted.reply) continue;
     accepted.results[member.sequence] = std::move((*results)[i]);
   }
@@ -237,7 +237,7 @@ bool Dispatcher::WaitUntilIdle(Duration timeout) {
 void Dispatcher::Close() {
   Turn turn(*this);
   scheduler_->Close(turn.now(), turn.effects);
-  turn.effects.abandoned.clear();  // every batch is cancelled, those of earlier calls too
+  turn.effects.abandoned.clear();  // all batches are cancelled below, those of earlier calls too
   for (const auto& [id, batch] : running_) turn.actions.cancels.emplace_back(batch.backend, id);
 }
 

@@ -1,4 +1,4 @@
-// What the dispatcher does because time has passed, and who looks at the time.
+// What the dispatcher does because time has passed, and which thread watches the time.
 #include <algorithm>
 
 #include "services/proxy/runtime/dispatcher.h"
@@ -38,7 +38,7 @@ void Dispatcher::RunTimer(const std::stop_token& stop) {
       timer_sleeps_until_ = attending_ > 0 ? kNever : wake_at_.load();
       const Duration remaining = std::min(timer_sleeps_until_ - clock_.Now(), kLongestSleep);
       timer_.wait_for(mutex_, stop, remaining, [this]() SMARTBATCH_REQUIRES(mutex_) { return TimerIsLate(); });
-      timer_sleeps_until_ = Time::min();  // awake: whoever sets wake_at_ need not wake it
+      timer_sleeps_until_ = Time::min();  // awake: a thread that sets wake_at_ need not wake it
       if (attending_ > 0 || wake_at_.load() > clock_.Now()) continue;
     }
     Tick();

@@ -10,15 +10,15 @@
 
 namespace smartbatch::runtime {
 
-// Calls its function exactly once: with the value it is fulfilled with or, where it is dropped before, with an INTERNAL
-// error. So a caller is never left without an answer, whatever goes wrong on the way. Move-only. May be fulfilled from
-// any thread; one object is not for two threads at once.
+// An obligation calls its function exactly once: with the value that fulfils it or, if it is destroyed before, with an
+// INTERNAL error. So a caller is never left without an answer, whatever goes wrong on the way. Move-only.
+// Thread safety: may be fulfilled from any thread, but not used by two threads at once.
 template <class Value>
 class Obligation {
  public:
   using Function = absl::AnyInvocable<void(absl::StatusOr<Value>)>;
 
-  // Nothing is owed.
+  // An obligation under which nothing is owed.
   Obligation() = default;
   explicit Obligation(Function function) : function_(std::move(function)) {}
   ~Obligation() { Drop(); }
@@ -31,10 +31,10 @@ class Obligation {
     return *this;
   }
 
-  // Something is owed.
+  // Returns true if something is owed.
   explicit operator bool() const { return static_cast<bool>(function_); }
 
-  // Must be owed.
+  // Requires: something is owed.
   void Fulfil(absl::StatusOr<Value> value) && { std::exchange(function_, nullptr)(std::move(value)); }
 
  private:

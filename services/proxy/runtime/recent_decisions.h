@@ -1,4 +1,4 @@
-// The last batches: why each of them left, what it held, what it was believed to cost and what it cost.
+// The last batches: why each left, what it held, its predicted cost and its real one.
 #pragma once
 
 #include <cstddef>
@@ -18,16 +18,16 @@
 namespace smartbatch::runtime {
 
 struct Decision {
-  // What one customer had in the batch.
+  // One customer's part of the batch.
   struct Part {
     std::string customer;
     std::uint32_t sequences = 0;
     double charged_seconds = 0;
   };
-  // One sequence; those of one request stand together.
+  // One sequence; those of one request are adjacent.
   struct Row {
     std::uint32_t length = 0;   // characters
-    std::uint32_t part = 0;     // whose it is: its place in `parts`
+    std::uint32_t part = 0;     // the index in `parts` of the customer's part
     std::uint64_t request = 0;  // the request's number
   };
 
@@ -40,18 +40,18 @@ struct Decision {
   std::uint32_t requests = 0;
   std::vector<Part> parts;
   double predicted_seconds = 0;
-  // Nothing while the batch runs.
+  // Empty while the batch runs.
   std::optional<Duration> took;
   absl::StatusCode status = absl::StatusCode::kOk;
 };
 
-// Keeps the decisions of the last kCapacity batches and forgets what is older. As an observer it is called under the
-// dispatcher's lock; List is thread safe and holds an observer up for a copy of the ring at most.
+// A ring of the decisions of the last kCapacity batches. Thread safety: the observer's methods are called under the
+// dispatcher's lock; List may be called from any thread and delays them by at most a copy of the ring.
 class RecentDecisions final : public scheduling::SchedulerObserver {
  public:
   static constexpr std::size_t kCapacity = 256;
 
-  // The last ones, at most so many, the newest first.
+  // The last decisions, at most `most`, newest first.
   std::vector<Decision> List(std::size_t most) const;
 
   void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
@@ -62,16 +62,16 @@ class RecentDecisions final : public scheduling::SchedulerObserver {
   void Ended(const scheduling::Finished& finished) override;
 
  private:
-  // The place of the customer's part, which is added if there is none.
+  // Returns the index of the customer's part, which is added if there is none.
   static std::uint32_t PartOf(Decision& decision, const std::string& customer);
-  // Null if so many have left since that it was forgotten.
+  // Returns null if the batch is too old to be kept.
   Decision* Find(scheduling::BatchId batch) SMARTBATCH_REQUIRES(mutex_);
 
   std::vector<std::string> backends_;  // by BackendId
-  // By the slot of the request: bounded by the requests that are there at once.
+  // By the slot of the request: as many as there are requests at the same time.
   std::vector<std::string> customers_;
   scheduling::BatchId last_ended_ = 0;
-  // What was charged for the batch that is about to be dispatched, or for the one that has just failed alone.
+  // What was charged for the batch that is about to be dispatched, or for a batch of one sequence that has just failed.
   std::vector<std::pair<std::string, double>> charges_;
 
   mutable Mutex mutex_;

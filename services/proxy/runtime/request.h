@@ -1,4 +1,4 @@
-// A request as the runtime takes it, and its end as the runtime tells it.
+// A request as the runtime gets it, and its end as the runtime reports it.
 #pragma once
 
 #include <cstddef>
@@ -22,9 +22,9 @@ namespace smartbatch::runtime {
 
 struct Request {
   std::string customer;
-  // Its lengths are within the scheduler's limits.
+  // Requires: the lengths are within the scheduler's limits.
   std::shared_ptr<const protocol::Payload> payload;
-  // kNever where the caller set none.
+  // kNever if the caller set none.
   Time deadline = kNever;
   CallContext context = {};
   // What the caller of Submit holds in memory until the reply, besides the payload; counted against the limits on
@@ -37,23 +37,23 @@ struct Ending {
   scheduling::Outcome outcome = scheduling::Outcome::kAnswered;
   // With kRejected: why, and when to come back. With kShed: when to come back.
   scheduling::Rejection rejection;
-  // With kExpired: it was given up before, since it could not be answered in time any more (Finished::hopeless); and
-  // how long after its arrival it was due.
+  // With kExpired: whether it was given up early, since it could no longer be answered in time (Finished::hopeless),
+  // and how long after its arrival it was due.
   bool hopeless = false;
   Duration due_after{};
   // With kBackendFailed: what the backend said.
   absl::Status backend_status;
-  // With kAnswered: what was asked, and a result for each of its rows, in order.
+  // With kAnswered: the request's payload, and a result for each of its rows, in order.
   std::shared_ptr<const protocol::Payload> payload;
   std::vector<protocol::RowResult> results;
 
   // From the arrival to the end.
   Duration latency{};
-  // From the arrival to the dispatch of the last part, and from there to the end; where no part was ever dispatched
-  // all of it was queueing.
+  // From the arrival to the dispatch of the last part, and from there to the end. If no part was ever dispatched, all
+  // of the latency was queueing.
   Duration queued{};
   Duration in_service{};
-  // The strategy that dispatched the last part; empty where no part was ever dispatched. Lives as long as the program.
+  // The strategy that dispatched the last part; empty if no part was ever dispatched. Lives as long as the program.
   std::string_view strategy;
   // Why the batch with the last part left when it did, by name; empty and living as the strategy's name.
   std::string_view dispatch_reason;
@@ -63,8 +63,8 @@ struct Ending {
 
 using Reply = Obligation<Ending>;
 
-// Where a caller keeps the name of its request, so that it can cancel it. It belongs to the dispatcher, which guards it
-// with its own lock, from Submit until the reply; the caller keeps it alive for that time and for that of Cancel.
+// A ticket names a request for its caller, so that the caller can cancel it. From Submit until the reply it is guarded
+// by the dispatcher's lock. The caller owns it, and keeps it alive until the reply and during Cancel.
 class Ticket {
  public:
   Ticket() = default;
@@ -74,7 +74,7 @@ class Ticket {
  private:
   friend class Dispatcher;
   std::optional<scheduling::RequestId> id_;
-  bool cancelled_ = false;  // before it was submitted
+  bool cancelled_ = false;  // maybe before it was submitted
 };
 
 }  // namespace smartbatch::runtime

@@ -1,4 +1,4 @@
-// What has become of all requests, in numbers that only grow.
+// What has become of all requests, in counters that only grow.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,11 @@
 
 namespace smartbatch::runtime {
 
-// As an observer it is called under the dispatcher's lock; Look is thread safe.
+// Counts requests by their end. Thread safety: the observer's methods are called under the dispatcher's lock; Look may
+// be called from any thread.
 class RequestStatistics final : public scheduling::SchedulerObserver {
  public:
-  // How many there were, and how long they took in all.
+  // How many there were, and how long they took in total.
   struct Total {
     std::uint64_t count = 0;
     Duration time{};

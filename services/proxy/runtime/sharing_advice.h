@@ -1,4 +1,4 @@
-// Notices that several customers call while a strategy decides that does not share between them.
+// Notices that several customers call while the strategy does not share the backends between customers.
 #pragma once
 
 #include <functional>
@@ -10,10 +10,10 @@
 
 namespace smartbatch::runtime {
 
-// Calls `tell` with the strategy's name once a second customer's request is accepted while a strategy decides that is
-// not StrategyPromises::shares_between_customers: once after the start, and once more after each switch that an
-// operator makes. It keeps one customer's name. `tell` is called in the middle of the scheduler's work: it must not
-// wait. Thread safety: that of the scheduler.
+// An observer that calls `tell` with the strategy's name when a request of a second customer is accepted under a
+// strategy without StrategyPromises::shares_between_customers: once after the start, and once more after each switch
+// that an operator makes. It keeps one customer's name. `tell` is called in the middle of the scheduler's work and must
+// not wait. Thread safety: that of the scheduler.
 class SharingAdvice final : public scheduling::SchedulerObserver {
  public:
   explicit SharingAdvice(std::function<void(std::string_view strategy)> tell) : tell_(std::move(tell)) {}

@@ -1,4 +1,4 @@
-// A picture of the scheduler at one moment, for the admin service and the gauges.
+// The state of the scheduler at one moment, for the admin service and the gauges.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ struct CustomerState {
   std::string name;
   std::uint64_t queued_requests = 0;
   std::uint64_t queued_sequences = 0;
-  // Since the arrival of the oldest request that waits; zero where none does.
+  // Since the arrival of the oldest request that waits; zero if none waits.
   Duration oldest_age{};
   double charged_seconds = 0;
   double weight = 1;
@@ -26,21 +26,21 @@ struct CustomerState {
 
 struct BackendState {
   std::string name;
-  bool up = false;  // its last batch did not fail, and its health checks are well
+  bool up = false;  // its last batch did not fail, and its health checks succeed
   std::uint32_t batches_in_flight = 0;
   std::uint32_t slots = 0;
-  // Sequences in a batch that it is held to take; 0 if no limit below the proxy's own is known.
+  // The largest batch, in sequences, that it is believed to take; 0 if no limit below the proxy's own is known.
   std::uint32_t batch_size_limit = 0;
   scheduling::CostModel cost;
-  // Mean of |observed - believed| / believed over the last batches.
+  // The mean of |observed - believed| / believed over the last batches.
   double cost_residual_ratio = 0;
-  // Median of |observed - predicted| / observed over the last batches, each as it was predicted before it ran.
+  // The median of |observed - predicted| / observed over the last batches, each predicted before it ran.
   double cost_prediction_error_ratio = 0;
-  // The batches that the cost was learned from; the last CostFit::kSamples at most.
+  // The number of batches that the cost was learned from: at most the last CostFit::kSamples.
   std::size_t cost_batches = 0;
 };
 
-// What was found when the active strategy was last compared with the others (only if it takes advice).
+// The result of the last comparison of strategies; only for an active strategy that takes advice.
 struct AdviceState {
   std::string reason;                    // a sentence
   double predicted_gain = 0;             // as a share of the objective
@@ -49,7 +49,7 @@ struct AdviceState {
 
 struct State {
   scheduling::StrategyChoice strategy;
-  // The one that chooses the batches: the strategy itself, or the one that it follows.
+  // The name of the strategy that chooses the batches: the active one, or the one that it follows.
   std::string deciding_strategy;
   std::optional<AdviceState> advice;
   std::uint64_t generation = 0;
@@ -59,7 +59,7 @@ struct State {
   // The limit on requests that wait or run.
   std::uint64_t max_queued_requests = 0;
   std::uint64_t batches_in_flight = 0;
-  // Since the arrival of the oldest request that waits; zero where none does.
+  // Since the arrival of the oldest request that waits; zero if none waits.
   Duration oldest_age{};
   double fairness_gap_seconds = 0;
   scheduling::OutcomeCounts outcomes;
@@ -70,10 +70,10 @@ struct State {
 // All but the uptime and the customers.
 State DescribeScheduler(const scheduling::Scheduler& scheduler, Time now);
 
-// At most so many customers, those with something in the queue first. Looks at no more than twice as many, since it is
-// done under the dispatcher's lock.
+// At most `max_count` customers, those with requests in the queue first. Looks at no more than twice as many, since it
+// runs under the dispatcher's lock.
 std::vector<CustomerState> DescribeCustomers(const scheduling::Scheduler& scheduler, Time now, std::size_t max_count);
-// The named customers, in their order.
+// The named customers, in this order.
 std::vector<CustomerState> DescribeCustomers(const scheduling::Scheduler& scheduler, Time now,
                                              const std::vector<std::string>& names);
 

@@ -225,7 +225,7 @@ TEST(Dispatcher, AWrongNumberOfResultsIsAnInternalError) {
   std::move(proxy.backend.Take()->reply).Fulfil(BatchResults(2));
   EXPECT_EQ(request.only_reply().outcome, Outcome::kBackendFailed);
   EXPECT_TRUE(absl::IsInternal(request.only_reply().backend_status));
-  EXPECT_THAT(std::string(request.only_reply().backend_status.message()), ::testing::HasSubstr("2 results to 1"));
+  EXPECT_THAT(std::string(request.only_reply().backend_status.message()), ::testing::HasSubstr("2 results for 1"));
 }
 
 TEST(Dispatcher, ADroppedBatchFailsItsRequests) {
