@@ -23,7 +23,7 @@ absl::StatusOr<Access> AccessOf(const Config& config) {
   if (!settings.admin_token_file().empty()) {
     if (const auto token = rpc::ReadToken(settings.admin_token_file()); !token.ok()) return token.status();
     if (tls.certificate().empty())
-      spdlog::warn("admin: without --tls-cert the token goes over the network in the clear");
+      spdlog::warn("admin: without --tls-cert the token goes over the network unencrypted");
   }
   const std::set<std::string> names(tls.admin_client_names().begin(), tls.admin_client_names().end());
   return Access{{*std::move(customers), config.connections()},

@@ -1,4 +1,4 @@
-// Who may call the proxy, and how: from the configuration to what the servers are given.
+// Who may call the proxy, and how: turns the configuration into the options of servers and clients.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -18,8 +18,8 @@ struct Access {
   transport::OperatorRights operator_rights;
 };
 
-// INVALID_ARGUMENT names the file that cannot be used. Warns in the log of a token that goes over the network in the
-// clear.
+// Reads the files that the configuration names. Logs a warning if a token goes over the network unencrypted.
+// Errors: INVALID_ARGUMENT, which names the file that cannot be used.
 absl::StatusOr<Access> AccessOf(const Config& config);
 
 transport::CustomerRights::Bindings BindingsOf(const Config& config);

@@ -28,7 +28,7 @@ namespace smartbatch::proxy {
 namespace {
 
 constexpr char kProgram[] = "smartbatch-proxy";
-// What stopping may take beyond the time for draining.
+// How long stopping may take, beyond the time for draining.
 constexpr std::chrono::seconds kStopTime{10};
 
 int Fail(const absl::Status& status, int exit_code) {
@@ -65,8 +65,8 @@ int Run(const Config& config, const net::Handover& handover, Proxy::ReadAgain re
   net::TellStopping();
   program::StopTime time(signals, FromSeconds(drain_seconds));
   (*proxy)->Stop(time);
-  // To shut the servers down would answer CANCELLED to the calls that come meanwhile, as if their callers had asked for
-  // it. If the process ends with its connections open the system cuts them, and that reads UNAVAILABLE, as it should.
+  // The servers are not shut down: calls that arrive meanwhile would be answered CANCELLED, as if their callers had
+  // asked for it. When the process ends the system closes the connections, and callers see UNAVAILABLE, as they should.
   program::FlushLog();
   std::_Exit(program::kExitOk);
 }
@@ -98,7 +98,7 @@ int Main(int argc, char** argv) {
   }
   program::StartLogging(kProgram, {config.settings.log().level(), config.settings.log().format()});
   program::RaiseDescriptorLimit();
-  // Proxies that share backends must not ask a busy one at the same moments.
+  // Proxies that share a busy backend must not retry it at the same moments.
   config.seed = std::random_device()();
   Proxy::ReadAgain read_again;
   if (!file.empty()) read_again = [argc, argv] { return ReadConfig(argc, argv); };

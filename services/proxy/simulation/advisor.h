@@ -108,7 +108,7 @@ class Advisor {
   const AdvisorOptions& options() const { return options_; }
 
   // Replays the requests, those of the last window, under every strategy that may be followed. Takes some microseconds
-  // of CPU a request and strategy. With fewer than kFewestRequests nothing is changed. Fails only where the setting is
+  // of CPU a request and strategy. With fewer than kFewestRequests nothing is changed. Fails only if the setting is
   // wrong.
   absl::StatusOr<Advice> Consider(const Trace& recent, const ReplaySetting& setting, std::string_view following,
                                   Time now);

@@ -78,8 +78,8 @@ class ProxyCall final : public LiveCall {
   grpc::ByteBuffer request_;
   ProxyMethod::Stream stream_;
   runtime::Ticket ticket_;
-  // Where the ticket is known once the request was read. A thread of the queue may learn that the caller has gone while
-  // another one reads: whichever comes second sees what the other has set, and cancels.
+  // The dispatcher that knows the ticket; set once the request is read. One thread of the queue may learn that the
+  // caller has gone while another one reads the request: the second of them sees what the first has set, and cancels.
   std::atomic<runtime::Dispatcher*> dispatcher_ = nullptr;
   std::atomic<bool> caller_has_gone_ = false;
   Time accepted_at_{};

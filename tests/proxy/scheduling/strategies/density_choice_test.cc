@@ -189,7 +189,7 @@ double MostGainOfACut(std::vector<Weighed> batch, const CostModel& cost, double 
   return most;
 }
 
-// It climbs to one peak over the numbers; where lengths differ much there may be two, so it may miss the higher one.
+// It climbs to one peak over the numbers; if lengths differ much there may be two, so it may miss the higher one.
 TEST_F(DensityChoiceTest, TakesTheGreatestIndexOfAllLengthsAndNumbersOrSeldomOneNearItWhereNoCutPays) {
   const double load = 0.95;  // a delay weighs 20 times what waits, so that few cuts pay
   const CostModel costs[] = {{0.005, 0, 0.001, 1e-5}, {0.02, 0, 0.0005, 1e-6}, {0.002, 0, 0.004, 0, 1e-8}};
