@@ -14,7 +14,7 @@ namespace {
 using Bound = Figure::Bound;
 using scheduling::StrategyChoice;
 
-constexpr char kCostGroup[] = "Where riders cost something: density over turbo, the best of the published policies";
+constexpr char kCostGroup[] = "Riders that cost something: density over turbo, the best of the published policies";
 constexpr char kCellsGroup[] =
     "density over the best of triton, tei, turbo and multibin in each cell of cost, batch size, trace and load";
 constexpr char kDeadlineGroup[] = "Requests in time, % (mean over eight traces and batches of 5, 16, 32 and 64)";
