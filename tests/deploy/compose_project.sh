@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A compose project of its own under a real Docker engine, Grafana aside. Sourced after skip.sh, with the arguments of the
-# script: --no-build takes the images smartbatch:local and smartbatch-loadgen:local as they are. Ends with 77 where there
+# script: --no-build takes the images smartbatch:local and smartbatch-loadgen:local as they are. Ends with 77 if there
 # is no engine. The containers are removed when the script ends; images stay.
 #
 #   SMARTBATCH_COMPOSE, in the environment, is the Compose to test, such as "docker compose"
@@ -61,7 +61,7 @@ wait_until_healthy() {
     fail "$service is not healthy: $(inspect "$service" '{{json .State.Health}}') $(last_words "$service")"
   done
 }
-# came_first FIRST SECOND: of the events, `SERVICE ACTION` each, whether both came, in this order.
+# came_first FIRST SECOND: whether both events, `SERVICE ACTION` each, came in this order.
 came_first() {
   # shellcheck disable=SC2016 # awk's
   awk -v first="$1" -v second="$2" '
@@ -69,7 +69,7 @@ came_first() {
     $0 == second && !two { two = NR }
     END { exit !(one && two && one < two) }' "$WORK/events"
 }
-# Classifier, proxy, loadgen and prometheus, each begun after what it needs was healthy.
+# Classifier, proxy, loadgen and prometheus: each starts after the services that it needs are healthy.
 up_in_order() {
   local service
   # As it happens: the engine remembers only the last five results of a health check.
@@ -85,8 +85,8 @@ up_in_order() {
   printf 'ok   healthy in order: classifier, proxy, then loadgen and prometheus\n'
 }
 
-# --- Locked up ---
-# faults_of CONTAINER: what is open about it, as the engine and as the kernel have it, a line each.
+# --- Hardening ---
+# faults_of CONTAINER: what is not locked down, by the engine and by the kernel, one per line.
 faults_of() {
   # shellcheck disable=SC2016 # jq's
   docker inspect "$1" | jq -r '.[0] |
@@ -115,7 +115,7 @@ locked_up() {
 # --- Load ---
 # ask QUERY: the first value that Prometheus has for it, or nothing.
 ask() { curl -sf "http://127.0.0.1:9090/api/v1/query" --data-urlencode "query=$1" | jq -r '.data.result[0].value[1] // empty'; }
-# becomes SECONDS LEAST QUERY: whether the value is at least so much within that time; it is in VALUE then.
+# becomes SECONDS LEAST QUERY: whether the value reaches LEAST within that time; VALUE then holds it.
 becomes() {
   local tries
   for ((tries = 0; tries < $1; tries++)); do
@@ -148,8 +148,8 @@ stops_without_a_lost_request() {
   for service in "$@"; do
     [[ $(inspect "$service" '{{.State.ExitCode}}') == 0 ]] || fail "$service was killed: $(last_words "$service")"
   done
-  wait "$player" || true # the refused ones are told by its exit code
-  # The stop is one cut in time: what was sent before the first refusal was answered, whatever waited; nothing after it was.
+  wait "$player" || true # its exit code tells of the refused requests
+  # The stop is one moment: every request sent before the first refusal was answered, and none sent after it.
   # shellcheck disable=SC2016 # awk's
   awk -F, '
     NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# compose_tls.sh [--no-build]: docker-compose.tls.yml under a real Docker engine, Grafana aside, with the certificates that
-# deploy/certificates makes and a token of its own. Everything comes up healthy in order; callers from the machine and from
-# the compose network get in with what TLS asks for, and not without it; loadgen goes through the strategies over TLS;
-# `docker-compose stop` of everything drains without losing a request.
-# Needs the ports that the compose file publishes. Leaves nothing behind but images.
+# compose_tls.sh [--no-build]: docker-compose.tls.yml under a real Docker engine, Grafana aside, with the certificates
+# that deploy/certificates makes and a token of its own. Everything comes up healthy in order; callers from the machine
+# and from the compose network get in with the right certificates, and not without them; loadgen uses every strategy
+# over TLS; `docker-compose stop` of everything drains without losing a request. Needs the ports that the compose file
+# publishes. Leaves nothing behind but images.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -12,7 +12,7 @@ skip_unless openssl
 # shellcheck source=tests/deploy/compose_project.sh
 source "$ROOT/tests/deploy/compose_project.sh"
 
-# Not even a shell that keeps its files to itself locks the containers' user out.
+# The containers' user can read the files even if the shell's umask makes new files private.
 (umask 077 && deploy/certificates "$WORK/certificates")
 deploy/certificates "$WORK/strangers"
 openssl rand -hex 32 >"$WORK/token"
@@ -40,26 +40,26 @@ expect "another authority's certificate would be refused" 'certificate signed by
 expect "so would another name's" 'certificate is valid for proxy, localhost, not classifier' \
   grpcurl -cacert "$CERTIFICATES/authority.pem" -servername classifier "${request[@]}" "${classify[@]}"
 for address in "$data" "$admin"; do
-  expect "in the clear nobody gets in at $address" "$no_connection" \
+  expect "without TLS nobody gets in at $address" "$no_connection" \
     grpcurl -plaintext -connect-timeout 3 "$address" grpc.health.v1.Health/Check
 done
 expect "an operator with the token is answered" '"name"' \
   grpcurl "${trust[@]}" -H "authorization: Bearer $(<"$WORK/token")" "${get_strategy[@]}"
 expect "without the token it is not" 'Code: Unauthenticated' grpcurl "${trust[@]}" "${get_strategy[@]}"
-expect "nor with the one that everybody knows" 'Code: Unauthenticated' \
+expect "nor with the published one" 'Code: Unauthenticated' \
   grpcurl "${trust[@]}" -H "authorization: Bearer $(<deploy/development-admin-token)" "${get_strategy[@]}"
 
 # --- From the compose network ---
 [[ -z $(docker port "$(container classifier)") ]] || fail "the classifier can be reached from outside the compose network"
-# probe_classifier FLAG...: from the proxy's container; its exit code follows what it says.
+# probe_classifier FLAG...: probes from the proxy's container; prints the output and then the exit code.
 probe_classifier() {
   docker exec "$(container proxy)" loadgen probe --target classifier:50061 "$@" && printf 'exit code 0\n' || printf 'exit code %d\n' $?
 }
 trust=(--tls --ca /run/certificates/authority.pem --server-name classifier)
-expect "the classifier answers who shows the proxy's certificate" 'exit code 0' \
+expect "the classifier answers a caller with the proxy's certificate" 'exit code 0' \
   probe_classifier "${trust[@]}" --cert /run/certificates/proxy.pem --key /run/certificates/proxy.key
-expect "without a certificate it answers nobody" 'exit code 1' probe_classifier "${trust[@]}"
-expect "nor in the clear" 'exit code 1' probe_classifier
+expect "it answers nobody without a certificate" 'exit code 1' probe_classifier "${trust[@]}"
+expect "nor without TLS" 'exit code 1' probe_classifier
 
 # --- loadgen and Prometheus ---
 for strategy in $STRATEGIES; do

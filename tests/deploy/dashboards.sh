@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The dashboards are what the generator writes, and without fault (scripts/checks/dashboards.mjs says what that is).
+# The dashboards are what the generator writes, and have none of the faults that scripts/checks/dashboards.mjs looks
+# for.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -14,6 +15,6 @@ node grafana/generate.mjs --check
 }
 node scripts/checks/dashboards.mjs
 
-# The data source that is provisioned is of the kind that the dashboards ask for, under a fixed uid.
+# The provisioned data source is of the type that the dashboards need, and has a fixed uid.
 grep -q '^    uid: smartbatch-prometheus$' grafana/provisioning/datasources/prometheus.yml ||
   fail "the provisioned data source has no fixed uid"

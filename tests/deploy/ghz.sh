@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# ghz.sh BIN [SECONDS [PERCENT]]: loadgen against an independent load generator. Both in closed loops, 16 requests open,
-# on the same proxy, in turn; their throughput and median latency must agree within PERCENT (10), and loadgen must not
-# cost more processor time a request.
+# ghz.sh BIN [SECONDS [PERCENT]]: loadgen compared with an independent load generator. Both run closed loops with 16
+# open requests against the same proxy, in turn. Their throughput and median latency must agree within PERCENT (10), and
+# loadgen must not cost more processor time a request.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -19,7 +19,7 @@ work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT
 start_servers "$bin" "$work" free
 
-# 100 characters: a batch takes 10 ms, so that the classifier and not a processor is what both wait for.
+# 100 characters: a batch takes 10 ms, so that both wait for the classifier and not for a processor.
 text=$(printf 'x%.0s' {1..100})
 cpu_seconds() { awk '{ print $1 + $2 }' "$1"; }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Kubernetes overlays build, and what they render is without fault (scripts/checks/kubernetes.mjs says what that is).
-# Then faults are planted, one at a time: each must be found.
+# The Kubernetes overlays build, and what they render has none of the faults that scripts/checks/kubernetes.mjs looks
+# for. Then faults are planted: each must be found.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -23,7 +23,7 @@ check "$work/development.yaml"
 check "$work/production.yaml"
 check "${edge_secrets[@]}" "$work/production-edge.yaml"
 
-# Pairs of a fault (a sed expression) and how it is told.
+# Pairs of a fault (a sed expression) and the message that reports it.
 planted=(
   's/readinessProbe:/readynessProbe:/' 'readynessProbe.* does not exist'
   's/jobLabel:/joblabel:/' 'joblabel.* does not exist'
@@ -37,7 +37,7 @@ planted=(
   's/port: grpc$/port: rpc/' 'NetworkPolicy proxy: no container has the port rpc'
   's/^( {6,}name: proxy-config)-.*/\1/' 'there is no ConfigMap proxy-config$'
 )
-# Those of the overlay with an edge.
+# The faults of the overlay with an edge.
 planted_edge=(
   's/name: SMARTBATCH_TLS_CLIENT_CA/name: SMARTBATCH_TLS_CA/' 'Deployment proxy: asks for no certificate'
   's/(- podSelector:)$/- namespaceSelector: {}\n      podSelector:/' 'NetworkPolicy proxy: lets others than the edge in'
@@ -60,7 +60,7 @@ find_planted() {
   done
   ! said=$(check "${edge_secrets[@]}" "$work/planted.yaml" 2>&1) || fail "planted faults are not found"
   for ((i = 1; i < ${#faults[@]}; i += 2)); do
-    grep -q -- "${faults[i]}" <<<"$said" || fail "not found: ${faults[i]}; told was"$'\n'"$said"
+    grep -q -- "${faults[i]}" <<<"$said" || fail "not found: ${faults[i]}; reported was"$'\n'"$said"
   done
   printf 'ok   %s: %d planted faults are found\n' "$overlay" $((${#faults[@]} / 2))
 }

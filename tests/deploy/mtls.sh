@@ -71,8 +71,8 @@ bearer=(-H "authorization: Bearer $(<token)")
 # Customers.
 expect "a customer with its certificate is answered, over TLS to the classifier too" '"label"' \
   classify a -H 'x-customer-id: A'
-expect "a certificate without alternative names counts by its common name" '"label"' classify b -H 'x-customer-id: B'
-expect "a name that is bound to nobody is free" '"label"' classify b -H 'x-customer-id: C'
+expect "a certificate without alternative names is known by its common name" '"label"' classify b -H 'x-customer-id: B'
+expect "a name that is bound to no certificate is free" '"label"' classify b -H 'x-customer-id: C'
 expect "another customer's certificate is denied" 'Code: PermissionDenied' classify b -H 'x-customer-id: A'
 expect "the alias of the header is no way around it" 'Code: PermissionDenied' \
   classify b -H 'x-gateway-inference-fairness-id: A'
@@ -80,7 +80,7 @@ no_connection='Failed to dial|Code: Unavailable|connection error|certificate req
 expect "a certificate of another authority does not get in" "$no_connection" classify stranger -H 'x-customer-id: A'
 expect "without a certificate nobody gets in" "$no_connection" classify nobody -H 'x-customer-id: A'
 expect "an operator's certificate is no customer's" "$no_connection" classify operator
-expect "in the clear nobody gets in" "$no_connection|deadline exceeded" \
+expect "without TLS nobody gets in" "$no_connection|deadline exceeded" \
   grpcurl -plaintext -connect-timeout 3 "$DATA" grpc.health.v1.Health/Check
 expect "the proxy's own certificate is checked" "$no_connection" \
   grpcurl -cacert strangers.pem -servername proxy.test -cert a.pem -key a.key "$DATA" list
@@ -116,7 +116,7 @@ expect "whoever scrapes with a certificate is answered" \
   'grpc_server_handled_total\{.*grpc_code="PermissionDenied".*\} 2$' scrape https --cert prometheus.pem --key prometheus.key
 expect "a customer's certificate is not good for that" 'curl: \(' scrape https --cert a.pem --key a.key
 expect "nor is none" 'curl: \(' scrape https
-expect "nor the clear" 'curl: \(' scrape http
+expect "nor is a call without TLS" 'curl: \(' scrape http
 
 # loadgen.
 secure=(--tls --ca servers.pem --server-name proxy.test)
@@ -127,18 +127,18 @@ expect "loadgen sets the strategy with certificate and token" 'sjf' "$bin/loadge
 expect "loadgen is told that it sends no token" 'has no token.*--token-file' "$bin/loadgen" strategy get \
   --admin-target "$ADMIN" "${secure[@]}" --cert operator.pem --key operator.key
 
-# A proxy that asks only for the token, in the clear.
+# A proxy that asks only for the token, without TLS.
 start_server plain "$work" "$bin/smartbatch-proxy" --backend 127.0.0.1:1 --listen 127.0.0.1:0 \
   --metrics-listen 127.0.0.1:0 --admin-listen 0.0.0.0:0 --admin-token-file token
 PLAIN_ADMIN=127.0.0.1:$(ready_value plain.out admin | sed 's/.*://')
-expect "a token alone is enough where nothing else is asked for" 'density' "$bin/loadgen" strategy get \
+expect "a token alone is enough if the proxy asks for nothing else" 'density' "$bin/loadgen" strategy get \
   --admin-target "$PLAIN_ADMIN" --token-file token
 expect "its health needs no token" SERVING grpcurl -plaintext "$PLAIN_ADMIN" grpc.health.v1.Health/Check
 expect "nor does reflection" AdminService grpcurl -plaintext "$PLAIN_ADMIN" list
 expect "everything else does" 'Code: Unauthenticated' \
   grpcurl -plaintext "$PLAIN_ADMIN" smartbatch.proxy.v1.AdminService/GetStatus
 
-# What is replaced while it runs.
+# Files that are replaced while the proxy runs.
 openssl rand -hex 32 >next-token && mv next-token token
 expect "the old token is refused at once" 'Code: Unauthenticated' get_strategy operator "${bearer[@]}"
 expect "the new one holds at once" '"name"' get_strategy operator -H "authorization: Bearer $(<token)"
@@ -151,8 +151,8 @@ sed -i 's/"b.test"/"elsewhere.test"/' proxy.textproto
 call operator "$ADMIN" smartbatch.proxy.v1.AdminService/ReloadConfig "${bearer[@]}" >/dev/null
 expect "a reload takes a right away" 'Code: PermissionDenied' classify b -H 'x-customer-id: B'
 
-# serial_of ADDRESS: of the certificate that the proxy shows.
-# Not piped: the first would be told by a signal that the second has read enough.
+# serial_of ADDRESS: the serial number of the certificate that the proxy shows.
+# Without a pipe: the second command ends early, and the first would be ended by a signal.
 serial_of() {
   openssl s_client -connect "$1" -servername proxy.test -cert a.pem -key a.key </dev/null >shown.txt 2>/dev/null || true
   openssl x509 -noout -serial <shown.txt
@@ -176,7 +176,7 @@ make_certificate servers next proxy.test DNS:proxy.test
 mv next.key proxy.key && mv next.pem proxy.pem
 is_replaced() { [[ $(serial_of "$DATA") == serial=* && $(serial_of "$DATA") != "$before" ]]; }
 becomes "a client sees the new certificate" is_replaced
-expect "and is answered, the classifier seeing it too" '"label"' classify a -H 'x-customer-id: A'
+expect "and is answered; the classifier sees it too" '"label"' classify a -H 'x-customer-id: A'
 
 # Another authority for customers, with a certificate of its own.
 make_authority next-customers
@@ -186,7 +186,7 @@ mv next-customers.pem customers.pem
 becomes "once it is known it is let in" classify next-a -H 'x-customer-id: A'
 expect "and the one it replaced no longer is" "$no_connection" classify a -H 'x-customer-id: A'
 
-# A key without its certificate: the pair that was good stays until both are there.
+# A key without its certificate: the old pair stays in use until both are there.
 make_certificate servers last proxy.test DNS:proxy.test
 before=$(serial_of "$DATA")
 mv last.key proxy.key
@@ -197,7 +197,7 @@ mv last.pem proxy.pem
 becomes "once its certificate is there a client sees it" is_replaced
 expect "and is answered with it" '"label"' classify next-a -H 'x-customer-id: A'
 
-# What does not start.
+# Programs that refuse to start.
 refused_to_start "an admin port for everybody is refused" \
   'admin-listen is 0\.0\.0\.0:0; .*--admin-client-ca.*--admin-token-file.*127\.0\.0\.1' smartbatch-proxy --admin-listen 0.0.0.0:0
 printf "short\n" >short-token

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# packages.sh BUILD: the Debian package, made of what is built in BUILD (the folder of a preset). It is clean for lintian
-# and its manual pages name every flag. Then it is installed, reloaded, upgraded under load without losing or refusing a
-# request, removed and purged on a Debian 12 that
-# runs in a container under its own systemd, with no network but its loopback. Needs root.
+# packages.sh BUILD: the Debian package, made of what is built in BUILD (the folder of a preset). Lintian finds no
+# fault, and the manual pages name every flag. Then the package is installed, reloaded, upgraded under load without
+# losing or refusing a request, removed and purged, on a Debian 12 that runs in a container under its own systemd, with
+# no network but its loopback. Needs root.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -58,7 +58,7 @@ lintian --allow-root --fail-on error,warning "$package" || fail "lintian finds f
 printf 'ok   lintian\n'
 
 # --- A machine ---
-# With everything that the package depends on, so that it needs no network; kept beside the build.
+# It has everything that the package depends on, so that it needs no network. It is kept beside the build.
 mapfile -t libraries < <(dpkg-deb -f "$package" Depends | tr ',' '\n' | sed 's/(.*//; s/ //g')
 base=$(dirname "$build")/package-machine-$(md5sum <<<"${libraries[*]}" | cut -c 1-8).tar
 if [[ ! -s $base ]]; then
@@ -124,7 +124,7 @@ for unit in "${units[@]}"; do
   inside systemctl is-enabled --quiet "$unit" || fail "$unit is not enabled"
   [[ $(inside systemctl is-active "$unit.socket") == active ]] || fail "$unit.socket is not active"
   user=$(inside stat --format=%u "/proc/$(inside systemctl show --property=MainPID --value "$unit")")
-  [[ $user -ge 61184 ]] || fail "$unit runs as user $user, which is not systemd's for it alone"
+  [[ $user -ge 61184 ]] || fail "$unit runs as user $user, which is not a dynamic user of systemd"
   said=$(inside systemd-analyze verify --man=no "$unit.service" 2>&1) || fail "systemd-analyze verify: $said"
   [[ -z $said ]] || fail "systemd-analyze verify: $said"
   inside systemd-analyze security --no-pager --threshold=20 "$unit.service" >"$work/security" 2>&1 ||
@@ -157,11 +157,11 @@ apt_get install "/root/${next_package##*/}"
 are_active "after the upgrade"
 is_answered "after the upgrade"
 inside grep -q '^drain_seconds: 15$' "$settings" || fail "the upgrade threw the administrator's settings away"
-wait "$load" || true # latency is not what this is about
+wait "$load" || true # latencies do not matter here
 codes=$(inside sh -c "cut -d, -f11 /tmp/results/*_requests.csv | sort | uniq -c")
-# The sockets stay open over the restart, so that callers wait for the new version. loadgen tries nothing again, so that a
-# request that was about to take the old connection may say so.
-! grep -vE ' (OK|UNAVAILABLE|code)$' <<<"$codes" || fail "the upgrade ended requests otherwise than as UNAVAILABLE: $codes"
+# The sockets stay open during the restart, so that callers wait for the new version. loadgen retries nothing, so a
+# request that was about to use the old connection may fail as UNAVAILABLE.
+! grep -vE ' (OK|UNAVAILABLE|code)$' <<<"$codes" || fail "the upgrade ended requests with a code other than UNAVAILABLE: $codes"
 refused=$(inside sh -c 'grep -h UNAVAILABLE /tmp/results/*_summary.txt' | grep -v 'GOAWAY received' || true)
 [[ -z $refused ]] || fail "the upgrade refused or lost requests: $refused"
 grep -q ' OK$' <<<"$codes" || fail "the load was not answered: $codes"

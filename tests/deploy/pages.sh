@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # pages.sh BIN [FOLDER]: the proxy's live page under load, and the pages that loadgen writes, in Debian's chromium
-# (scripts/checks/browser/pages.mjs): elements, numbers against GetStatus, no error in the console, nothing from elsewhere,
-# names that are markup. Their pictures are left in FOLDER.
+# (scripts/checks/browser/pages.mjs): elements, numbers compared with GetStatus, no error in the console, nothing loaded
+# from elsewhere, names that are markup. The pictures are left in FOLDER.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -22,7 +22,7 @@ work=$(mktemp -d)
 folder=${2:-$work/pictures}
 trap 'stop_servers; rm -rf "$work"' EXIT
 
-# Loads the proxy for so many seconds, and asks for its status then.
+# Loads the proxy for N seconds, and then asks for its status.
 load() {
   "$bin/loadgen" run --target "$DATA" --admin-target "$ADMIN" --workload eight-and-eight --seconds "$1" --warm-up-seconds 0 \
     --results "$work/results" --progress none >"$work/loadgen.out" 2>&1 || true # a busy machine makes its figures invalid

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Prometheus takes the configuration and the rules, every alert fires where it should, and none is without a test and
-# a runbook.
+# Prometheus takes the configuration and the rules, every alert fires when it should, and each has a test and a runbook.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# schemas.sh BIN: what loadgen run, compare and simulate write as JSON is valid for the published schemas, and a file
-# that is not is found.
+# schemas.sh BIN: the JSON that loadgen run, compare and simulate write is valid by the published schemas, and a file
+# that is not valid is found.
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
@@ -18,7 +18,7 @@ work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT
 start_servers "$1" "$work" free
 
-# 3 is a result that is not to be trusted on so busy a machine, and as good a file as any.
+# 3 means that the machine was too busy for a valid result; the file is as good as any.
 may_be_invalid() {
   local status=0
   "$@" || status=$?
@@ -41,7 +41,7 @@ check sweep sweep/*_sweep.json
 node "$ROOT/scripts/checks/schemas.mjs" "$ROOT/common/workload/workload.schema.json" \
   mixed.json burstyseed.json two-customers.json changing.json
 
-# Controls: a field too few, one too many, one of another kind.
+# Controls: one field missing, one too many, one of another type.
 for change in 'delete s.valid' 's.workloads[0].strategies[0].all.news = 1' 's.seed = "one"'; do
   node -e "const s = JSON.parse(require('fs').readFileSync(0)); $change; console.log(JSON.stringify(s))" \
     <"$(echo run/*_summary.json)" >wrong.json

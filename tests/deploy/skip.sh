@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# For the checks of this folder. 77 tells CTest and scripts/test that a check could not be made.
+# Helpers for the checks of this folder. Exit code 77 tells CTest and scripts/test that a check could not be made.
 
 export ROOT
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -13,7 +13,7 @@ fail() {
   printf '%s\n' "$*" >&2
   exit 1
 }
-# expect WHAT PATTERN COMMAND...: the output, errors included, has the pattern.
+# expect WHAT PATTERN COMMAND...: fails unless the output of COMMAND, errors included, matches PATTERN.
 expect() {
   local what=$1 pattern=$2 output
   shift 2

@@ -1,10 +1,10 @@
 """client.py CHECK DIRECT PROXY...: a client of Triton, unchanged, through the proxy and at the server itself.
 
-conformance DIRECT PROXY            wrong and odd requests for the model `text`: both answer with the same code
-same DIRECT PROXY MODEL N CALLERS   every answer through the proxy has the bytes of the answer alone
-stream DIRECT PROXY                 ModelStreamInfer: the same answers, the errors among them
-failures DIRECT PROXY               a request that fails the model's batches harms no other one
-calls DIRECT PROXY                  what clients ask before they send anything
+conformance DIRECT PROXY            wrong and unusual requests for the model `text`: both answer with the same code
+same DIRECT PROXY MODEL N CALLERS   every answer through the proxy has the same bytes as without batching
+stream DIRECT PROXY                 ModelStreamInfer: the same answers, errors included
+failures DIRECT PROXY               a request that makes batches fail harms no other request
+calls DIRECT PROXY                  the calls that clients make before they send requests
 """
 import random
 import struct
