@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# loadgen_ceiling.sh BIN [SECONDS]: what loadgen itself can do, against a server that does nothing: the most that closed
-# loops get, what a request costs, and up to which rate an open loop keeps its schedule.
+# loadgen_ceiling.sh BIN [SECONDS]: the limits of loadgen itself, against a server that does nothing: the largest rate
+# of closed loops, the cost of a request, and the largest rate at which an open loop keeps its schedule.
 set -euo pipefail
 bin=${1:?usage: loadgen_ceiling.sh BIN [SECONDS]}
 seconds=${2:-10}
@@ -20,7 +20,7 @@ address=$(sed -n 's/.*listen=//p' "$work/out")
   exit 1
 }
 
-# measure NAME FLAG...: prints a line; 3 (not valid) is an answer too.
+# measure NAME FLAG...: prints a line. Exit code 3 (result not valid) is accepted.
 measure() {
   local name=$1 status=0 summary
   shift

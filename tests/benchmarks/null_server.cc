@@ -1,7 +1,7 @@
-// A server of the proxy's and of the classifier's contract, and of a model by the Open Inference Protocol, that does
-// nothing: asynchronous, on completion queues, every request answered at once. What a load generator reaches against it
-// is the generator's own ceiling; what a request costs it is what gRPC alone costs; and a proxy in front of it has a
-// backend that takes no time.
+// A server that does nothing: it speaks the proxy's contract, the classifier's, and the Open Inference Protocol for one
+// model, and answers every request at once, asynchronously on completion queues. The rate that a load generator reaches
+// against it is the generator's own limit, the cost of a request is that of gRPC alone, and a proxy in front of it has
+// a backend that takes no time.
 //
 //   benchmark-null-server --listen 127.0.0.1:50071 --threads 1
 #include <csignal>
@@ -25,7 +25,7 @@
 namespace smartbatch {
 namespace {
 
-// A method: the types of its calls, and what is answered.
+// A method: the types of its calls, and its answer.
 struct ProxyClassify {
   using Service = proxy::v1::ProxyService::AsyncService;
   using Request = proxy::v1::ProxyClassifyRequest;

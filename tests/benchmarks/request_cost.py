@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """request_cost.py BIN: what a request costs the proxy, beside a bare gRPC server and other proxies.
 
-Each of them serves the same requests of h2load, alone on one core, in front of a backend that answers at once on the
-others. All are started afresh in each round, in rotating order, the bare server twice: what the two differ by is what
-this machine cannot tell apart. Prints a table of medians and spreads, and what was the limit where it was not the
-process under test; --json writes all of it. nginx and haproxy are measured if they are installed.
+Each serves the same requests of h2load, alone on one core; its backend answers at once, on the other cores. All are
+started anew in each round, in rotating order, the bare server twice: the difference between the two is noise. Prints a
+table of medians and spreads, and the bottleneck if it was not the process under test; --json writes everything. nginx
+and haproxy are measured if they are installed.
 
 Processor time and context switches are those of the process under test (Linux's /proc), for each request that was
 answered with a message. The second table has the latency of requests that nothing waits with: one at a time, and a
@@ -54,7 +54,7 @@ def field(number, content):
 
 
 class Workload:
-    """Requests of so many texts of 80 characters, by our own contract or by the Open Inference Protocol."""
+    """Requests of N texts of 80 characters, by our own contract or by the Open Inference Protocol."""
 
     def __init__(self, name, texts, inference=False):
         self.name = name
@@ -80,7 +80,7 @@ WORKLOADS = [Workload("1 sequence", 1), Workload("5 sequences", 5), Workload("Mo
 
 
 class Process:
-    """A program on its cores, ended when the context is left."""
+    """A program on its own cores, ended when the context is left."""
 
     def __init__(self, command, cores, ready=None, port=None, environment=None):
         self.output = tempfile.TemporaryFile()
@@ -169,7 +169,7 @@ class Bench:
                        self.tested, port=port)
 
     def load(self, address, requests, workload, connections=CONNECTIONS, streams=STREAMS, more=()):
-        """Plays the requests; answers how many were answered with a message."""
+        """Plays the requests; returns how many were answered with a message."""
         path = self.work / "body"
         path.write_bytes(workload.body)
         command = ["h2load", "-c", str(connections), "-m", str(streams), "-n", str(requests), "-d", path,
@@ -203,7 +203,7 @@ def started(bench, system):
 
 
 def measure_latency(bench, system, seconds):
-    """One system once: percentiles in microseconds, of one request at a time and of a thousand a second."""
+    """Measures one system once: percentiles in microseconds, of one request at a time and of a thousand a second."""
     with started(bench, system) as (tested, _):
         found = {}
         for name, requests, more in (("one at a time", 4000 * seconds, ()),
@@ -214,7 +214,7 @@ def measure_latency(bench, system, seconds):
 
 
 def measure(bench, system, requests):
-    """One system once: what a request cost it, and how busy everybody was."""
+    """Measures one system once: what a request cost it, and how busy each process was."""
     with started(bench, system) as (tested, backend):
         before, before_backend, clients = tested.used(), backend.used() if backend else (0, 0), os.times()
         start = time.monotonic()
@@ -232,7 +232,7 @@ def measure(bench, system, requests):
 
 
 def systems_of(bench, options):
-    """What is measured, by its name and its workload's."""
+    """The measurements, by the names of system and workload."""
     def proxy(binary, batch_size, workload):
         return {"behind": True,
                 "start": lambda backend: bench.proxy(binary, workload.backend(backend), batch_size)}
@@ -256,7 +256,7 @@ def systems_of(bench, options):
 
 
 def limit_of(system, rounds):
-    """What was the limit, if not the process under test."""
+    """The bottleneck, if it was not the process under test."""
     if statistics.median(one["busy"] for one in rounds) >= BUSY_ENOUGH:
         return ""
     backend = statistics.median(one["backend_busy"] for one in rounds)
@@ -279,7 +279,7 @@ def report(systems, measured):
 
 
 def report_latency(systems, measured):
-    """The added time is that over the bare server, the ratio what it adds over what the bare server takes."""
+    """The added time is the time beyond the bare server's, the ratio is the added time over the bare server's."""
     print(f"\n{'latency':<40} {'one at a time: p50, p99, µs':>30} {'added / bare':>13} "
           f"{'1000 a second: p50, p99, µs':>30} {'added / bare':>13}")
     for name, rounds in measured.items():
@@ -305,11 +305,11 @@ def check_switches(measured, most):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binaries", metavar="BIN", help="folder with smartbatch-proxy and benchmark-null-server")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each is measured (default 7)")
-    parser.add_argument("--requests", type=int, default=40000, help="requests of a measurement (default 40000)")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each system is measured (default 7)")
+    parser.add_argument("--requests", type=int, default=40000, help="requests in each measurement (default 40000)")
     parser.add_argument("--latency-seconds", type=int, default=2, metavar="SECONDS",
                         help="how long each kind of latency is measured in a round; 0 for not at all (default 2)")
-    parser.add_argument("--only", default="", metavar="REGEX", help="measure what the names of which match")
+    parser.add_argument("--only", default="", metavar="REGEX", help="measure only the systems whose names match")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=PROXY",
                         type=lambda value: tuple(value.split("=", 1)), help="measure another build of the proxy too")
     parser.add_argument("--most-switches", type=float, metavar="COUNT",
