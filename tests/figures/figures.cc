@@ -154,7 +154,7 @@ absl::Status CheckCells(const Documents& documents) {
     const std::string played = LineOf(Compare(player, cells[i], 1));
     if (played == LineOf((*kept)[i])) continue;
     return absl::FailedPreconditionError(fmt::format(
-        "images/published_policies.tsv says otherwise than is measured of {}: {}", Describe(cells[i]), played));
+        "images/published_policies.tsv differs from what is measured of {}: {}", Describe(cells[i]), played));
   }
   return absl::OkStatus();
 }
@@ -172,7 +172,7 @@ int Check(const Flags& flags) {
     const bool is_measured =
         !figure.is_cheap || *line == LineOf(figure, Measure(figure, laboratory), /*markdown=*/true);
     if (!holds || !is_measured) {
-      return Report(absl::FailedPreconditionError("BENCHMARKS.md says otherwise than is measured: " + *line));
+      return Report(absl::FailedPreconditionError("BENCHMARKS.md differs from what is measured: " + *line));
     }
     ++lines;
   }
