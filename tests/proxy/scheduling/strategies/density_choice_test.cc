@@ -62,7 +62,7 @@ double GreatestDensity(const std::vector<Weighed>& items, const CostModel& cost,
 
 class DensityChoiceTest : public testing::Test {
  protected:
-  // So many requests that came within the last ten seconds.
+  // Draws requests that came within the last ten seconds.
   void Draw(std::int64_t requests, std::int64_t most_sequences) {
     requests_.emplace();
     for (std::int64_t i = 0; i < requests; ++i) {

@@ -17,7 +17,7 @@ std::vector<std::uint32_t> TakenLengths(const Selection& selection) {
   return lengths;
 }
 
-// The longest that are no longer than `limit`, at most so many.
+// The longest that are no longer than `limit`, at most `most`.
 std::vector<std::uint32_t> LongestUpTo(std::vector<std::uint32_t> lengths, std::uint32_t limit, std::size_t most) {
   std::erase_if(lengths, [limit](std::uint32_t length) { return length > limit; });
   std::sort(lengths.rbegin(), lengths.rend());
