@@ -24,22 +24,23 @@ struct DeadlineParameters {
   double lane_after_batches = 200;
 };
 
-// As many requests as possible answered in time: by the call's own deadline or, without one, within the customer's
-// latency objective. urgency_choice.h derives which of what can be in time goes next.
+// Answers as many requests as possible in time: by the call's own deadline or, without one, within the customer's
+// latency objective. urgency_choice.h derives which of the requests that can be in time go next.
 //
-// A request is late once it could not be in time even if it were sent now and alone. With `drop` all of it is given up
-// then, so that its caller can turn elsewhere, and what runs of it is abandoned: if its cost is known from batches and
-// a batch has left within the last second. Else a cost that is believed to be far too high would end everything, and
-// nothing could teach better. What is late and not given up is served when nothing is left that can be in time, by
-// `density`'s rule among the oldest, and in free seats that cost nothing; and so is what is due at no time.
+// A request is late once it could not be in time even if it were sent now and alone. With `drop` all of it is then
+// given up, so that its caller can turn elsewhere, and its running sequences are abandoned. This happens only if its
+// cost is known from batches and a batch has left within the last second: otherwise a cost that is believed to be far
+// too high would end everything, and no batch would be left from which to learn. Late requests that are not given up,
+// and requests that are due at no time, are served when no other request can be in time, by `density`'s rule among the
+// oldest, and in free seats that cost nothing.
 //
-// Without `drop` whoever is late could wait for ever under overload, so the oldest of them has a share of the backend
+// Without `drop` a late request could wait for ever under overload, so the oldest of them has a share of the backend
 // (starvation_lane.h). Once a request is late and older than `after`, the same proof holds for it:
 //
 //     latency <= max(after, time until it is late) + (1 + 1/phi) P + (2 + 1/phi) c_max
 //
 // What it is not for: the mean; shares among customers (whoever asks for shorter deadlines is served first); promises
-// (a request that can be in time when it comes may still be outdone). Costs must be known to within some tens of
+// (a request that can be in time when it arrives may still be overtaken). Costs must be known to within some tens of
 // percent.
 class Deadline final : public Strategy {
  public:
@@ -55,7 +56,7 @@ class Deadline final : public Strategy {
 
   void Add(PendingRequest& request, bool again) override {
     if (!again) traffic_.Arrived(request, backends_.TypicalCost(), max_batch_size_);
-    // What comes again may have been sent by another strategy, and have its mark.
+    // A request that comes again may have the mark of another strategy, which sent it before.
     const bool was_late = again && IsLate(request);
     request.strategy_mark = was_late || request.due == kNever ? kLate : kInTime;
     if (IsLate(request)) {
@@ -120,13 +121,13 @@ class Deadline final : public Strategy {
   Time NextHopeless(Time now) const override { return std::max(next_hopeless_, now); }
 
  private:
-  // What PendingRequest::strategy_mark says. Other strategies number their decisions from 1 on.
+  // The values of PendingRequest::strategy_mark. Other strategies number their decisions from 1 on.
   static constexpr std::uint32_t kInTime = 0;
   static constexpr std::uint32_t kLate = UINT32_MAX;
   static constexpr double kLengthRatio = 1.25;
-  // So many late requests are looked at, at least.
+  // The least number of late requests that are looked at.
   static constexpr std::uint32_t kFewestLate = 64;
-  // So long a batch proves that costs are still learned.
+  // For how long a batch proves that costs are still learned.
   static constexpr Duration kTrustedFor = std::chrono::seconds(1);
 
   static bool IsLate(const PendingRequest& request) { return request.strategy_mark == kLate; }
@@ -140,7 +141,7 @@ class Deadline final : public Strategy {
            backends_.TakesLonger(request.longest_waiting, ToSeconds(request.due - now));
   }
 
-  // What could not be in time on this backend, if it left now and alone, waits with the late ones from now on.
+  // Moves the requests that could not be in time on this backend, even if they left now and alone, to the late ones.
   void SortOutLate(const Occasion& occasion) {
     for (const DueClasses::Class& each : in_time_.classes()) {
       while (!each.empty()) {
@@ -221,22 +222,22 @@ StrategySpecification DeadlineSpecification() {
       "deadline",
       "As many requests in time as possible, by the call's deadline or the customer's latency objective: the batch "
       "that "
-      "serves the most urgency a second. What cannot be in time any more is given up at once, or served last.",
+      "serves the most urgency a second. Requests that can no longer be in time are given up at once, or served last.",
       {
-          {"drop", "Give up at once what cannot be in time any more; else it is served last.", 1, 0, 1,
+          {"drop", "Give up requests that can no longer be in time at once; else they are served last.", 1, 0, 1,
            ParameterSpecification::Kind::kSwitch},
           {"urgency",
-           "How far ahead it works: a request is urgent if it has to be begun within this part of the time that the "
+           "How far ahead it plans: a request is urgent if it must be started within this part of the time that the "
            "backlog takes.",
            0.5, 0.01, 100},
           {"efficiency_exponent",
-           "How much a batch counts that wastes none of the backend's time, where riders cost something.", 1, 0, 4},
+           "How much it counts that a batch wastes none of the backend's time, if riders cost something.", 1, 0, 4},
           {"lane_share", "Share of the backend that is reserved for the oldest late request; 0 for none.", 0.05, 0,
            0.5},
           {"lane_after_seconds",
            "The age at which the oldest late request gets the reserved share at the latest, in seconds.", 10, 0,
            86'400},
-          {"lane_after_batches", "The same in mean batch times; what comes first counts.", 200, 0, 1'000'000},
+          {"lane_after_batches", "The same age in mean batch times; the smaller of the two counts.", 200, 0, 1'000'000},
       },
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
         DeadlineParameters read;

@@ -25,8 +25,8 @@ struct DensityParameters {
   double lane_after_batches = 200;
 };
 
-// The default: the batch with the greatest index (density_choice.h derives the rule), free seats filled with what is
-// worth its seat, and a lane against starvation (starvation_lane.h states the worst wait).
+// The default strategy: the batch with the greatest index (density_choice.h derives the rule), free seats filled with
+// the riders that are worth their seats, and a lane against starvation (starvation_lane.h states the worst wait).
 //
 // Candidates are the oldest waiting sequences of each class of length (length_classes.h), shortest class first, until
 // no longer batch can be better than the best one found. Of each class they are B, and 8 at least; if riders cost
@@ -34,7 +34,7 @@ struct DensityParameters {
 // decision so costs the same however many wait.
 //
 // While riders are free and everything that waits fits into one batch, requests are not split: splitting helps only
-// where seats are scarce. If riders cost something, what to leave for a later batch is a question even then.
+// if seats are scarce. If riders cost something, leaving sequences for a later batch may pay even then.
 class Density final : public Strategy {
  public:
   Density(const StrategyEnvironment& environment, const DensityParameters& parameters)
@@ -114,7 +114,7 @@ class Density final : public Strategy {
   }
 
  private:
-  // Only what costs nothing goes along: the credit was saved for the oldest.
+  // Only riders that cost nothing are taken: the credit was saved for the oldest.
   void SelectByLane(const Occasion& occasion, PendingRequest& oldest, Selection& selection) {
     selection.TakeWaitingOf(oldest);
     selection.ChoiceIsMade();
@@ -130,7 +130,7 @@ class Density final : public Strategy {
     hold_.Reset();
   }
   static void FillFrom(LengthClasses::List& waiting, Selection& selection) {
-    // Those that are selected already, or too long for the batch, are passed over: not for ever.
+    // Those that are selected already, or too long for the batch, are skipped, but only up to a limit.
     std::uint32_t left = 2 * selection.free_seats();
     const std::uint32_t longest = selection.longest();
     for (PendingSequence& sequence : waiting) {
@@ -181,8 +181,8 @@ class Density final : public Strategy {
     // A little less than it is, so that rounding never rejects the very request that has it.
     const double density_for_each_seat = DensityOfTheShortest() / occasion.max_batch_size * (1 - 1e-9);
     const double oldest_weight = choice_.WeightOf(*pending_.Oldest());
-    // A batch of B times a request's own weight, or that of the oldest, that takes longer serves less a second than the
-    // best of the shortest requests by itself.
+    // A batch with B times the request's own weight, or the oldest's, that takes longer than this serves less a second
+    // than the best of the shortest requests alone.
     const auto worth_trying = [&](const PendingRequest& request) {
       const double needed = occasion.cost.Alone(request.longest_waiting) * density_for_each_seat;
       return needed <= oldest_weight || needed <= choice_.WeightOf(request);
@@ -222,7 +222,7 @@ class Density final : public Strategy {
   const BackendPool& backends_;
   const std::uint32_t max_batch_size_;
   const DensityParameters parameters_;
-  // What waits: sequences where requests are split, else requests.
+  // The waiting sequences if requests are split, else the waiting requests.
   LengthClasses sequences_;
   RequestClasses requests_;
   Traffic traffic_;
@@ -246,18 +246,18 @@ StrategySpecification DensitySpecification() {
   return {
       "density",
       "Serves the most weight a second: the batch with the largest sum of age weights over its cost, times its "
-      "efficiency where riders cost something; free seats filled with what is worth its seat, and a reserved share for "
-      "whoever waits longest.",
+      "efficiency if riders cost something; free seats filled with riders that are worth their seats, and a reserved "
+      "share for the request that has waited longest.",
       {
           {"split", "Let the sequences of one request travel in different batches.", 1, 0, 1,
            ParameterSpecification::Kind::kSwitch},
           {"age_exponent", "How the weight of a request grows with its age: 0 is best for the mean, more for the tail.",
            0.5, 0, 4},
           {"efficiency_exponent",
-           "How much a batch counts that wastes none of the backend's time, where riders cost something.", 1, 0, 4},
-          {"length_ratio", "Lengths up to so many times each other are of one class, in which the oldest come first.",
+           "How much it counts that a batch wastes none of the backend's time, if riders cost something.", 1, 0, 4},
+          {"length_ratio", "Lengths up to this many times each other are of one class, in which the oldest come first.",
            1.25, 1.05, 4},
-          {"hold", "How long a batch with free seats waits for company, as a fraction of its cost; a second at most.",
+          {"hold", "How long a batch with free seats waits for company, as a fraction of its cost; at most a second.",
            0.01, 0, 1},
           {"lane_share",
            "Share of the backend that is reserved for the oldest request once it is older than "
@@ -265,7 +265,7 @@ StrategySpecification DensitySpecification() {
            0.05, 0, 0.5},
           {"lane_after_seconds",
            "The age at which the oldest request gets the reserved share at the latest, in seconds.", 10, 0, 86'400},
-          {"lane_after_batches", "The same in mean batch times; what comes first counts.", 200, 0, 1'000'000},
+          {"lane_after_batches", "The same age in mean batch times; the smaller of the two counts.", 200, 0, 1'000'000},
           {"tier_ratio", "How much heavier a request is than one of the next lower tier.", 1, 1, 100},
       },
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {

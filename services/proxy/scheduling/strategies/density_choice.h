@@ -1,4 +1,4 @@
-// The rule at the heart of `density`: what a batch should be for.
+// The rule at the heart of `density`: which sequences a batch should be for.
 #pragma once
 
 #include <cstddef>
@@ -16,45 +16,45 @@
 namespace smartbatch::scheduling {
 
 // Weights. A request weighs w_r = tier_ratio^-tier * (age + c(1, L0))^p, L0 its longest length at arrival: p = 0 is
-// Smith's rule for the mean, a larger p gives up some of the mean for the tail. A sequence weighs its part of what is
-// left of its request to do, w_s = w_r * q / sum of q over the waiting sequences of r, where q(l) = c(B, l) / B is the
-// least that a sequence of length l can cost: its part of a full batch of its like.
+// Smith's rule for the mean, a larger p gives up some of the mean for the tail. A sequence weighs its part of the work
+// that its request still needs, w_s = w_r * q / sum of q over the waiting sequences of r, with q(l) = c(B, l) / B, the
+// least that a sequence of length l can cost: its part of a full batch of that length.
 //
-// Where riders are free. Smith's rule for one machine (W. E. Smith, "Various optimizers for single-stage production",
+// If riders are free. Smith's rule for one machine (W. E. Smith, "Various optimizers for single-stage production",
 // 1956) orders jobs by weight over processing time. On a machine that works on B jobs at once for as long as the
 // longest of them takes (a batch processing machine: Brucker et al., "Scheduling a batching machine", 1998) a batch
 // takes the place of the job: its density is the weight it serves over the time it takes. For a given longest length L
-// the best batch is the B heaviest of what is no longer than L, so it is enough to try each length in turn:
+// the best batch is the B heaviest sequences that are no longer than L, so it is enough to try each length in turn:
 //
 //     L* = argmax over L of (sum of the B largest weights with length <= L) / c(L)
 //
 // and then to fill the free seats, which costs nothing.
 //
-// Where riders cost something, density alone is wrong in two ways.
+// If riders cost something, density alone is wrong in two ways.
 //
-// (1) All members wait for the end of the batch. Of N like sequences with c(n) = a + e n, density always takes as many
-// as there are seats, since a is shared by more; but the mean of their waits is least with batches of about sqrt(2 N a
-// / e). Take a batch S and a part S1 of it. To serve S1 first and the rest S2 in a batch of its own ends S1 earlier by
-// c(S) - c(S1), and everybody else later by c(S1) + c(S2) - c(S): S2, and all that waits behind. So it pays iff
+// (1) All members wait for the end of the batch. Of N equal sequences with c(n) = a + e n, density always takes as many
+// as there are seats, since more of them share a; but the mean of their waits is least with batches of about sqrt(2 N a
+// / e). Take a batch S and a part S1 of it. Serving S1 first and the rest S2 in a batch of its own ends S1 earlier by
+// c(S) - c(S1), and everything else (S2, and all that waits behind) later by c(S1) + c(S2) - c(S). So it pays iff
 //
 //     W(S1) (c(S) - c(S1)) > (c(S1) + c(S2) - c(S)) (g W_all - W(S1))                                (partition)
 //
-// W_all is the weight of all that waits. g = 1 / (1 - rho) stands for those who are still to come: a delay of the
-// machine is handed on until it next runs dry, and then has met g times what waits now. The batch is cut at the prefix,
-// by length, that gains most, and again, until none gains. Where riders are free this cuts nothing: a part that pays
-// would have been the densest batch.
+// W_all is the weight of all that waits. g = 1 / (1 - rho) stands for requests that are still to come: a delay of the
+// machine is passed on until the machine next runs out of work, and has then affected g times what waits now. The batch
+// is cut at the prefix, by length, that gains most, and again, until none gains. If riders are free this cuts nothing:
+// a part that pays would have been the densest batch.
 //
 // (2) A batch may waste the machine. The least that its members can cost is the sum of their q; what it takes beyond
-// that is time that later work does not get. The index of a batch is its density times its efficiency, which is 1 where
+// that is time that later work does not get. The index of a batch is its density times its efficiency, which is 1 if
 // nothing is wasted:
 //
 //     I(S) = (W(S) / c(S)) * (sum of q over S / c(S))^eta
 //
-// Under load it is this factor that keeps long and short texts apart. Length that is paid for once, however many share
-// it (the quadratic term), is no waste of that kind, since free seats are filled afterwards; so eta is
-// efficiency_exponent times 1 - beta, beta = quadratic Lm^2 / c(1, Lm) the share of a sequence of mean length Lm that
-// is paid once. Where riders are free eta is 0, and I is Smith's density. For each L and each number n the best batch
-// is taken to be the n heaviest up to L, as above; I has one peak in n as weights fall.
+// Under load this factor keeps long and short texts apart. Length that is paid for once, however many share it (the
+// quadratic term), is not such a waste, since free seats are filled afterwards. So eta is efficiency_exponent times
+// 1 - beta, and beta = quadratic Lm^2 / c(1, Lm) is the share of the cost of a sequence of mean length Lm that is paid
+// once. If riders are free eta is 0, and I is Smith's density. For each L and each number n the best batch is taken to
+// be the n heaviest up to L, as above; I has one peak in n as weights fall.
 //
 // Filling. A rider of length l whose seat adds s = c(n + 1, L) - c(n, L) delays W(S) by s, and saves everybody else the
 // q(l) it would cost later, less s. It is taken iff
@@ -79,7 +79,7 @@ class DensityChoice {
     bool split = true;
     double age_exponent = 0.5;       // p
     double tier_ratio = 1;           // a request of tier t weighs tier_ratio^-t
-    double efficiency_exponent = 1;  // eta where no length is paid once for all
+    double efficiency_exponent = 1;  // eta if no length is paid once for all riders
   };
   // What a choice has to know beyond the candidates.
   struct Surroundings {
@@ -111,7 +111,7 @@ class DensityChoice {
   bool CouldBeBetter(double weight, std::uint32_t length) const;
   // The most that a sequence of a request that came then may weigh if it is no longer than that.
   double MostWeight(Time arrival, std::uint32_t length) const;
-  // Takes the best batch, cut where that pays, into the selection, which must be empty. Something was considered.
+  // Takes the best batch, cut if that pays, into the selection, which must be empty. Something was considered.
   void Take(Selection& selection);
   // Takes what pays of what was considered, longest first.
   void Fill(Selection& selection);

@@ -1,4 +1,4 @@
-// Waiting sequences by classes of length, oldest first in each.
+// The waiting sequences by class of length, the oldest first in each class.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// What sequences of one length cost, remembered where that is dear to work out.
+// What sequences of one length cost, remembered if that is expensive to compute.
 #pragma once
 
 #include <algorithm>
@@ -19,10 +19,11 @@ inline double PaidOnce(const CostModel& cost, std::uint32_t length) {
   return std::min(cost.quadratic * squared / std::max(cost.Alone(length), kLeastSeconds), 1.0);
 }
 
-// With a knee a cost takes a root, and the same lengths are asked for again and again. Not thread safe.
+// A table of costs by length. With a knee a cost needs a root, and the same lengths are asked for again and again.
+// Thread safety: none.
 class LengthCosts {
  public:
-  // Batches cost that from now on, and have so many seats.
+  // From now on batches have this cost and this number of seats.
   void Start(const CostModel& cost, std::uint32_t seats) {
     if (version_ > 0 && cost == cost_ && seats == seats_) return;
     if (cost.knee != 1) known_.assign(kKnown, {});
@@ -35,7 +36,7 @@ class LengthCosts {
 
   // Of a sequence by itself, in seconds.
   double Alone(std::uint32_t length) const { return cost_.knee != 1 ? Known(length).alone : cost_.Alone(length); }
-  // The least that it can cost: its part of a full batch of its like, q(l) = c(B, l) / B. Above 0.
+  // The least that a sequence can cost: its part of a full batch of its length, q(l) = c(B, l) / B. Above 0.
   double LeastSeconds(std::uint32_t length) const {
     if (cost_.knee != 1) return Known(length).least_seconds;
     return std::max(cost_.Packed(length, seats_), kLeastSeconds);

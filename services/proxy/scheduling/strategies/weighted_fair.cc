@@ -25,34 +25,35 @@ struct WeightedFairParameters {
   Duration keep_lag = std::chrono::seconds(10);
 };
 
-// Each customer gets backend time in proportion to its weight, to within a window; inside the window the batch that
-// serves the most weight a second goes (density_choice.h).
+// Gives each customer backend time in proportion to its weight, to within a window. Inside the window it chooses the
+// batch that serves the most weight a second (density_choice.h).
 //
 // Every customer has a counter X_c of the backend time charged to it over its weight (CustomerAccounts: a virtual token
-// counter, Sheng et al., OSDI 2024). Eligible are the backlogged customers with X_c <= min X + D, D the window. The
+// counter, Sheng et al., OSDI 2024). Eligible are the backlogged customers with X_c <= min X + D; D is the window. The
 // batch is chosen from the eligible customers' requests, and its cost is charged to them by the airport game
-// (airport_charges.h). Seats that stay free go to what is worth its seat, which is all that it pays: from anybody where
-// riders are free, else from the eligible customers.
+// (airport_charges.h). Free seats go to riders that are worth their seats, and a rider is charged only for its seat. If
+// riders are free they come from all customers, else from the eligible ones.
 //
 // V, virtual time, is the largest value that min X has had. A customer that comes back starts at V, so that idleness
-// saves nothing up; but for `keep_lag` it keeps its lag, what it was behind V when it left, up to K = D. Otherwise one
-// with a single open call, which leaves with every answer, would begin each time level with a hog whose dozen calls are
-// older, and wait until these had used up the window; with the lag that it gathered by waiting it is next but one.
-// For the backlogged customers, at all times (c_max the most that a batch can cost, w_min the smallest weight):
+// saves nothing up; but for `keep_lag` it keeps its lag, the distance to V at which it left, up to K = D. Otherwise a
+// customer with a single open call, which leaves with every answer, would begin each call level with a hog whose dozen
+// calls are older, and wait until these had used up the window. With the lag that it gathered by waiting it is next but
+// one. For the backlogged customers, at all times (c_max the most that a batch can cost, w_min the smallest weight):
 //
 //     X_c <= V + D + c_max / w_c      at a charge X_c was within D of min X, which is at most V
 //     X_c >= V - K                    so it came back, and V does not pass the least counter
 //     max X - min X <= D + K + c_max / w_min
 //
-// Nobody saves up. Lag is gathered by waiting while others are served, an absence adds nothing to it, and no counter
-// falls. So while j waits, from s to t, i gets at most this much more, however it comes and goes (S what was charged to
-// them; from X_i(t) <= X_j(t) + D + c_max / w_i, X_i(s) >= V(s) - K and X_j(s) <= V(s) + D + c_max / w_j):
+// No customer saves up. Lag is gathered by waiting while others are served, an absence adds nothing to it, and no
+// counter falls. So while j waits, from s to t, i gets at most this much more, however it comes and goes (S is what was
+// charged to them; from X_i(t) <= X_j(t) + D + c_max / w_i, X_i(s) >= V(s) - K and X_j(s) <= V(s) + D + c_max / w_j):
 //
 //     S_i / w_i - S_j / w_j <= 2 (D + c_max / w_min) + K
 //
 // A customer that has just become backlogged waits at most until the others' counters have passed its own: with N
-// customers in all, (N - 1) (D + K + c_max / w_min) w_max of others' service. Among one customer's own requests age
-// weighs, but nothing bounds the wait of a long one behind short ones of the same customer that keep coming.
+// customers in total, (N - 1) (D + K + c_max / w_min) w_max of others' service. What it is not for: a bound within one
+// customer. Age counts among its requests, but a long one may wait behind short ones of the same customer that keep
+// coming.
 class WeightedFair final : public Strategy {
  public:
   WeightedFair(const StrategyEnvironment& environment, const WeightedFairParameters& parameters)
@@ -130,8 +131,8 @@ class WeightedFair final : public Strategy {
   }
 
  private:
-  // Whoever is ahead may ride if that costs nothing: else the seat would be charged, and the customer get further
-  // ahead.
+  // A customer that is ahead may only ride free: otherwise the seat would be charged, and the customer would get
+  // further ahead.
   void Fill(bool riders_are_free, Selection& selection) {
     if (selection.free_seats() == 0) return;
     if (parameters_.choice.split) {
@@ -160,7 +161,7 @@ class WeightedFair final : public Strategy {
         SetShortest(requests_.begin()->first, requests_.begin()->second);
       }
     }
-    // Calls `visit` for at most so many, the shortest first.
+    // Calls `visit` for at most `most` requests, the shortest first.
     template <class Visit>
     void ForEachShortest(std::size_t most, Visit visit) const {
       if (most == 1 && shortest_ != nullptr) return visit(*shortest_);
@@ -182,14 +183,14 @@ class WeightedFair final : public Strategy {
       shortest_ = request;
     }
 
-    // Where there are many customers only this one is looked at: it stands here, since each step into the tree of a
-    // customer that has not been looked at for long is a wait for memory.
+    // If there are many customers only this request is looked at. It is kept outside the tree, since each step into the
+    // tree of a customer that was not looked at for long is a wait for memory.
     Key shortest_key_ = kNoKey;
     PendingRequest* shortest_ = nullptr;
     absl::btree_map<Key, PendingRequest*> requests_;
   };
 
-  // More customers than this are never considered at once: their seats would not go round.
+  // At most this many customers are considered at once: there would not be enough seats for more.
   static constexpr std::size_t kMostEligible = 64;
 
   Index& IndexFor(Customer& customer) {
@@ -244,7 +245,7 @@ class WeightedFair final : public Strategy {
   std::deque<Index> indexes_;
   // Places in indexes_, from 1; a customer remembers its own in strategy_key.
   std::vector<std::uint64_t> free_indexes_;
-  // What may ride: sequences where requests are split, else whole requests.
+  // What may ride: sequences if requests are split, else whole requests.
   WaitingSequences sequences_;
   RequestClasses classes_;
   Traffic traffic_;
@@ -275,15 +276,16 @@ StrategySpecification WeightedFairSpecification() {
            ParameterSpecification::Kind::kSwitch},
           {"age_exponent", "How the weight of a request grows with its age.", 0.5, 0, 4},
           {"efficiency_exponent",
-           "How much a batch counts that wastes none of the backend's time, where riders cost something.", 1, 0, 4},
+           "How much it counts that a batch wastes none of the backend's time, if riders cost something.", 1, 0, 4},
           {"candidates",
            "Requests that are considered, shortest first, over the eligible customers; and half as many of the oldest.",
            8, 1, 4096, ParameterSpecification::Kind::kInteger},
-          {"hold", "How long a batch with free seats waits for company, as a fraction of its cost; a second at most.",
+          {"hold", "How long a batch with free seats waits for company, as a fraction of its cost; at most a second.",
            0.01, 0, 1},
           {"keep_lag_seconds",
-           "For how long a customer with nothing waiting keeps what it was behind the others, up to window_seconds; 0 "
-           "puts it level with them.",
+           "How long a customer with nothing waiting keeps its distance behind the others, up to window_seconds; 0 "
+           "puts it "
+           "level with them.",
            10, 0, 3600},
       },
       [](const StrategyEnvironment& environment, const Parameters& parameters) -> std::unique_ptr<Strategy> {
