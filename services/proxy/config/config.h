@@ -1,5 +1,5 @@
-// What the proxy is told before it starts: flags over environment over file over defaults. config.proto is the list of
-// all settings.
+// The proxy's configuration. Flags win over the environment, the environment over the file, the file over the defaults.
+// config.proto is the list of all settings.
 #pragma once
 
 #include <cstdint>
@@ -25,16 +25,16 @@ v1::ProxyConfig DefaultSettings();
 // What is common to all models, and what describes the default one; the further ones are in `settings.models`, and
 // ModelsOf (models.h) tells what holds for each.
 struct Config {
-  // What holds; what is not there has its default.
+  // The settings in use; a field that is not set has its default.
   v1::ProxyConfig settings = DefaultSettings();
-  // The same without flags and environment.
+  // The settings without flags and environment.
   v1::ProxyConfig file = DefaultSettings();
-  // The flag that has set it (with --), by the setting's path in the file; those of the environment too.
+  // By the path of a setting in the file: the flag (with --) that has set it, or whose variable in the environment has.
   std::map<std::string, std::string> flags;
-  // Of the backends' pauses (BackendOptions): no setting.
+  // The seed of the backends' pauses (BackendOptions). It is not a setting.
   std::uint64_t seed = 1;
 
-  // The settings in the words of those who need them; valid settings only.
+  // The settings in the types of those who use them. Requires: the settings are valid.
   scheduling::SchedulerOptions limits() const;
   scheduling::StrategyChoice strategy() const;
   scheduling::CostModel cost() const;
@@ -43,7 +43,7 @@ struct Config {
   // The model that the backends serve by the Open Inference Protocol; empty if they speak our own contract.
   std::string model() const;
 
-  // INVALID_ARGUMENT names the setting, its value and what is allowed.
+  // Errors: INVALID_ARGUMENT, which names the setting, its value and what is allowed.
   absl::Status Validate() const;
 };
 
@@ -54,19 +54,19 @@ std::string HostAndPortOf(const v1::BackendConfig& backend);
 std::string ModelOf(const v1::BackendConfig& backend);
 
 enum class ConfigFormat { kText, kJson };
-// Takes what the text says into `config`: what it does not name stays as it is. INVALID_ARGUMENT when it is malformed,
-// holds an unknown field or sets nothing at all.
+// Sets in `config` what the text sets; the rest stays as it is.
+// Errors: INVALID_ARGUMENT if the text is malformed, has an unknown field or sets nothing at all.
 absl::Status ParseConfig(const std::string& text, ConfigFormat format, Config& config);
-// The same of a regular file of at most 64 MB, which is JSON when its name ends with `.json`. INVALID_ARGUMENT also
-// when it cannot be read.
+// The same for a regular file of at most 64 MB, which is JSON if its name ends in `.json`.
+// Errors: INVALID_ARGUMENT also if the file cannot be read.
 absl::Status ReadConfigFile(const std::string& path, Config& config);
 
-// The program's flags, bound to a config. Both must outlive the parsing.
+// The program's flags, bound to a config. The app and the config must outlive the parsing.
 class ConfigFlags {
  public:
-  // What `config` holds is shown as the defaults.
+  // Help shows the values in `config` as the defaults.
   ConfigFlags(CLI::App& app, Config& config);
-  // Call it once the flags were parsed: brings into the config what was given. INVALID_ARGUMENT as above.
+  // Call it once the flags are parsed: puts the values that were given into the config. Errors: those of Validate.
   absl::Status Finish();
 
  private:
@@ -76,11 +76,11 @@ class ConfigFlags {
   SettingFlags flags_;
 };
 
-// What a program started with these arguments would run with now: flags, environment and the file, checked.
-// INVALID_ARGUMENT as above.
+// The configuration with which a program started now with these arguments would run: flags, environment and file,
+// checked. Errors: INVALID_ARGUMENT as above.
 absl::StatusOr<Config> ReadConfig(int argc, char** argv);
 
-// The file that --config or SMARTBATCH_CONFIG names; empty if there is none. The file is read before the flags are.
+// The file that --config or SMARTBATCH_CONFIG names; empty if neither is given. It is read before the flags are.
 std::string ConfigFileOf(int argc, char** argv);
 
 }  // namespace smartbatch::proxy

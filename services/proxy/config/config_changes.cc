@@ -12,7 +12,7 @@
 namespace smartbatch::proxy {
 namespace {
 
-// By its path in the file.
+// By the path of a setting in the file.
 struct Field {
   std::string value;
   bool reloadable = false;

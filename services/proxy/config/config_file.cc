@@ -37,10 +37,10 @@ absl::Status ParseConfig(const std::string& text, ConfigFormat format, Config& c
   v1::ProxyConfig file;
   const absl::Status parsed = format == ConfigFormat::kJson ? ParseJson(text, file) : ParseText(text, file);
   if (!parsed.ok()) {
-    return absl::InvalidArgumentError(
-        OneLine(absl::StrCat(parsed.message(), "; proto/smartbatch/proxy/v1/config.proto tells what may stand there")));
+    return absl::InvalidArgumentError(OneLine(
+        absl::StrCat(parsed.message(), "; proto/smartbatch/proxy/v1/config.proto describes what the file may hold")));
   }
-  // A writer that empties the file before it writes would otherwise take every setting back to its default.
+  // A writer that empties the file before it writes would otherwise reset every setting to its default.
   if (file.ByteSizeLong() == 0) {
     return absl::InvalidArgumentError(
         "the file sets nothing: it is empty, or was read before it was written; name at least one setting, such as "

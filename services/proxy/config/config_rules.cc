@@ -1,4 +1,4 @@
-// What must hold between settings; the ranges of single ones stand in config.proto.
+// What must hold between settings. The ranges of single settings are in config.proto.
 #include <arpa/inet.h>
 
 #include <cmath>
@@ -21,7 +21,7 @@
 namespace smartbatch::proxy {
 namespace {
 
-// The flag that has set it, or its place in the file.
+// The flag that has set the field, or the field's path in the file.
 std::string NameOf(const Config& config, const std::string& path) {
   const auto flag = config.flags.find(path);
   return flag == config.flags.end() ? path : flag->second;
@@ -67,7 +67,8 @@ absl::Status CheckOpenInference(const Config& config) {
   const v1::OpenInferenceConfig& settings = config.settings.open_inference();
   if (settings.trimmed_outputs_size() > 0 && settings.padded_inputs_size() == 0) {
     return Wrong("open_inference.trimmed_outputs", absl::StrJoin(settings.trimmed_outputs(), ","),
-                 "they are cut back to the length of the padded inputs: name those in padded_inputs (--pad-input)");
+                 "these outputs are cut back to the length of the padded inputs: name the inputs in padded_inputs "
+                 "(--pad-input)");
   }
   if (config.model().empty()) return absl::OkStatus();
   // Each padded input of a batch is as long as its longest row, and these may come from different requests.
@@ -91,7 +92,7 @@ absl::Status CheckStrategyAndCost(const Config& config) {
   if (auto choice = scheduling::CheckChoice(config.strategy()); !choice.ok()) {
     return absl::InvalidArgumentError(OneLine(std::string(choice.status().message())));
   }
-  // What waits is added up in nanoseconds.
+  // The cost of all that waits is added up in nanoseconds.
   constexpr double kLongestBatchSeconds = 1e6;
   const v1::LimitsConfig& limits = config.settings.limits();
   const double longest = config.cost().Seconds(limits.max_batch_size(), limits.max_sequence_length());
@@ -109,7 +110,7 @@ absl::Status CheckCustomers(const Config& config) {
                    "no call can carry it; give 1 to 64 of letters, digits, '.', '_' and '-'");
     }
     if (!names.insert(customer.name()).second) {
-      return Wrong("a customer's name", customer.name() + " for the second time", "put what is granted into one entry");
+      return Wrong("a customer's name", customer.name() + " for the second time", "put its settings into one entry");
     }
     if (customer.certificate_names_size() > 0 && config.settings.tls().client_ca().empty()) {
       return Wrong(absl::StrCat("customers[", customer.name(), "].certificate_names"),
@@ -140,17 +141,17 @@ absl::Status CheckTls(const Config& config) {
   if (!tls.backend_server_name().empty() && tls.backend_ca().empty()) {
     return Wrong(NameOf(config, "tls.backend_server_name"), tls.backend_server_name(), "it needs --backend-ca");
   }
-  // Whoever reaches the admin port steers the proxy: beyond this machine it must be protected.
+  // Whoever reaches the admin port can control the proxy: beyond this machine the port must be protected.
   const std::string host = settings.admin_listen().substr(0, settings.admin_listen().rfind(':'));
   if (IsLoopback(host) || !tls.admin_client_ca().empty() || !settings.admin_token_file().empty()) {
     return absl::OkStatus();
   }
   return Wrong(NameOf(config, "admin_listen"), settings.admin_listen(),
-               "beyond loopback anybody could steer the proxy: ask for certificates with --admin-client-ca or for a "
+               "beyond loopback anybody could control the proxy: ask for certificates with --admin-client-ca or for a "
                "token with --admin-token-file, or listen on 127.0.0.1");
 }
 
-// Twice, because connections take some of it.
+// Twice the largest request, because connections take a part of the limit.
 absl::Status CheckLargestRequest(const v1::ProxyConfig& settings) {
   constexpr std::uint64_t kBytesPerCharacter = 4;
   const std::uint64_t largest =

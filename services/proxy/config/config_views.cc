@@ -1,4 +1,4 @@
-// The settings in the words of those who need them.
+// The settings in the types of those who use them.
 #include <optional>
 #include <string_view>
 

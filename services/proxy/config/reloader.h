@@ -1,4 +1,4 @@
-// Brings a changed configuration file into the running proxy: all of it or nothing.
+// Takes a changed configuration file over into the running proxy: all of it or nothing.
 #pragma once
 
 #include <functional>
@@ -13,29 +13,29 @@
 
 namespace smartbatch::proxy {
 
-// Thread safe: a signal and an operator may ask at the same time, and one comes after the other.
+// Reloads the configuration. Thread safety: safe; reloads by a signal and by operators are made one after the other.
 class Reloader {
  public:
-  // What to run with now, checked.
+  // Returns the configuration to run with now, checked.
   using Read = std::function<absl::StatusOr<Config>()>;
-  // Brings the new configuration in; if it fails nothing has changed.
+  // Takes the new configuration over. If it fails, nothing has changed.
   using Apply = std::function<absl::Status(const Config& before, const Config& after)>;
-  // Told how each attempt that was not only to validate ended.
+  // Called after each reload that was more than a validation.
   using Report = std::function<void(bool successful)>;
 
   Reloader(Config running, Read read, Apply apply, Report report);
 
   struct Reloaded {
     std::vector<FieldChange> changes;
-    // What the file has changed without effect, as Overridden.
+    // The changes of the file that have no effect (Overridden).
     std::vector<FieldChange> overridden;
   };
 
-  // What has changed, and was taken over unless `validate_only`; logged either way. INVALID_ARGUMENT, and nothing
-  // changes, if the file is wrong or holds a change that needs a restart.
+  // Returns what has changed, which was taken over unless `validate_only`; logs it either way.
+  // Errors: INVALID_ARGUMENT, and nothing changes, if the file is wrong or has a change that needs a restart.
   absl::StatusOr<Reloaded> Reload(bool validate_only = false);
 
-  // What the proxy runs with.
+  // The configuration that the proxy runs with.
   Config current() const;
 
  private:

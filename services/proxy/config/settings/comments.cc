@@ -14,8 +14,8 @@
 namespace smartbatch::proxy {
 namespace {
 
-// By MESSAGE or MESSAGE.FIELD. Compiled descriptors have no comments, so the text of the file is built in and read: a
-// comment stands above what it tells of, which begins a line.
+// By MESSAGE or MESSAGE.FIELD. Compiled descriptors have no comments, so the text of config.proto is built into the
+// program and read here. A comment stands above the field or message that it describes, which begins a line.
 std::map<std::string, std::string> ReadComments() {
   std::map<std::string, std::string> comments;
   std::string message;

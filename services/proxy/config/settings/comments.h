@@ -7,10 +7,10 @@
 
 namespace smartbatch::proxy {
 
-// What stands above the field of config.proto, in one line and without its last full stop; empty if there is nothing.
-// Thread safe.
+// The comment above the field in config.proto, in one line and without its last full stop; empty if there is none.
+// Thread safety: safe.
 std::string CommentOf(const google::protobuf::FieldDescriptor& field);
-// The same of a message.
+// The same for a message.
 std::string CommentOf(const google::protobuf::Descriptor& message);
 
 }  // namespace smartbatch::proxy

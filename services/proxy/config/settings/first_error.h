@@ -1,4 +1,4 @@
-// What protobuf's parsers report.
+// The errors of protobuf's parsers.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace smartbatch::proxy {
 
-// Keeps the first error: the others often follow from it.
+// Keeps the first error, since the others often follow from it.
 class FirstError final : public google::protobuf::io::ErrorCollector {
  public:
   void AddError(int line, int column, const std::string& message) override {

@@ -15,12 +15,13 @@ namespace smartbatch::proxy {
 // One flag for each field that setting.proto's `flag` gives one. Lists in lists have none.
 class SettingFlags {
  public:
-  // Adds the flags to the app, which must outlive this. What `settings` holds is shown as the defaults, the comments of
-  // the fields as what they do. Once.
+  // Adds the flags to the app. Help shows the values in `settings` as the defaults, and the comments of the fields.
+  // Requires: the app outlives this object; Add is called once.
   void Add(CLI::App& app, const google::protobuf::Message& settings) { AddFlags(app, settings, {}); }
 
-  // Call it once the app has parsed: puts what was given into the message, of the same type, and notes in `given` which
-  // flag (with --) has set each path. INVALID_ARGUMENT names the flag, its value and what is allowed.
+  // Puts the values that were given into the message, and notes in `given` which flag (with --) has set each path.
+  // Requires: the app has parsed; the message is of the type that Add was given.
+  // Errors: INVALID_ARGUMENT, which names the flag, its value and what is allowed.
   absl::Status PutInto(google::protobuf::Message& settings, std::map<std::string, std::string>& given) const;
 
  private:
@@ -36,10 +37,10 @@ class SettingFlags {
 
     std::string Name() const;
     std::string Path() const;
-    // Whether it is given again for more, and whether each value is an element of `list`.
+    // Whether the flag can be given several times, and whether each value is an element of `list`.
     bool TakesSeveral() const;
     bool MakesElements() const;
-    // What is shown as the default, of the message around it.
+    // The default that help shows; `holder` is the message around the field.
     std::string Default(const google::protobuf::Message& holder) const;
     absl::Status PutInto(google::protobuf::Message& holder) const;
   };

@@ -19,7 +19,7 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 using Visit = std::function<void(const Setting&)>;
 
-// `index` of a list; -1 of what is none.
+// `index` is the place in a list; -1 if the field is not a list.
 std::string ValueText(const Message& message, const FieldDescriptor& field, int index) {
   const Reflection& reflection = *message.GetReflection();
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {

@@ -27,10 +27,11 @@ std::string TypeName(const FieldDescriptor& field) {
 
 std::string InCode(const std::string& text) { return text.empty() ? "" : absl::StrCat("`", text, "`"); }
 
-// A bar would end the cell.
+// A bar in the text would end the cell.
 std::string Cell(const std::string& text) { return absl::StrCat(" ", absl::StrReplaceAll(text, {{"|", "\\|"}}), " |"); }
 
-// Of a message in which a change is taken over, or only where its fields say so.
+// The table of the message, and those of the messages in it. If `reloadable`, a change of any field is taken over; else
+// only of the fields that say so.
 void AppendTables(const Descriptor& message, bool reloadable, std::set<const Descriptor*>& written, std::string& text) {
   if (!written.insert(&message).second) return;
   absl::StrAppend(&text, text.empty() ? "" : "\n", "`", message.name(), "`: ", CommentOf(message), ".\n\n",

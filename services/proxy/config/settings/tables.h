@@ -7,8 +7,8 @@
 
 namespace smartbatch::proxy {
 
-// A table in Markdown for the message of config.proto and for each below it: fields with types, defaults, what is
-// allowed, flags, and whether a running proxy takes a change over.
+// Returns a table in Markdown for the message of config.proto and for each message in it: its fields with types,
+// defaults, allowed values, flags, and whether a running proxy takes a change over.
 std::string SettingTables(const google::protobuf::Descriptor& message);
 
 }  // namespace smartbatch::proxy
