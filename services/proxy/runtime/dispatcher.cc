@@ -36,9 +36,11 @@ Ending EndingOf(const scheduling::Rejection& rejection) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(std::unique_ptr<scheduling::Scheduler> scheduler, const Clock& clock, DecisionObserver* observer)
+Dispatcher::Dispatcher(std::unique_ptr<scheduling::Scheduler> scheduler, const Clock& clock, DecisionObserver* observer,
+                       OfferObserver* offers)
     : clock_(clock),
       observer_(observer),
+      offers_(offers),
       started_(clock.Now()),
       scheduler_(std::move(scheduler)),
       strategy_(scheduler_->DecidingStrategy()) {
@@ -96,6 +98,7 @@ void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
   Turn turn(*this);
   scheduling::Effects shed;
   const std::uint32_t kind = kinds_.Enter(request.payload->batch_key());
+  if (offers_ != nullptr) offers_->Offering(request.context, turn.now());
   const auto answer = scheduler_->Offer({.customer = request.customer,
                                          .lengths = request.payload->lengths(),
                                          .deadline = request.deadline,

@@ -22,6 +22,7 @@
 #include "services/proxy/runtime/backend.h"
 #include "services/proxy/runtime/batch_kinds.h"
 #include "services/proxy/runtime/clock.h"
+#include "services/proxy/runtime/offer_observer.h"
 #include "services/proxy/runtime/request.h"
 #include "services/proxy/runtime/state.h"
 #include "services/proxy/scheduling/scheduler.h"
@@ -85,8 +86,9 @@ class DecisionObserverList final : public DecisionObserver {
 // and RunTimer has returned.
 class Dispatcher {
  public:
-  // Requires: the clock and the observer outlive the dispatcher; the scheduler has no backend yet.
-  Dispatcher(std::unique_ptr<scheduling::Scheduler> scheduler, const Clock& clock, DecisionObserver* observer);
+  // Requires: the clock and the observers outlive the dispatcher; the scheduler has no backend yet.
+  Dispatcher(std::unique_ptr<scheduling::Scheduler> scheduler, const Clock& clock, DecisionObserver* observer,
+             OfferObserver* offers = nullptr);
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
@@ -229,6 +231,7 @@ class Dispatcher {
 
   const Clock& clock_;
   DecisionObserver* const observer_;
+  OfferObserver* const offers_;
   const Time started_;
 
   mutable Mutex mutex_;
