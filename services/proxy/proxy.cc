@@ -188,7 +188,7 @@ void Proxy::Stop(program::StopTime& time) {
   Drain(time);
   server_.WaitForAnswers();
   for (const auto& model : models_) {
-    model->CloseDecisionLog();
+    model->CloseRecords();
     LogOutcomes(models_.size() > 1 ? model->name() : std::string(), model->dispatcher().Look(0).outcomes);
   }
 }

@@ -95,11 +95,19 @@ absl::Status ServedModel::StartDispatcher(const Config& config) {
     decision_observers.push_back(decision_log_.get());
     metrics_->WatchDecisionLog([this] { return decision_log_->dropped(); });
   }
+  runtime::OfferObserver* offers = nullptr;
+  if (!config.settings.trace_endpoint().empty()) {
+    auto traces = traces::Traces::Open({config.settings.trace_endpoint(), SMARTBATCH_VERSION}, clock_);
+    if (!traces.ok()) return traces.status();
+    traces_ = *std::move(traces);
+    observers.push_back(&traces_->scheduler_observer());
+    offers = &traces_->offer_observer();
+  }
   observers_ = std::make_unique<scheduling::ObserverList>(std::move(observers));
   decision_observers_ = std::make_unique<runtime::DecisionObserverList>(std::move(decision_observers));
   auto scheduler = scheduling::Scheduler::Create(config.limits(), config.strategy(), observers_.get());
   if (!scheduler.ok()) return scheduler.status();
-  dispatcher_ = std::make_unique<runtime::Dispatcher>(*std::move(scheduler), clock_, decision_observers_.get());
+  dispatcher_ = std::make_unique<runtime::Dispatcher>(*std::move(scheduler), clock_, decision_observers_.get(), offers);
   for (const auto& [name, policy] : policies) dispatcher_->ConfigureCustomer(name, policy);
   metrics_->WatchState([this](const std::vector<std::string>& names) { return dispatcher_->Look(names); });
   return absl::OkStatus();
@@ -146,8 +154,9 @@ absl::Status ServedModel::Reconfigure(const Config& before, const Config& after)
   return absl::OkStatus();
 }
 
-void ServedModel::CloseDecisionLog() {
+void ServedModel::CloseRecords() {
   if (decision_log_ != nullptr) decision_log_->Close();
+  if (traces_ != nullptr) traces_->Close();
 }
 
 live_page::Sources ServedModel::live_sources() {

@@ -18,6 +18,7 @@
 #include "services/proxy/observers/live_page/live_page.h"
 #include "services/proxy/observers/live_page/recent_answers.h"
 #include "services/proxy/observers/metrics/proxy_metrics.h"
+#include "services/proxy/observers/traces/traces.h"
 #include "services/proxy/protocols.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
@@ -64,8 +65,9 @@ class ServedModel {
 
   // After Connect. Takes over what can change, all of it or nothing, with the errors of Dispatcher::Reconfigure.
   absl::Status Reconfigure(const Config& before, const Config& after);
-  // Writes what the decision log still holds: what comes later is not written.
-  void CloseDecisionLog();
+  // Writes what the decision log still holds, and sends the traces that wait: what comes later is lost. Takes as long
+  // as Traces::Close.
+  void CloseRecords();
 
   const std::string& name() const { return name_; }
   runtime::Dispatcher& dispatcher() { return *dispatcher_; }
@@ -95,6 +97,7 @@ class ServedModel {
   BackendLog backend_log_;
   BatchLog batch_log_;
   std::unique_ptr<decision_log::DecisionLog> decision_log_;
+  std::unique_ptr<traces::Traces> traces_;  // if an endpoint is set
   std::unique_ptr<scheduling::ObserverList> observers_;
   std::unique_ptr<runtime::DecisionObserverList> decision_observers_;
 

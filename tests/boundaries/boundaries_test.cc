@@ -34,10 +34,12 @@ constexpr char kThreads[] =
     "<(thread|mutex|shared_mutex|condition_variable|future|stop_token|semaphore|latch|barrier|atomic|pthread\\.h)>|"
     "#include .absl/synchronization";
 constexpr char kClock[] = "_clock::now|Clock::now|clock_gettime|gettimeofday|absl::Now\\(|#include .absl/time/clock";
-// gRPC's callback and synchronous interfaces have threads that poll: see "Threads" in docs/ARCHITECTURE.md.
+// gRPC's callback and synchronous interfaces have threads that poll: see "Threads" in docs/ARCHITECTURE.md. So has
+// OpenTelemetry's exporter that speaks gRPC.
 constexpr char kOtherPollers[] =
     "server_callback|client_callback|Callback(Service|GenericService|ServerContext)|/sync_stream|"
-    "EnableDefaultHealthCheckService|proto_server_reflection_plugin";
+    "EnableDefaultHealthCheckService|proto_server_reflection_plugin|opentelemetry/exporters/otlp/otlp_grpc";
+constexpr char kOpenTelemetry[] = "#include .opentelemetry/";
 constexpr char kServices[] = "#include \"services/";
 constexpr char kTools[] = "#include \"tools/";
 
@@ -79,7 +81,7 @@ std::vector<Rule> Rules() {
        {kPrometheus, "#include \"services/proxy/(config|observers|runtime|scheduling|simulation|transport)/"}},
       {"services/proxy/runtime",
        {},
-       {kGrpc, kPrometheus, "#include \"services/proxy/(transport|observers)/",
+       {kGrpc, kPrometheus, kOpenTelemetry, "#include \"services/proxy/(transport|observers)/",
         "#include \"services/proxy/protocol/.*codec"}},
       {"services/proxy/observers/decision_log",
        {},
@@ -87,8 +89,12 @@ std::vector<Rule> Rules() {
       {"services/proxy/observers/live_page",
        {},
        {kGrpc, kPrometheus, "#include \"services/proxy/(transport|observers/(adaptive|decision_log|metrics))/"}},
-      {"services/proxy/transport", {}, {kPrometheus, "#include \"services/proxy/observers/metrics/"}},
-      {"services/proxy/observers/metrics", {}, {kGrpc, "#include \"services/proxy/transport/"}},
+      {"services/proxy/observers/traces",
+       {},
+       {kGrpc, kPrometheus,
+        "#include \"services/proxy/(transport|observers/(adaptive|decision_log|live_page|metrics))/"}},
+      {"services/proxy/transport", {}, {kPrometheus, kOpenTelemetry, "#include \"services/proxy/observers/metrics/"}},
+      {"services/proxy/observers/metrics", {}, {kGrpc, kOpenTelemetry, "#include \"services/proxy/transport/"}},
       {"services/proxy/simulation",
        {kStandard, "[<\"]absl/(status|container|strings)/", "<nlohmann/", "\"common/", "\"services/proxy/scheduling/",
         "\"services/proxy/simulation/"},
@@ -236,6 +242,9 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair("services/proxy/transport", "#include <prometheus/counter.h>"),
         std::pair("services/proxy/observers/live_page", "#include \"services/proxy/observers/metrics/series.h\""),
         std::pair("services/proxy/observers/metrics", "#include <grpcpp/server.h>"),
+        std::pair("services/proxy/observers/traces", "#include \"services/proxy/transport/event_loop.h\""),
+        std::pair("services/proxy", "#include <opentelemetry/exporters/otlp/otlp_grpc_exporter.h>"),
+        std::pair("services/proxy/runtime", "#include <opentelemetry/trace/span.h>"),
         std::pair("services/proxy/simulation", "#include <thread>"),
         std::pair("services/proxy/simulation", "#include \"services/proxy/runtime/clock.h\""),
         std::pair("tools/loadgen", "#include \"services/proxy/transport/server.h\""),

@@ -1,12 +1,15 @@
 // What must hold between settings. The ranges of single settings are in config.proto.
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <string>
 
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
+#include <absl/strings/string_view.h>
 #include <absl/strings/strip.h>
 
 #include "common/one_line.h"
@@ -46,6 +49,19 @@ absl::Status CheckAddresses(const Config& config) {
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckTraceEndpoint(const Config& config) {
+  const std::string& endpoint = config.settings.trace_endpoint();
+  if (endpoint.empty()) return absl::OkStatus();
+  absl::string_view rest = endpoint;
+  const bool has_scheme = absl::ConsumePrefix(&rest, "http://") || absl::ConsumePrefix(&rest, "https://");
+  const bool is_printable = std::all_of(rest.begin(), rest.end(), absl::ascii_isgraph);
+  if (has_scheme && !rest.empty() && rest.front() != '/' && rest.front() != ':' && is_printable) {
+    return absl::OkStatus();
+  }
+  return Wrong(NameOf(config, "trace_endpoint"), program::Quoted(endpoint),
+               "give the URL at which a Collector takes traces, such as http://127.0.0.1:4318/v1/traces");
 }
 
 absl::Status CheckModel(const Config& config) {
@@ -171,6 +187,7 @@ absl::Status Config::Validate() const {
     return Wrong("the list of backends", "empty", "give at least one (--backend host:port)");
   }
   if (auto status = CheckAddresses(*this); !status.ok()) return status;
+  if (auto status = CheckTraceEndpoint(*this); !status.ok()) return status;
   if (auto status = CheckModel(*this); !status.ok()) return status;
   if (auto status = CheckOpenInference(*this); !status.ok()) return status;
   if (auto status = CheckStrategyAndCost(*this); !status.ok()) return status;

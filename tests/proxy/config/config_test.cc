@@ -278,6 +278,17 @@ TEST(Config, AnAdminPortBeyondLoopbackNeedsAProtection) {
   EXPECT_FALSE(Read({"--admin-listen", "0.0.0.0:1", "--tls-cert", "a.pem", "--tls-key", "a.key"}).ok());
 }
 
+TEST(Config, TracesGoToAUrl) {
+  for (const char* const wrong : {"127.0.0.1:4318", "grpc://collector:4317", "http://", "http:///v1/traces",
+                                  "http://:4318/v1/traces", "http://collector/v1 traces"}) {
+    EXPECT_THAT(MessageOf(Read({"--trace-endpoint", wrong})),
+                AllOf(HasSubstr("trace-endpoint is "), HasSubstr(wrong), HasSubstr("http://127.0.0.1:4318/v1/traces")));
+  }
+  for (const char* const right : {"http://127.0.0.1:4318/v1/traces", "https://collector/v1/traces"}) {
+    EXPECT_TRUE(Read({"--trace-endpoint", right}).ok()) << right;
+  }
+}
+
 TEST(Config, RightsThatNeedCertificatesNeedAnAuthority) {
   const std::string bound = WriteFile("bound.textproto", R"(customers { name: "a" certificate_names: "a.test" })");
   EXPECT_THAT(MessageOf(Read({"--config", bound})),

@@ -84,6 +84,7 @@ std::string OtherValue(const Field& field) {
   if (const auto found = chosen.find(field.Path()); found != chosen.end()) return found->second;
   if (const auto& texts = field.options().one_of(); !texts.empty()) return *texts.rbegin();
   if (field.options().placeholder() == "HOST:PORT") return "127.0.0.1:7";
+  if (field.options().placeholder() == "URL") return "http://127.0.0.1:7/v1/traces";
   if (field.IsText()) return "other";
   if (field.names.front() == "cost" && field.names.back() != "knee") return "1e-05";
   return field.IsNumber() ? "4" : "true";
