@@ -111,6 +111,7 @@ need_clients() {
   need_grpcio_tools
   need_ghz
   need_balancers
+  need_collector
   need_model_servers
   need_tool ss iproute2
 }
@@ -250,6 +251,16 @@ need_go_tool() {
 need_grpcurl() { need_go_tool grpcurl "github.com/fullstorydev/grpcurl/cmd/grpcurl@$GRPCURL_VERSION"; }
 need_ghz() { need_go_tool ghz "github.com/bojand/ghz/cmd/ghz@$GHZ_VERSION"; }
 
+# The Collector of tests/deploy/traces.sh; its version is in the go.mod there.
+need_collector() {
+  local source=$ROOT/tests/deploy/traces
+  export PATH=$TOOLS/bin:$PATH
+  [[ ! -x $TOOLS/bin/traces-collector || $source/go.sum -nt $TOOLS/bin/traces-collector ]] || return 0
+  [[ $INSTALL == yes ]] || skip "the Collector is missing (go build in $source)"
+  need_tool go golang-go ca-certificates
+  (cd "$source" && go build -o "$TOOLS/bin/traces-collector" .) || skip "the Collector could not be built"
+}
+
 need_envoy() {
   local folder=$TOOLS/envoy-$ENVOY_VERSION
   export PATH=$TOOLS/bin:$PATH
@@ -335,6 +346,14 @@ need_grpcio_tools() {
   /usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes \
     --target "$folder" --requirement "$list" || skip "grpcio-tools could not be installed"
   cp "$list" "$folder/installed"
+}
+
+check_traces() {
+  need_collector
+  need_grpcurl
+  need_tool python3 python3
+  need_release
+  bash tests/deploy/traces.sh "$BUILD_ROOT/release/bin"
 }
 
 check_docs() {

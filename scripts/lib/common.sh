@@ -34,17 +34,22 @@ need_packages() {
   }
 }
 
-# build PRESET [TARGET...]: configures and builds in $BUILD_ROOT/PRESET, through ccache if that is installed.
+# build PRESET [TARGET...]: configures and builds in $BUILD_ROOT/PRESET, through ccache if that is installed. In CI with
+# SMARTBATCH_TRACES, for which it adds Debian's backports; elsewhere as the folder was configured before.
 build() {
-  local preset=$1
+  local preset=$1 options=()
   shift
+  if [[ ${CI-} == true ]]; then
+    install_set traces || return 1
+    options=(-DSMARTBATCH_TRACES=ON)
+  fi
   if have ccache; then
     export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER-ccache}
     export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
     # Another clone can use what this one compiled.
     export CCACHE_BASEDIR=${CCACHE_BASEDIR-$ROOT} CCACHE_NOHASHDIR=1
   fi
-  (cd "$ROOT" && cmake --preset "$preset" -B "$BUILD_ROOT/$preset" >"$BUILD_ROOT/$preset-configure.log" 2>&1) || {
+  (cd "$ROOT" && cmake --preset "$preset" "${options[@]}" -B "$BUILD_ROOT/$preset" >"$BUILD_ROOT/$preset-configure.log" 2>&1) || {
     tail -n 30 "$BUILD_ROOT/$preset-configure.log" >&2
     say "cmake could not configure; the whole output: $BUILD_ROOT/$preset-configure.log"
     return 1

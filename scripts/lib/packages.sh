@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Every Debian 12 package that the project uses, and how it is installed. Sourced by the scripts; run as a
-# program it installs a set: `bash scripts/lib/packages.sh build` (deploy/Dockerfile does).
+# program it installs a set: `bash scripts/lib/packages.sh build traces` (deploy/Dockerfile does).
 
 # To configure and build everything.
 BUILD_PACKAGES=(
@@ -11,6 +11,9 @@ BUILD_PACKAGES=(
 )
 # To build the clang presets, with the runtimes of the sanitizers and of libFuzzer. GNU ld takes four times longer.
 CLANG_PACKAGES=(clang-14 libclang-rt-14-dev lld-14)
+# For SMARTBATCH_TRACES, from Debian's backports. Programs that are built with it need the second.
+TRACES_PACKAGES=(opentelemetry-cpp-dev)
+TRACES_LIBRARIES=(opentelemetry-cpp)
 # To draw the pictures of a comparison.
 PLOT_PACKAGES=(fonts-dejavu-core gnuplot-nox)
 
@@ -69,15 +72,35 @@ install_python_packages() {
   cp "$2" "$1/installed"
 }
 
-if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
-  set -euo pipefail
-  case ${1-} in
+# Adds Debian 12's backports to the sources of apt, which then takes from there what is nowhere else. Only for machines
+# that are made for one purpose: a container, CI. The argument is the root of the system that is meant, such as "".
+add_backports() {
+  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-backports main\n' |
+    as_root tee "$1/etc/apt/sources.list.d/smartbatch-backports.list" >/dev/null
+}
+
+install_set() {
+  case $1 in
     build) apt_install "${BUILD_PACKAGES[@]}" ;;
     clang) apt_install "${CLANG_PACKAGES[@]}" ;;
     plot) apt_install "${PLOT_PACKAGES[@]}" ;;
+    traces)
+      add_backports ""
+      apt_install "${TRACES_PACKAGES[@]}"
+      ;;
+    traces-libraries)
+      add_backports ""
+      apt_install "${TRACES_LIBRARIES[@]}"
+      ;;
     *)
-      printf 'usage: packages.sh build|clang|plot\n' >&2
+      printf 'usage: packages.sh build|clang|plot|traces|traces-libraries...\n' >&2
       exit 2
       ;;
   esac
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+  set -euo pipefail
+  [[ $# -gt 0 ]] || install_set ''
+  for set in "$@"; do install_set "$set"; done
 fi

@@ -6,6 +6,8 @@
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
+# shellcheck source=scripts/lib/packages.sh
+source "$ROOT/scripts/lib/packages.sh"
 [[ $# == 1 ]] || fail "usage: packages.sh BUILD"
 build=$(realpath "$1")
 for tool in cpack dpkg-deb lintian debootstrap systemd-nspawn nsenter; do skip_unless "$tool"; done
@@ -65,6 +67,8 @@ if [[ ! -s $base ]]; then
   debootstrap --variant=minbase --include=ca-certificates,dbus,systemd-sysv bookworm "$work/machine" \
     >"$work/debootstrap.log" 2>&1 || fail "debootstrap: $(tail -n 5 "$work/debootstrap.log")"
   cp /etc/apt/sources.list.d/*.sources "$work/machine/etc/apt/sources.list.d/" 2>/dev/null || true
+  # The library of traces, if the programs were built with them.
+  if [[ " ${libraries[*]} " == *" opentelemetry-cpp "* ]]; then add_backports "$work/machine"; fi
   chroot "$work/machine" sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
     --no-install-recommends ${libraries[*]} && apt-get clean" >"$work/apt.log" 2>&1 || fail "apt: $(tail -n 5 "$work/apt.log")"
   tar -C "$work/machine" -cf "$base.part" . && mv "$base.part" "$base"
