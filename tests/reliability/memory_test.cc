@@ -3,10 +3,8 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 #include <list>
 #include <regex>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,58 +15,16 @@
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 #include "tests/integration/stack.h"
 #include "tests/reliability/raw_connection.h"
+#include "tests/reliability/resident_memory.h"
 
 namespace smartbatch::testing {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using std::chrono::steady_clock;
-
-constexpr double kMiB = 1024.0 * 1024;
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-// A field of /proc/PID/status, in MiB: VmRSS is what is resident now, VmHWM the most that ever was.
-double MiBOf(ProxyProcess& proxy, const std::string& field) {
-  const std::string status = ReadFile("/proc/" + std::to_string(proxy.process().pid()) + "/status");
-  std::smatch found;
-  if (!std::regex_search(status, found, std::regex(field + R"(:\s+(\d+) kB)"))) return NAN;
-  return std::stod(found[1]) / 1024;
-}
-double Resident(ProxyProcess& proxy) { return MiBOf(proxy, "VmRSS"); }
-double MostResident(ProxyProcess& proxy) { return MiBOf(proxy, "VmHWM"); }
 
 double GivenUp(const ProxyProcess& proxy, const std::string& what) {
   return proxy.Metrics().Sum("smartbatch_calls_given_up_total", "what=\"" + what + "\"");
-}
-
-template <class Condition>
-bool Within(seconds time, Condition condition) {
-  const auto deadline = steady_clock::now() + time;
-  while (!condition()) {
-    if (steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(milliseconds(50));
-  }
-  return true;
-}
-
-// Waits until the proxy has seen `requests` requests. A client may send faster than the proxy sees calls; gRPC holds
-// these calls meanwhile, and no limit of the queue counts them.
-bool HasSeen(ProxyProcess& proxy, std::uint64_t requests) {
-  return Within(seconds(20), [&] { return proxy.Status().outcomes().offered() >= requests; });
-}
-
-// A configuration file of the test's own with this text.
-std::string ConfigFile(const std::string& name, const std::string& text) {
-  const std::string path = ::testing::TempDir() + "memory-" + std::to_string(getpid()) + "-" + name;
-  std::ofstream(path) << text;
-  return path;
 }
 
 // --- The queue ---
