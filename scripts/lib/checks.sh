@@ -103,6 +103,7 @@ sources() { git ls-files -co --exclude-standard -- "$@" | while read -r file; do
 # The programs that tests use as independent clients; a test skips itself if its program is missing.
 need_clients() {
   need_tool h2load nghttp2-client
+  need_tool perf linux-perf
   need_tool promtool prometheus
   need_tool curl curl
   need_tool groff groff-base
