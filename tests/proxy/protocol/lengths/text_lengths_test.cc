@@ -59,7 +59,8 @@ class Infer {
     tensor.add_shape(static_cast<std::int64_t>(texts.size()));
     tensor.add_shape(1);
     for (const std::string& text : texts) tensor.mutable_contents()->add_bytes_contents(text);
-    return open_inference::InferCustomerCodec(open_inference::Models({model_})).Read(rpc::SerializeMessage(request), payload);
+    return open_inference::InferCustomerCodec(open_inference::Models({model_}))
+        .Read(rpc::SerializeMessage(request), payload);
   }
 
  private:
