@@ -8,26 +8,12 @@
 
 namespace smartbatch {
 
-namespace {
-
-// The cubic root of 1 + x, x from 0 to 1, to within 2e-15 of itself: a polynomial that is off by 1.2e-5 (Chebyshev's
-// points), and one step of Halley's method, which takes the cube of an error. A scheduler asks a hundred times for each
-// batch, and std::cbrt has to find the exponent first.
-double CubicRootOfOneAnd(double x) {
-  const double y = 1.00001166 + x * (0.33270909 + x * (-0.10555495 + x * (0.04302093 + x * -0.01027459)));
-  const double cube = y * y * y;
-  const double value = 1 + x;
-  return y * (cube + 2 * value) / (2 * cube + value);
-}
-
-}  // namespace
-
 double CostModel::Joined(double work) const {
   const double larger = std::max(fixed, work);
   if (!(larger > 0)) return 0;
   const double part = std::min(fixed, work) / larger;
   constexpr double kCubic = 3;  // the usual one, for which there is a quicker root
-  if (knee == kCubic) return larger * CubicRootOfOneAnd(part * part * part);
+  if (knee == kCubic) return larger * std::cbrt(1 + part * part * part);
   return larger * std::pow(1 + std::pow(part, knee), 1 / knee);
 }
 

@@ -46,15 +46,6 @@ TEST(CostModel, HidesSmallWorkBehindTheFixedPartWithAKnee) {
   EXPECT_NEAR(sharp.Seconds(20, 10), 2, 1e-12);
 }
 
-TEST(CostModel, TakesTheCubicRootThatTheLibraryTakes) {
-  CostModel cost{.fixed = 1, .quadratic = 0, .per_character = 1e-3, .knee = 3};
-  for (std::size_t length = 0; length < 20'000; ++length) {
-    const double work = 1e-3 * static_cast<double>(length);
-    const double expected = std::cbrt(1 + work * work * work);
-    ASSERT_NEAR(cost.Alone(length), expected, 4e-15 * expected) << length;
-  }
-}
-
 TEST(CostModel, NeitherFallsWithSizeNorRisesForEachSequence) {
   Random random(1);
   for (int round = 0; round < 1000; ++round) {

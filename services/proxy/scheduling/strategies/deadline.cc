@@ -174,7 +174,7 @@ class Deadline final : public Strategy {
     return lane_.Opens(occasion.now, oldest.arrival, occasion.cost.Seconds(oldest.waiting, oldest.longest_waiting));
   }
   void TakeLate(const Occasion& occasion, Selection& selection) {
-    late_choice_.Start(SurroundingsOf(occasion, occasion.max_batch_size, pending_, traffic_, backends_));
+    late_choice_.Start(SurroundingsOf(occasion, pending_, traffic_, backends_));
     std::uint32_t left = std::max(kFewestLate, 2 * occasion.max_batch_size);
     for (const auto& [number, request] : late_) {
       if (left-- == 0) break;

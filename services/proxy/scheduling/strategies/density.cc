@@ -29,9 +29,8 @@ struct DensityParameters {
 // the riders that are worth their seats, and a lane against starvation (starvation_lane.h states the worst wait).
 //
 // Candidates are the oldest waiting sequences of each class of length (length_classes.h), shortest class first, until
-// no longer batch can be better than the best one found. Of each class they are B, and 8 at least; if riders cost
-// something, twice the last batch up to B, and 4 at least, and no more are chosen before free seats are filled. A
-// decision so costs the same however many wait.
+// no longer batch can be better than the best one found: of each class B, or twice the last batch where riders cost
+// something and batches are small, and 8 at least. A decision so costs the same however many wait.
 //
 // While riders are free and everything that waits fits into one batch, requests are not split: splitting helps only
 // if seats are scarce. If riders cost something, leaving sequences for a later batch may pay even then.
@@ -85,14 +84,12 @@ class Density final : public Strategy {
         lane_.Opens(occasion.now, oldest->arrival, occasion.cost.Seconds(oldest->waiting, oldest->longest_waiting));
     if (by_lane_) return SelectByLane(occasion, *oldest, selection);
 
-    most_ = occasion.max_batch_size;
-    if (!occasion.cost.RidersAreFree()) most_ = std::min(most_, std::max(2 * last_batch_, kFewestChosen));
-    choice_.Start(SurroundingsOf(occasion, most_, pending_, traffic_, backends_));
+    choice_.Start(SurroundingsOf(occasion, pending_, traffic_, backends_));
     if (occasion.cost.RidersAreFree() && pending_.waiting_sequences() <= occasion.max_batch_size) {
       CollectAll();
       choice_.ChooseUncontended(candidates_, selection);
     } else if (parameters_.choice.split) {
-      ConsiderByClass(occasion.cost.RidersAreFree() ? std::max(most_, kFewestFreeRiders) : most_);
+      ConsiderByClass(occasion);
       choice_.Take(selection);
       selection.ChoiceIsMade();
       choice_.Fill(selection);
@@ -142,16 +139,20 @@ class Density final : public Strategy {
     if (occasion.cost.RidersAreFree()) FillWithRequests(requests_, selection);
   }
 
-  // If riders cost something, of a class.
-  static constexpr std::uint32_t kFewestChosen = 4;
-  // What fills the free seats is of the same candidates.
-  static constexpr std::uint32_t kFewestFreeRiders = 8;
-  void ConsiderByClass(std::uint32_t of_each) {
+  static constexpr std::uint32_t kFewestOfAClass = 8;
+  void ConsiderByClass(const Occasion& occasion) {
     auto& classes = sequences_.classes();
+    std::uint32_t of_each = occasion.max_batch_size;
+    if (!occasion.cost.RidersAreFree()) of_each = std::min(of_each, 2 * last_batch_);
+    of_each = std::max(of_each, kFewestOfAClass);
     for (std::size_t i = 0; i < classes.size(); ++i) {
       if (classes[i].waiting.empty()) continue;
       if (!CouldBeBetterFrom(i)) return;
-      for (Candidate& candidate : classes[i].First(of_each)) choice_.Consider(candidate);
+      std::uint32_t left = of_each;
+      for (PendingSequence& sequence : classes[i].waiting) {
+        if (left-- == 0) break;
+        choice_.Consider(sequence);
+      }
       choice_.Weigh();
     }
   }
@@ -234,8 +235,6 @@ class Density final : public Strategy {
   // decision may then take what it has not looked at for a candidate.
   std::uint32_t decision_ = 0;
   std::uint32_t last_batch_;  // its sequences
-  // That a batch is chosen from of each class, and that are chosen, before free seats are filled.
-  std::uint32_t most_ = 1;
   bool by_lane_ = false;
   Time oldest_arrival_{};
 };

@@ -37,9 +37,7 @@ void DensityChoice::Start(const Surroundings& surroundings) {
   seats_.clear();
   sequences_.clear();
   heaviest_.clear();
-  groups_.clear();
-  before_.clear();
-  sums_.clear();
+  weighed_ = 0;
   heaviest_sum_ = heaviest_seat_ = considered_weight_ = batch_weight_ = 0;
   best_ = {};
   peak_ = 1;
@@ -47,37 +45,26 @@ void DensityChoice::Start(const Surroundings& surroundings) {
 
 // --- Weights ---
 
-double DensityChoice::AgeWeight(Time arrival, double own_seconds) const {
-  const double age = ToSeconds(around_.now - arrival) + own_seconds;
+double DensityChoice::MostWeight(Time arrival, std::uint32_t length) const {
+  const double age = ToSeconds(around_.now - arrival) + of_length_.Alone(length);
   return Power(std::max(age, kLeastSeconds), options_.age_exponent);
 }
 
-double DensityChoice::MostWeight(Time arrival, std::uint32_t length) const {
-  return AgeWeight(arrival, of_length_.Alone(length));
-}
-
-double DensityChoice::TierWeight(const PendingRequest& request) const {
-  if (options_.tier_ratio == 1) return 1;
-  return std::pow(options_.tier_ratio, -static_cast<double>(request.customer->policy.tier));
-}
-
 double DensityChoice::WeightOf(const PendingRequest& request) const {
-  return MostWeight(request.arrival, request.longest_at_arrival) * TierWeight(request);
+  const double weight = MostWeight(request.arrival, request.longest_at_arrival);
+  if (options_.tier_ratio == 1) return weight;
+  return weight * std::pow(options_.tier_ratio, -static_cast<double>(request.customer->policy.tier));
 }
 
-double DensityChoice::WeightOf(const Candidate& candidate) const {
-  return AgeWeight(candidate.arrival, candidate.own_seconds) * candidate.share *
-         TierWeight(*candidate.sequence->request);
-}
-
-double DensityChoice::ShareOf(const PendingSequence& sequence) const {
+double DensityChoice::WeightOf(const PendingSequence& sequence) const {
   const PendingRequest& request = *sequence.request;
-  if (request.waiting == 1) return 1;
+  const double weight = WeightOf(request);
+  if (request.waiting == 1) return weight;
   double left_to_do = 0;
   for (const PendingSequence& other : request.sequences) {
     if (MayBeChosen(other)) left_to_do += of_length_.LeastSeconds(other.length);
   }
-  return of_length_.LeastSeconds(sequence.length) / left_to_do;
+  return weight * of_length_.LeastSeconds(sequence.length) / left_to_do;
 }
 
 double DensityChoice::DensityOf(const PendingRequest& request) const {
@@ -97,30 +84,17 @@ double DensityChoice::WeightOfAll() const {
 
 // --- By sequence ---
 
-void DensityChoice::Know(Candidate& candidate) const {
-  if (candidate.costs == of_length_.version()) return;
-  const PendingRequest& request = *candidate.sequence->request;
-  candidate.costs = of_length_.version();
-  candidate.own_seconds = of_length_.Alone(request.longest_at_arrival);
-  candidate.share = ShareOf(*candidate.sequence);
-  candidate.least_seconds = of_length_.LeastSeconds(candidate.length);
-}
-
-void DensityChoice::Consider(Candidate& candidate) {
-  Know(candidate);
-  const double weight = WeightOf(candidate);
-  const auto place = static_cast<std::uint32_t>(sequences_.size());
-  seats_.push_back({std::uint64_t{candidate.length} << 32 | ~place, weight, candidate.least_seconds});
-  sequences_.push_back(candidate.sequence);
+void DensityChoice::Consider(PendingSequence& sequence) {
+  const double weight = WeightOf(sequence);
+  seats_.push_back({std::uint64_t{sequence.length} << 32 | static_cast<std::uint32_t>(~sequences_.size()), weight});
+  sequences_.push_back(&sequence);
   heaviest_seat_ = std::max(heaviest_seat_, weight);
   considered_weight_ += weight;
 }
 
 void DensityChoice::ConsiderAll(PendingRequest& request) {
   for (PendingSequence& sequence : request.sequences) {
-    if (!MayBeChosen(sequence)) continue;
-    Candidate candidate(sequence);
-    Consider(candidate);
+    if (MayBeChosen(sequence)) Consider(sequence);
   }
 }
 
@@ -135,92 +109,53 @@ bool DensityChoice::CouldBeBetter(double weight, std::uint32_t length) const {
 }
 
 void DensityChoice::Weigh() {
-  Group group;
-  group.begin = groups_.empty() ? 0 : groups_.back().end;
-  group.end = seats_.size();
-  if (group.begin == group.end) return;
-  group.before = before_.size();
-  group.size_before = heaviest_.size();
-  group.sum_before = heaviest_sum_;
-  before_.insert(before_.end(), heaviest_.begin(), heaviest_.end());
-  group.shortest = kLongestSequence;
-  std::uint32_t longest = 0;
-  bool changed = false;
-  for (std::size_t i = group.begin; i < group.end; ++i) {
-    group.shortest = std::min(group.shortest, seats_[i].length());
-    longest = std::max(longest, seats_[i].length());
-    changed = AddToHeaviest(seats_[i]) || changed;
-  }
-  // What was the best before costs more at a larger length.
-  if (changed) {
-    group.most = BestOfLength(group.shortest);
-    if (group.most.index > best_.index) Try(longest, group.end);
-    if (group.shortest == longest) group.most = {};
-  }
-  groups_.push_back(group);
-}
-
-// Of the groups that could still hold a better batch the one first that could hold the best.
-void DensityChoice::TryInDetail() {
-  for (;;) {
-    const auto group = std::max_element(groups_.begin(), groups_.end(), [](const Group& left, const Group& right) {
-      return left.most.index < right.most.index;
-    });
-    if (group == groups_.end() || group->most.index <= best_.index) return;
-    TryEachLength(*group);
-    group->most = {};
-  }
-}
-
-void DensityChoice::TryEachLength(Group& group) {
-  const auto before = before_.begin() + static_cast<std::ptrdiff_t>(group.before);
-  heaviest_.assign(before, before + static_cast<std::ptrdiff_t>(group.size_before));
-  heaviest_sum_ = group.sum_before;
-  sums_.clear();
-  peak_ = group.most.count;
-  Sort(group);
-  bool changed = false;
-  for (std::size_t i = group.begin; i + 1 < group.end; ++i) {
-    changed = AddToHeaviest(seats_[i]) || changed;
-    const std::uint32_t length = seats_[i].length();
-    if (!changed || seats_[i + 1].length() == length) continue;
-    changed = false;
-    Try(length, i + 1);
-  }
-}
-
-void DensityChoice::Try(std::uint32_t length, std::size_t no_longer) {
-  const Peak peak = BestOfLength(length);
-  if (peak.index < best_.index || (peak.index == best_.index && length >= best_.length)) return;
-  best_ = {peak.index, length, peak.count, no_longer, heaviest_[heaviest_.size() - peak.count].weight};
-}
-
-void DensityChoice::Sort(Group& group) {
-  if (group.sorted) return;
-  std::sort(seats_.begin() + static_cast<std::ptrdiff_t>(group.begin),
-            seats_.begin() + static_cast<std::ptrdiff_t>(group.end),
+  std::sort(seats_.begin() + static_cast<std::ptrdiff_t>(weighed_), seats_.end(),
             [](const Seat& left, const Seat& right) { return left.key < right.key; });
-  group.sorted = true;
+  bool changed = false;
+  for (; weighed_ < seats_.size(); ++weighed_) {
+    const Seat& seat = seats_[weighed_];
+    const std::uint32_t length = seat.length();
+    if (riders_are_free_) {
+      AddToHeaviestWhereRidersAreFree(seat.weight);
+      changed = true;
+    } else {
+      changed = AddToHeaviest({seat.weight, of_length_.LeastSeconds(length)}) || changed;
+    }
+    const bool last_of_length = weighed_ + 1 == seats_.size() || seats_[weighed_ + 1].length() != length;
+    // What was the best before costs more at a larger length.
+    if (!last_of_length || !changed) continue;
+    TryLength(length, weighed_ + 1);
+    changed = false;
+  }
 }
 
-// The best batch of the heaviest if its longest sequence has this length.
-DensityChoice::Peak DensityChoice::BestOfLength(std::uint32_t length) {
+// The best batch whose longest sequence has this length, given the heaviest sequences up to it.
+void DensityChoice::TryLength(std::uint32_t length, std::size_t no_longer) {
+  const double alone = std::max(of_length_.Alone(length), kLeastSeconds);
+  if (heaviest_sum_ <= best_.index * alone) return;
   if (riders_are_free_) {
-    return {heaviest_sum_ / std::max(around_.cost.Alone(length), kLeastSeconds), heaviest_.size()};
+    best_ = {heaviest_sum_ / alone, length, heaviest_.size(), no_longer};
+    return;
+  }
+  sums_.clear();
+  Heavy sum;
+  for (auto heavy = heaviest_.rbegin(); heavy != heaviest_.rend(); ++heavy) {
+    sum.weight += heavy->weight;
+    sum.least_seconds += heavy->least_seconds;
+    sums_.push_back(sum);
   }
   const auto index = [&](std::size_t count) {
-    const Heavy& sum = SumOfHeaviest(count);
     const double seconds = std::max(around_.cost.Seconds(count, length), kLeastSeconds);
-    return Index(sum.weight, sum.least_seconds, seconds);
+    return Index(sums_[count - 1].weight, sums_[count - 1].least_seconds, seconds);
   };
   // One peak, and seldom far from where it was at the length before.
-  std::size_t count = std::clamp<std::size_t>(peak_, 1, heaviest_.size());
+  std::size_t count = std::clamp<std::size_t>(peak_, 1, sums_.size());
   double found = index(count);
   const auto climb = [&](std::size_t step) {
     bool climbed = false;
     for (;;) {
       const std::size_t next = count + step;  // a step down wraps around
-      if (next < 1 || next > heaviest_.size()) return climbed;
+      if (next < 1 || next > sums_.size()) return climbed;
       const double other = index(next);
       if (other <= found) return climbed;
       found = other;
@@ -230,41 +165,41 @@ DensityChoice::Peak DensityChoice::BestOfLength(std::uint32_t length) {
   };
   if (!climb(1)) climb(static_cast<std::size_t>(-1));
   peak_ = count;
-  return {found, count};
+  if (found > best_.index) best_ = {found, length, count, no_longer};
 }
 
-const DensityChoice::Heavy& DensityChoice::SumOfHeaviest(std::size_t count) {
-  while (sums_.size() < count) {
-    const Heavy& next = heaviest_[heaviest_.size() - 1 - sums_.size()];
-    const Heavy before = sums_.empty() ? Heavy{} : sums_.back();
-    sums_.push_back({before.weight + next.weight, before.least_seconds + next.least_seconds});
+// Only the sum counts: no order is needed until seats are scarce.
+void DensityChoice::AddToHeaviestWhereRidersAreFree(double weight) {
+  const auto lighter = [](const Heavy& left, const Heavy& right) { return left.weight < right.weight; };
+  const std::size_t capacity = around_.seats;
+  if (heaviest_.size() < capacity) {
+    heaviest_sum_ += weight;
+    heaviest_.push_back({weight, 0});
+    if (heaviest_.size() == capacity) std::sort(heaviest_.begin(), heaviest_.end(), lighter);
+    return;
   }
-  return sums_[count - 1];
-}
-
-// False if it is too light.
-bool DensityChoice::AddToHeaviest(const Seat& seat) {
-  if (heaviest_.size() == around_.most) {
-    if (seat.weight <= heaviest_.front().weight) return false;
-    heaviest_sum_ -= heaviest_.front().weight;
-  } else {
-    heaviest_.insert(heaviest_.begin(), Heavy{});
-  }
-  heaviest_sum_ += seat.weight;
-  // The lightest has gone, or is the new place: those that are lighter than this one move down.
+  if (weight <= heaviest_.front().weight) return;
+  heaviest_sum_ += weight - heaviest_.front().weight;
   std::size_t place = 0;
-  for (; place + 1 < heaviest_.size() && heaviest_[place + 1].weight < seat.weight; ++place) {
-    heaviest_[place] = heaviest_[place + 1];
+  for (; place + 1 < capacity && heaviest_[place + 1].weight < weight; ++place) heaviest_[place] = heaviest_[place + 1];
+  heaviest_[place].weight = weight;
+}
+
+// In ascending order; false where it is too light.
+bool DensityChoice::AddToHeaviest(const Heavy& heavy) {
+  if (heaviest_.size() == around_.seats) {
+    if (heavy.weight <= heaviest_.front().weight) return false;
+    heaviest_sum_ -= heaviest_.front().weight;
+    heaviest_.erase(heaviest_.begin());
   }
-  heaviest_[place] = {seat.weight, seat.least_seconds};
-  // The sums of those that are heavier hold.
-  sums_.resize(std::min(sums_.size(), heaviest_.size() - 1 - place));
+  heaviest_sum_ += heavy.weight;
+  const auto lighter = [](const Heavy& left, const Heavy& right) { return left.weight < right.weight; };
+  heaviest_.insert(std::lower_bound(heaviest_.begin(), heaviest_.end(), heavy, lighter), heavy);
   return true;
 }
 
 void DensityChoice::Take(Selection& selection) {
   assert(!seats_.empty() && selection.empty());
-  TryInDetail();
   const auto heavier = [this](const Seat& left, const Seat& right) {
     if (left.weight != right.weight) return left.weight > right.weight;
     if (left.length() != right.length()) return left.length() > right.length();
@@ -273,10 +208,7 @@ void DensityChoice::Take(Selection& selection) {
     if (first.request != second.request) return first.request->id.number < second.request->id.number;
     return first.index() < second.index();
   };
-  batch_.clear();
-  for (std::size_t i = 0; i < best_.no_longer; ++i) {
-    if (seats_[i].weight >= best_.lightest) batch_.push_back(seats_[i]);
-  }
+  batch_.assign(seats_.begin(), seats_.begin() + static_cast<std::ptrdiff_t>(best_.no_longer));
   const std::size_t count = std::min(best_.seats, batch_.size());
   const auto end = batch_.begin() + static_cast<std::ptrdiff_t>(count);
   if (end != batch_.end()) std::nth_element(batch_.begin(), end, batch_.end(), heavier);
@@ -314,42 +246,104 @@ void DensityChoice::CutWhereThatPays() {
   }
 }
 
-bool DensityChoice::Pays(PendingSequence& sequence, const Selection& selection) {
-  if (riders_are_free_) return true;
-  Candidate candidate(sequence);
-  Know(candidate);
-  return Pays(WeightOf(candidate), candidate.least_seconds, selection);
-}
-
-bool DensityChoice::Pays(double weight, double least_seconds, const Selection& selection) {
+bool DensityChoice::Pays(const PendingSequence& sequence, const Selection& selection) {
   if (riders_are_free_) return true;
   const std::size_t taken = selection.members().size();
   const double before = around_.cost.Seconds(taken, selection.longest());
   const double seat = around_.cost.Seconds(taken + 1, selection.longest()) - before;
   const bool is_free = seat <= kFreeSeat * before;
-  const double saved = least_seconds - seat;
+  const double saved = of_length_.LeastSeconds(sequence.length) - seat;
   if (!is_free && seat * batch_weight_ > saved * (WeightOfAll() - batch_weight_)) return false;
-  batch_weight_ += weight;
+  batch_weight_ += WeightOf(sequence);
   return true;
 }
 
 void DensityChoice::Fill(Selection& selection) {
   int refusals = 0;
   const std::uint32_t longest = selection.longest();
-  for (auto group = groups_.rbegin(); group != groups_.rend(); ++group) {
-    if (group->shortest > longest) continue;
-    Sort(*group);
-    for (std::size_t i = group->end; i-- > group->begin;) {
-      if (selection.free_seats() == 0 || refusals == kMostRefusals) return;
-      PendingSequence& sequence = *sequences_[seats_[i].place()];
-      if (sequence.length > longest || sequence.selected) continue;
-      if (Pays(seats_[i].weight, seats_[i].least_seconds, selection)) {
-        selection.Take(sequence);
-      } else {
-        ++refusals;
-      }
+  for (auto seat = seats_.rbegin(); seat != seats_.rend() && selection.free_seats() > 0 && refusals < kMostRefusals;
+       ++seat) {
+    PendingSequence& sequence = *sequences_[seat->place()];
+    if (sequence.length > longest || sequence.selected) continue;
+    if (Pays(sequence, selection)) {
+      selection.Take(sequence);
+    } else {
+      ++refusals;
     }
   }
+}
+
+// --- By request ---
+
+void DensityChoice::SortByLength(std::span<PendingRequest* const> candidates) {
+  by_length_.assign(candidates.begin(), candidates.end());
+  std::sort(by_length_.begin(), by_length_.end(), [](const PendingRequest* left, const PendingRequest* right) {
+    if (left->longest_waiting != right->longest_waiting) return left->longest_waiting < right->longest_waiting;
+    return left->id.number < right->id.number;
+  });
+}
+
+void DensityChoice::ChooseUncontended(std::span<PendingRequest* const> candidates, Selection& selection) {
+  assert(!candidates.empty() && selection.empty());
+  SortByLength(candidates);
+  double weight = 0;
+  std::uint32_t sequences = 0;
+  std::size_t best_count = 0;
+  double best_density = 0;
+  for (std::size_t i = 0; i < by_length_.size(); ++i) {
+    const PendingRequest& request = *by_length_[i];
+    weight += WeightOf(request);
+    sequences += request.waiting;
+    const double density = weight / std::max(around_.cost.Seconds(sequences, request.longest_waiting), kLeastSeconds);
+    if (density <= best_density) continue;
+    best_density = density;
+    best_count = i + 1;
+  }
+  for (std::size_t i = 0; i < best_count; ++i) selection.TakeWaitingOf(*by_length_[i]);
+}
+
+// Not split: the heaviest set of whole requests, a 0/1 knapsack over the seats.
+void DensityChoice::ChooseRequests(std::span<PendingRequest* const> candidates, Selection& selection) {
+  SortByLength(candidates);
+  const std::size_t capacity = selection.free_seats();
+  const std::size_t row = capacity + 1;
+  // best_weight_[n]: the largest weight of requests that need n seats together; below 0 where there is none.
+  best_weight_.assign(row, -1);
+  best_weight_[0] = 0;
+  taken_.assign(by_length_.size() * row, false);
+  double best_density = 0;
+  std::size_t best_items = 0;
+  std::size_t best_seats = 0;
+  for (std::size_t i = 0; i < by_length_.size(); ++i) {
+    const PendingRequest& request = *by_length_[i];
+    const double weight = WeightOf(request);
+    for (std::size_t seats = capacity; seats >= request.waiting; --seats) {
+      const double without = best_weight_[seats - request.waiting];
+      if (without < 0 || without + weight <= best_weight_[seats]) continue;
+      best_weight_[seats] = without + weight;
+      taken_[i * row + seats] = true;
+    }
+    const bool last_of_length =
+        i + 1 == by_length_.size() || by_length_[i + 1]->longest_waiting != request.longest_waiting;
+    if (!last_of_length) continue;
+    for (std::size_t seats = 1; seats <= capacity; ++seats) {
+      if (best_weight_[seats] < 0) continue;
+      const double seconds = around_.cost.Seconds(static_cast<std::uint32_t>(seats), request.longest_waiting);
+      const double density = best_weight_[seats] / std::max(seconds, kLeastSeconds);
+      if (density <= best_density) continue;
+      best_density = density;
+      best_items = i + 1;
+      best_seats = seats;
+    }
+  }
+  // Which requests make up the best weight: walk the table back.
+  for (std::size_t i = best_items, seats = best_seats; i-- > 0 && seats > 0;) {
+    if (!taken_[i * row + seats]) continue;
+    selection.TakeWaitingOf(*by_length_[i]);
+    seats -= by_length_[i]->waiting;
+  }
+  // None fits into a batch of this backend: the shortest goes in parts.
+  if (selection.empty()) selection.TakeWaitingOf(*by_length_.front());
 }
 
 }  // namespace smartbatch::scheduling

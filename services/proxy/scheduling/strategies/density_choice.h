@@ -10,7 +10,6 @@
 #include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/model/request.h"
 #include "services/proxy/scheduling/model/selection.h"
-#include "services/proxy/scheduling/strategies/candidate.h"
 #include "services/proxy/scheduling/strategies/length_costs.h"
 
 namespace smartbatch::scheduling {
@@ -68,10 +67,6 @@ namespace smartbatch::scheduling {
 // batch at a time: a plan for all that waits (dynamic programming over the sorted lengths, as TurboTransformers does)
 // carries some per cent more close to saturation.
 //
-// Trying. All lengths of a group, which a class of length is, are seldom tried: the heaviest of the group and of what
-// is shorter, taken for as long as the group's shortest, are at least as good as any batch whose longest is of the
-// group. Only if that is better than the best batch so far each length is tried, most promising group first.
-//
 // Keeps scratch memory between calls. Not thread safe.
 class DensityChoice {
  public:
@@ -86,7 +81,6 @@ class DensityChoice {
     Time now{};
     CostModel cost;
     std::uint32_t seats = 1;  // B
-    std::uint32_t most = 1;   // that are chosen for the batch before its free seats are filled; 1 to seats
     std::uint64_t waiting_requests = 0;
     std::uint64_t waiting_sequences = 0;
     Duration mean_age{};            // of the requests that wait
@@ -100,10 +94,11 @@ class DensityChoice {
 
   // --- By sequence ---
 
-  // A waiting sequence that the batch may hold, each once. What is worked out of it is kept there.
-  void Consider(Candidate& candidate);
+  // A waiting sequence that the batch may hold, each once.
+  void Consider(PendingSequence& sequence);
   void ConsiderAll(PendingRequest& request);
-  // Those considered since the last time are a group, of which none may be shorter than what had been considered then.
+  // Tries the batches whose longest is one of those considered since the last time, of which none may be shorter than
+  // what had been considered then.
   void Weigh();
   // Whether a batch could be better than the best so far if its longest had at least this length and nothing in it were
   // heavier than `weight` or what was considered. The bound is sound, as the efficiency is at most 1 and
@@ -116,7 +111,7 @@ class DensityChoice {
   // Takes what pays of what was considered, longest first.
   void Fill(Selection& selection);
   // Whether a sequence that is no longer than the batch is worth the seat it costs; the caller takes it then.
-  bool Pays(PendingSequence& sequence, const Selection& selection);
+  bool Pays(const PendingSequence& sequence, const Selection& selection);
 
   // --- By request ---
 
@@ -135,7 +130,6 @@ class DensityChoice {
   struct Seat {
     std::uint64_t key = 0;
     double weight = 0;
-    double least_seconds = 0;  // q
     std::uint32_t length() const { return static_cast<std::uint32_t>(key >> 32); }
     std::uint32_t place() const { return ~static_cast<std::uint32_t>(key); }
   };
@@ -148,46 +142,14 @@ class DensityChoice {
     std::uint32_t length = 0;
     std::size_t seats = 0;
     std::size_t no_longer = 0;  // of the seats, from the front
-    double lightest = 0;        // of the weights of its members
-  };
-  struct Peak {
-    double index = 0;
-    std::size_t count = 0;
-  };
-  // What was considered between two calls of Weigh: places in seats_.
-  struct Group {
-    std::size_t begin = 0;
-    std::size_t end = 0;
-    std::uint32_t shortest = 0;
-    bool sorted = false;
-    // The heaviest of what had been considered before: places in before_.
-    std::size_t before = 0;
-    std::size_t size_before = 0;
-    double sum_before = 0;
-    // No batch whose longest is of this group and has not been tried is better.
-    Peak most;
   };
 
-  double AgeWeight(Time arrival, double own_seconds) const;
-  // The part of its request's weight that the sequence has.
-  double ShareOf(const PendingSequence& sequence) const;
-  // The part of its weight that the request's tier leaves it.
-  double TierWeight(const PendingRequest& request) const;
-  double WeightOf(const Candidate& candidate) const;
-  // Works out what the candidate costs, if that is not known or costs have changed.
-  void Know(Candidate& candidate) const;
+  double WeightOf(const PendingSequence& sequence) const;
   double Index(double weight, double least_seconds, double seconds) const;
-  void TryInDetail();
-  // But the longest, which has been tried.
-  void TryEachLength(Group& group);
-  void Try(std::uint32_t length, std::size_t no_longer);
-  void Sort(Group& group);
-  Peak BestOfLength(std::uint32_t length);
-  // Of so many, the heaviest first.
-  const Heavy& SumOfHeaviest(std::size_t count);
-  bool AddToHeaviest(const Seat& seat);
+  void TryLength(std::uint32_t length, std::size_t no_longer);
+  bool AddToHeaviest(const Heavy& heavy);
+  void AddToHeaviestWhereRidersAreFree(double weight);
   void CutWhereThatPays();
-  bool Pays(double weight, double least_seconds, const Selection& selection);
   // What delays to everybody weigh: g W_all.
   double WeightOfAll() const;
   void SortByLength(std::span<PendingRequest* const> candidates);
@@ -198,10 +160,9 @@ class DensityChoice {
   double efficiency_exponent_ = 0;  // eta
 
   std::vector<Seat> seats_;
-  std::vector<Group> groups_;
+  std::size_t weighed_ = 0;  // of the seats
   std::vector<PendingSequence*> sequences_;
-  std::vector<Heavy> heaviest_;  // at most one for each seat of the batch, in ascending order
-  std::vector<Heavy> before_;    // the same before each group
+  std::vector<Heavy> heaviest_;  // at most one for each seat of the batch; ascending where that matters
   double heaviest_sum_ = 0;
   double heaviest_seat_ = 0;
   double considered_weight_ = 0;

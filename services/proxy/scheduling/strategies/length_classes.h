@@ -5,15 +5,13 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
-#include <span>
+#include <deque>
 #include <vector>
 
 #include <boost/intrusive/list.hpp>
 
 #include "common/time.h"
 #include "services/proxy/scheduling/model/request.h"
-#include "services/proxy/scheduling/strategies/candidate.h"
 
 namespace smartbatch::scheduling {
 
@@ -36,36 +34,6 @@ class LengthClasses {
     // memory.
     Time oldest{};
     List waiting{};
-    // The first of them, as many as have been asked for: side by side, with what has been worked out of each.
-    std::vector<Candidate> front{};
-
-    // The first, `most` at most.
-    std::span<Candidate> First(std::size_t most) {
-      if (front.size() < most) Extend(most);
-      return std::span(front).first(std::min(most, front.size()));
-    }
-
-   private:
-    friend class LengthClasses;
-    void Extend(std::size_t most) {
-      auto next = front.empty() ? waiting.begin() : std::next(List::s_iterator_to(*front.back().sequence));
-      for (; next != waiting.end() && front.size() < most; ++next) front.emplace_back(*next);
-    }
-    std::vector<Candidate>::iterator Find(const PendingSequence& sequence) {
-      return std::find_if(front.begin(), front.end(),
-                          [&](const Candidate& candidate) { return candidate.sequence == &sequence; });
-    }
-    void Insert(PendingSequence& sequence) {
-      auto place = waiting.begin();
-      std::size_t before = 0;
-      for (; place != waiting.end() && place->request->id.number <= sequence.request->id.number; ++place) ++before;
-      waiting.insert(place, sequence);
-      if (before < front.size()) front.erase(front.begin() + static_cast<std::ptrdiff_t>(before), front.end());
-    }
-    void Erase(PendingSequence& sequence) {
-      waiting.erase(List::s_iterator_to(sequence));
-      if (const auto place = Find(sequence); place != front.end()) front.erase(place);
-    }
   };
 
   // `ratio` is above 1.
@@ -93,21 +61,15 @@ class LengthClasses {
       if (MayBeChosen(sequence)) Remove(sequence);
     }
   }
-  // Only those that have been selected: the others keep their places, and weigh something else from now on.
+  // Only those that have been selected: the others keep their places.
   void RemoveSelected(PendingRequest& request) {
     for (PendingSequence& sequence : request.sequences) {
-      if (!MayBeChosen(sequence)) continue;
-      if (sequence.selected) {
-        Remove(sequence);
-      } else {
-        Class& home = classes_[PlaceOf(sequence.length)];
-        if (const auto place = home.Find(sequence); place != home.front.end()) place->costs = 0;
-      }
+      if (MayBeChosen(sequence) && sequence.selected) Remove(sequence);
     }
   }
 
   // In ascending length.
-  std::vector<Class>& classes() { return classes_; }
+  std::deque<Class>& classes() { return classes_; }
   std::size_t PlaceOf(std::uint32_t length) const {
     return static_cast<std::size_t>(std::lower_bound(bounds_.begin(), bounds_.end(), length) - bounds_.begin());
   }
@@ -115,21 +77,22 @@ class LengthClasses {
  private:
   void Add(PendingSequence& sequence, bool again) {
     Class& home = classes_[PlaceOf(sequence.length)];
+    auto place = home.waiting.end();
     if (again) {
-      home.Insert(sequence);
-    } else {
-      home.waiting.push_back(sequence);
+      place = home.waiting.begin();
+      while (place != home.waiting.end() && place->request->id.number <= sequence.request->id.number) ++place;
     }
+    home.waiting.insert(place, sequence);
     home.oldest = home.waiting.front().request->arrival;
   }
   void Remove(PendingSequence& sequence) {
     Class& home = classes_[PlaceOf(sequence.length)];
     const bool first = &home.waiting.front() == &sequence;
-    home.Erase(sequence);
+    home.waiting.erase(List::s_iterator_to(sequence));
     if (first && !home.waiting.empty()) home.oldest = home.waiting.front().request->arrival;
   }
 
-  std::vector<Class> classes_;
+  std::deque<Class> classes_;  // lists do not move
   std::vector<std::uint32_t> bounds_;
 };
 

@@ -25,14 +25,10 @@ class LengthCosts {
  public:
   // From now on batches have this cost and this number of seats.
   void Start(const CostModel& cost, std::uint32_t seats) {
-    if (version_ > 0 && cost == cost_ && seats == seats_) return;
-    if (cost.knee != 1) known_.assign(kKnown, {});
+    if (cost.knee != 1 && (cost != cost_ || seats != seats_)) known_.assign(kKnown, {});
     cost_ = cost;
     seats_ = seats;
-    ++version_;
   }
-  // Another one for each change of cost or seats, from 1.
-  std::uint32_t version() const { return version_; }
 
   // Of a sequence by itself, in seconds.
   double Alone(std::uint32_t length) const { return cost_.knee != 1 ? Known(length).alone : cost_.Alone(length); }
@@ -60,7 +56,6 @@ class LengthCosts {
   mutable std::vector<OfLength> known_;  // with this cost and these seats
   CostModel cost_;
   std::uint32_t seats_ = 0;
-  std::uint32_t version_ = 0;
 };
 
 }  // namespace smartbatch::scheduling

@@ -12,13 +12,11 @@
 namespace smartbatch::scheduling {
 
 // Linear in the backends.
-inline DensityChoice::Surroundings SurroundingsOf(const Occasion& occasion, std::uint32_t most,
-                                                  const PendingSet& pending, const Traffic& traffic,
-                                                  const BackendPool& backends) {
+inline DensityChoice::Surroundings SurroundingsOf(const Occasion& occasion, const PendingSet& pending,
+                                                  const Traffic& traffic, const BackendPool& backends) {
   return {.now = occasion.now,
           .cost = occasion.cost,
           .seats = occasion.max_batch_size,
-          .most = most,
           .waiting_requests = pending.waiting_requests(),
           .waiting_sequences = pending.waiting_sequences(),
           .mean_age = pending.MeanAge(occasion.now),

@@ -113,7 +113,7 @@ class WeightedFair final : public Strategy {
       hold_.Reset();
       return;
     }
-    choice_.Start(SurroundingsOf(occasion, occasion.max_batch_size, pending_, traffic_, backends_));
+    choice_.Start(SurroundingsOf(occasion, pending_, traffic_, backends_));
     const bool riders_are_free = occasion.cost.RidersAreFree();
     const bool contended = CollectCandidates(occasion.max_batch_size);
     if (!contended && riders_are_free) {
@@ -136,7 +136,7 @@ class WeightedFair final : public Strategy {
   void Fill(bool riders_are_free, Selection& selection) {
     if (selection.free_seats() == 0) return;
     if (parameters_.choice.split) {
-      FillWithSequences(sequences_.by_length(), selection, [&](PendingSequence& sequence) {
+      FillWithSequences(sequences_.by_length(), selection, [&](const PendingSequence& sequence) {
         return riders_are_free || (sequence.request->customer->counter <= limit_ && choice_.Pays(sequence, selection));
       });
     } else if (riders_are_free) {
