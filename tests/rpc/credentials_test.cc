@@ -69,8 +69,8 @@ TEST_F(CredentialsTest, AFileThatCannotBeUsedIsNamed) {
   const TlsFiles server = Files("server", server_);
   const TlsFiles client = Files("client", client_);
   const std::string text = Write("text.pem", "no certificate");
-  EXPECT_THAT(MessageOf({server.certificate, {}, {}}), AllOf(HasSubstr(server.certificate), HasSubstr("together")));
-  EXPECT_THAT(MessageOf({{}, server.key, {}}), AllOf(HasSubstr(server.key), HasSubstr("together")));
+  EXPECT_THAT(MessageOf({server.certificate, {}, {}}), AllOf(HasSubstr(server.certificate), HasSubstr("given alone")));
+  EXPECT_THAT(MessageOf({{}, server.key, {}}), AllOf(HasSubstr(server.key), HasSubstr("given alone")));
   EXPECT_THAT(MessageOf({"/nowhere.pem", server.key, {}}), HasSubstr("'/nowhere.pem' cannot be read"));
   EXPECT_THAT(MessageOf({text, server.key, {}}), AllOf(HasSubstr(text), HasSubstr("holds no certificate")));
   EXPECT_THAT(MessageOf({server.certificate, text, {}}), AllOf(HasSubstr(text), HasSubstr("private key")));

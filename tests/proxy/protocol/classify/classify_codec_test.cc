@@ -27,7 +27,7 @@ std::string EmptySequences(int count) {
 
 grpc::Status Read(const std::string& bytes) {
   std::shared_ptr<const Payload> payload;
-  return ClassifyCustomerCodec({}).Read(Message(bytes), payload);
+  return ClassifyCustomerCodec({{"default", {}}}).Read(Message(bytes), payload);
 }
 
 // What a parser would find wrong shows whether it was asked.
