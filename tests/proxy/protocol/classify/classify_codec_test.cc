@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -27,7 +28,7 @@ std::string EmptySequences(int count) {
 
 grpc::Status Read(const std::string& bytes) {
   std::shared_ptr<const Payload> payload;
-  return ClassifyCustomerCodec({{"default", {}}}).Read(Message(bytes), payload);
+  return ClassifyCustomerCodec(std::vector<ModelTexts>{{"default", {}}}).Read(Message(bytes), payload);
 }
 
 // What a parser would find wrong shows whether it was asked.
