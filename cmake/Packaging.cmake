@@ -59,6 +59,9 @@ set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS procps) # kill, for ExecReload
+if(SMARTBATCH_TRACES)
+  string(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS ", opentelemetry-cpp") # its libraries have no versions, so it is not found
+endif()
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "bash-completion, gnuplot-nox")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "gRPC proxy that forms batches for a model, with a load generator")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
