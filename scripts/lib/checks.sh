@@ -16,8 +16,9 @@ COMPOSE_SHA256=c8185b851c0c1badd39647a8ddda50f6daa61cb176049d3c8fb0b8e5e014eac9
 ENVOY_VERSION=1.40.0
 ENVOY_SHA256=a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884
 SUMMARY=()
+NOT_PASSED=() # the names of tests that failed or were skipped
 PASSED=0 FAILED=0 SKIPS=0
-COUNTS= # the file in which a check of more than one thing leaves "passed failed skipped"
+COUNTS= # the file in which a check of more than one thing leaves "passed failed skipped", then a line for each not passed
 
 skip() {
   say "SKIPPED: $*"
@@ -42,7 +43,10 @@ run_check() {
     "$SKIPPED") passed=0 failed=0 skipped=1 word=SKIPPED ;;
     *) passed=0 failed=1 skipped=0 word=FAILED ;;
   esac
-  [[ ! -s $COUNTS ]] || read -r passed failed skipped <"$COUNTS"
+  if [[ -s $COUNTS ]]; then
+    read -r passed failed skipped <"$COUNTS"
+    mapfile -t -s 1 -O "${#NOT_PASSED[@]}" NOT_PASSED <"$COUNTS"
+  fi
   rm -f "$COUNTS"
   # A failure outside the tests, such as of the build, counts as one too.
   [[ $word != FAILED || $failed -gt 0 ]] || failed=1
@@ -58,6 +62,7 @@ run_check() {
 print_summary() {
   printf '\n%-12s %-16s %6s %6s %7s   %s\n' check result passed failed skipped time
   [[ ${#SUMMARY[@]} == 0 ]] || printf '%s\n' "${SUMMARY[@]}"
+  [[ ${#NOT_PASSED[@]} == 0 ]] || printf '%s\n' "${NOT_PASSED[@]}"
   printf '%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPS"
   [[ $FAILED == 0 ]]
 }
@@ -93,7 +98,10 @@ $again"
   if [[ -s $report ]]; then
     count_of() { grep -m 1 -o "[^a-z]$1=\"[0-9]*\"" "$report" | tr -dc 0-9; }
     total=$(count_of tests) failed=$(count_of failures) skipped=$(($(count_of skipped) + $(count_of disabled)))
-    printf '%d %d %d\n' $((total - failed - skipped)) "$failed" "$skipped" >"$COUNTS"
+    {
+      printf '%d %d %d\n' $((total - failed - skipped)) "$failed" "$skipped"
+      sed -nE 's/.*<testcase name="([^"]*)".* status="(fail|notrun|disabled)".*/\2: \1/p' "$report"
+    } >"$COUNTS"
   fi
   return "$status"
 }

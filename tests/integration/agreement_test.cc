@@ -30,7 +30,9 @@ constexpr double kTraceSeconds = 16;
 constexpr double kMostDifference = 0.10;
 // If a sleeping thread wakes later than this in the mean, others have the processor.
 constexpr double kMostOversleptMs = 0.5;
-constexpr int kAttempts = 3;
+constexpr int kAttempts = 5;
+// Others may have the processor for a while, such as a package manager after an installation.
+constexpr std::chrono::seconds kPause{10};
 
 // A classifier with a measured cost, and traffic that keeps it busy for about half of the time with batches of tens of
 // milliseconds: gRPC and the kernel then add a few per cent.
@@ -173,7 +175,10 @@ TEST_P(TheLiveProxy, HasTheMeanLatencyThatTheSimulatorSays) {
   const double of_two_slots = SimulatedMeanMs(GetParam(), trace, {"--slots", "2"});
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const auto live = LiveMeanMs(GetParam(), trace, folder / ("results-" + std::to_string(attempt)));
-    if (!live) continue;
+    if (!live) {
+      std::this_thread::sleep_for(kPause);
+      continue;
+    }
     printf("%s: live %.1f ms, simulated %.1f ms, ratio %.3f\n", GetParam().name.c_str(), *live, simulated,
            *live / simulated);
     EXPECT_NEAR(*live / simulated, 1, kMostDifference);

@@ -48,8 +48,12 @@ TEST_F(ProgramTest, CompareSwitchesMeasuresReportsAndRestores) {
   EXPECT_EQ(summary["valid"], true);
   const auto& strategies = summary["workloads"][0]["strategies"];
   ASSERT_EQ(strategies.size(), 2U);
-  EXPECT_NEAR(strategies[0]["all"]["latency_ms"]["mean"].get<double>(), 30, 15);
-  EXPECT_NEAR(strategies[1]["all"]["latency_ms"]["mean"].get<double>(), 5, 10);
+  // On a busy machine both are later than the server makes them.
+  const double of_fcfs = strategies[0]["all"]["latency_ms"]["mean"];
+  const double of_sjf = strategies[1]["all"]["latency_ms"]["mean"];
+  EXPECT_GE(of_fcfs, 30);
+  EXPECT_GE(of_sjf, 5);
+  EXPECT_LT(of_sjf, of_fcfs);
 }
 
 TEST_F(ProgramTest, APublishedTraceIsConvertedAndThenPlayed) {
