@@ -16,7 +16,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import statistics
 import subprocess
@@ -24,8 +23,8 @@ import sys
 import tempfile
 import time
 
-import request_cost
-from request_cost import SKIPPED, WORKLOADS, fail
+import harness
+from harness import WORKLOADS, fail, need, skip
 
 BATCH_SIZE = 5
 BACKENDS_AND_SLOTS = [(1, 1), (1, 4), (1, 16), (1, 64), (4, 1), (16, 1), (64, 1), (64, 64)]
@@ -34,32 +33,16 @@ SAMPLES_A_SECOND = 1999
 WORKLOAD = WORKLOADS[0]
 
 
-def skip(reason):
-    print(f"skipped: {reason}", file=sys.stderr)
-    sys.exit(SKIPPED)
-
-
-class Machine(request_cost.Bench):
-    """Everybody on all cores."""
-
-    def __init__(self, binaries, work, cores):
-        super().__init__(binaries, work, cores)
-        self.tested = self.others = set(cores)
-
-    def proxy_of(self, threads, backends, slots):
-        command = [f"{self.binaries}/smartbatch-proxy", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
-                   "--metrics-listen", "127.0.0.1:0", "--max-batch-size", str(BATCH_SIZE), "--threads", str(threads),
-                   "--slots", str(slots)]
-        for backend in backends:
-            command += ["--backend", backend.address]
-        return request_cost.Process(command, self.tested, r"ready listen=(\S+)", environment=request_cost.SHIPPED)
+def proxy_of(machine, threads, backends, slots):
+    return machine.proxy(f"{machine.binaries}/smartbatch-proxy", [backend.address for backend in backends], BATCH_SIZE, slots,
+                         threads)
 
 
 def measure(machine, proxy, requests):
     """Microseconds of processor time and context switches a request of a proxy that is up."""
-    machine.load(proxy.address, 4000, WORKLOAD)
+    machine.client.saturate(proxy.address, 4000, WORKLOAD)
     before = proxy.used()
-    machine.load(proxy.address, requests, WORKLOAD)
+    machine.client.saturate(proxy.address, requests, WORKLOAD)
     after = proxy.used()
     return {"microseconds": (after[0] - before[0]) / requests * 1e6, "switches": (after[1] - before[1]) / requests}
 
@@ -74,14 +57,14 @@ def holds_lock(stack):
 
 def measure_lock(machine, backend, requests):
     """Microseconds of a request under the lock, of those that it takes, and the number of samples."""
-    with machine.proxy_of(1, [backend], 8) as proxy:
-        machine.load(proxy.address, 4000, WORKLOAD)
+    with proxy_of(machine, 1, [backend], 8) as proxy:
+        machine.client.saturate(proxy.address, 4000, WORKLOAD)
         recording = machine.work / "perf.data"
         perf = subprocess.Popen(["perf", "record", "-q", "-e", "cpu-clock", "-F", str(SAMPLES_A_SECOND), "--call-graph",
                                  "dwarf,16384", "-o", recording, "-p", str(proxy.child.pid)])
         time.sleep(0.5)
         before = proxy.used()
-        machine.load(proxy.address, requests, WORKLOAD)
+        machine.client.saturate(proxy.address, requests, WORKLOAD)
         after = proxy.used()
         perf.send_signal(signal.SIGINT)
         perf.wait()
@@ -114,7 +97,7 @@ def measure_dispatchers(machine, threads, repetitions):
         [f"{machine.binaries}/benchmark-dispatcher", f"--benchmark_filter=threads:({most})$",
          f"--benchmark_repetitions={repetitions}", "--benchmark_enable_random_interleaving=true",
          "--benchmark_min_time=0.3", f"--benchmark_out={written}"],
-        capture_output=True, check=True, env={**os.environ, **request_cost.SHIPPED})
+        capture_output=True, check=True, env={**os.environ, **harness.SHIPPED})
     found = {}
     for run in json.loads(written.read_text())["benchmarks"]:
         if run["run_type"] != "iteration":
@@ -175,13 +158,11 @@ def parse():
 
 def main():
     options = parse()
-    for tool, package in (("h2load", "nghttp2-client"), ("perf", "linux-perf")):
-        if not shutil.which(tool):
-            skip(f"{tool} is missing: apt-get install {package}")
+    need("perf", "linux-perf")
     cores = sorted(os.sched_getaffinity(0))
     measured = {(threads, *shape): [] for shape in BACKENDS_AND_SLOTS for threads in THREADS}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        machine = Machine(options.binaries, pathlib.Path(folder), cores)
+        machine = harness.Bench(options.binaries, pathlib.Path(folder), set(cores), set(cores))
         if subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-o", machine.work / "may-sample", "true"],
                           capture_output=True, check=False).returncode:
             skip("perf may not sample here: sysctl kernel.perf_event_paranoid=2, or start the container with CAP_PERFMON")
@@ -191,7 +172,7 @@ def main():
         for number in range(options.rounds):
             for key in order[number % len(order):] + order[:number % len(order)]:
                 threads, backends, slots = key
-                with machine.proxy_of(threads, servers[:backends], slots) as proxy:
+                with proxy_of(machine, threads, servers[:backends], slots) as proxy:
                     measured[key].append(measure(machine, proxy, options.requests))
         lock = measure_lock(machine, servers[0], 10 * options.requests)
         if lock["samples"] < 100:

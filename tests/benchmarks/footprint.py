@@ -15,8 +15,7 @@ import subprocess
 import tempfile
 import time
 
-import request_cost
-from request_cost import fail
+from harness import Process, fail
 
 PROGRAMS = ["smartbatch-proxy", "smartbatch-classifier", "loadgen"]
 MEGABYTE = 1e6
@@ -96,8 +95,8 @@ def parse():
 def main():
     options = parse()
     binaries = options.build.resolve() / "bin"
-    with request_cost.Process([f"{binaries}/benchmark-null-server", "--listen", "127.0.0.1:0"],
-                              os.sched_getaffinity(0), r"listen=(\S+)") as backend:
+    with Process([f"{binaries}/benchmark-null-server", "--listen", "127.0.0.1:0"], os.sched_getaffinity(0),
+                 r"listen=(\S+)") as backend:
         found = starts(binaries, backend.address, options.starts)
     print("| start of | median, ms | smallest | largest |\n|---|--:|--:|--:|")
     for name, times in found.items():
