@@ -132,6 +132,7 @@ check_tests() {
     need_node
     need_browser
     need_tool valgrind valgrind
+    need_tool strace strace
   fi
   build release
   run_ctest release "${LABELS[@]}" --exclude-regex "$(chosen_deploy_tests)"
