@@ -16,6 +16,7 @@
 #include "services/proxy/protocol/classify/texts.h"
 #include "services/proxy/protocol/message_weight.h"
 #include "services/rpc/raw_message.h"
+#include "services/rpc/scratch_message.h"
 #include "services/rpc/status_details.h"
 #include "smartbatch/classifier/v1/classifier.grpc.pb.h"
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
@@ -74,7 +75,8 @@ grpc::Status ClassifyCustomerCodec::Read(const grpc::ByteBuffer& message,
                                                           " sequences; 1 to ", models_.front().limits.max_sequences,
                                                           " are allowed, send the rest in other requests"));
   }
-  proxy::v1::ProxyClassifyRequest request;
+  rpc::ScratchMessage<proxy::v1::ProxyClassifyRequest> scratch;
+  proxy::v1::ProxyClassifyRequest& request = *scratch;
   if (auto status = rpc::ParseMessage(message, request); !status.ok()) return status;
   const ModelTexts* const model = Find(request.model());
   if (model == nullptr) return NoSuchModel(request.model(), models_.front().name);
@@ -94,7 +96,8 @@ grpc::Status ClassifyCustomerCodec::Read(const grpc::ByteBuffer& message,
 absl::StatusOr<grpc::ByteBuffer> ClassifyCustomerCodec::Write(const Payload& /*payload*/,
                                                               std::span<const RowResult> results,
                                                               const Timings& timings) const {
-  proxy::v1::ProxyClassifyResponse response;
+  rpc::ScratchMessage<proxy::v1::ProxyClassifyResponse> scratch;
+  proxy::v1::ProxyClassifyResponse& response = *scratch;
   response.mutable_results()->Reserve(static_cast<int>(results.size()));
   for (const RowResult& result : results) {
     const Classification& classification = ClassificationOf(result);
@@ -106,8 +109,8 @@ absl::StatusOr<grpc::ByteBuffer> ClassifyCustomerCodec::Write(const Payload& /*p
   auto& told = *response.mutable_timings();
   told.set_queue_ms(ToMilliseconds(timings.queued));
   told.set_service_ms(ToMilliseconds(timings.in_service));
-  told.set_strategy(std::string(timings.strategy));
-  told.set_dispatch_reason(std::string(timings.dispatch_reason));
+  told.set_strategy(timings.strategy.data(), timings.strategy.size());
+  told.set_dispatch_reason(timings.dispatch_reason.data(), timings.dispatch_reason.size());
   told.mutable_batch_sizes()->Add(timings.batch_sizes.begin(), timings.batch_sizes.end());
   told.set_batches(static_cast<std::uint32_t>(timings.batch_sizes.size()));
   return rpc::SerializeMessage(response);
@@ -153,7 +156,8 @@ grpc::ByteBuffer ClassifyBackendCodec::Write(std::span<const RowRef> rows) const
 
 absl::StatusOr<BatchResults> ClassifyBackendCodec::Read(const grpc::ByteBuffer& message,
                                                         std::span<const RowRef> rows) const {
-  classifier::v1::ClassifyResponse reply;
+  rpc::ScratchMessage<classifier::v1::ClassifyResponse> scratch;
+  classifier::v1::ClassifyResponse& reply = *scratch;
   if (!rpc::ParseMessage(message, reply).ok()) {
     return absl::InternalError("the backend's reply is damaged: it is not a ClassifyResponse");
   }

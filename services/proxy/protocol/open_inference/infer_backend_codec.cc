@@ -15,6 +15,7 @@
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 #include "services/proxy/protocol/open_inference/tensors.h"
 #include "services/rpc/raw_message.h"
+#include "services/rpc/scratch_message.h"
 #include "services/rpc/status_details.h"
 
 namespace smartbatch::protocol::open_inference {
@@ -118,7 +119,9 @@ int InferBackendCodec::max_answer_bytes() const {
 // Writes a ModelInferRequest in its form on the wire: the tensors come last, straight from the requests.
 grpc::ByteBuffer InferBackendCodec::Write(std::span<const RowRef> rows) const {
   const std::vector<MergedInput> merged = Merge(rows, model_->settings());
-  ModelInferRequest head = PayloadOf(rows.front()).head();
+  rpc::ScratchMessage<ModelInferRequest> scratch;
+  ModelInferRequest& head = *scratch;
+  head = PayloadOf(rows.front()).head();
   head.clear_id();
   for (std::size_t i = 0; i < merged.size(); ++i) {
     auto& input = *head.mutable_inputs(static_cast<int>(i));

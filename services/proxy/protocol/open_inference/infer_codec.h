@@ -26,9 +26,9 @@ class InferCustomerCodec final : public CustomerCodec {
   grpc::Status Read(inference::ModelInferRequest request, std::shared_ptr<const Payload>& payload) const;
   absl::StatusOr<grpc::ByteBuffer> Write(const Payload& payload, std::span<const RowResult> results,
                                          const Timings& timings) const override;
-  // The same as Write, as a message object, for a stream.
-  absl::StatusOr<inference::ModelInferResponse> Answer(const Payload& payload,
-                                                       std::span<const RowResult> results) const;
+  // The same as Write, into an empty message, for a stream. After an error the message is of no use.
+  absl::Status Answer(const Payload& payload, std::span<const RowResult> results,
+                      inference::ModelInferResponse& response) const;
   const Models& models() const { return models_; }
 
  private:

@@ -16,6 +16,7 @@
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 #include "services/proxy/protocol/open_inference/tensors.h"
 #include "services/rpc/raw_message.h"
+#include "services/rpc/scratch_message.h"
 #include "services/rpc/status_details.h"
 
 namespace smartbatch::protocol::open_inference {
@@ -302,12 +303,12 @@ grpc::Status InferCustomerCodec::Read(ModelInferRequest request, std::shared_ptr
   return grpc::Status::OK;
 }
 
-absl::StatusOr<inference::ModelInferResponse> InferCustomerCodec::Answer(const Payload& payload,
-                                                                         std::span<const RowResult> results) const {
+absl::Status InferCustomerCodec::Answer(const Payload& payload, std::span<const RowResult> results,
+                                        inference::ModelInferResponse& response) const {
   const auto& request = static_cast<const InferPayload&>(payload).head();
   const InferAnswer& first = AnswerOf(results.front());
   const auto& trimmed_outputs = models_[request.model_name()].settings().trimmed_outputs;
-  inference::ModelInferResponse response = first.head();
+  response = first.head();
   response.set_model_name(request.model_name());
   response.set_id(request.id());
   for (std::size_t i = 0; i < first.outputs().size(); ++i) {
@@ -339,13 +340,13 @@ absl::StatusOr<inference::ModelInferResponse> InferCustomerCodec::Answer(const P
       out.add_shape(trimmed && d == 0 ? first.LengthOf(results.front().row) : like.tail[d]);
     }
   }
-  return response;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<grpc::ByteBuffer> InferCustomerCodec::Write(const Payload& payload, std::span<const RowResult> results,
                                                            const Timings& /*timings*/) const {
-  const auto response = Answer(payload, results);
-  if (!response.ok()) return response.status();
+  rpc::ScratchMessage<inference::ModelInferResponse> response;
+  if (auto status = Answer(payload, results, *response); !status.ok()) return status;
   return rpc::SerializeMessage(*response);
 }
 

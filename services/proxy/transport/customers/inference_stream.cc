@@ -8,6 +8,7 @@
 #include "services/proxy/transport/customers/proxy_call.h"
 #include "services/proxy/transport/status_mapping.h"
 #include "services/rpc/raw_message.h"
+#include "services/rpc/scratch_message.h"
 
 namespace smartbatch::transport {
 
@@ -90,14 +91,12 @@ void InferenceStream::Ended(PendingList::iterator place, absl::StatusOr<runtime:
   }
   grpc::Status status = ending.ok() ? StatusOf(*ending) : FromAbsl(ending.status());
   if (status.ok()) {
-    auto response = parts_.codec.Answer(*ending->payload, ending->results);
-    if (response.ok()) {
-      inference::ModelStreamInferResponse message;
-      (*response->mutable_parameters())["triton_final_response"].set_bool_param(true);
-      *message.mutable_infer_response() = *std::move(response);
-      Reply(rpc::SerializeMessage(message));
-    } else {
-      status = FromAbsl(response.status());
+    rpc::ScratchMessage<inference::ModelStreamInferResponse> message;
+    inference::ModelInferResponse& response = *message->mutable_infer_response();
+    status = FromAbsl(parts_.codec.Answer(*ending->payload, ending->results, response));
+    if (status.ok()) {
+      (*response.mutable_parameters())["triton_final_response"].set_bool_param(true);
+      Reply(rpc::SerializeMessage(*message));
     }
   }
   if (!status.ok()) ReplyError(pending->id, status);
