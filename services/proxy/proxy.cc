@@ -81,7 +81,8 @@ Proxy::Proxy(const Config& config, Access access, net::Handover handover, ReadAg
       models_(std::move(models)),
       table_(TableOf(models_)),
       queue_(static_cast<int>(config.settings.threads()),
-             [this](grpc::CompletionQueue& events) { transport::RunEvents(events, table_); }),
+             [this, busy_poll = std::chrono::microseconds(config.settings.busy_poll_microseconds())](
+                 grpc::CompletionQueue& events) { transport::RunEvents(events, table_, busy_poll); }),
       protocol_(ProtocolOf(config, models_)),
       server_(config.settings.listen(), queue_, *protocol_.codec, access_.customers),
       can_reload_(read_again != nullptr),

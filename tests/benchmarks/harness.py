@@ -246,9 +246,10 @@ class Bench:
     def null_server(self, cores):
         return Process([f"{self.binaries}/benchmark-null-server", "--listen", "127.0.0.1:0"], cores, r"listen=(\S+)")
 
-    def proxy(self, binary, backends, batch_size, slots=8, threads=1, environment=None):
+    def proxy(self, binary, backends, batch_size, slots=8, threads=1, flags=(), environment=None):
         command = [binary, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--metrics-listen",
-                   "127.0.0.1:0", "--slots", str(slots), "--max-batch-size", str(batch_size), "--threads", str(threads)]
+                   "127.0.0.1:0", "--slots", str(slots), "--max-batch-size", str(batch_size), "--threads", str(threads),
+                   *flags]
         for backend in backends:
             command += ["--backend", backend]
         return Process(command, self.tested, r"ready listen=(\S+)", environment={**SHIPPED, **(environment or {})})

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <grpc/support/time.h>
 #include <grpcpp/support/time.h>
@@ -29,25 +30,47 @@ Duration TickIfDue(const runtime::ModelTable& models) {
   return first;
 }
 
+// Says when a thread that finds no events has looked for long enough.
+class Patience {
+ public:
+  explicit Patience(Duration limit) : limit_(limit) {}
+
+  void Renew() { tried_ = false; }
+  bool IsOver() {
+    if (limit_ == Duration::zero()) return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (!std::exchange(tried_, true)) since_ = now;
+    return now - since_ >= limit_;
+  }
+
+ private:
+  const Duration limit_;
+  bool tried_ = false;
+  std::chrono::steady_clock::time_point since_;  // the first look that found nothing
+};
+
 }  // namespace
 
-void RunEvents(grpc::CompletionQueue& queue, const runtime::ModelTable& models) {
+void RunEvents(grpc::CompletionQueue& queue, const runtime::ModelTable& models, Duration busy_poll) {
   using NextStatus = grpc::CompletionQueue::NextStatus;
   const gpr_timespec at_once = gpr_inf_past(GPR_CLOCK_MONOTONIC);
   void* tag = nullptr;
   bool ok = false;
+  Patience patience(busy_poll);
   Attend(models);
   for (bool open = true; open;) {
     const NextStatus status = queue.AsyncNext(&tag, &ok, at_once);
     if (status == NextStatus::GOT_EVENT) {
+      patience.Renew();
       static_cast<rpc::Tag*>(tag)->Run(ok);
       TickIfDue(models);
     } else if (status == NextStatus::SHUTDOWN) {
       open = false;
-    } else if (TickIfDue(models) > kNotWorthSleeping) {
+    } else if (TickIfDue(models) > kNotWorthSleeping && patience.IsOver()) {
       Rest(models);
       open = queue.Next(&tag, &ok);
       Attend(models);
+      patience.Renew();
       if (open) static_cast<rpc::Tag*>(tag)->Run(ok);
     }
   }

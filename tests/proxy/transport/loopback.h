@@ -48,7 +48,7 @@ class Loopback {
                     const scheduling::StrategyChoice& strategy = {"sjf", {}}, Reload reload = {})
       : dispatcher(*scheduling::Scheduler::Create(options, strategy, &decisions), clock, nullptr),
         codec({{"default", {.max_sequences = options.max_batch_size, .max_characters = options.max_sequence_length}}}),
-        queue(threads, [this](grpc::CompletionQueue& events) { transport::RunEvents(events, models); }),
+        queue(threads, [this](grpc::CompletionQueue& events) { transport::RunEvents(events, models, {}); }),
         server("127.0.0.1:0", queue, codec) {
     dispatcher.AddBackend("backend", 1, {}, backend);
     EXPECT_TRUE(server.Start(models, clock, calls).ok());

@@ -161,7 +161,7 @@ class OpenInference : public ::testing::Test {
   runtime::Dispatcher dispatcher_{
       *scheduling::Scheduler::Create(Options(), {"fcfs", {{"linger_ms", "0"}}}, &statistics_), clock_, nullptr};
   const runtime::ModelTable models_{{{"m", dispatcher_, decisions_, statistics_}}};
-  rpc::CallQueue queue_{1, [this](grpc::CompletionQueue& events) { RunEvents(events, models_); }};
+  rpc::CallQueue queue_{1, [this](grpc::CompletionQueue& events) { RunEvents(events, models_, {}); }};
   ProxyServer server_{"127.0.0.1:0", queue_, customer_codec_};
   BackendClient client_{model_server_->address(), backend_codec_, queue_.queue()};
   InferenceCalls calls_{{customer_codec_, models_, clock_, observer_, server_.customer_rights(), "test"}};
