@@ -50,9 +50,9 @@ def measure_latency(bench, system, seconds):
 
 def systems_of(bench, options):
     """The measurements, by the names of system and workload."""
-    def proxy(binary, batch_size, workload):
+    def proxy(binary, batch_size, workload, *flags):
         return {"behind": True,
-                "start": lambda backend: bench.proxy(binary, [workload.backend(backend)], batch_size)}
+                "start": lambda backend: bench.proxy(binary, [workload.backend(backend)], batch_size, flags=flags)}
 
     bare = {"behind": False, "start": lambda _: bench.null_server(bench.tested)}
     systems = {}
@@ -64,11 +64,14 @@ def systems_of(bench, options):
             those[f"{name}, B = 5"] = proxy(binary, 5, workload)
             if workload.texts == 1:
                 those[f"{name}, B = 64"] = proxy(binary, 64, workload)
+        if workload.texts == 1:
+            those["proxy that polls, B = 5"] = proxy(f"{options.binaries}/smartbatch-proxy", 5, workload,
+                                                     "--busy-poll-microseconds", "50")
         for name in ("nginx", "haproxy"):
             if shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin"):
                 those[name] = {"behind": True, "start": getattr(bench, name)}
         for name, system in those.items():
-            systems[f"{name}, {workload.name}"] = {**system, "workload": workload}
+            systems[f"{name}, {workload.name}"] = {**system, "name": name, "workload": workload}
     return {name: system for name, system in systems.items() if re.search(options.only, name)}
 
 
@@ -83,26 +86,30 @@ def limit_of(rounds):
     return f"the backend ({backend:.0%} busy)" if backend > client else f"the client ({client:.0%} busy)"
 
 
-def cost_table(systems, measured):
+def spread(values, digits):
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def cost_table(measured):
+    """Of the systems of one workload, by their names; `bare / it` compares the measurements of the same round."""
     yield "| process under test | µs a request | bare / it | context switches | its core busy | limit |"
     yield "|---|--:|--:|--:|--:|---|"
+    bare = measured.get("bare server")
     for name, rounds in measured.items():
-        microseconds = [one["microseconds"] for one in rounds]
-        bare = measured.get(f"bare server, {systems[name]['workload'].name}")
         ratios = [reference["microseconds"] / one["microseconds"] for reference, one in zip(bare or [], rounds)]
-        ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else ""
-        yield (f"| {name} | {statistics.median(microseconds):.1f} ({min(microseconds):.1f} to {max(microseconds):.1f}) "
-               f"| {ratio} | {statistics.median(one['switches'] for one in rounds):.4f} "
+        yield (f"| {name} | {spread([one['microseconds'] for one in rounds], 1)} "
+               f"| {spread(ratios, 2) if ratios and rounds is not bare else ''} "
+               f"| {statistics.median(one['switches'] for one in rounds):.4f} "
                f"| {statistics.median(one['busy'] for one in rounds):.0%} | {limit_of(rounds)} |")
 
 
-def latency_table(systems, measured):
+def latency_table(measured):
     """The added time is the time beyond the bare server's, the ratio is the added time over the bare server's."""
     yield ("| process under test | one at a time: p50, p99, µs | added / bare "
            "| 1000 a second: p50, p99, µs | added / bare |")
     yield "|---|--:|--:|--:|--:|"
+    bare = measured.get("bare server")
     for name, rounds in measured.items():
-        bare = measured.get(f"bare server, {systems[name]['workload'].name}")
         columns = []
         for load in rounds[0]:
             p50, p99 = (statistics.median(one[load][percentile] for one in rounds) for percentile in ("p50", "p99"))
@@ -111,6 +118,18 @@ def latency_table(systems, measured):
             ratio = f"{statistics.median(added):.2f}" if added and "bare" not in name else ""
             columns.append(f"{p50:.0f}, {p99:.0f} | {ratio}")
         yield f"| {name} | {' | '.join(columns)} |"
+
+
+def tables_of(workload, systems, measured, latencies):
+    """The lines of the tables of one workload; none if nothing of it was measured."""
+    def own(all_):
+        return {systems[key]["name"]: rounds for key, rounds in all_.items() if systems[key]["workload"] is workload}
+
+    if own(measured):
+        yield from cost_table(own(measured))
+    if own(latencies):
+        yield ""
+        yield from latency_table(own(latencies))
 
 
 def check_limits(measured):
@@ -123,7 +142,7 @@ def check_limits(measured):
 
 
 def write_tables(path, tables):
-    """Puts each table between the lines of the document that bear its name."""
+    """Puts the tables of each workload between the lines of the document that bear its name."""
     text = path.read_text()
     for name, lines in tables.items():
         begin, end = f"<!-- request_cost: {name} -->\n", "<!-- end of request_cost -->"
@@ -168,14 +187,12 @@ def main(arguments=None):
                 measured[name].append(measure(bench, systems[name], options.requests))
                 if name in latencies:
                     latencies[name].append(measure_latency(bench, systems[name], options.latency_seconds))
-    tables = {"processor time": list(cost_table(systems, measured))}
-    if latencies:
-        tables["latency"] = list(latency_table(systems, latencies))
-    print("\n\n".join("\n".join(lines) for lines in tables.values()))
+    tables = {workload.name: list(tables_of(workload, systems, measured, latencies)) for workload in WORKLOADS}
+    print("\n\n".join("\n".join([f"{name}\n", *lines]) for name, lines in tables.items() if lines))
     if not options.allow_limits:
         check_limits(measured)
     if options.write:
-        write_tables(options.write, tables)
+        write_tables(options.write, {name: lines for name, lines in tables.items() if lines})
     if options.json:
         options.json.write_text(json.dumps(
             {"cores": len(os.sched_getaffinity(0)), "client": options.client, "connections": harness.CONNECTIONS,

@@ -45,7 +45,7 @@ class Clients(unittest.TestCase):
 
 
 class Run(unittest.TestCase):
-    BEFORE = "# Figures\n\n<!-- request_cost: processor time -->\nold\n<!-- end of request_cost -->\n\nThe rest.\n"
+    BEFORE = "# Figures\n\n<!-- request_cost: 1 sequence -->\nold\n<!-- end of request_cost -->\n\nThe rest.\n"
 
     def run_small(self, *more):
         """What is in the document afterwards, and the message if the run ended with an error."""
@@ -55,7 +55,7 @@ class Run(unittest.TestCase):
             error = ""
             try:
                 request_cost.main([binaries, "--rounds", "1", "--requests", "2000", "--latency-seconds", "0", "--only",
-                                   "^(bare server|proxy, B = 5), 1 ", "--write", str(document), *more])
+                                   "^(bare server|proxy, B = 5), 1 sequence", "--write", str(document), *more])
             except SystemExit as exit_:
                 error = str(exit_.code)
             return document.read_text(), error
@@ -65,9 +65,9 @@ class Run(unittest.TestCase):
             with self.subTest(client=client):
                 written, error = self.run_small("--client", client, "--allow-limits")
                 self.assertEqual(error, "")
-                self.assertRegex(written, r"\A# Figures\n\n<!-- request_cost: processor time -->\n\|(.*\n){2}"
-                                          r"\| bare server, 1 sequence \| \d+\.\d .*\n"
-                                          r"\| proxy, B = 5, 1 sequence \| \d+\.\d .*\n"
+                self.assertRegex(written, r"\A# Figures\n\n<!-- request_cost: 1 sequence -->\n\|(.*\n){2}"
+                                          r"\| bare server \| \d+\.\d .*\n"
+                                          r"\| proxy, B = 5 \| \d+\.\d .*\n"
                                           r"<!-- end of request_cost -->\n\nThe rest.\n\Z")
 
     def test_fails_and_writes_nothing_if_client_and_server_share_a_core(self):
