@@ -188,6 +188,7 @@ void SchedulerChecker::Dispatched(const scheduling::Batch& batch) {
   if (++backend.in_flight > backend.slots) Violation(name + " goes to a backend without a free slot");
   if (backend.removed) Violation(name + " goes to a backend that was removed");
   if (!backend.healthy) Violation(name + " goes to a backend that is not well");
+  if (backend.held_back) Violation(name + " goes to a backend that is held back");
   CheckCharges(batch);
   if (batch.timeout <= Duration::zero()) Violation(name + " has no time");
 
@@ -414,7 +415,7 @@ void SchedulerChecker::CheckWork(const scheduling::Scheduler& scheduler, const s
     if (known.removed || !known.healthy || backend.paused_until > now) continue;
     ++usable;
     rests_or_has_suspects = rests_or_has_suspects || backend.rests_until > now || backend.suspects > 0;
-    if (backend.rests_until > now) continue;
+    if (backend.rests_until > now || known.held_back) continue;
     const bool in_doubt = backend.failures > 0 && known.in_flight > 0;
     if (!in_doubt && known.in_flight < known.slots) ++free;
     largest_cost = std::max(largest_cost, backend.cost.Seconds(options_.max_batch_size, options_.max_sequence_length));

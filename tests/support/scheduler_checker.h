@@ -56,6 +56,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
   void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
   void BackendRemoved(scheduling::BackendId id) override { backends_.at(id).removed = true; }
   void BackendSlotsChanged(scheduling::BackendId id, std::uint32_t slots) override { backends_.at(id).slots = slots; }
+  void BackendHeldBack(scheduling::BackendId id, bool held_back) override { backends_.at(id).held_back = held_back; }
   void BackendHealthChanged(scheduling::BackendId id, bool healthy, Time) override {
     backends_.at(id).healthy = healthy;
   }
@@ -112,6 +113,7 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
     std::uint32_t in_flight = 0;
     bool removed = false;
     bool healthy = true;
+    bool held_back = false;
     std::optional<Time> busy_since = {};
     Time busy_until{};
   };

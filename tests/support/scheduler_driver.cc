@@ -194,7 +194,9 @@ void SchedulerDriver::ToggleBackend() {
   const scheduling::BackendId id = AnyBackend();
   if (backends[id].removed) return;
   const double kind = random_.Uniform();
-  if (kind < 0.1) {
+  if (kind < 0.05) {
+    scheduler_->HoldBack(id, !backends[id].held_back);
+  } else if (kind < 0.1) {
     scheduler_->SetSlots(id, Small(random_, 3));
   } else if (kind < 0.4) {
     backend_is_gone_[id] = !backend_is_gone_[id];
@@ -270,6 +272,7 @@ void SchedulerDriver::Drain() {
   for (scheduling::BackendId id = 0; id < backend_is_gone_.size(); ++id) {
     if (scheduler_->backends().backends()[id].removed) continue;
     scheduler_->ReportHealth(id, scheduling::HealthReport::kServing, now_, effects_);
+    scheduler_->HoldBack(id, false);
   }
   Settle();
   while (checker_->violations().empty()) {

@@ -59,6 +59,8 @@ class SchedulerObserver {
   virtual void BackendRemoved(BackendId /*id*/) {}
   // The backend takes `slots` batches at once from now on; more may be running.
   virtual void BackendSlotsChanged(BackendId /*id*/, std::uint32_t /*slots*/) {}
+  // The backend gets no batches from now on, or does again: other models have the slots of its device.
+  virtual void BackendHeldBack(BackendId /*id*/, bool /*held_back*/) {}
   // The backend's health has changed.
   virtual void BackendHealthChanged(BackendId /*id*/, bool /*healthy*/, Time /*now*/) {}
 
@@ -103,6 +105,9 @@ class ObserverList final : public SchedulerObserver {
   }
   void BackendSlotsChanged(BackendId id, std::uint32_t slots) override {
     for (SchedulerObserver* const observer : observers_) observer->BackendSlotsChanged(id, slots);
+  }
+  void BackendHeldBack(BackendId id, bool held_back) override {
+    for (SchedulerObserver* const observer : observers_) observer->BackendHeldBack(id, held_back);
   }
   void BackendHealthChanged(BackendId id, bool healthy, Time now) override {
     for (SchedulerObserver* const observer : observers_) observer->BackendHealthChanged(id, healthy, now);

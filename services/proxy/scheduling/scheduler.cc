@@ -50,6 +50,12 @@ void Scheduler::SetSlots(BackendId id, std::uint32_t slots) {
   if (observer_ != nullptr) observer_->BackendSlotsChanged(id, slots);
 }
 
+void Scheduler::HoldBack(BackendId id, bool held_back) {
+  if (backends_[id].held_back == held_back) return;
+  backends_.HoldBack(id, held_back);
+  if (observer_ != nullptr) observer_->BackendHeldBack(id, held_back);
+}
+
 bool Scheduler::ReportHealth(BackendId id, HealthReport report, Time now, Effects& effects) {
   const bool changed = backends_.HealthChecked(id, report, now);
   if (changed && observer_ != nullptr) observer_->BackendHealthChanged(id, backends_[id].healthy, now);
@@ -91,7 +97,7 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
 // --- Next ---
 
 Step Scheduler::Next(Time now) {
-  if (pending_.waiting_sequences() == 0 && lone_retries_.empty()) return Nothing{};
+  if (!HasWork()) return Nothing{};
   Step step = Choose(now);
   if (std::holds_alternative<Batch>(step) || lone_retries_.empty()) return step;
   // A retry alone may wait for a resting backend, while nothing that waits may go to the other backends.

@@ -96,6 +96,9 @@ class Scheduler {
   void RemoveBackend(BackendId id);
   // Sets how many batches the backend takes at once, at least 1. If more are running, they go on.
   void SetSlots(BackendId id, std::uint32_t slots);
+  // The backend gets no batches while it is held back: the device that it runs on has no slot for it. That is no
+  // failure, and nothing else of it changes.
+  void HoldBack(BackendId id, bool held_back);
   // Takes the result of a health check. An unhealthy backend gets no batches. The batches that it has are finished; but
   // while its checks get no answer, those that are overdue are given up (Effects::abandoned), so call it after every
   // check. Returns true if this changed the backend's health.
@@ -132,6 +135,8 @@ class Scheduler {
 
   // --- The next step ---
   Step Next(Time now);
+  // Returns true if sequences wait to be sent: Next may have a batch if a backend has room.
+  bool HasWork() const { return pending_.waiting_sequences() > 0 || !lone_retries_.empty(); }
 
   // --- Steering ---
   // INVALID_ARGUMENT for an unknown name or parameter or a value out of range (FieldOf names the field). ABORTED

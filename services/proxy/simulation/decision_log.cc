@@ -232,6 +232,9 @@ Event ParseEvent(const Json& json) {
   if (event == "backend_slots") {
     return BackendSlots{Whole<scheduling::BackendId>(json.at("backend")), Whole<std::uint32_t>(json.at("slots"), 1)};
   }
+  if (event == "backend_held_back") {
+    return BackendHeldBack{Whole<scheduling::BackendId>(json.at("backend")), json.at("held_back")};
+  }
   if (event == "backend_health")
     return BackendHealth{TimeOf(json), Whole<scheduling::BackendId>(json.at("backend")), json.at("healthy")};
   if (event == "request") return ParseRequest(json);
@@ -293,6 +296,9 @@ std::string Line(const Event& event) {
           },
           [](const BackendSlots& changed) -> Json {
             return {{"event", "backend_slots"}, {"backend", changed.backend}, {"slots", changed.slots}};
+          },
+          [](const BackendHeldBack& held) -> Json {
+            return {{"event", "backend_held_back"}, {"backend", held.backend}, {"held_back", held.held_back}};
           },
           [](const BackendHealth& health) -> Json {
             return {{"event", "backend_health"},

@@ -15,6 +15,7 @@
 //   {"event": "reconfigured", "max_batch_size": 5, ..., "customers": [...]}       a reload of the configuration
 //   {"event": "backend_health", "time_ms": 1305.2, "backend": 0, "healthy": false}
 //   {"event": "backend_slots", "backend": 0, "slots": 2}
+//   {"event": "backend_held_back", "backend": 0, "held_back": true}               its device has no slot for it
 //   {"event": "backend_removed", "backend": 0}
 //   {"event": "asked", "time_ms": 1310.0}                    asked for a batch at a moment when nothing else happened
 //   {"event": "dropped", "lines": 12}                        that many lines are missing here
@@ -67,6 +68,10 @@ struct BackendSlots {
   scheduling::BackendId backend = 0;
   std::uint32_t slots = 1;
 };
+struct BackendHeldBack {
+  scheduling::BackendId backend = 0;
+  bool held_back = false;
+};
 struct BackendHealth {
   Time time{};
   scheduling::BackendId backend = 0;
@@ -118,8 +123,9 @@ struct Asked {
 struct Dropped {
   std::uint64_t lines = 0;
 };
-using Event = std::variant<Start, BackendAdded, BackendRemoved, BackendSlots, BackendHealth, RequestAccepted, BatchSent,
-                           BatchEnded, RequestEnded, StrategySet, Follows, Reconfigured, Asked, Dropped>;
+using Event =
+    std::variant<Start, BackendAdded, BackendRemoved, BackendSlots, BackendHeldBack, BackendHealth, RequestAccepted,
+                 BatchSent, BatchEnded, RequestEnded, StrategySet, Follows, Reconfigured, Asked, Dropped>;
 
 // The event's time; nothing if it has none.
 std::optional<Time> TimeOf(const Event& event);

@@ -17,6 +17,7 @@ namespace {
 using decision_log::Asked;
 using decision_log::BackendAdded;
 using decision_log::BackendHealth;
+using decision_log::BackendHeldBack;
 using decision_log::BackendRemoved;
 using decision_log::BackendSlots;
 using decision_log::BatchEnded;
@@ -66,6 +67,8 @@ class Replayer {
       result_.ended_early = absl::StrCat(dropped->lines, " lines are missing");
       return false;
     }
+    // The devices are asked before the scheduler is, at one moment.
+    if (const auto* const held = std::get_if<BackendHeldBack>(&event)) return HoldBack(*held);
     // Several requests may end at one moment before the scheduler is asked.
     const auto* const ended = std::get_if<RequestEnded>(&event);
     const bool same_moment = ended != nullptr && ended->time == now_;
@@ -117,6 +120,11 @@ class Replayer {
     if (auto known = CheckBackend(changed.backend); !known.ok()) return known;
     scheduler_->SetSlots(changed.backend, changed.slots);
     return absl::OkStatus();
+  }
+  absl::StatusOr<bool> HoldBack(const BackendHeldBack& held) {
+    if (auto known = CheckBackend(held.backend); !known.ok()) return known;
+    scheduler_->HoldBack(held.backend, held.held_back);
+    return true;
   }
   absl::Status Tell(const BackendHealth& health) {
     now_ = health.time;
@@ -185,6 +193,7 @@ class Replayer {
     return absl::OkStatus();
   }
   // Handled elsewhere.
+  absl::Status Tell(const BackendHeldBack&) { return absl::OkStatus(); }
   absl::Status Tell(const Start&) { return absl::OkStatus(); }
   absl::Status Tell(const BatchSent&) { return absl::OkStatus(); }
   absl::Status Tell(const Dropped&) { return absl::OkStatus(); }

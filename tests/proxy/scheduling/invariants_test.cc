@@ -168,6 +168,7 @@ class Liar final : public scheduling::SchedulerObserver {
   void BackendSlotsChanged(scheduling::BackendId id, std::uint32_t slots) override {
     checker_->BackendSlotsChanged(id, slots);
   }
+  void BackendHeldBack(scheduling::BackendId id, bool held_back) override { checker_->BackendHeldBack(id, held_back); }
   void BackendHealthChanged(scheduling::BackendId id, bool healthy, Time now) override {
     checker_->BackendHealthChanged(id, healthy, now);
   }

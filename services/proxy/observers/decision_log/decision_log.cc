@@ -73,6 +73,10 @@ void DecisionLog::BackendSlotsChanged(scheduling::BackendId id, std::uint32_t sl
   Push(log::BackendSlots{id, slots});
 }
 
+void DecisionLog::BackendHeldBack(scheduling::BackendId id, bool held_back) {
+  Push(log::BackendHeldBack{id, held_back});
+}
+
 void DecisionLog::BackendHealthChanged(scheduling::BackendId id, bool healthy, Time now) {
   last_event_ = now;
   Push(log::BackendHealth{FromOrigin(now), id, healthy});

@@ -53,6 +53,7 @@ class DecisionLog final : public scheduling::SchedulerObserver, public runtime::
   void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
   void BackendRemoved(scheduling::BackendId id) override;
   void BackendSlotsChanged(scheduling::BackendId id, std::uint32_t slots) override;
+  void BackendHeldBack(scheduling::BackendId id, bool held_back) override;
   void BackendHealthChanged(scheduling::BackendId id, bool healthy, Time now) override;
   void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
   void Ended(const scheduling::Finished& finished) override;

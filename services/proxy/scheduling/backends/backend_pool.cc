@@ -44,14 +44,19 @@ void BackendPool::Remove(BackendId id) {
   --count_;
 }
 
+bool BackendPool::HasRoom(BackendId id, Time now) const {
+  const Backend& backend = backends_[id];
+  // A backend that has failed is tried with one batch before it gets all its slots back.
+  const bool is_tried = backend.failures > 0 && backend.in_flight > 0;
+  return CanBeUsed(backend, now) && backend.in_flight < backend.slots && backend.rests_until <= now && !is_tried;
+}
+
 std::optional<BackendId> BackendPool::FreeSlot(Time now, std::optional<BackendId> avoided, bool for_suspect) const {
   std::optional<BackendId> best;
   for (BackendId id = 0; id < backends_.size(); ++id) {
     const Backend& backend = backends_[id];
-    if (id == avoided || !CanBeUsed(backend, now) || backend.in_flight >= backend.slots) continue;
-    if (backend.rests_until > now || (for_suspect && backend.suspects > 0)) continue;
-    // A backend that has failed is tried with one batch before it gets all its slots back.
-    if (backend.failures > 0 && backend.in_flight > 0) continue;
+    if (id == avoided || backend.held_back || !HasRoom(id, now)) continue;
+    if (for_suspect && backend.suspects > 0) continue;
     if (!best) {
       best = id;
       continue;

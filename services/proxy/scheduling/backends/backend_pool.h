@@ -46,6 +46,8 @@ struct Backend {
   std::uint32_t slots = 1;
   std::uint32_t in_flight = 0;
   bool removed = false;
+  // It gets no batch, since the device that it runs on has no slot for it now.
+  bool held_back = false;
   // Sequences at this backend with which a backend has crashed before.
   std::uint32_t suspects = 0;
   // The cost of its batches: as configured, or as learned.
@@ -122,8 +124,13 @@ class BackendPool {
     if (count_ == 0 && !without_since_) without_since_ = now;
   }
 
-  // Of the backends with a free slot that are not paused, taken out or resting, except `avoided`, returns the one with
-  // the smallest share of its slots in use. For a suspect, only a backend without another suspect.
+  // A backend that is held back gets no batch until it is no longer.
+  void HoldBack(BackendId id, bool held_back) { backends_[id].held_back = held_back; }
+  // Returns true if the backend has a free slot and is not paused, taken out or resting; it may be held back.
+  bool HasRoom(BackendId id, Time now) const;
+
+  // Of the backends that have room and are not held back, except `avoided`, returns the one with the smallest share of
+  // its slots in use. For a suspect, only a backend without another suspect.
   std::optional<BackendId> FreeSlot(Time now, std::optional<BackendId> avoided = std::nullopt,
                                     bool for_suspect = false) const;
   // The slots of all backends that were not removed.

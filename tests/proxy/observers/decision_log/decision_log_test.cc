@@ -224,6 +224,46 @@ TEST(TheDecisionLog, ReplaysBackendsThatComeGoFailAndAreUnhealthy) {
   std::filesystem::remove(path);
 }
 
+TEST(TheDecisionLog, ReplaysBackendsWhoseDeviceHasASlotForThemNowAndThen) {
+  const std::string path = TemporaryFile();
+  scheduling::BatchId sent = 0;
+  {
+    Logged logged(path, Beginning("sjf"));
+    auto& scheduler = *logged.scheduler;
+    scheduler.SetSlots(0, 3);
+    logged.now += std::chrono::milliseconds(1);
+    logged.Ask();
+    // As a dispatcher: when the backend has taken the only slot, it is held back before the scheduler is asked again.
+    for (std::uint32_t i = 0; i < 200; ++i) {
+      logged.Offer("gold", {10 + i, 300 - i});
+      logged.now += std::chrono::milliseconds(1);
+      logged.log->Asking(logged.now);
+      scheduler.HoldBack(0, i % 3 == 1);
+      if (std::holds_alternative<scheduling::Batch>(scheduler.Next(logged.now))) ++logged.sent;
+      scheduler.HoldBack(0, true);
+      logged.Ask();
+      if (i % 4 > 0 && logged.sent > logged.ended) logged.EndBatch();
+    }
+    sent = logged.sent;
+  }
+  std::string text = Contents(path);
+  EXPECT_THAT(text, HasSubstr(R"({"event":"backend_held_back","backend":0,"held_back":true})"));
+  std::istringstream whole(text);
+  const auto result = simulation::Replay(whole, std::nullopt);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->difference, "");
+  EXPECT_EQ(result->same_batches, sent);
+  EXPECT_GT(sent, 50U);
+  // The control: a log that never says so differs.
+  for (std::size_t place = 0; (place = text.find(R"("held_back":true)", place)) != std::string::npos;)
+    text.replace(place, 16, R"("held_back":false)");
+  std::istringstream without(text);
+  const auto other = simulation::Replay(without, std::nullopt);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_THAT(other->difference, HasSubstr("the log has none; the replay has batch"));
+  std::filesystem::remove(path);
+}
+
 TEST(TheDecisionLog, CountsAndMarksWhatItHasNoRoomFor) {
   const std::string path = TemporaryFile();
   std::uint64_t dropped = 0;

@@ -102,6 +102,28 @@ TEST_F(ThePool, PausesABackendThatIsSlowerThanItsFitAndLearnsNothingFromThat) {
   EXPECT_TRUE(pool_.HasOther(first_, now_));
 }
 
+TEST_F(ThePool, GivesNoBatchToABackendThatIsHeldBackThoughItIsWellAndHasRoom) {
+  pool_.HoldBack(first_, true);
+  EXPECT_EQ(pool_.FreeSlot(now_), other_);
+  pool_.HoldBack(other_, true);
+  EXPECT_EQ(pool_.FreeSlot(now_), std::nullopt);
+  EXPECT_TRUE(pool_.HasRoom(first_, now_));
+  EXPECT_TRUE(CanBeUsed(first_));
+  EXPECT_EQ(pool_.UnavailableAt(), kNever);
+  EXPECT_EQ(pool_.UsableSlots(now_), 2U);
+  pool_.HoldBack(first_, false);
+  EXPECT_EQ(pool_.FreeSlot(now_), first_);
+}
+
+TEST_F(ThePool, HasRoomUntilItsSlotsAreTakenOrItIsPaused) {
+  EXPECT_TRUE(pool_.HasRoom(first_, now_));
+  pool_.Started(first_);
+  EXPECT_FALSE(pool_.HasRoom(first_, now_));
+  pool_.Failed(first_, now_);
+  EXPECT_FALSE(pool_.HasRoom(first_, now_));
+  EXPECT_TRUE(pool_.HasRoom(first_, pool_[first_].paused_until));
+}
+
 TEST_F(ThePool, BelievesInTheEndThatABackendHasBecomeSlower) {
   KnowCostOf(first_);
   for (std::uint32_t i = 0; i < BackendPool::kSlowToBelieve; ++i) {
