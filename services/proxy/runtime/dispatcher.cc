@@ -61,11 +61,12 @@ Dispatcher::Turn::~Turn() {
 }
 
 scheduling::BackendId Dispatcher::AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
-                                             std::shared_ptr<Backend> backend) {
+                                             std::shared_ptr<Backend> backend, std::shared_ptr<DeviceShare> share) {
   const Turn turn(*this);
   const scheduling::BackendId id = scheduler_->AddBackend(std::move(name), slots, cost);
   if (id >= backends_.size()) backends_.resize(id + 1);
   backends_[id] = std::move(backend);
+  devices_.Place(id, std::move(share));
   return id;
 }
 
@@ -73,6 +74,7 @@ void Dispatcher::RemoveBackend(scheduling::BackendId id) {
   std::shared_ptr<Backend> removed;  // released outside the lock
   const Turn turn(*this);
   scheduler_->RemoveBackend(id);
+  devices_.Remove(id);
   removed = std::move(backends_[id]);
 }
 
@@ -142,6 +144,7 @@ void Dispatcher::BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults>
   auto batch = running_.extract(id);
   assert(!batch.empty());
   backend = std::move(batch.mapped().backend);
+  devices_.End(batch.mapped().device, turn.now());
   const absl::Status status = KeepResults(batch.mapped(), std::move(results));
   scheduler_->Complete(id, status, turn.now(), turn.effects);
 }
@@ -212,6 +215,7 @@ State Dispatcher::Look(std::size_t max_customers) const {
   State state = DescribeScheduler(*scheduler_, now);
   state.uptime = now - started_;
   state.advice = advice_;
+  state.devices = devices_.Look();
   state.customers = DescribeCustomers(*scheduler_, now, max_customers);
   return state;
 }
@@ -222,6 +226,7 @@ State Dispatcher::Look(const std::vector<std::string>& customers) const {
   State state = DescribeScheduler(*scheduler_, now);
   state.uptime = now - started_;
   state.advice = advice_;
+  state.devices = devices_.Look();
   state.customers = DescribeCustomers(*scheduler_, now, customers);
   return state;
 }
@@ -274,6 +279,7 @@ void Dispatcher::Decide(Time now, Actions& actions) {
   Time ask_again = kNever;
   if (observer_ != nullptr) observer_->Asking(now);
   for (bool more = true; more;) {
+    devices_.Ask(*scheduler_, now);
     const Time asked = clock_.Now();
     scheduling::Step step = scheduler_->Next(now);
     if (observer_ != nullptr && !std::holds_alternative<scheduling::Nothing>(step)) {
@@ -283,6 +289,7 @@ void Dispatcher::Decide(Time now, Actions& actions) {
     if (more) actions.batches.push_back(Prepare(std::get<scheduling::Batch>(std::move(step))));
     if (const auto* const wait = std::get_if<scheduling::AskAgainAt>(&step)) ask_again = wait->time;
   }
+  devices_.Finish(actions.next_on_devices);
   wake_at_ = std::min(ask_again, scheduler_->NextTick(now));
 }
 
@@ -300,7 +307,8 @@ Dispatcher::Sending Dispatcher::Prepare(scheduling::Batch batch) {
     }
     before = &member;
   }
-  running_.emplace(batch.id, RunningBatch{sending.backend, std::move(batch.members)});
+  DeviceUse device = devices_.Start(batch);
+  running_.emplace(batch.id, RunningBatch{sending.backend, std::move(batch.members), std::move(device)});
   return sending;
 }
 
@@ -311,6 +319,7 @@ void Dispatcher::CarryOut(Actions&& actions) {
                     BatchEnded(id, std::move(results));
                   }));
   }
+  for (Dispatcher* const next : actions.next_on_devices) next->Tick();
   for (auto& [reply, ending] : actions.endings) std::move(reply).Fulfil(std::move(ending));
   for (const auto& [backend, id] : actions.cancels) backend->Cancel(id);
 }

@@ -22,6 +22,7 @@
 #include "services/proxy/runtime/backend.h"
 #include "services/proxy/runtime/batch_kinds.h"
 #include "services/proxy/runtime/clock.h"
+#include "services/proxy/runtime/device_shares.h"
 #include "services/proxy/runtime/offer_observer.h"
 #include "services/proxy/runtime/request.h"
 #include "services/proxy/runtime/state.h"
@@ -79,7 +80,8 @@ class DecisionObserverList final : public DecisionObserver {
 //
 // Every event (a request, a batch's result, a cancellation, the timer) is handled by the thread that brings it. Under
 // the lock it tells the scheduler and asks for batches; after releasing the lock it sends the batches and answers
-// requests. Only the observers are called under the lock.
+// requests. Only the observers, and the brokers of devices, are called under the lock. If a device has a slot for
+// another model then, the same thread ticks the dispatcher of that model.
 //
 // Thread safety: safe.
 // Requires, before destruction: every request has been answered and every batch has ended (Close and WaitUntilIdle),
@@ -92,13 +94,15 @@ class Dispatcher {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // Adds a backend that takes `slots` batches at once and whose batches are believed to cost `cost`.
+  // Adds a backend that takes `slots` batches at once and whose batches are believed to cost `cost`. With a share of a
+  // device, which must be this dispatcher's, it gets a batch only if the device has a slot for it.
   scheduling::BackendId AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
-                                   std::shared_ptr<Backend> backend);
+                                   std::shared_ptr<Backend> backend, std::shared_ptr<DeviceShare> share = nullptr);
   // The same for a backend that is owned elsewhere and outlives the last batch.
   scheduling::BackendId AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
-                                   Backend& backend) {
-    return AddBackend(std::move(name), slots, cost, std::shared_ptr<Backend>(std::shared_ptr<Backend>(), &backend));
+                                   Backend& backend, std::shared_ptr<DeviceShare> share = nullptr) {
+    return AddBackend(std::move(name), slots, cost, std::shared_ptr<Backend>(std::shared_ptr<Backend>(), &backend),
+                      std::move(share));
   }
   // The backend gets no more batches. It is released once those that it has are finished.
   void RemoveBackend(scheduling::BackendId id);
@@ -175,6 +179,7 @@ class Dispatcher {
   struct RunningBatch {
     std::shared_ptr<Backend> backend;
     scheduling::BatchMembers members;
+    DeviceUse device;
   };
   struct Sending {
     std::shared_ptr<Backend> backend;
@@ -183,6 +188,7 @@ class Dispatcher {
   // What an event asks for; carried out after the lock is released.
   struct Actions {
     std::vector<Sending> batches;
+    std::vector<Dispatcher*> next_on_devices;
     std::vector<std::pair<Reply, Ending>> endings;
     std::vector<std::pair<std::shared_ptr<Backend>, scheduling::BatchId>> cancels;
     bool wake_timer = false;
@@ -237,7 +243,8 @@ class Dispatcher {
   mutable Mutex mutex_;
   const std::unique_ptr<scheduling::Scheduler> scheduler_ SMARTBATCH_POINTEE_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Backend>> backends_ SMARTBATCH_GUARDED_BY(mutex_);  // by BackendId
-  std::vector<Accepted> accepted_ SMARTBATCH_GUARDED_BY(mutex_);                  // by RequestId.slot
+  DeviceShares devices_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::vector<Accepted> accepted_ SMARTBATCH_GUARDED_BY(mutex_);  // by RequestId.slot
   BatchKinds kinds_ SMARTBATCH_GUARDED_BY(mutex_);
   absl::flat_hash_map<scheduling::BatchId, RunningBatch> running_ SMARTBATCH_GUARDED_BY(mutex_);
   std::string_view strategy_ SMARTBATCH_GUARDED_BY(mutex_);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/time.h"
+#include "services/proxy/runtime/device_shares.h"
 #include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/scheduler.h"
 
@@ -65,9 +66,10 @@ struct State {
   scheduling::OutcomeCounts outcomes;
   std::vector<CustomerState> customers;
   std::vector<BackendState> backends;
+  std::vector<DeviceState> devices;
 };
 
-// All but the uptime and the customers.
+// All but the uptime, the customers and the devices.
 State DescribeScheduler(const scheduling::Scheduler& scheduler, Time now);
 
 // At most `max_count` customers, those with requests in the queue first. Looks at no more than twice as many, since it
