@@ -68,6 +68,10 @@ const LABELS = {
   smartbatch_strategy_active: ['strategy'],
   smartbatch_strategy_switches_total: ['from', 'to', 'by'],
   smartbatch_config_last_reload_successful: [],
+  // Only with devices that models share.
+  smartbatch_device_slots: ['device'],
+  smartbatch_device_slots_in_use: ['device'],
+  smartbatch_device_used_seconds_total: ['device'],
   smartbatch_build_info: ['version'],
 
   // The classifier.
@@ -112,9 +116,11 @@ const LABELS = {
 // The labels of a series without those that Prometheus adds (job, instance); undefined if there is no such series.
 export const labelsOf = (name) => LABELS[name];
 export const seriesNames = () => Object.keys(LABELS);
-// True if a healthy system without TLS lacks the series: there are no certificates, and no batch has failed.
+// True if a healthy system without TLS and shared devices lacks the series: there are no certificates and devices, and
+// no batch has failed.
 export const mayBeMissing = (name) =>
-  name.startsWith('smartbatch_certificate_') || name === 'smartbatch_backend_failed_batches_total';
+  name.startsWith('smartbatch_certificate_') || name.startsWith('smartbatch_device_') ||
+  name === 'smartbatch_backend_failed_batches_total';
 
 // Histograms are named without their suffix.
 const FAMILIES = new Set(Object.keys(LABELS).flatMap((name) => [name, name.replace(/_(bucket|sum|count)$/, '')]));

@@ -42,6 +42,12 @@ CustomerProtocol ProtocolOf(const Config& config, const std::vector<std::unique_
   return CustomerProtocolOf(ModelsOf(config), backends);
 }
 
+std::vector<runtime::DeviceTable::Setting> DevicesOf(const Config& config) {
+  std::vector<runtime::DeviceTable::Setting> devices;
+  for (const v1::DeviceConfig& device : config.settings.devices()) devices.push_back({device.name(), device.slots()});
+  return devices;
+}
+
 void LogOutcomes(const std::string& model, const scheduling::OutcomeCounts& ended) {
   using scheduling::Outcome;
   spdlog::info(
@@ -90,6 +96,8 @@ Proxy::Proxy(const Config& config, Access access, net::Handover handover, ReadAg
           config, std::move(read_again),
           [this](const Config& before, const Config& after) { return BringIn(before, after); },
           [this](bool successful) { metrics_->ReloadEnded(successful); }) {
+  devices_.Set(DevicesOf(config));
+  metrics_->WatchDevices([this] { return devices_.Look(); });
   server_.customer_rights().Set(BindingsOf(config));
 }
 
@@ -102,7 +110,9 @@ Proxy::~Proxy() {
 
 absl::Status Proxy::Serve(const Config& config) {
   const std::vector<ModelChoice> choices = ModelsOf(config);
-  for (std::size_t i = 0; i < models_.size(); ++i) models_[i]->Connect(choices[i].config, queue_, access_.backends);
+  for (std::size_t i = 0; i < models_.size(); ++i) {
+    models_[i]->Connect(choices[i].config, devices_, queue_, access_.backends);
+  }
   if (protocol_.infer != nullptr) {
     inference_ = std::make_unique<transport::InferenceCalls>(transport::InferenceParts{
         *protocol_.infer, table_, clock_, *metrics_, server_.customer_rights(), SMARTBATCH_VERSION});
@@ -168,8 +178,9 @@ void Proxy::ModelIsReachable(std::size_t model, bool reachable) {
 absl::Status Proxy::BringIn(const Config& before, const Config& after) {
   const std::vector<ModelChoice> old_choices = ModelsOf(before);
   const std::vector<ModelChoice> new_choices = ModelsOf(after);
+  devices_.Set(DevicesOf(after));
   for (std::size_t i = 0; i < models_.size(); ++i) {
-    auto status = models_[i]->Reconfigure(old_choices[i].config, new_choices[i].config);
+    auto status = models_[i]->Reconfigure(old_choices[i].config, new_choices[i].config, devices_);
     if (!status.ok()) return status;
   }
   server_.customer_rights().Set(BindingsOf(after));

@@ -22,6 +22,7 @@
 #include "services/proxy/observers/metrics/server_metrics.h"
 #include "services/proxy/protocols.h"
 #include "services/proxy/runtime/clock.h"
+#include "services/proxy/runtime/device.h"
 #include "services/proxy/runtime/model_table.h"
 #include "services/proxy/served_model.h"
 #include "services/proxy/transport/customers/inference_calls.h"
@@ -84,6 +85,7 @@ class Proxy {
   const std::shared_ptr<metrics::ServerMetrics> metrics_;
   // From the backends to the customers, so that each part finds those that it passes requests on to. What a customer
   // sends comes the other way: through the server and the queue to the model, which decides and calls its backends.
+  runtime::DeviceTable devices_;
   const Models models_;  // the default one first
   const runtime::ModelTable table_;
   rpc::CallQueue queue_;

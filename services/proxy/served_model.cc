@@ -27,14 +27,6 @@ std::map<std::string, scheduling::CustomerPolicy> PoliciesOf(const Config& confi
   return policies;
 }
 
-std::vector<transport::BackendTarget> TargetsOf(const Config& config) {
-  std::vector<transport::BackendTarget> targets;
-  for (const v1::BackendConfig& backend : config.settings.backends()) {
-    targets.push_back({HostAndPortOf(backend), backend.slots()});
-  }
-  return targets;
-}
-
 runtime::Reconfiguration ReconfigurationOf(const Config& before, const Config& after) {
   runtime::Reconfiguration next{.options = after.limits(), .customers = PoliciesOf(after), .strategy = {}};
   // An operator may have chosen another strategy meanwhile: it goes only if the file has changed its mind.
@@ -113,7 +105,37 @@ absl::Status ServedModel::StartDispatcher(const Config& config) {
   return absl::OkStatus();
 }
 
-void ServedModel::Connect(const Config& config, rpc::CallQueue& queue, const transport::BackendClientOptions& access) {
+std::vector<transport::BackendTarget> ServedModel::TargetsOf(const Config& config,
+                                                             const runtime::DeviceTable& devices) {
+  std::map<std::string, std::shared_ptr<runtime::DeviceShare>> shares;
+  std::vector<transport::BackendTarget> targets;
+  for (const v1::BackendConfig& backend : config.settings.backends()) {
+    transport::BackendTarget& target = targets.emplace_back();
+    target.address = HostAndPortOf(backend);
+    target.slots = backend.slots();
+    if (backend.device().empty()) continue;
+    std::shared_ptr<runtime::DeviceShare>& share = shares[backend.device()];
+    if (share == nullptr) share = ShareOf(backend.device(), config, devices);
+    target.device = share;
+  }
+  shares_ = std::move(shares);
+  return targets;
+}
+
+std::shared_ptr<runtime::DeviceShare> ServedModel::ShareOf(const std::string& device, const Config& config,
+                                                           const runtime::DeviceTable& devices) {
+  const double weight = DeviceWeightOf(config, device, name_);
+  std::shared_ptr<runtime::Device> found = devices.Find(device);
+  const auto known = shares_.find(device);
+  if (known == shares_.end() || &known->second->device() != found.get()) {
+    return std::make_shared<runtime::DeviceShare>(std::move(found), *dispatcher_, weight);
+  }
+  known->second->SetWeight(weight);
+  return known->second;
+}
+
+void ServedModel::Connect(const Config& config, const runtime::DeviceTable& devices, rpc::CallQueue& queue,
+                          const transport::BackendClientOptions& access) {
   backends_ = std::make_unique<transport::BackendSet>(
       *dispatcher_,
       [this, &queue, access](const std::string& address) {
@@ -122,7 +144,7 @@ void ServedModel::Connect(const Config& config, rpc::CallQueue& queue, const tra
       transport::BackendSetOptions{.cost = config.cost(),
                                    .health_check_interval = FromSeconds(config.settings.health_check_seconds()),
                                    .lookup_interval = FromSeconds(config.settings.lookup_seconds())});
-  backends_->SetTargets(TargetsOf(config));
+  backends_->SetTargets(TargetsOf(config, devices));
   backends_->Refresh();
   if (protocol_.model != nullptr) {
     reader_ = std::make_unique<transport::ModelReader>(
@@ -146,11 +168,12 @@ void ServedModel::Disconnect() {
   backends_.reset();
 }
 
-absl::Status ServedModel::Reconfigure(const Config& before, const Config& after) {
+absl::Status ServedModel::Reconfigure(const Config& before, const Config& after, const runtime::DeviceTable& devices) {
   if (auto status = dispatcher_->Reconfigure(ReconfigurationOf(before, after)); !status.ok()) return status;
   adaptive_.Reconfigure(after.limits(), PoliciesOf(after));
   metrics_->SetObjectives(ObjectivesOf(after));
-  backends_->SetTargets(TargetsOf(after));
+  backends_->SetTargets(TargetsOf(after, devices));
+  dispatcher_->Tick();  // a device may have more slots for it now
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 // One model that the proxy serves: its queue, its strategy, its backends, and whoever watches them.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -21,6 +22,8 @@
 #include "services/proxy/observers/traces/traces.h"
 #include "services/proxy/protocols.h"
 #include "services/proxy/runtime/clock.h"
+#include "services/proxy/runtime/device.h"
+#include "services/proxy/runtime/device_shares.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/runtime/model_table.h"
 #include "services/proxy/runtime/recent_decisions.h"
@@ -56,7 +59,8 @@ class ServedModel {
 
   // Makes the backends, which are called through the queue; it must outlive Disconnect. With the Open Inference
   // Protocol they are asked what the model is, which takes two seconds for each at most.
-  void Connect(const Config& config, rpc::CallQueue& queue, const transport::BackendClientOptions& access);
+  void Connect(const Config& config, const runtime::DeviceTable& devices, rpc::CallQueue& queue,
+               const transport::BackendClientOptions& access);
   // After Connect: starts the threads that look after the time, the names, the health and the model of the backends,
   // and advise the strategy. `tell` hears whether a backend can be reached, from one of them.
   void Watch(transport::Reachability::Tell tell);
@@ -64,7 +68,8 @@ class ServedModel {
   void Disconnect();
 
   // After Connect. Takes over what can change, all of it or nothing, with the errors of Dispatcher::Reconfigure.
-  absl::Status Reconfigure(const Config& before, const Config& after);
+  // `devices` are those of the new configuration.
+  absl::Status Reconfigure(const Config& before, const Config& after, const runtime::DeviceTable& devices);
   // Writes what the decision log still holds, and sends the traces that wait: what comes later is lost. Takes as long
   // as Traces::Close.
   void CloseRecords();
@@ -83,6 +88,9 @@ class ServedModel {
  private:
   ServedModel(const ModelChoice& choice, const runtime::Clock& clock, BackendProtocol protocol);
   absl::Status StartDispatcher(const Config& config);
+  std::vector<transport::BackendTarget> TargetsOf(const Config& config, const runtime::DeviceTable& devices);
+  std::shared_ptr<runtime::DeviceShare> ShareOf(const std::string& device, const Config& config,
+                                                const runtime::DeviceTable& devices);
 
   const std::string name_;
   const runtime::Clock& clock_;
@@ -102,6 +110,7 @@ class ServedModel {
   std::unique_ptr<runtime::DecisionObserverList> decision_observers_;
 
   std::unique_ptr<runtime::Dispatcher> dispatcher_;
+  std::map<std::string, std::shared_ptr<runtime::DeviceShare>> shares_;  // by the device's name
 
   const BackendProtocol protocol_;
   std::unique_ptr<transport::BackendSet> backends_;

@@ -194,6 +194,7 @@ absl::Status Config::Validate() const {
   if (auto status = CheckCustomers(*this); !status.ok()) return status;
   if (auto status = CheckTls(*this); !status.ok()) return status;
   if (auto status = CheckLargestRequest(settings); !status.ok()) return status;
+  if (auto status = CheckDevices(*this); !status.ok()) return status;
   return CheckModels(*this);
 }
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include "common/program/logging.h"
 #include "common/workload/customer_fields.h"
@@ -28,7 +29,9 @@ Config ConfigOf(const v1::ModelConfig& model, Config common) {
 absl::Status CheckFurther(const ModelChoice& choice, const Config& common) {
   const std::string field = absl::StrCat("models[", choice.name, "].backends");
   if (choice.config.settings.backends().empty()) return Wrong(field, "empty", "name its backends");
-  if (auto status = choice.config.Validate(); !status.ok()) {
+  Config alone = choice.config;
+  for (v1::DeviceConfig& device : *alone.settings.mutable_devices()) device.clear_shares();  // which name the others
+  if (auto status = alone.Validate(); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("models[", choice.name, "]: ", status.message()));
   }
   const std::string served = choice.config.model();
@@ -42,6 +45,20 @@ absl::Status CheckFurther(const ModelChoice& choice, const Config& common) {
   return Wrong(field, first, "the model in the address must be that of the entry's name");
 }
 
+absl::Status CheckShares(const v1::DeviceConfig& device, const std::set<std::string>& models) {
+  const std::string field = absl::StrCat("devices[", device.name(), "].shares");
+  std::set<std::string> named;
+  for (const v1::DeviceShareConfig& share : device.shares()) {
+    if (!models.contains(share.model())) {
+      return Wrong(field, program::Quoted(share.model()), "name one of the models " + absl::StrJoin(models, ", "));
+    }
+    if (!named.insert(share.model()).second) {
+      return Wrong(field, share.model() + " for the second time", "put its weight into one entry");
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::vector<ModelChoice> ModelsOf(const Config& config) {
@@ -53,6 +70,38 @@ std::vector<ModelChoice> ModelsOf(const Config& config) {
     choices.push_back({model.name(), ConfigOf(model, common)});
   }
   return choices;
+}
+
+double DeviceWeightOf(const Config& config, const std::string& device, const std::string& model) {
+  for (const v1::DeviceConfig& known : config.settings.devices()) {
+    if (known.name() != device) continue;
+    for (const v1::DeviceShareConfig& share : known.shares()) {
+      if (share.model() == model) return share.weight();
+    }
+  }
+  return 1;
+}
+
+absl::Status CheckDevices(const Config& config) {
+  std::set<std::string> models;
+  for (const ModelChoice& choice : ModelsOf(config)) models.insert(choice.name);
+  std::set<std::string> devices;
+  for (const v1::DeviceConfig& device : config.settings.devices()) {
+    if (!workload::IsCustomerName(device.name())) {
+      return Wrong("a device's name", program::Quoted(device.name()),
+                   "give 1 to 64 of letters, digits, '.', '_' and '-'");
+    }
+    if (!devices.insert(device.name()).second) {
+      return Wrong("a device's name", device.name() + " for the second time", "give each device a name of its own");
+    }
+    if (auto status = CheckShares(device, models); !status.ok()) return status;
+  }
+  for (const v1::BackendConfig& backend : config.settings.backends()) {
+    if (backend.device().empty() || devices.contains(backend.device())) continue;
+    return Wrong(absl::StrCat("backends[", backend.address(), "].device"), program::Quoted(backend.device()),
+                 "add it to devices, such as devices { name: \"gpu0\" slots: 1 }, or name one of those");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckModels(const Config& config) {

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <absl/strings/str_replace.h>
 #include <gmock/gmock.h>
 
 #include "services/proxy/config/config_changes.h"
@@ -13,6 +14,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 Config Parsed(const std::string& text) {
   Config config;
@@ -97,6 +99,24 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair(R"(backends { address: "oip://a:1/m" } models { name: "n" backends { address: "oip://a:2/k" } })",
                   "must be that of the entry's name")));
 
+INSTANTIATE_TEST_SUITE_P(
+    OnADevice, AWrongModel,
+    ::testing::Values(
+        std::pair(R"(backends { address: "h:1" device: "gpu0" })",
+                  "backends[h:1].device is \"gpu0\"; add it to devices, such as devices {"),
+        std::pair(R"(models { name: "a" backends { address: "a:1" device: "gpu0" } })",
+                  "models[a]: backends[a:1].device is \"gpu0\""),
+        std::pair("devices { slots: 2 }", "a device's name is \"\""),
+        std::pair(R"(devices { name: "gpu 0" })", "a device's name is \"gpu 0\"; give 1 to 64 of letters"),
+        std::pair(R"(devices { name: "gpu0" } devices { name: "gpu0" })", "gpu0 for the second time"),
+        std::pair(R"(devices { name: "gpu0" slots: 0 })", "devices[gpu0].slots is 0; it must be from 1 to 1024"),
+        std::pair(R"(devices { name: "gpu0" shares { model: "a" } })",
+                  "devices[gpu0].shares is \"a\"; name one of the models default"),
+        std::pair(R"(devices { name: "gpu0" shares { model: "default" } shares { model: "default" } })",
+                  "default for the second time"),
+        std::pair(R"(devices { name: "gpu0" shares { model: "default" weight: 0 } })",
+                  "devices[gpu0].shares[default].weight is 0; it must be from 0.001 to 1000")));
+
 TEST(ModelsInAReload, MayChangeTheirBackendsAndStrategyButNotTheirNumber) {
   const Config before = Parsed(kTwo);
   Config after = Parsed(kTwo);
@@ -130,6 +150,35 @@ TEST(ModelsInAReload, WhatIsInheritedIsToldOnceAndATakenBackSettingAsNotThere) {
   after.settings.mutable_models(0)->mutable_limits()->clear_max_batch_size();
   EXPECT_THAT(lines(before, after),
               ElementsAre("limits.max_queued_requests: 100 -> 200", "models[large].limits.max_batch_size: 2 -> "));
+}
+
+// --- Devices ---
+
+constexpr char kOnOneDevice[] = R"(
+    devices { name: "gpu0" slots: 2 shares { model: "large" weight: 3 } shares { model: "default" weight: 0.5 } }
+    backends { address: "127.0.0.1:1" device: "gpu0" }
+    models { name: "large" backends { address: "127.0.0.1:2" device: "gpu0" } }
+    models { name: "third" backends { address: "127.0.0.1:3" device: "gpu0" } })";
+
+TEST(ADevice, IsSharedByTheWeightsThatItNamesAndElseByOne) {
+  const Config config = Parsed(kOnOneDevice);
+  ASSERT_TRUE(config.Validate().ok()) << config.Validate();
+  for (const ModelChoice& choice : ModelsOf(config)) {
+    const double expected = choice.name == "large" ? 3 : choice.name == "default" ? 0.5 : 1;
+    EXPECT_EQ(DeviceWeightOf(choice.config, "gpu0", choice.name), expected) << choice.name;
+    EXPECT_EQ(DeviceWeightOf(choice.config, "gpu1", choice.name), 1);
+  }
+}
+
+TEST(ADevice, ChangesWhileTheProxyRunsAndSoDoWhatRunsOnIt) {
+  const std::string other = absl::StrReplaceAll(
+      kOnOneDevice, {{"slots: 2", "slots: 1"}, {"weight: 3", "weight: 4"}, {"2\" device: \"gpu0\"", "2\""}});
+  std::vector<std::string> changed;
+  const std::vector<FieldChange> changes = Changes(Parsed(kOnOneDevice), Parsed(other));
+  for (const FieldChange& change : changes) changed.push_back(change.field);
+  EXPECT_THAT(changed, UnorderedElementsAre("devices[gpu0].slots", "devices[gpu0].shares[large].weight",
+                                            "models[large].backends[127.0.0.1:2].device"));
+  EXPECT_TRUE(CheckCanChange(changes).ok());
 }
 
 }  // namespace

@@ -274,6 +274,7 @@ void ProxyMetrics::SetGauges() const {
   families_.fairness_gap.Add({}).Set(state.fairness_gap_seconds);
   families_.queue_limit_requests.Add({}).Set(static_cast<double>(state.max_queued_requests));
   SetBackendGauges(state.backends);
+  CountDeviceTime(state.devices);
   families_.predicted_gain.Add({}).Set(state.advice ? state.advice->predicted_gain : 0);
 }
 
@@ -334,6 +335,15 @@ void ProxyMetrics::SetBackendGauges(const std::vector<runtime::BackendState>& ba
     gauges.cost_residual.Set(backend.cost_residual_ratio);
     gauges.cost_prediction_error.Set(backend.cost_prediction_error_ratio);
     gauges.cost_batches.Set(static_cast<double>(backend.cost_batches));
+  }
+}
+
+void ProxyMetrics::CountDeviceTime(const std::vector<runtime::DeviceState>& devices) const {
+  for (const runtime::DeviceState& device : devices) {
+    double& known = device_seconds_[device.name];
+    if (device.used_seconds < known) known = 0;  // a reload took the device away and brought it back
+    families_.device_seconds.Add({{"device", device.name}}).Increment(device.used_seconds - known);
+    known = device.used_seconds;
   }
 }
 

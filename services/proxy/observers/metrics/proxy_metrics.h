@@ -119,6 +119,7 @@ class ProxyMetrics final : public prometheus::Collectable,
 
   void SetGauges() const;
   void SetQueueGauges(const runtime::State& state) const;
+  void CountDeviceTime(const std::vector<runtime::DeviceState>& devices) const;
   void SetBackendGauges(const std::vector<runtime::BackendState>& backends) const;
   BackendGauges MakeBackendGauges(const std::string& name) const;
   void RemoveBackendGauges(const BackendGauges& gauges) const;
@@ -138,6 +139,7 @@ class ProxyMetrics final : public prometheus::Collectable,
   std::vector<std::unique_ptr<BackendSeries>> all_backends_;  // all backends so far, up to kMaxBackends and one
   std::vector<std::size_t> backends_;                         // by BackendId: the index in all_backends_
   // Used by the scrape, under the lock of observations_.
+  mutable std::map<std::string, double> device_seconds_;  // that it found last
   mutable std::map<std::string, BackendGauges> backend_gauges_;
 
   // What SetObjectives has brought and TakeNewObjectives has not taken yet. The flag saves every request the lock.

@@ -162,6 +162,9 @@ Families::Families(prometheus::Registry& registry, const std::vector<double>& ob
       predicted_gain(Gauges(registry, "smartbatch_adaptive_predicted_gain_ratio",
                             "What the best strategy would have gained over the active one in the last minutes, "
                             "as a share of the objective of adaptive; 0 while it is not active.")),
+      device_seconds(Counters(registry, "smartbatch_device_used_seconds_total",
+                              "The time that the model's batches spent on a device that models share, summed over its "
+                              "slots.")),
       decision_duration(Histograms(registry, "smartbatch_decision_duration_seconds",
                                    "The time that the scheduler took to choose a batch or to decide to wait.")),
       strategy_active(Gauges(registry, "smartbatch_strategy_active", "1 for the active strategy, 0 for the others.")),

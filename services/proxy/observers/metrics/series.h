@@ -78,6 +78,7 @@ struct Families {
   GaugeFamily& cost_model_prediction_error;
   GaugeFamily& cost_model_batches;
   GaugeFamily& predicted_gain;
+  CounterFamily& device_seconds;
 
   HistogramFamily& decision_duration;
   GaugeFamily& strategy_active;

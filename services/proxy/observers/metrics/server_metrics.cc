@@ -17,7 +17,15 @@ ServerMetrics::ServerMetrics(const std::string& version)
                              .Name("smartbatch_config_last_reload_successful")
                              .Help("1 unless the last reload of the configuration file was rejected.")
                              .Register(registry_)
-                             .Add({})) {
+                             .Add({})),
+      device_slots_(prometheus::BuildGauge()
+                        .Name("smartbatch_device_slots")
+                        .Help("Batches of all models together that may run on the device at once.")
+                        .Register(registry_)),
+      device_slots_in_use_(prometheus::BuildGauge()
+                               .Name("smartbatch_device_slots_in_use")
+                               .Help("Batches of all models together that run on the device.")
+                               .Register(registry_)) {
   reload_successful_.Set(1);
   prometheus::BuildGauge()
       .Name("smartbatch_build_info")
@@ -35,6 +43,7 @@ void ServerMetrics::CallHandled(int code, Duration took) {
 std::vector<prometheus::MetricFamily> ServerMetrics::Collect() const {
   return observations_.FlushAndRead([this] {
     SetCallGauges();
+    SetDeviceGauges();
     return registry_.Collect();
   });
 }
@@ -52,6 +61,22 @@ void ServerMetrics::SetCallGauges() const {
   };
   raise(requests, calls.requests_given_up);
   raise(answers, calls.answers_given_up);
+}
+
+void ServerMetrics::SetDeviceGauges() const {
+  if (!devices_) return;
+  // Made anew each time, since a reload may have taken a device away: there are few.
+  for (prometheus::Gauge* const gauge : slots_) device_slots_.Remove(gauge);
+  for (prometheus::Gauge* const gauge : slots_in_use_) device_slots_in_use_.Remove(gauge);
+  slots_.clear();
+  slots_in_use_.clear();
+  for (const runtime::DeviceTable::Use& device : devices_()) {
+    const prometheus::Labels labels = {{"device", device.name}};
+    slots_.push_back(&device_slots_.Add(labels));
+    slots_.back()->Set(device.slots);
+    slots_in_use_.push_back(&device_slots_in_use_.Add(labels));
+    slots_in_use_.back()->Set(device.slots_in_use);
+  }
 }
 
 }  // namespace smartbatch::metrics

@@ -18,6 +18,7 @@
 #include "services/proxy/observers/metrics/call_series.h"
 #include "services/proxy/observers/metrics/observation_buffer.h"
 #include "services/proxy/runtime/call_observer.h"
+#include "services/proxy/runtime/device.h"
 
 namespace smartbatch::metrics {
 
@@ -39,6 +40,8 @@ class ServerMetrics final : public prometheus::Collectable, public runtime::Call
 
   // Where the numbers of calls that wait for their callers come from. Call it before the first scrape.
   void WatchCalls(std::function<CallsInTransit()> calls) { calls_in_transit_ = std::move(calls); }
+  // Where the devices that models share come from. Call it before the first scrape.
+  void WatchDevices(std::function<std::vector<runtime::DeviceTable::Use>()> devices) { devices_ = std::move(devices); }
   void ReloadEnded(bool successful) { reload_successful_.Set(successful ? 1 : 0); }
 
   void CallStarted() override { calls_.started().Increment(); }
@@ -48,14 +51,21 @@ class ServerMetrics final : public prometheus::Collectable, public runtime::Call
 
  private:
   void SetCallGauges() const;
+  void SetDeviceGauges() const;
 
   prometheus::Registry registry_;
   CallSeries calls_;
   prometheus::Family<prometheus::Gauge>& in_transit_;
   prometheus::Family<prometheus::Counter>& given_up_;
   prometheus::Gauge& reload_successful_;
+  prometheus::Family<prometheus::Gauge>& device_slots_;
+  prometheus::Family<prometheus::Gauge>& device_slots_in_use_;
   mutable ObservationBuffer observations_;
   std::function<CallsInTransit()> calls_in_transit_;
+  std::function<std::vector<runtime::DeviceTable::Use>()> devices_;
+  // Used by the scrape, under the lock of observations_: the gauges of the devices that it found last.
+  mutable std::vector<prometheus::Gauge*> slots_;
+  mutable std::vector<prometheus::Gauge*> slots_in_use_;
 };
 
 }  // namespace smartbatch::metrics

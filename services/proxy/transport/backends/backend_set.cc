@@ -86,50 +86,62 @@ void BackendSet::Run(const std::stop_token& stop) {
 }
 
 void BackendSet::Update() {
-  std::map<std::string, std::uint32_t> wanted;
+  std::map<std::string, BackendTarget> wanted;
   for (const BackendTarget& target : targets_) {
     if (!IsName(target)) {
-      wanted.emplace(target.address, target.slots);
+      wanted.emplace(target.address, target);
       continue;
     }
-    for (const std::string& address : found_[NameOf(target)]) wanted.emplace(address, target.slots);
+    for (const std::string& address : found_[NameOf(target)]) wanted.emplace(address, target);
   }
-  for (const auto& [address, slots] : wanted) {
-    const auto known = members_.find(address);
-    if (known == members_.end()) {
-      Add(address, slots);
+  for (const auto& [address, target] : wanted) {
+    if (members_.contains(address)) {
+      Change(address, target);
     } else {
-      ChangeSlots(address, known->second, slots);
+      Add(address, target);
     }
   }
-  for (auto known = members_.begin(); known != members_.end();) {
-    if (wanted.contains(known->first)) {
-      ++known;
-      continue;
-    }
-    spdlog::info("backend {} is removed", known->first);
-    known->second.client->StopHealthChecks();
-    dispatcher_.RemoveBackend(known->second.id);
-    known = members_.erase(known);
+  std::vector<std::string> unwanted;
+  for (const auto& [address, member] : members_) {
+    if (!wanted.contains(address)) unwanted.push_back(address);
+  }
+  for (const std::string& address : unwanted) {
+    spdlog::info("backend {} is removed", address);
+    Remove(address);
   }
 }
 
-void BackendSet::ChangeSlots(const std::string& address, Member& member, std::uint32_t slots) {
-  if (member.slots == slots) return;
-  spdlog::info("backend {} now has {} slots; it had {}", address, slots, member.slots);
-  member.slots = slots;
-  dispatcher_.SetSlots(member.id, slots);
+void BackendSet::Change(const std::string& address, const BackendTarget& target) {
+  Member& member = members_.at(address);
+  if (member.device != target.device) {
+    spdlog::info("backend {} now runs on {}", address,
+                 target.device == nullptr ? "no shared device" : "device " + target.device->device().name());
+    Remove(address);
+    return Add(address, target);
+  }
+  if (member.slots == target.slots) return;
+  spdlog::info("backend {} now has {} slots; it had {}", address, target.slots, member.slots);
+  member.slots = target.slots;
+  dispatcher_.SetSlots(member.id, target.slots);
 }
 
-void BackendSet::Add(const std::string& address, std::uint32_t slots) {
-  spdlog::log(runs_ ? spdlog::level::info : spdlog::level::debug, "backend {} is added, with {} slots", address, slots);
+void BackendSet::Add(const std::string& address, const BackendTarget& target) {
+  spdlog::log(runs_ ? spdlog::level::info : spdlog::level::debug, "backend {} is added, with {} slots", address,
+              target.slots);
   auto client = make_client_(address);
-  const scheduling::BackendId id = dispatcher_.AddBackend(address, slots, options_.cost, client);
+  const scheduling::BackendId id = dispatcher_.AddBackend(address, target.slots, options_.cost, client, target.device);
   if (options_.health_check_interval > Duration::zero()) {
     client->StartHealthChecks(options_.health_check_interval,
                               [this, id](scheduling::HealthReport report) { dispatcher_.ReportHealth(id, report); });
   }
-  members_.emplace(address, Member{id, slots, std::move(client)});
+  members_.emplace(address, Member{id, target.slots, target.device, std::move(client)});
+}
+
+void BackendSet::Remove(const std::string& address) {
+  const auto member = members_.find(address);
+  member->second.client->StopHealthChecks();
+  dispatcher_.RemoveBackend(member->second.id);
+  members_.erase(member);
 }
 
 std::vector<std::string> BackendSet::addresses() const {

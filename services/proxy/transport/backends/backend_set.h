@@ -23,6 +23,8 @@ inline constexpr char kDnsPrefix[] = "dns:///";
 struct BackendTarget {
   std::string address;
   std::uint32_t slots = 1;
+  // The dispatcher's share of the device that it runs on; null if it has its slots to itself.
+  std::shared_ptr<runtime::DeviceShare> device = nullptr;
 };
 
 struct BackendSetOptions {
@@ -36,7 +38,8 @@ struct BackendSetOptions {
 
 // Adds a backend to the dispatcher for every address, and removes it when no target names the address any more; the
 // batches that it has then are finished. New backends are added before any is removed, and slots change in place, so
-// that the dispatcher is never without a backend while there is one. Thread safe.
+// that the dispatcher is never without a backend while there is one. A backend that moves to another device is removed
+// and added again at once, so that its batches end where they began. Thread safe.
 class BackendSet {
  public:
   // Creates the client of the backend at an address.
@@ -67,12 +70,15 @@ class BackendSet {
   struct Member {
     scheduling::BackendId id = 0;
     std::uint32_t slots = 1;
+    std::shared_ptr<runtime::DeviceShare> device;
     std::shared_ptr<BackendClient> client;
   };
 
   void Update() SMARTBATCH_REQUIRES(mutex_);
-  void Add(const std::string& address, std::uint32_t slots) SMARTBATCH_REQUIRES(mutex_);
-  void ChangeSlots(const std::string& address, Member& member, std::uint32_t slots) SMARTBATCH_REQUIRES(mutex_);
+  // `target` says all but the address.
+  void Add(const std::string& address, const BackendTarget& target) SMARTBATCH_REQUIRES(mutex_);
+  void Remove(const std::string& address) SMARTBATCH_REQUIRES(mutex_);
+  void Change(const std::string& address, const BackendTarget& target) SMARTBATCH_REQUIRES(mutex_);
 
   runtime::Dispatcher& dispatcher_;
   const MakeClient make_client_;

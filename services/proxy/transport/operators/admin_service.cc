@@ -79,6 +79,13 @@ void Describe(const runtime::BackendState& state, proxy::v1::BackendStatus& stat
   status.set_learned_batches(static_cast<std::uint32_t>(state.cost_batches));
 }
 
+void Describe(const runtime::DeviceState& state, proxy::v1::DeviceStatus& status) {
+  status.set_device(state.name);
+  status.set_slots(state.slots);
+  status.set_slots_in_use(state.slots_in_use);
+  status.set_used_seconds(state.used_seconds);
+}
+
 void Describe(const runtime::Decision& decision, Time now, proxy::v1::Decision& out) {
   out.set_batch(decision.batch);
   out.set_age_seconds(ToSeconds(now - decision.dispatched));
@@ -218,6 +225,7 @@ grpc::Status AdminService::Status(const Model& model, const proxy::v1::GetStatus
   Describe(state.outcomes, *response.mutable_outcomes());
   for (const runtime::CustomerState& customer : state.customers) Describe(customer, *response.add_customers());
   for (const runtime::BackendState& backend : state.backends) Describe(backend, *response.add_backends());
+  for (const runtime::DeviceState& device : state.devices) Describe(device, *response.add_devices());
   return grpc::Status::OK;
 }
 
