@@ -66,24 +66,31 @@ absl::StatusOr<std::unique_ptr<Proxy>> Proxy::Start(const Config& config, const 
   if (!access.ok()) return access.status();
   access->customers.handover = handover;
   access->operators.handover = handover;
+  std::unique_ptr<traces::Traces> traces;
+  if (!config.settings.trace_endpoint().empty()) {
+    auto opened = traces::Traces::Open({config.settings.trace_endpoint(), SMARTBATCH_VERSION}, clock);
+    if (!opened.ok()) return opened.status();
+    traces = *std::move(opened);
+  }
   Models models;
   for (const ModelChoice& choice : ModelsOf(config)) {
-    auto model = ServedModel::Create(choice, clock);
+    auto model = ServedModel::Create(choice, clock, traces.get());
     if (!model.ok()) return model.status();
     models.push_back(*std::move(model));
   }
-  std::unique_ptr<Proxy> proxy(
-      new Proxy(config, *std::move(access), handover, std::move(read_again), clock, std::move(models)));
+  std::unique_ptr<Proxy> proxy(new Proxy(config, *std::move(access), handover, std::move(read_again), clock,
+                                         std::move(traces), std::move(models)));
   if (auto status = proxy->Serve(config); !status.ok()) return status;
   return proxy;
 }
 
 Proxy::Proxy(const Config& config, Access access, net::Handover handover, ReadAgain read_again,
-             const runtime::Clock& clock, Models models)
+             const runtime::Clock& clock, std::unique_ptr<traces::Traces> traces, Models models)
     : clock_(clock),
       access_(std::move(access)),
       handover_(std::move(handover)),
       metrics_(std::make_shared<metrics::ServerMetrics>(SMARTBATCH_VERSION)),
+      traces_(std::move(traces)),
       models_(std::move(models)),
       table_(TableOf(models_)),
       queue_(static_cast<int>(config.settings.threads()),
@@ -200,9 +207,10 @@ void Proxy::Stop(program::StopTime& time) {
   Drain(time);
   server_.WaitForAnswers();
   for (const auto& model : models_) {
-    model->CloseRecords();
+    model->CloseDecisionLog();
     LogOutcomes(models_.size() > 1 ? model->name() : std::string(), model->dispatcher().Look(0).outcomes);
   }
+  if (traces_ != nullptr) traces_->Close();
 }
 
 // Leaves the ports and the callers to the process that follows, and serves what still comes here meanwhile.

@@ -20,6 +20,7 @@
 #include "services/proxy/config/config.h"
 #include "services/proxy/config/reloader.h"
 #include "services/proxy/observers/metrics/server_metrics.h"
+#include "services/proxy/observers/traces/traces.h"
 #include "services/proxy/protocols.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/device.h"
@@ -68,7 +69,7 @@ class Proxy {
   using Models = std::vector<std::unique_ptr<ServedModel>>;
 
   Proxy(const Config& config, Access access, net::Handover handover, ReadAgain read_again, const runtime::Clock& clock,
-        Models models);
+        std::unique_ptr<traces::Traces> traces, Models models);
   // Opens the ports, when everything behind them is there.
   absl::Status Serve(const Config& config);
   absl::Status BringIn(const Config& before, const Config& after);
@@ -85,6 +86,7 @@ class Proxy {
   const std::shared_ptr<metrics::ServerMetrics> metrics_;
   // From the backends to the customers, so that each part finds those that it passes requests on to. What a customer
   // sends comes the other way: through the server and the queue to the model, which decides and calls its backends.
+  const std::unique_ptr<traces::Traces> traces_;  // if an endpoint is set
   runtime::DeviceTable devices_;
   const Models models_;  // the default one first
   const runtime::ModelTable table_;

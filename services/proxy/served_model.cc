@@ -63,16 +63,16 @@ ServedModel::ServedModel(const ModelChoice& choice, const runtime::Clock& clock,
       backend_log_(max_batch_size_),
       protocol_(std::move(protocol)) {}
 
-absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Create(const ModelChoice& choice,
-                                                                 const runtime::Clock& clock) {
+absl::StatusOr<std::unique_ptr<ServedModel>> ServedModel::Create(const ModelChoice& choice, const runtime::Clock& clock,
+                                                                 traces::Traces* traces) {
   auto protocol = BackendProtocolOf(choice);
   if (!protocol.ok()) return protocol.status();
   std::unique_ptr<ServedModel> model(new ServedModel(choice, clock, *std::move(protocol)));
-  if (auto status = model->StartDispatcher(choice.config); !status.ok()) return status;
+  if (auto status = model->StartDispatcher(choice.config, traces); !status.ok()) return status;
   return model;
 }
 
-absl::Status ServedModel::StartDispatcher(const Config& config) {
+absl::Status ServedModel::StartDispatcher(const Config& config, traces::Traces* traces) {
   const auto policies = PoliciesOf(config);
   std::vector<scheduling::SchedulerObserver*> observers = {metrics_.get(), &adaptive_,   &decisions_,  &answers_,
                                                            &sharing_,      &statistics_, &backend_log_};
@@ -88,10 +88,8 @@ absl::Status ServedModel::StartDispatcher(const Config& config) {
     metrics_->WatchDecisionLog([this] { return decision_log_->dropped(); });
   }
   runtime::OfferObserver* offers = nullptr;
-  if (!config.settings.trace_endpoint().empty()) {
-    auto traces = traces::Traces::Open({config.settings.trace_endpoint(), SMARTBATCH_VERSION}, clock_);
-    if (!traces.ok()) return traces.status();
-    traces_ = *std::move(traces);
+  if (traces != nullptr) {
+    traces_ = traces->Of(name_);
     observers.push_back(&traces_->scheduler_observer());
     offers = &traces_->offer_observer();
   }
@@ -177,9 +175,8 @@ absl::Status ServedModel::Reconfigure(const Config& before, const Config& after,
   return absl::OkStatus();
 }
 
-void ServedModel::CloseRecords() {
+void ServedModel::CloseDecisionLog() {
   if (decision_log_ != nullptr) decision_log_->Close();
-  if (traces_ != nullptr) traces_->Close();
 }
 
 live_page::Sources ServedModel::live_sources() {

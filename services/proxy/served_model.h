@@ -39,7 +39,7 @@ namespace smartbatch::proxy {
 
 // Made in two steps, since the queue that calls the backends also serves the dispatchers of all models:
 //
-//   auto model = ServedModel::Create(config, clock);
+//   auto model = ServedModel::Create(config, clock, traces);
 //   (*model)->Connect(config, queue, ...);   from here on it has backends
 //   (*model)->Watch(tell);                   and threads that look after them
 //   ...
@@ -50,8 +50,10 @@ namespace smartbatch::proxy {
 // one thread.
 class ServedModel {
  public:
-  // The clock must outlive it. INVALID_ARGUMENT names the setting that cannot be used.
-  static absl::StatusOr<std::unique_ptr<ServedModel>> Create(const ModelChoice& choice, const runtime::Clock& clock);
+  // The clock and the traces, null if there are none, must outlive it. INVALID_ARGUMENT names the setting that cannot
+  // be used.
+  static absl::StatusOr<std::unique_ptr<ServedModel>> Create(const ModelChoice& choice, const runtime::Clock& clock,
+                                                             traces::Traces* traces);
   // Every request must have been answered and every batch have ended.
   ~ServedModel() = default;
   ServedModel(const ServedModel&) = delete;
@@ -70,9 +72,8 @@ class ServedModel {
   // After Connect. Takes over what can change, all of it or nothing, with the errors of Dispatcher::Reconfigure.
   // `devices` are those of the new configuration.
   absl::Status Reconfigure(const Config& before, const Config& after, const runtime::DeviceTable& devices);
-  // Writes what the decision log still holds, and sends the traces that wait: what comes later is lost. Takes as long
-  // as Traces::Close.
-  void CloseRecords();
+  // Writes what the decision log still holds: what comes later is lost.
+  void CloseDecisionLog();
 
   const std::string& name() const { return name_; }
   runtime::Dispatcher& dispatcher() { return *dispatcher_; }
@@ -87,7 +88,7 @@ class ServedModel {
 
  private:
   ServedModel(const ModelChoice& choice, const runtime::Clock& clock, BackendProtocol protocol);
-  absl::Status StartDispatcher(const Config& config);
+  absl::Status StartDispatcher(const Config& config, traces::Traces* traces);
   std::vector<transport::BackendTarget> TargetsOf(const Config& config, const runtime::DeviceTable& devices);
   std::shared_ptr<runtime::DeviceShare> ShareOf(const std::string& device, const Config& config,
                                                 const runtime::DeviceTable& devices);
@@ -105,7 +106,7 @@ class ServedModel {
   BackendLog backend_log_;
   BatchLog batch_log_;
   std::unique_ptr<decision_log::DecisionLog> decision_log_;
-  std::unique_ptr<traces::Traces> traces_;  // if an endpoint is set
+  std::unique_ptr<traces::ModelTraces> traces_;  // if an endpoint is set
   std::unique_ptr<scheduling::ObserverList> observers_;
   std::unique_ptr<runtime::DecisionObserverList> decision_observers_;
 

@@ -45,8 +45,8 @@ SpanContext ParentOf(std::string_view trace_parent) {
 
 }  // namespace
 
-RequestSpans::RequestSpans(otel::nostd::shared_ptr<otel::trace::Tracer> tracer, SystemTime origin)
-    : tracer_(std::move(tracer)), origin_(origin) {}
+RequestSpans::RequestSpans(otel::nostd::shared_ptr<otel::trace::Tracer> tracer, SystemTime origin, std::string model)
+    : tracer_(std::move(tracer)), origin_(origin), model_(std::move(model)) {}
 
 otel::trace::StartSpanOptions RequestSpans::From(Time start) const {
   otel::trace::StartSpanOptions options;
@@ -71,7 +71,8 @@ RequestSpans::Span RequestSpans::StartRequest(const Caller& caller, std::string_
   std::vector<std::pair<SpanContext, Attributes>> links;
   links.reserve(batches.size());
   for (const SpanContext& batch : batches) links.emplace_back(batch, Attributes());
-  const Attributes attributes = {{"smartbatch.customer", View(customer)},
+  const Attributes attributes = {{"smartbatch.model", View(model_)},
+                                 {"smartbatch.customer", View(customer)},
                                  {"smartbatch.outcome", View(scheduling::Name(outcome))}};
   Span span = tracer_->StartSpan("request", attributes, links, options);
   if (!caller.request_id.empty()) span->SetAttribute("smartbatch.request_id", View(caller.request_id));
@@ -127,7 +128,8 @@ void RequestSpans::Dispatched(const scheduling::Batch& batch) {
   otel::trace::StartSpanOptions options = From(batch.dispatched);
   options.kind = otel::trace::SpanKind::kClient;
   const Span span = tracer_->StartSpan("batch",
-                                       {{"smartbatch.batch", batch.id},
+                                       {{"smartbatch.model", View(model_)},
+                                        {"smartbatch.batch", batch.id},
                                         {"smartbatch.strategy", View(batch.strategy)},
                                         {"smartbatch.reason", View(scheduling::Name(batch.reason))},
                                         {"smartbatch.sequences", static_cast<std::uint32_t>(batch.members.size())},

@@ -25,8 +25,7 @@ namespace smartbatch::traces {
 //            the beginning of a trace; linked to each batch that carried a part of the request
 //   queue    its child, from the arrival to the dispatch of the last part, or to the end if no part was dispatched
 //   batch    of kind client, from the dispatch to the backend's answer: a trace of its own, since its requests belong
-//   to
-//            several
+//            to several
 //
 // A request whose caller says that its trace is not sampled has no spans, and a batch of such requests has none.
 // Spans carry lengths, ids, names and outcomes: no text of a customer, and no message of a backend, which may quote
@@ -38,8 +37,9 @@ class RequestSpans final : public scheduling::SchedulerObserver, public runtime:
  public:
   using SystemTime = std::chrono::system_clock::time_point;
 
-  // `origin` is the wall's time at the origin of the scheduler's times.
-  RequestSpans(opentelemetry::nostd::shared_ptr<opentelemetry::trace::Tracer> tracer, SystemTime origin);
+  // `origin` is the wall's time at the origin of the scheduler's times, `model` the model of all requests.
+  RequestSpans(opentelemetry::nostd::shared_ptr<opentelemetry::trace::Tracer> tracer, SystemTime origin,
+               std::string model);
 
   void Offering(const runtime::CallContext& context, Time now) override;
   void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
@@ -74,6 +74,7 @@ class RequestSpans final : public scheduling::SchedulerObserver, public runtime:
 
   const opentelemetry::nostd::shared_ptr<opentelemetry::trace::Tracer> tracer_;
   const SystemTime origin_;
+  const std::string model_;
   Caller offered_;                 // the request that is offered at this moment
   std::vector<Request> requests_;  // by the slot of the request
   absl::flat_hash_map<scheduling::BatchId, Span> batches_;

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
+#include <string>
 #include <utility>
 
 #include <opentelemetry/exporters/otlp/otlp_http_exporter.h>
@@ -13,6 +15,7 @@
 #include <opentelemetry/sdk/trace/batch_span_processor_options.h>
 #include <opentelemetry/sdk/trace/tracer_provider.h>
 #include <opentelemetry/sdk/trace/tracer_provider_factory.h>
+#include <opentelemetry/trace/tracer.h>
 #include <spdlog/spdlog.h>
 
 #include "common/one_line.h"
@@ -52,9 +55,23 @@ class SdkLog final : public sdk_log::LogHandler {
   program::LogLimit limit_{1, seconds(5)};
 };
 
+class ModelSpans final : public ModelTraces {
+ public:
+  ModelSpans(otel::nostd::shared_ptr<otel::trace::Tracer> tracer, RequestSpans::SystemTime origin,
+             const std::string& model)
+      : spans_(std::move(tracer), origin, model) {}
+
+  scheduling::SchedulerObserver& scheduler_observer() override { return spans_; }
+  runtime::OfferObserver& offer_observer() override { return spans_; }
+
+ private:
+  RequestSpans spans_;
+};
+
 class SentTraces final : public Traces {
  public:
-  SentTraces(const TracesOptions& options, RequestSpans::SystemTime origin) {
+  SentTraces(const TracesOptions& options, RequestSpans::SystemTime origin)
+      : version_(options.version), origin_(origin) {
     otlp::OtlpHttpExporterOptions http;
     http.url = options.endpoint;
     http.content_type = otlp::HttpRequestContentType::kBinary;
@@ -69,10 +86,13 @@ class SentTraces final : public Traces {
         sdk::BatchSpanProcessorFactory::Create(std::move(exporter), batches),
         otel::sdk::resource::Resource::Create(
             {{"service.name", "smartbatch-proxy"}, {"service.version", options.version}}));
-    spans_ = std::make_unique<RequestSpans>(provider_->GetTracer("smartbatch", options.version), origin);
   }
   ~SentTraces() override {
     exporter_->Shutdown(std::chrono::microseconds(0));  // what still waits must not hold the end up
+  }
+
+  std::unique_ptr<ModelTraces> Of(const std::string& model) override {
+    return std::make_unique<ModelSpans>(provider_->GetTracer("smartbatch", version_), origin_, model);
   }
 
   void Close() override {
@@ -80,13 +100,11 @@ class SentTraces final : public Traces {
     exporter_->Shutdown(std::chrono::microseconds(0));
   }
 
-  scheduling::SchedulerObserver& scheduler_observer() override { return *spans_; }
-  runtime::OfferObserver& offer_observer() override { return *spans_; }
-
  private:
+  const std::string version_;
+  const RequestSpans::SystemTime origin_;
   std::unique_ptr<sdk::TracerProvider> provider_;
   otlp::OtlpHttpExporter* exporter_ = nullptr;  // the provider's
-  std::unique_ptr<RequestSpans> spans_;
 };
 
 }  // namespace

@@ -19,9 +19,19 @@ struct TracesOptions {
   std::string version;
 };
 
-// Observers that make spans, and a thread that sends them. The spans wait in a queue of bounded length; those that find
-// it full are lost, which the log says. The observers wait for nothing, and must be called by one thread at a time: the
-// dispatcher's lock sees to that.
+// The observers of one model that make its spans. They wait for nothing, and must be called by one thread at a time:
+// the dispatcher's lock sees to that.
+class ModelTraces {
+ public:
+  virtual ~ModelTraces() = default;
+
+  // They live as long as this.
+  virtual scheduling::SchedulerObserver& scheduler_observer() = 0;
+  virtual runtime::OfferObserver& offer_observer() = 0;
+};
+
+// The spans of all models on their way to the Collector: the threads that send them, and a queue of bounded length in
+// which they wait. Those that find it full are lost, which the log says. Thread safe.
 class Traces {
  public:
   // The clock must outlive it. UNIMPLEMENTED if the proxy was built without traces. That nobody listens at the endpoint
@@ -30,11 +40,10 @@ class Traces {
 
   virtual ~Traces() = default;
 
-  // They live as long as this.
-  virtual scheduling::SchedulerObserver& scheduler_observer() = 0;
-  virtual runtime::OfferObserver& offer_observer() = 0;
+  // Observers for the dispatcher of that model, whose spans carry its name. This must outlive them.
+  virtual std::unique_ptr<ModelTraces> Of(const std::string& model) = 0;
 
-  // Sends what waits, for about four seconds at most; what ends later is not sent. Thread safe. Call it once.
+  // Sends what waits, for about four seconds at most; what ends later is not sent. Call it once.
   virtual void Close() = 0;
 };
 

@@ -70,7 +70,7 @@ class RequestSpansTest : public ::testing::Test {
     ended_ = exporter->GetData();
     provider_ = otel::sdk::trace::TracerProviderFactory::Create(
         otel::sdk::trace::SimpleSpanProcessorFactory::Create(std::move(exporter)));
-    spans_ = std::make_unique<RequestSpans>(provider_->GetTracer("test"), kOrigin);
+    spans_ = std::make_unique<RequestSpans>(provider_->GetTracer("test"), kOrigin, "words");
     scheduling::SchedulerOptions options;
     options.max_attempts = 1;
     options.max_queued_requests = 3;
@@ -129,6 +129,8 @@ TEST_F(RequestSpansTest, ContinueTheTraceOfTheCallerWithTheTimesOfTheRequest) {
   EXPECT_EQ(request.GetStatus(), StatusCode::kUnset);
   EXPECT_EQ(SinceOrigin(request), std::chrono::hours(1)) << "where the manual clock begins";
   EXPECT_EQ(request.GetDuration(), milliseconds(50));
+  EXPECT_EQ(TextOf(request, "smartbatch.model"), "words");
+  EXPECT_EQ(TextOf(*spans.at("batch")[0], "smartbatch.model"), "words");
   EXPECT_EQ(TextOf(request, "smartbatch.customer"), "customer");
   EXPECT_EQ(TextOf(request, "smartbatch.request_id"), "request-7");
   EXPECT_EQ(TextOf(request, "smartbatch.outcome"), "answered");
