@@ -240,7 +240,7 @@ void SchedulerChecker::CheckMembers(const scheduling::Batch& batch, std::set<std
 
 void SchedulerChecker::CheckWholeRequests(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched,
                                           std::uint64_t waiting_before) {
-  if (batch.seats < options_.max_batch_size) return;  // its backend takes fewer than a request may have
+  if (batch.seats < options_.max_batch_size) return;  // its backend takes fewer than others
   const bool uncontended =
       waiting_before <= options_.max_batch_size && batch.reason != scheduling::DispatchReason::kLane;
   using Requests = scheduling::StrategyPromises::Requests;
@@ -248,6 +248,8 @@ void SchedulerChecker::CheckWholeRequests(const scheduling::Batch& batch, const 
   if (!always && !(promises_.requests == Requests::kWholeIfUncontended && uncontended)) return;
   for (const std::uint64_t number : touched) {
     if (!requests_.at(number).Waits(State::kWaiting)) continue;
+    const bool fills_it = touched.size() == 1 && batch.members.size() == options_.max_batch_size;
+    if (fills_it) continue;  // it has more than a batch holds
     const std::string what = absl::StrCat("batch ", batch.id, " splits request ", number);
     if (always) {
       Violation(what);

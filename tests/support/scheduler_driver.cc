@@ -113,11 +113,16 @@ std::uint32_t SchedulerDriver::DrawLength() {
   return length == kPoison || length == kCrasher ? length + 1 : length;
 }
 
+std::uint32_t SchedulerDriver::LargestRequest() const {
+  const std::uint32_t batch = scheduler_options_.max_batch_size;
+  return options_.batches_of_a_request > 0 ? options_.batches_of_a_request * batch : std::min(batch, 8U);
+}
+
 void SchedulerDriver::Offer() {
   const std::int64_t burst = random_.Chance(0.05) ? random_.Between(2, 40) : 1;
   for (std::int64_t i = 0; i < burst; ++i) {
     const std::string customer = absl::StrCat("customer-", random_.Between(1, customers_));
-    std::vector<std::uint32_t> lengths(Small(random_, std::min(scheduler_options_.max_batch_size, 8U)));
+    std::vector<std::uint32_t> lengths(Small(random_, LargestRequest()));
     for (std::uint32_t& length : lengths) length = DrawLength();
     scheduling::Arrival arrival;
     arrival.customer = customer;
@@ -131,7 +136,8 @@ void SchedulerDriver::Offer() {
     if (const auto* const id = std::get_if<scheduling::RequestId>(&answer)) {
       const auto crashers = std::count(lengths.begin(), lengths.end(), kCrasher);
       offered_crashers_ += static_cast<std::uint64_t>(crashers);
-      live_.push_back({*id, crashers > 0 || std::find(lengths.begin(), lengths.end(), kPoison) != lengths.end()});
+      live_.push_back({*id, crashers > 0 || std::find(lengths.begin(), lengths.end(), kPoison) != lengths.end(),
+                       lengths.size() > scheduler_options_.max_batch_size});
     }
   }
 }
@@ -256,6 +262,7 @@ void SchedulerDriver::TakeEffects() {
     if (found == live_.end()) continue;
     if (finished.outcome == scheduling::Outcome::kBackendFailed && !found->poisoned) ++innocent_failures_;
     if (finished.outcome == scheduling::Outcome::kAnswered && found->poisoned) ++poisoned_answers_;
+    if (finished.outcome == scheduling::Outcome::kAnswered && found->is_cut) ++cut_answers_;
     *found = live_.back();
     live_.pop_back();
   }

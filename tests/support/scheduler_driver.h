@@ -33,6 +33,8 @@ struct DriverOptions {
   bool configuration = true;
   // The number of kinds of requests; kinds never share a batch.
   std::uint32_t kinds = 1;
+  // The largest requests have this many times the sequences of a batch; 8 sequences at most if that is 0.
+  std::uint32_t batches_of_a_request = 0;
   // Ends by Close with work in the queue, instead of waiting until all is done.
   bool close = false;
 };
@@ -54,6 +56,8 @@ class SchedulerDriver {
   // Of requests without a poisoned sequence or a crasher: how many ended because a backend failed.
   std::uint64_t innocent_failures() const { return innocent_failures_; }
   std::uint64_t poisoned_answers() const { return poisoned_answers_; }
+  // Of requests with more sequences than a batch.
+  std::uint64_t cut_answers() const { return cut_answers_; }
   Time now() const { return now_; }
   std::uint64_t events() const { return events_; }
 
@@ -73,6 +77,7 @@ class SchedulerDriver {
   struct Live {
     scheduling::RequestId id;
     bool poisoned = false;
+    bool is_cut = false;
   };
 
   void Start();
@@ -91,6 +96,7 @@ class SchedulerDriver {
   void Settle();
   void TakeEffects();
   std::uint32_t DrawLength();
+  std::uint32_t LargestRequest() const;
 
   const DriverOptions options_;
   Random random_;
@@ -111,6 +117,7 @@ class SchedulerDriver {
   std::uint64_t events_ = 0;
   std::uint64_t innocent_failures_ = 0;
   std::uint64_t poisoned_answers_ = 0;
+  std::uint64_t cut_answers_ = 0;
   std::uint64_t crashes_ = 0;
   std::uint64_t offered_crashers_ = 0;
 };

@@ -67,7 +67,7 @@ bool Scheduler::ReportHealth(BackendId id, HealthReport report, Time now, Effect
 // --- Offer ---
 
 std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time now, Effects& effects) {
-  assert(!arrival.lengths.empty() && arrival.lengths.size() <= options_.max_batch_size);
+  assert(!arrival.lengths.empty() && arrival.lengths.size() <= kMostSequences);
   ++outcomes_.offered;
   backends_.CountTimeWithout(now);
   Customer* customer = customers_.Find(arrival.customer);
@@ -190,10 +190,9 @@ void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, B
   const bool splits = selected < request.waiting;
   if (chosen_by_strategy && splits) strategy_->BeforeSplit(request);
   if (chosen_by_strategy && !splits) strategy_->Remove(request);
-  for (PendingSequence& sequence : request.sequences) {
-    if (!sequence.selected) continue;
-    pending_.StartRunning(sequence);
-    batch.members.push_back({request.id, sequence.index(), sequence.length});
+  pending_.StartSelected(request);
+  for (const PendingSequence& sequence : request.sequences) {
+    if (sequence.selected) batch.members.push_back({request.id, sequence.index(), sequence.length});
   }
   request.last_dispatch = batch.dispatched;
   request.last_strategy = batch.strategy;
@@ -232,7 +231,7 @@ void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status st
   finished.reason = request.last_reason;
   finished.finish = now;
   finished.due = request.due;
-  finished.alone_seconds = backends_.TypicalCost().Seconds(request.sequences.size(), request.longest_at_arrival);
+  finished.alone_seconds = SecondsByItself(request);
   finished.batch_sizes = request.batch_sizes;
   if (outcome == Outcome::kShed) {
     finished.retry_after = admission_.PromisePlace(request, now);
@@ -243,6 +242,18 @@ void Scheduler::Finish(PendingRequest& request, Outcome outcome, absl::Status st
 
   if (request.running > 0) running_.AppendAbandoned(request.id, effects.abandoned);
   Release(request);
+}
+
+// A request with more sequences than a batch has seats takes several batches, one after the other.
+double Scheduler::SecondsByItself(const PendingRequest& request) const {
+  const CostModel cost = backends_.TypicalCost();
+  const std::size_t seats = options_.max_batch_size;
+  const std::size_t full = request.sequences.size() / seats;
+  const std::size_t rest = request.sequences.size() % seats;
+  double seconds = 0;
+  if (full > 0) seconds += static_cast<double>(full) * cost.Seconds(seats, request.longest_at_arrival);
+  if (rest > 0) seconds += cost.Seconds(rest, request.longest_at_arrival);
+  return seconds;
 }
 
 void Scheduler::Release(PendingRequest& request) {

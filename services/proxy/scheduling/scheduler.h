@@ -189,6 +189,7 @@ class Scheduler {
   void FailWaitingIfUnavailable(Time now, Effects& effects);
   void Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects,
               bool hopeless = false);
+  double SecondsByItself(const PendingRequest& request) const;
   void Release(PendingRequest& request);
 
   SchedulerOptions options_;

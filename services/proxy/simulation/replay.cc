@@ -139,7 +139,7 @@ class Replayer {
   }
   absl::Status Tell(const RequestAccepted& accepted) {
     now_ = accepted.time;
-    if (accepted.lengths.empty() || accepted.lengths.size() > scheduler_->options().max_batch_size) {
+    if (accepted.lengths.empty() || accepted.lengths.size() > scheduling::kMostSequences) {
       return absl::InvalidArgumentError(absl::StrCat("a request of ", accepted.lengths.size(), " sequences"));
     }
     const auto answer =

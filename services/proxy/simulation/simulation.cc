@@ -197,10 +197,10 @@ class Simulation {
 
   absl::Status CheckSize(const FedRequest& request) const {
     const scheduling::SchedulerOptions& limits = scheduler_->options();
-    if (request.lengths.empty() || request.lengths.size() > limits.max_batch_size) {
+    if (request.lengths.empty() || request.lengths.size() > scheduling::kMostSequences) {
       return absl::InvalidArgumentError(absl::StrCat("request ", offered_, " of '", feed_.customers()[request.customer],
-                                                     "' holds ", request.lengths.size(), " sequences; a batch holds ",
-                                                     limits.max_batch_size, ", so give a larger batch size"));
+                                                     "' holds ", request.lengths.size(), " sequences; 1 to ",
+                                                     scheduling::kMostSequences, " are allowed, so cut it"));
     }
     for (const std::uint32_t length : request.lengths) {
       if (length >= 1 && length <= limits.max_sequence_length) continue;

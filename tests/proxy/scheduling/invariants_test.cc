@@ -66,6 +66,30 @@ TEST_P(EveryStrategy, MixesNoKindsAndKeepsEveryPromiseWithinEach) {
   });
 }
 
+TEST_P(EveryStrategy, CutsRequestsThatAreLargerThanABatchAndKeepsEveryPromise) {
+  std::uint64_t cut = 0;
+  PlayLives(
+      [](DriverOptions& options) {
+        options.batches_of_a_request = 1 + static_cast<std::uint32_t>(options.seed % 3);
+        options.switches = options.seed % 2 == 0;
+        options.kinds = options.switches ? 2 : 1;
+      },
+      [&](SchedulerDriver& driver) { cut += driver.cut_answers(); });
+  EXPECT_GT(cut, 500U);
+}
+
+TEST_P(EveryStrategy, LetsABadSequenceOfACutRequestHarmOnlyThatRequest) {
+  PlayLives(
+      [](DriverOptions& options) {
+        options.batches_of_a_request = 3;
+        options.backend_faults = options.crashers = false;
+      },
+      [](SchedulerDriver& driver) {
+        EXPECT_EQ(driver.innocent_failures(), 0U);
+        EXPECT_EQ(driver.poisoned_answers(), 0U);
+      });
+}
+
 TEST_P(EveryStrategy, EndsEveryRequestWhenTheSchedulerIsClosed) {
   PlayLives([](DriverOptions& options) {
     options.close = true;

@@ -42,8 +42,10 @@ class QueueFixture : public testing::Test {
     batch.backend = backend;
     batch.dispatched = now_;
     for (PendingRequest* const request : requests) {
+      for (PendingSequence& sequence : request->sequences) sequence.selected = true;
+      pending_.StartSelected(*request);
       for (PendingSequence& sequence : request->sequences) {
-        pending_.StartRunning(sequence);
+        sequence.selected = false;
         batch.members.push_back({request->id, sequence.index(), sequence.length});
         batch.longest = std::max(batch.longest, sequence.length);
       }

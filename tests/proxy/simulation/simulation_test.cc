@@ -195,9 +195,6 @@ TEST(Simulation, RefusesWhatItCannotPlay) {
   options.strategy = {"nope", {}};
   EXPECT_THAT(message(options), HasSubstr("there is no strategy 'nope'"));
   options = {};
-  options.scheduler.max_batch_size = 2;
-  EXPECT_THAT(message(options), HasSubstr("a batch holds 2"));
-  options = {};
   options.warmup_share = 1.5;
   EXPECT_THAT(message(options), HasSubstr("warmup_share is 1.5"));
   options = {};
@@ -209,6 +206,11 @@ TEST(Simulation, RefusesWhatItCannotPlay) {
   options = {};
   options.keep_going = [](std::uint64_t) { return false; };
   EXPECT_THAT(message(options), HasSubstr("told to stop"));
+  Trace large;
+  large.customers = {"a"};
+  large.Add(Time{}, 0, std::vector<std::uint32_t>(scheduling::kMostSequences + 1, 10));
+  TraceFeed feed(large);
+  EXPECT_THAT(std::string(Simulate(feed, {}).status().message()), HasSubstr("holds 4097 sequences"));
 }
 
 TEST(LeastUtilization, SaysWhatPerfectPackingWouldTake) {

@@ -69,7 +69,7 @@ Duration PlaceForecast::UntilSomethingIsFree(const AnswerRate& of_all, Time now)
 // Puts what waits into batches in the order of arrival. A strategy that batches similar lengths is faster; the forecast
 // is then a little late.
 double PlaceForecast::BelievedSecondsPerCost(const AnswerRate& of_all, Time now) const {
-  constexpr std::uint32_t kMostSequences = 256;
+  constexpr std::uint32_t kMostLookedAt = 256;
   const CostModel cost = backends_.TypicalCost();
   double seconds = 0;
   double cost_ns = 0;
@@ -83,13 +83,19 @@ double PlaceForecast::BelievedSecondsPerCost(const AnswerRate& of_all, Time now)
     in_batch = 0;
     longest = 0;
   };
-  const std::uint32_t most = std::max(kMostSequences, options_.max_batch_size);
+  const std::uint32_t most = std::max(kMostLookedAt, options_.max_batch_size);
   for (const PendingRequest* request = pending_.Oldest(); request != nullptr && looked_at < most;
        request = pending_.Younger(*request)) {
-    if (in_batch + request->waiting > options_.max_batch_size) end_batch();
-    in_batch += request->waiting;
-    looked_at += request->waiting;
+    std::uint32_t left = request->waiting;
+    if (in_batch + left > options_.max_batch_size) end_batch();
     longest = std::max(longest, request->longest_waiting);
+    for (; left > options_.max_batch_size; left -= options_.max_batch_size) {
+      in_batch = options_.max_batch_size;
+      end_batch();
+      longest = request->longest_waiting;
+    }
+    in_batch += left;
+    looked_at += request->waiting;
     cost_ns +=
         static_cast<double>(request->use.cost_ns) * request->waiting / static_cast<double>(request->sequences.size());
   }
@@ -118,7 +124,7 @@ double PlaceForecast::BatchSeconds(double seconds_per_cost, Time now) const {
   const std::uint64_t requests = std::max<std::uint64_t>(pending_.waiting_requests(), 1);
   const double sequences_each =
       std::max(1.0, static_cast<double>(pending_.waiting_sequences()) / static_cast<double>(requests));
-  const double batch_requests = std::max(1.0, options_.max_batch_size / sequences_each);
+  const double batch_requests = options_.max_batch_size / sequences_each;
   const double part =
       std::min(1.0, batch_requests / static_cast<double>(std::max<std::uint64_t>(pending_.unfinished_requests(), 1)));
   return seconds_per_cost * backends_.UsableSlots(now) * part * static_cast<double>(pending_.unfinished().cost_ns);

@@ -105,7 +105,8 @@ struct Finished {
   Time finish{};
   // When it should have been answered; kNever if there is no deadline and no objective.
   Time due = kNever;
-  // The time it takes in a batch of its own, by what is believed about the backends when it ends.
+  // The time that it takes in a batch of its own, or in several if it has more sequences than a batch has seats: by
+  // what is believed about the backends when it ends.
   double alone_seconds = 0;
   // The number of sequences in each batch that it was in, in the order of completion; each batch counts once.
   BatchSizes batch_sizes;

@@ -31,10 +31,14 @@ struct RequestId {
 // Sequences longer than this many characters cannot be scheduled (the length index has three levels of 64).
 inline constexpr std::uint32_t kLongestSequence = (1U << 18) - 1;
 
+// The most sequences in a request. A request with more sequences than a batch has seats leaves in several batches. The
+// limit bounds the time of a decision, which is linear in the sequences of the requests that it looks at.
+inline constexpr std::uint32_t kMostSequences = 4096;
+
 // A request as it is offered to the scheduler.
 struct Arrival {
   std::string_view customer;
-  // One length in characters for each sequence: 1 to max_batch_size lengths of 1 to max_sequence_length.
+  // One length in characters for each sequence: 1 to kMostSequences lengths of 1 to max_sequence_length.
   std::span<const std::uint32_t> lengths;
   // The request expires at this time; kNever if the caller set no deadline.
   Time deadline = kNever;

@@ -13,7 +13,7 @@
 namespace smartbatch::scheduling {
 
 struct SchedulerOptions {
-  // The most sequences in a batch, and in a request: 1 to 1024.
+  // The most sequences in a batch: 1 to 1024.
   std::uint32_t max_batch_size = 5;
   // The most characters in a sequence: 1 to kLongestSequence.
   std::uint32_t max_sequence_length = 20'000;

@@ -6,6 +6,9 @@
 namespace smartbatch::scheduling {
 namespace {
 
+// A free slot keeps the memory for this many sequences.
+constexpr std::size_t kMostKeptSequences = 64;
+
 std::uint64_t Microseconds(Time time) {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count());
@@ -152,6 +155,23 @@ void PendingSet::RecomputeLongestWaiting(PendingRequest& request) {
   }
 }
 
+void PendingSet::StartSelected(PendingRequest& request) {
+  const std::uint32_t waiting_before = request.waiting;
+  bool loses_longest = false;
+  for (PendingSequence& sequence : request.sequences) {
+    if (!sequence.selected) continue;
+    loses_longest = loses_longest || sequence.length == request.longest_waiting;
+    StartRunning(sequence);
+  }
+  if (request.waiting == waiting_before) return;  // it was tried again alone
+  if (request.waiting == 0) {
+    request.longest_waiting = 0;
+    UnlinkWaiting(request);
+  } else if (loses_longest) {
+    RecomputeLongestWaiting(request);
+  }
+}
+
 void PendingSet::StartRunning(PendingSequence& sequence) {
   PendingRequest& request = *sequence.request;
   assert(sequence.state == SequenceState::kWaiting && !request.finished);
@@ -167,12 +187,6 @@ void PendingSet::StartRunning(PendingSequence& sequence) {
   --waiting_sequences_;
   --request.customer->waiting_sequences;
   request.customer->waiting_work -= WorkOf(sequence.length);
-  if (request.waiting == 0) {
-    request.longest_waiting = 0;
-    UnlinkWaiting(request);
-  } else if (sequence.length == request.longest_waiting) {
-    RecomputeLongestWaiting(request);
-  }
 }
 
 void PendingSet::ReturnToWaiting(PendingSequence& sequence, bool alone) {
@@ -224,6 +238,14 @@ void PendingSet::ReleaseIfIdle(PendingRequest& request) {
   --request.customer->live_requests;
   request.alive = false;
   request.customer = nullptr;
+  // The next request in the slot is hardly as large; and requests could otherwise make every slot as large as the
+  // largest.
+  if (request.sequences.size() > kMostKeptSequences) {
+    request.sequences.clear();
+    request.sequences.shrink_to_fit();
+    request.batch_sizes.clear();
+    request.batch_sizes.shrink_to_fit();
+  }
   free_slots_.push_back(request.id.slot);
 }
 

@@ -63,8 +63,8 @@ class PendingSet {
   // The request with that id; null if it was released.
   PendingRequest* Find(RequestId id);
 
-  // Moves a waiting sequence to a backend.
-  void StartRunning(PendingSequence& sequence);
+  // Moves the selected sequences of the request to a backend. Linear in its sequences.
+  void StartSelected(PendingRequest& request);
   // Takes back a running sequence without a result, which waits again: for the strategy's choice or, with `alone`, to
   // be tried alone. Linear in the waiting requests that are older than this one.
   void ReturnToWaiting(PendingSequence& sequence, bool alone);
@@ -96,6 +96,7 @@ class PendingSet {
 
   void LinkWaiting(PendingRequest& request);
   void UnlinkWaiting(PendingRequest& request);
+  void StartRunning(PendingSequence& sequence);
   static void RecomputeLongestWaiting(PendingRequest& request);
 
   // Requests keep their addresses. A standard deque would allocate a block for each request.

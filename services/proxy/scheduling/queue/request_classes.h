@@ -11,13 +11,14 @@
 
 namespace smartbatch::scheduling {
 
-// One length index for each number of waiting sequences. Adding and removing take constant time. Not thread safe.
+// One length index for each number of waiting sequences up to the seats of a batch, and one for the requests that have
+// more. Adding and removing take constant time. Not thread safe.
 class RequestClasses {
  public:
-  explicit RequestClasses(std::uint32_t max_batch_size) : classes_(max_batch_size + 1) {}
+  explicit RequestClasses(std::uint32_t max_batch_size) : classes_(max_batch_size + 2) {}
 
   void Add(PendingRequest& request, bool again) {
-    std::unique_ptr<RequestsByLength>& requests = classes_[request.waiting];
+    std::unique_ptr<RequestsByLength>& requests = classes_[SizeOf(request)];
     if (requests == nullptr) requests = std::make_unique<RequestsByLength>();
     if (again) {
       requests->PushFront(request);
@@ -25,10 +26,11 @@ class RequestClasses {
       requests->PushBack(request);
     }
   }
-  void Remove(PendingRequest& request) { classes_[request.waiting]->Erase(request); }
+  void Remove(PendingRequest& request) { classes_[SizeOf(request)]->Erase(request); }
 
   // Null if no request has ever needed that many seats.
   const RequestsByLength* OfSize(std::uint32_t seats) const { return classes_[seats].get(); }
+  // That of the requests with more sequences than a batch has seats: one more than these.
   std::uint32_t largest_size() const { return static_cast<std::uint32_t>(classes_.size() - 1); }
 
   // The unselected request with the longest sequence of at most `length` among those that need at most `seats` seats;
@@ -46,6 +48,8 @@ class RequestClasses {
   }
 
  private:
+  std::uint32_t SizeOf(const PendingRequest& request) const { return std::min(request.waiting, largest_size()); }
+
   // Strategies that select whole requests select all sequences of a request or none.
   static bool IsSelected(const PendingRequest& request) {
     return std::any_of(request.sequences.begin(), request.sequences.end(),

@@ -74,6 +74,14 @@ class Deadline final : public Strategy {
     }
   }
 
+  // The sequences that stay keep their places.
+  void BeforeSplit(PendingRequest& request) override {
+    if (!IsLate(request)) in_time_.RemoveSelected(request);
+  }
+  void AfterSplit(PendingRequest& request) override {
+    if (drop_ && !IsLate(request)) next_hopeless_ = std::min(next_hopeless_, LateFrom(request));
+  }
+
   void Select(const Occasion& occasion, Selection& selection) override {
     if (pending_.Oldest() == nullptr) return;
     SortOutLate(occasion);
@@ -171,14 +179,15 @@ class Deadline final : public Strategy {
     if (late_.empty()) return false;
     const PendingRequest& oldest = *late_.begin()->second;
     oldest_late_ = oldest.arrival;
-    return lane_.Opens(occasion.now, oldest.arrival, occasion.cost.Seconds(oldest.waiting, oldest.longest_waiting));
+    const std::uint32_t seats = std::min(oldest.waiting, occasion.max_batch_size);
+    return lane_.Opens(occasion.now, oldest.arrival, occasion.cost.Seconds(seats, oldest.longest_waiting));
   }
   void TakeLate(const Occasion& occasion, Selection& selection) {
     late_choice_.Start(SurroundingsOf(occasion, pending_, traffic_, backends_));
     std::uint32_t left = std::max(kFewestLate, 2 * occasion.max_batch_size);
     for (const auto& [number, request] : late_) {
       if (left-- == 0) break;
-      late_choice_.ConsiderAll(*request);
+      late_choice_.ConsiderWaitingOf(*request);
     }
     late_choice_.Weigh();
     late_choice_.Take(selection);

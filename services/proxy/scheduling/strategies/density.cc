@@ -68,7 +68,7 @@ class Density final : public Strategy {
     if (parameters_.choice.split) return sequences_.RemoveSelected(request);
     requests_.Remove(request);
   }
-  // Whole requests are split only if a backend takes smaller batches than one of them needs.
+  // A whole request is split only if it has more sequences than the batch has seats.
   void AfterSplit(PendingRequest& request) override {
     if (!parameters_.choice.split) requests_.Add(request, true);
   }
@@ -80,8 +80,8 @@ class Density final : public Strategy {
       return;
     }
     oldest_arrival_ = oldest->arrival;
-    by_lane_ =
-        lane_.Opens(occasion.now, oldest->arrival, occasion.cost.Seconds(oldest->waiting, oldest->longest_waiting));
+    const std::uint32_t seats = std::min(oldest->waiting, occasion.max_batch_size);
+    by_lane_ = lane_.Opens(occasion.now, oldest->arrival, occasion.cost.Seconds(seats, oldest->longest_waiting));
     if (by_lane_) return SelectByLane(occasion, *oldest, selection);
 
     choice_.Start(SurroundingsOf(occasion, pending_, traffic_, backends_));

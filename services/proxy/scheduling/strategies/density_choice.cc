@@ -13,6 +13,7 @@ namespace {
 constexpr double kFreeSeat = 1e-9;
 // Riders that do not pay before the search for more is given up.
 constexpr int kMostRefusals = 4;
+constexpr std::uint32_t kMostOfARequest = 256;
 // The load that is counted with at most: g stays below 20.
 constexpr double kMostLoad = 0.95;
 
@@ -60,15 +61,16 @@ double DensityChoice::WeightOf(const PendingSequence& sequence) const {
   const PendingRequest& request = *sequence.request;
   const double weight = WeightOf(request);
   if (request.waiting == 1) return weight;
-  double left_to_do = 0;
-  for (const PendingSequence& other : request.sequences) {
-    if (MayBeChosen(other)) left_to_do += of_length_.LeastSeconds(other.length);
-  }
-  return weight * of_length_.LeastSeconds(sequence.length) / left_to_do;
+  return weight * of_length_.LeastSeconds(sequence.length) / of_length_.LeastSecondsLeft(request);
+}
+
+double DensityChoice::WeightOf(const PendingRequest& request, std::uint32_t seats) const {
+  return WeightOf(request) * (static_cast<double>(seats) / request.waiting);
 }
 
 double DensityChoice::DensityOf(const PendingRequest& request) const {
-  return WeightOf(request) / std::max(around_.cost.Seconds(request.waiting, request.longest_waiting), kLeastSeconds);
+  const std::uint32_t seats = std::min(request.waiting, around_.seats);
+  return WeightOf(request, seats) / std::max(around_.cost.Seconds(seats, request.longest_waiting), kLeastSeconds);
 }
 
 double DensityChoice::WeightOfAll() const {
@@ -92,9 +94,12 @@ void DensityChoice::Consider(PendingSequence& sequence) {
   considered_weight_ += weight;
 }
 
-void DensityChoice::ConsiderAll(PendingRequest& request) {
+void DensityChoice::ConsiderWaitingOf(PendingRequest& request) {
+  std::uint32_t left = std::max(kMostOfARequest, 2 * around_.seats);
   for (PendingSequence& sequence : request.sequences) {
-    if (MayBeChosen(sequence)) Consider(sequence);
+    if (!MayBeChosen(sequence)) continue;
+    if (left-- == 0) return;
+    Consider(sequence);
   }
 }
 
@@ -302,7 +307,8 @@ void DensityChoice::ChooseUncontended(std::span<PendingRequest* const> candidate
   for (std::size_t i = 0; i < best_count; ++i) selection.TakeWaitingOf(*by_length_[i]);
 }
 
-// Not split: the heaviest set of whole requests, a 0/1 knapsack over the seats.
+// Not split: the heaviest set of whole requests, a 0/1 knapsack over the seats. Of a request with more sequences than
+// there are seats, a part that fills the batch counts as whole, with its share of the request's weight.
 void DensityChoice::ChooseRequests(std::span<PendingRequest* const> candidates, Selection& selection) {
   SortByLength(candidates);
   const std::size_t capacity = selection.free_seats();
@@ -316,9 +322,10 @@ void DensityChoice::ChooseRequests(std::span<PendingRequest* const> candidates, 
   std::size_t best_seats = 0;
   for (std::size_t i = 0; i < by_length_.size(); ++i) {
     const PendingRequest& request = *by_length_[i];
-    const double weight = WeightOf(request);
-    for (std::size_t seats = capacity; seats >= request.waiting; --seats) {
-      const double without = best_weight_[seats - request.waiting];
+    const std::uint32_t needed = std::min(request.waiting, selection.free_seats());
+    const double weight = WeightOf(request, needed);
+    for (std::size_t seats = capacity; seats >= needed; --seats) {
+      const double without = best_weight_[seats - needed];
       if (without < 0 || without + weight <= best_weight_[seats]) continue;
       best_weight_[seats] = without + weight;
       taken_[i * row + seats] = true;
@@ -339,10 +346,10 @@ void DensityChoice::ChooseRequests(std::span<PendingRequest* const> candidates, 
   // Which requests make up the best weight: walk the table back.
   for (std::size_t i = best_items, seats = best_seats; i-- > 0 && seats > 0;) {
     if (!taken_[i * row + seats]) continue;
+    seats -= std::min<std::size_t>(by_length_[i]->waiting, seats);
     selection.TakeWaitingOf(*by_length_[i]);
-    seats -= by_length_[i]->waiting;
   }
-  // None fits into a batch of this backend: the shortest goes in parts.
+  // A batch that is believed to take for ever has no density.
   if (selection.empty()) selection.TakeWaitingOf(*by_length_.front());
 }
 

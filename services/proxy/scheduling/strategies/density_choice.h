@@ -96,7 +96,9 @@ class DensityChoice {
 
   // A waiting sequence that the batch may hold, each once.
   void Consider(PendingSequence& sequence);
-  void ConsiderAll(PendingRequest& request);
+  // Its waiting sequences: of a request that is far larger than a batch only the first, 256 or twice as many
+  // as there are seats, so that the time of a choice has a bound.
+  void ConsiderWaitingOf(PendingRequest& request);
   // Tries the batches whose longest is one of those considered since the last time, of which none may be shorter than
   // what had been considered then.
   void Weigh();
@@ -121,7 +123,8 @@ class DensityChoice {
   // The same for candidates whose waiting sequences all fit.
   void ChooseUncontended(std::span<PendingRequest* const> candidates, Selection& selection);
   double WeightOf(const PendingRequest& request) const;
-  // The weight of the request over what its waiting sequences cost in a batch of their own.
+  // The weight of the request over what its waiting sequences cost in a batch of their own or, if they are more than
+  // the seats, the same of a part that fills the batch.
   double DensityOf(const PendingRequest& request) const;
 
  private:
@@ -145,6 +148,8 @@ class DensityChoice {
   };
 
   double WeightOf(const PendingSequence& sequence) const;
+  // Of so many of the request's waiting sequences, as if all were equally long.
+  double WeightOf(const PendingRequest& request, std::uint32_t seats) const;
   double Index(double weight, double least_seconds, double seconds) const;
   void TryLength(std::uint32_t length, std::size_t no_longer);
   bool AddToHeaviest(const Heavy& heavy);

@@ -58,6 +58,12 @@ class DueClasses {
       if (MayBeChosen(sequence)) Remove(sequence);
     }
   }
+  // Only those that have been selected: the others keep their places.
+  void RemoveSelected(PendingRequest& request) {
+    for (PendingSequence& sequence : request.sequences) {
+      if (MayBeChosen(sequence) && sequence.selected) Remove(sequence);
+    }
+  }
 
   // In ascending length.
   const std::vector<Class>& classes() const { return classes_; }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "services/proxy/scheduling/model/cost_model.h"
+#include "services/proxy/scheduling/model/request.h"
 
 namespace smartbatch::scheduling {
 
@@ -23,8 +24,10 @@ inline double PaidOnce(const CostModel& cost, std::uint32_t length) {
 // Thread safety: none.
 class LengthCosts {
  public:
-  // From now on batches have this cost and this number of seats.
+  // A decision starts: batches have this cost and this number of seats, and what waits does not change until the next
+  // call.
   void Start(const CostModel& cost, std::uint32_t seats) {
+    asked_for_ = nullptr;
     if (cost.knee != 1 && (cost != cost_ || seats != seats_)) known_.assign(kKnown, {});
     cost_ = cost;
     seats_ = seats;
@@ -36,6 +39,18 @@ class LengthCosts {
   double LeastSeconds(std::uint32_t length) const {
     if (cost_.knee != 1) return Known(length).least_seconds;
     return std::max(cost_.Packed(length, seats_), kLeastSeconds);
+  }
+  // The same for all sequences of the request that a strategy may choose, together. Linear in the request's sequences,
+  // or constant if it is asked for one request again and again.
+  double LeastSecondsLeft(const PendingRequest& request) const {
+    if (asked_for_ != &request) {
+      asked_for_ = &request;
+      least_seconds_left_ = 0;
+      for (const PendingSequence& sequence : request.sequences) {
+        if (MayBeChosen(sequence)) least_seconds_left_ += LeastSeconds(sequence.length);
+      }
+    }
+    return least_seconds_left_;
   }
 
  private:
@@ -56,6 +71,8 @@ class LengthCosts {
   mutable std::vector<OfLength> known_;  // with this cost and these seats
   CostModel cost_;
   std::uint32_t seats_ = 0;
+  mutable const PendingRequest* asked_for_ = nullptr;
+  mutable double least_seconds_left_ = 0;  // of that request
 };
 
 }  // namespace smartbatch::scheduling

@@ -16,8 +16,9 @@ namespace smartbatch::scheduling {
 // five milliseconds, and a short one if they take a second.
 //
 // A batch by the lane costs what its first request costs: others may ride only if their seats cost nothing, so that the
-// credit for the oldest request pays for the whole batch. Let P be the cost of all requests that were pending or
-// running at a request's arrival, itself included, each in a batch of its own. With one slot and no hold:
+// credit for the oldest request pays for the whole batch. A request with more sequences than a batch has seats leaves
+// in several such batches, and each is paid for by itself. Let P be the cost of all requests that were pending or
+// running at a request's arrival, itself included, each in batches of its own. With one slot and no hold:
 //
 //     latency <= after + (1 + 1/phi) P + (2 + 1/phi) c_max
 //
@@ -31,7 +32,7 @@ class StarvationLane {
   StarvationLane(double share, Duration after, double after_batches)
       : share_(share), after_(after), after_batches_(after_batches) {}
 
-  // Returns true if the oldest request, with this arrival and cost, leaves by the lane now.
+  // Returns true if the oldest request leaves by the lane now, given its arrival and the cost of its next batch.
   bool Opens(Time now, Time oldest_arrival, double cost_seconds) {
     if (share_ <= 0) return false;
     if (now - oldest_arrival < After()) {

@@ -26,7 +26,7 @@ namespace smartbatch::scheduling {
 // What is known when a slot is free.
 struct Occasion {
   Time now{};
-  // The seats of the batch: as many sequences as the backend takes, which may be fewer than a request has.
+  // The seats of the batch: as many sequences as the backend takes. A request may have more.
   std::uint32_t max_batch_size = 5;
   // The cost of batches on the backend whose slot is free.
   CostModel cost;
@@ -126,7 +126,8 @@ struct StrategyEnvironment {
 struct StrategyPromises {
   // Which of a request's waiting sequences leave together. kInParts: any of them. kWholeIfUncontended: all of them
   // while everything that waits fits into one batch and riders are free, except in a batch by the lane. kWhole: always
-  // all. Whatever is promised, a request of more sequences than the backend takes leaves in parts.
+  // all. Whatever is promised, a request of more sequences than the batch has seats leaves in parts; where whole
+  // requests are promised, each part but the last is a full batch of its own.
   enum class Requests : std::uint8_t { kInParts, kWholeIfUncontended, kWhole };
   Requests requests = Requests::kInParts;
   // Among which requests of one kind the order of arrival is kept: none, those of one customer, or all.

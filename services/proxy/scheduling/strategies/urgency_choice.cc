@@ -74,11 +74,7 @@ void UrgencyChoice::ConsiderFirstOf(const DueClasses::Class& each, std::uint32_t
 // The sequence's share of its request's urgency.
 double UrgencyChoice::ShareOf(const Candidate& candidate, const PendingRequest& request) const {
   if (request.waiting == 1) return 1;
-  double all = 0;
-  for (const PendingSequence& other : request.sequences) {
-    if (MayBeChosen(other)) all += of_length_.LeastSeconds(other.length);
-  }
-  return candidate.least_seconds / all;
+  return candidate.least_seconds / of_length_.LeastSecondsLeft(request);
 }
 
 // Returns its place among the most urgent; kNowhere if it is not urgent enough.

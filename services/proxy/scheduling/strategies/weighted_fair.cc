@@ -119,7 +119,7 @@ class WeightedFair final : public Strategy {
     if (!contended && riders_are_free) {
       choice_.ChooseUncontended(candidates_, selection);
     } else if (parameters_.choice.split) {
-      for (PendingRequest* const request : candidates_) choice_.ConsiderAll(*request);
+      for (PendingRequest* const request : candidates_) choice_.ConsiderWaitingOf(*request);
       choice_.Weigh();
       choice_.Take(selection);
     } else {

@@ -335,6 +335,14 @@ TEST_P(RetryAfter, IsKeptUnderSteadyOverloadByRequestsThatAreAllTheSame) {
   ExpectKept(world, [](Random& random) { return Stream(1.5, 10, 1, random, 128, 128); });
 }
 
+TEST_P(RetryAfter, IsKeptByRequestsThatAreLargerThanABatch) {
+  ExpectKept(Limited(40, GetParam()), [](Random& random) {
+    std::vector<Caller> callers = AtOnce(80, random, 200, 400);
+    for (Caller& caller : callers) caller.lengths.assign(12, caller.lengths.front());  // batches have 5
+    return callers;
+  });
+}
+
 TEST_P(RetryAfter, IsKeptIfTheLimitIsOnCost) {
   World world = Limited(10'000, GetParam());
   world.options.max_queued_cost = seconds(2);

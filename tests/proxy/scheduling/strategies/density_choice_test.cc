@@ -94,8 +94,10 @@ class DensityChoiceTest : public testing::Test {
     const double least = cost.Packed(sequence.length, seats_);
     return {1, sequence.length, WeightOf(*sequence.request, cost) * least / least_of_all, least};
   }
-  static Weighed WeighedOf(const PendingRequest& request, const CostModel& cost) {
-    return {request.waiting, request.longest_waiting, WeightOf(request, cost), 0};
+  // A whole request or, if it has more sequences than there are seats, a part that takes them all.
+  Weighed WeighedOf(const PendingRequest& request, const CostModel& cost) const {
+    const std::uint32_t part = std::min(request.waiting, seats_);
+    return {part, request.longest_waiting, WeightOf(request, cost) * part / request.waiting, 0};
   }
   std::vector<Weighed> AllSequences(const CostModel& cost) {
     std::vector<Weighed> items;
@@ -114,14 +116,14 @@ class DensityChoiceTest : public testing::Test {
     for (const PendingSequence* const sequence : selection_.members()) items.push_back(WeighedOf(*sequence, cost));
     return items;
   }
-  // Whole requests: each of them is taken or not.
+  // Whole requests, or parts of larger ones: each of them is taken or not.
   std::vector<Weighed> TakenRequests(const CostModel& cost) const {
     std::vector<Weighed> items;
     std::size_t sequences = 0;
     for (const PendingRequest& request : requests_->all()) {
       if (!request.sequences.front().selected) continue;
       items.push_back(WeighedOf(request, cost));
-      sequences += request.sequences.size();
+      sequences += std::min<std::size_t>(request.sequences.size(), seats_);
     }
     EXPECT_EQ(sequences, selection_.members().size()) << "a request was split";
     return items;
@@ -140,7 +142,7 @@ TEST_F(DensityChoiceTest, TakesTheDensestOfAllBatchesWhereRidersAreFree) {
   for (int round = 0; round < 300; ++round) {
     Draw(random_.Between(1, 5), 2);
     Start(choice, kFreeRiders);
-    for (PendingRequest& request : requests_->all()) choice.ConsiderAll(request);
+    for (PendingRequest& request : requests_->all()) choice.ConsiderWaitingOf(request);
     choice.Weigh();
     choice.Take(selection_);
     const double greatest = GreatestDensity(AllSequences(kFreeRiders), kFreeRiders, seats_);
@@ -200,7 +202,7 @@ TEST_F(DensityChoiceTest, TakesTheGreatestIndexOfAllLengthsAndNumbersOrSeldomOne
     const CostModel& cost = costs[round % 3];
     Draw(random_.Between(1, 5), 2);
     Start(choice, cost, load);
-    for (PendingRequest& request : requests_->all()) choice.ConsiderAll(request);
+    for (PendingRequest& request : requests_->all()) choice.ConsiderWaitingOf(request);
     choice.Weigh();
     choice.Take(selection_);
     const std::vector<Weighed> all = AllSequences(cost);
@@ -226,7 +228,7 @@ TEST_F(DensityChoiceTest, CutsEveryBatchThatAPartOfItGainsByLeavingFirst) {
   for (int round = 0; round < 300; ++round) {
     Draw(random_.Between(2, 8), 3);
     Start(choice, cost);
-    for (PendingRequest& request : requests_->all()) choice.ConsiderAll(request);
+    for (PendingRequest& request : requests_->all()) choice.ConsiderWaitingOf(request);
     choice.Weigh();
     choice.Take(selection_);
     EXPECT_LE(MostGainOfACut(TakenSequences(cost), cost, TotalsOf(AllSequences(cost)).weight), 1e-9)
@@ -235,14 +237,12 @@ TEST_F(DensityChoiceTest, CutsEveryBatchThatAPartOfItGainsByLeavingFirst) {
   }
 }
 
-TEST_F(DensityChoiceTest, TakesTheDensestOfAllSetsOfWholeRequests) {
+TEST_F(DensityChoiceTest, TakesTheDensestOfAllSetsOfWholeRequestsOrAPartOfOneThatIsLargerThanABatch) {
   const CostModel costs[] = {kFreeRiders, {0.005, 0, 0.001, 1e-5}};
   DensityChoice choice({.split = false, .age_exponent = kAgeExponent});
   for (int round = 0; round < 600; ++round) {
     const CostModel& cost = costs[round % 2];
     Draw(random_.Between(1, 8), 3);
-    seats_ = std::max(seats_, 3U);  // room for any of them
-    selection_.Clear(seats_);
     Start(choice, cost);
     choice.ChooseRequests(requests_->Pointers(), selection_);
     const double greatest = GreatestDensity(AllRequests(cost), cost, seats_);

@@ -57,6 +57,39 @@ TEST(Density, KeepsRequestsWholeIfItIsToldTo) {
   EXPECT_EQ(stage.Serve(), "0.0 0.1 1.0 1.1 1.2 full");
 }
 
+TEST(Density, WeighsAPartOfARequestThatIsLargerThanABatchAgainstWholeOnes) {
+  // No lane: only its own weight brings the large request to the backend.
+  Stage stage(Density({{"split", "0"}, {"hold", "0"}, {"lane_share", "0"}}), {}, 2);
+  stage.Offer("large", {100, 100, 100, 100, 100});
+  stage.Offer("small", {100, 100});
+  // Two fifths of a weight against a whole one of the same age.
+  EXPECT_EQ(stage.Serve(), "1.0 1.1 full");
+  int overtaken = 0;
+  for (; overtaken < 100; ++overtaken) {
+    stage.Offer("small", {100, 100});
+    const std::string batch = stage.Serve();
+    if (batch == "0.0 0.1 full") break;
+    EXPECT_EQ(batch, std::to_string(overtaken + 2) + ".0 " + std::to_string(overtaken + 2) + ".1 full");
+  }
+  // Weights grow with the root of the age: with c = 10 ms and the age t of the large one, 2/5 (t + c)^0.5 > c^0.5 if t
+  // is above 5.25 c. The first batch took one c of it.
+  EXPECT_EQ(overtaken, 5);
+}
+
+TEST(Density, SavesForOneBatchOfALargeRequestAtATime) {
+  // As GivesTheOldestItsLaneOnceWhatWentPastItHasPaid, twice, since it has two sequences in batches of one.
+  Stage stage(Density({{"age_exponent", "0"}, {"lane_share", "0.5"}, {"lane_after_seconds", "1"}}), {}, 1);
+  stage.Offer("old", {1000, 1000});
+  stage.Wait(seconds(1));
+  std::string order;
+  for (int i = 0; i < 18; ++i) {
+    stage.Offer("young", {500});
+    const std::string batch = stage.Serve();
+    if (batch.find("lane") != std::string::npos) order += std::to_string(i) + ": " + batch + ";";
+  }
+  EXPECT_EQ(order, "8: 0.0 lane;17: 0.1 lane;");
+}
+
 TEST(Density, HoldsABatchWithFreeSeatsForAPartOfItsCostAndNoLonger) {
   Stage stage({"density", {{"hold", "0.01"}}});
   stage.Offer("a", {1000});

@@ -53,5 +53,17 @@ TEST(Fair, CountsBatchesAndNotTheirCost) {
   EXPECT_DOUBLE_EQ(stage.Charged("dear") / stage.Charged("cheap"), 10'000);
 }
 
+TEST(Fair, LetsOthersHaveTheirTurnsBetweenTheBatchesOfALargeRequest) {
+  Stage stage({"fair", {}}, {}, 2);
+  stage.Offer("a", {10, 10, 10, 10, 10});
+  stage.Offer("b", {10, 10});
+  stage.Offer("b", {10, 10});
+  EXPECT_EQ(stage.Serve(), "0.0 0.1 full");
+  EXPECT_EQ(stage.Serve(), "1.0 1.1 full");
+  EXPECT_EQ(stage.Serve(), "0.2 0.3 full");
+  EXPECT_EQ(stage.Serve(), "2.0 2.1 full");
+  EXPECT_EQ(stage.Serve(), "0.4 slot_free");
+}
+
 }  // namespace
 }  // namespace smartbatch::scheduling

@@ -18,6 +18,17 @@ TEST(Fcfs, TakesTheOldestUpToTheFirstThatDoesNotFit) {
   EXPECT_EQ(stage.Serve(), "2.0 2.1 2.2 3.0 slot_free");
 }
 
+TEST(Fcfs, CutsARequestThatIsLargerThanABatchWhenItIsTheOldest) {
+  Stage stage(WithoutLinger());
+  stage.Offer("a", {10});
+  stage.Offer("b", {20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20});
+  stage.Offer("c", {10});
+  EXPECT_EQ(stage.Serve(), "0.0 slot_free");
+  EXPECT_EQ(stage.Serve(), "1.0 1.1 1.2 1.3 1.4 full");
+  EXPECT_EQ(stage.Serve(), "1.5 1.6 1.7 1.8 1.9 full");
+  EXPECT_EQ(stage.Serve(), "1.10 1.11 2.0 slot_free");
+}
+
 TEST(Fcfs, LingersForABatchWithFreeSeatsOnce) {
   Stage stage({"fcfs", {}});
   stage.Offer("a", {10});
