@@ -12,7 +12,7 @@
 
 #include "inference/open_inference.grpc.pb.h"
 #include "tests/proxy/running_proxy.h"
-#include "tests/proxy/transport/open_inference/scripted_model.h"
+#include "tests/support/scripted_model.h"
 
 namespace smartbatch::proxy {
 namespace {

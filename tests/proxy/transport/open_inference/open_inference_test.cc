@@ -24,7 +24,7 @@
 #include "services/proxy/transport/event_loop.h"
 #include "services/rpc/call_queue.h"
 #include "services/rpc/status_details.h"
-#include "tests/proxy/transport/open_inference/scripted_model.h"
+#include "tests/support/scripted_model.h"
 
 namespace smartbatch::transport {
 namespace {
