@@ -57,7 +57,8 @@ absl::StatusOr<BackendProtocol> BackendProtocolOf(const ModelChoice& choice) {
       ModelSettings{.name = choice.name,
                     .padded_inputs = {padded_inputs.begin(), padded_inputs.end()},
                     .trimmed_outputs = {settings.trimmed_outputs().begin(), settings.trimmed_outputs().end()},
-                    .max_rows = limits.max_batch_size(),
+                    .max_batch_size = limits.max_batch_size(),
+                    .max_request_rows = limits.max_request_rows(),
                     .vocabulary = protocol.vocabulary,
                     .max_length = limits.max_sequence_length(),
                     .max_request_bytes = settings.max_request_bytes()});
@@ -71,9 +72,10 @@ CustomerProtocol CustomerProtocolOf(const std::vector<ModelChoice>& choices,
     std::vector<protocol::classify::ModelTexts> all;
     for (std::size_t i = 0; i < choices.size(); ++i) {
       const v1::LimitsConfig& limits = choices[i].config.settings.limits();
-      all.push_back({choices[i].name,
-                     {.max_sequences = limits.max_batch_size(), .max_characters = limits.max_sequence_length()},
-                     backends[i]->vocabulary});
+      all.push_back(
+          {choices[i].name,
+           {.max_sequences = choices[i].config.max_request_rows(), .max_characters = limits.max_sequence_length()},
+           backends[i]->vocabulary});
     }
     return {std::make_unique<protocol::classify::ClassifyCustomerCodec>(std::move(all))};
   }

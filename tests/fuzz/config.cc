@@ -28,7 +28,7 @@ void Run(const proxy::Config& config) {
   }
   const proxy::v1::LimitsConfig& limits = config.settings.limits();
   const std::uint32_t lengths[] = {1, limits.max_sequence_length()};
-  const std::span<const std::uint32_t> fitting(lengths, std::min(limits.max_batch_size(), 2U));
+  const std::span<const std::uint32_t> fitting(lengths, std::min(config.max_request_rows(), 2U));
   const std::string customers[] = {"default",
                                    config.settings.customers().empty() ? "other" : config.settings.customers(0).name()};
   scheduling::Effects effects;

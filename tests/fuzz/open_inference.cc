@@ -27,7 +27,7 @@ std::shared_ptr<Model> MakeModel() {
   auto model = std::make_shared<Model>(ModelSettings{.name = "m",
                                                      .padded_inputs = {{"ids", 1}},
                                                      .trimmed_outputs = {"out"},
-                                                     .max_rows = kMostRows,
+                                                     .max_batch_size = kMostRows,
                                                      .max_length = kLongest});
   inference::ModelMetadataResponse metadata;
   metadata.add_versions(std::string("1"));

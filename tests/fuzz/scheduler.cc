@@ -117,7 +117,7 @@ class Life {
 
   void Offer() {
     const std::string customer = Customer();
-    std::vector<std::uint32_t> lengths(1 + choices_.Below(std::min(options_.max_batch_size, 8U)));
+    std::vector<std::uint32_t> lengths(1 + choices_.Below(8U));
     for (std::uint32_t& length : lengths) length = Length();
     scheduling::Arrival arrival{customer, lengths};
     arrival.bytes = choices_.Byte();

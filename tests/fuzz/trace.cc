@@ -28,7 +28,7 @@ void Play(const std::string& text) {
     Require(record.time >= last, "requests are in the order of time");
     last = record.time;
     Require(record.customer < trace->customers.size(), "a request has a customer");
-    Require(record.count >= 1 && record.count <= limits.max_batch_size, "a request is within the limits");
+    Require(record.count >= 1 && record.count <= limits.max_sequences, "a request is within the limits");
     for (const std::uint32_t length : trace->LengthsOf(record)) {
       Require(length >= 1 && length <= limits.max_sequence_length, "a length is within the limits");
     }

@@ -144,8 +144,10 @@ TEST(OpenInference, TakesTheTimingsFromTheTrailerAndDoesWithoutThem) {
       MetadataOf("mine", {{"text", "BYTES", {-1, 1}}}), [](const auto& request, auto& response, auto& context) {
         AnswerRows(request.inputs(0).shape(0), response);
         if (request.inputs(0).shape(0) == 1) return grpc::Status::OK;
-        context.AddTrailingMetadata("x-smartbatch-timings",
-                                    "strategy=sjf queue_ms=1.250 service_ms=20.500 latency_ms=30.125 batch_sizes=3,17");
+        const std::string batches = request.inputs(0).shape(0) == 2 ? "3,17" : "1,1 batches=900";
+        context.AddTrailingMetadata(
+            "x-smartbatch-timings",
+            "strategy=sjf queue_ms=1.250 service_ms=20.500 latency_ms=30.125 batch_sizes=" + batches);
         return grpc::Status::OK;
       });
   auto client = Client::Connect(To(model.address(), "mine"), seconds(5));
@@ -156,6 +158,10 @@ TEST(OpenInference, TakesTheTimingsFromTheTrailerAndDoesWithoutThem) {
   EXPECT_DOUBLE_EQ(told.service_ms, 20.5);
   EXPECT_DOUBLE_EQ(told.latency_ms, 30.125);
   EXPECT_EQ(told.batch_sizes, (std::vector<std::uint32_t>{3, 17}));
+  EXPECT_EQ(told.batches, 2U);
+  const ServerTimings cut = SendOne(**client, {"a", "b", "c"}).timings;
+  EXPECT_EQ(cut.batch_sizes, (std::vector<std::uint32_t>{1, 1}));
+  EXPECT_EQ(cut.batches, 900U);
   const ServerTimings untold = SendOne(**client, {"a"}).timings;
   EXPECT_EQ(untold.strategy, "");
   EXPECT_TRUE(untold.batch_sizes.empty());

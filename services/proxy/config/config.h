@@ -36,6 +36,8 @@ struct Config {
 
   // The settings in the types of those who use them. Requires: the settings are valid.
   scheduling::SchedulerOptions limits() const;
+  // The most rows of a request.
+  std::uint32_t max_request_rows() const;
   scheduling::StrategyChoice strategy() const;
   scheduling::CostModel cost() const;
   rpc::ConnectionLimits connections() const;

@@ -168,14 +168,17 @@ absl::Status CheckTls(const Config& config) {
 }
 
 // Twice the largest request, because connections take a part of the limit.
-absl::Status CheckLargestRequest(const v1::ProxyConfig& settings) {
+absl::Status CheckLargestRequest(const Config& config) {
   constexpr std::uint64_t kBytesPerCharacter = 4;
+  if (!config.model().empty()) return absl::OkStatus();  // see CheckOpenInference
+  const v1::ProxyConfig& settings = config.settings;
   const std::uint64_t largest =
-      std::uint64_t{settings.limits().max_batch_size()} * settings.limits().max_sequence_length() * kBytesPerCharacter;
+      std::uint64_t{config.max_request_rows()} * settings.limits().max_sequence_length() * kBytesPerCharacter;
   if (settings.connections().max_receive_bytes() >= 2 * largest) return absl::OkStatus();
   return Wrong("connections.max_receive_bytes", absl::StrCat(settings.connections().max_receive_bytes()),
-               absl::StrCat("it must be at least ", 2 * largest,
-                            ", twice the largest request: raise it, or lower max-batch-size or max-sequence-length"));
+               absl::StrCat("it must be at least ", 2 * largest, ", twice the largest request: raise it, or lower ",
+                            settings.limits().max_request_rows() == 0 ? "max-batch-size" : "max-request-rows",
+                            " or max-sequence-length"));
 }
 
 }  // namespace
@@ -193,7 +196,7 @@ absl::Status Config::Validate() const {
   if (auto status = CheckStrategyAndCost(*this); !status.ok()) return status;
   if (auto status = CheckCustomers(*this); !status.ok()) return status;
   if (auto status = CheckTls(*this); !status.ok()) return status;
-  if (auto status = CheckLargestRequest(settings); !status.ok()) return status;
+  if (auto status = CheckLargestRequest(*this); !status.ok()) return status;
   if (auto status = CheckDevices(*this); !status.ok()) return status;
   return CheckModels(*this);
 }

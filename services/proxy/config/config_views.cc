@@ -43,6 +43,11 @@ scheduling::SchedulerOptions Config::limits() const {
   return options;
 }
 
+std::uint32_t Config::max_request_rows() const {
+  const v1::LimitsConfig& limits = settings.limits();
+  return limits.max_request_rows() == 0 ? limits.max_batch_size() : limits.max_request_rows();
+}
+
 scheduling::StrategyChoice Config::strategy() const {
   return {settings.strategy().name(),
           {settings.strategy().parameters().begin(), settings.strategy().parameters().end()}};

@@ -24,8 +24,8 @@ struct Line {
 // Returns what is wrong with the lengths; nothing if they are right.
 std::optional<std::string> ParseLengths(const nlohmann::json& json, const TraceLimits& limits,
                                         std::vector<std::uint32_t>& lengths) {
-  if (!json.is_array() || json.empty() || json.size() > limits.max_batch_size) {
-    return absl::StrCat("'lengths' must be a list of 1 to ", limits.max_batch_size, " lengths");
+  if (!json.is_array() || json.empty() || json.size() > limits.max_sequences) {
+    return absl::StrCat("'lengths' must be a list of 1 to ", limits.max_sequences, " lengths");
   }
   lengths.clear();
   for (const nlohmann::json& length : json) {

@@ -42,7 +42,7 @@ struct Trace {
 
 // The limits of a request in a trace.
 struct TraceLimits {
-  std::uint32_t max_batch_size = 5;
+  std::uint32_t max_sequences = 5;
   std::uint32_t max_sequence_length = 20'000;
 };
 

@@ -9,6 +9,7 @@
 
 #include <gmock/gmock.h>
 
+#include "services/proxy/scheduling/model/request.h"
 #include "tests/proxy/config/config_reading.h"
 
 namespace smartbatch::proxy {
@@ -261,6 +262,28 @@ TEST(Config, WhatIsWrongIsNamedWithItsValueAndTheRemedy) {
   EXPECT_THAT(MessageOf(Read({"--config", bytes})), AllOf(HasSubstr("max_queued_bytes is 0"), HasSubstr("at least 1")));
   const std::string slots = WriteFile("slots.textproto", R"(backends { address: "a:1" slots: 0 })");
   EXPECT_THAT(MessageOf(Read({"--config", slots})), AllOf(HasSubstr("a:1"), HasSubstr("1 to 1024")));
+}
+
+TEST(Config, ARequestHasAsManyRowsAsABatchUnlessItIsToldOtherwise) {
+  EXPECT_EQ(Read({})->max_request_rows(), 5U);
+  EXPECT_EQ(Read({"--max-batch-size", "8"})->max_request_rows(), 8U);
+  const auto more = Read({"--max-batch-size", "8", "--max-request-rows", "256"});
+  EXPECT_EQ(more->max_request_rows(), 256U);
+  EXPECT_EQ(more->limits().max_batch_size, 8U);
+  EXPECT_EQ(Read({"--max-batch-size", "8", "--max-request-rows", "2"})->max_request_rows(), 2U);
+  const std::string most = std::to_string(scheduling::kMostSequences);
+  EXPECT_TRUE(Read({"--max-request-rows", most, "--max-sequence-length", "100"}).ok());
+  EXPECT_THAT(MessageOf(Read({"--max-request-rows", std::to_string(scheduling::kMostSequences + 1)})),
+              AllOf(HasSubstr("max-request-rows is 4097"), HasSubstr("from 1 to " + most)));
+}
+
+TEST(Config, TheLargestRequestOfOurContractFitsIntoWhatIsReceived) {
+  EXPECT_THAT(MessageOf(Read({"--max-request-rows", "2000"})),
+              AllOf(HasSubstr("connections.max_receive_bytes is 268435456"), HasSubstr("at least 320000000"),
+                    HasSubstr("lower max-request-rows or max-sequence-length")));
+  EXPECT_TRUE(Read({"--max-request-rows", "2000", "--max-sequence-length", "1000"}).ok());
+  // That of the other protocol has a limit of its own.
+  EXPECT_TRUE(Read({"--max-request-rows", "2000", "--backend", "oip://127.0.0.1:1/a"}).ok());
 }
 
 TEST(Config, AnAdminPortBeyondLoopbackNeedsAProtection) {

@@ -14,7 +14,7 @@ void TakeTimings(const ServerTimings& timings, RequestRecord& record) {
   record.proxy_latency_ms = timings.latency_ms;
   record.queue_ms = timings.queue_ms;
   record.service_ms = timings.service_ms;
-  record.batches = static_cast<std::uint32_t>(timings.batch_sizes.size());
+  record.batches = timings.batches;
   record.strategy = timings.strategy;
   // Where a request was split the parts are not known; equal ones are assumed.
   const double part =

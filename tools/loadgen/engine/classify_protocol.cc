@@ -32,7 +32,8 @@ class ClassifyProtocol final : public Protocol {
                          told.queue_ms(),
                          told.service_ms(),
                          {told.batch_sizes().begin(), told.batch_sizes().end()},
-                         told.strategy()};
+                         told.strategy(),
+                         told.batches()};
   }
 
  private:

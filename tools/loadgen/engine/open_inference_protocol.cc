@@ -136,10 +136,12 @@ ServerTimings TimingsIn(const Trailers& trailers) {
     if (name == "queue_ms") timings.queue_ms = NumberIn<double>(value);
     if (name == "service_ms") timings.service_ms = NumberIn<double>(value);
     if (name == "latency_ms") timings.latency_ms = NumberIn<double>(value);
+    if (name == "batches") timings.batches = NumberIn<std::uint32_t>(value);
     if (name != "batch_sizes") continue;
     for (const absl::string_view size : absl::StrSplit(value, ',', absl::SkipEmpty())) {
       timings.batch_sizes.push_back(NumberIn<std::uint32_t>({size.data(), size.size()}));
     }
+    timings.batches = static_cast<std::uint32_t>(timings.batch_sizes.size());
   }
   return timings;
 }

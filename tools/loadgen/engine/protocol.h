@@ -21,10 +21,12 @@ struct ServerTimings {
   double latency_ms = 0;
   double queue_ms = 0;
   double service_ms = 0;
-  // For each batch that carried a part of the request, how many sequences it had.
+  // For each batch that carried a part of the request, how many sequences it had; maybe of the first batches only.
   std::vector<std::uint32_t> batch_sizes = {};
   // The strategy that dispatched it.
   std::string strategy = {};
+  // The number of those batches.
+  std::uint32_t batches = 0;
 };
 
 using Trailers = std::multimap<grpc::string_ref, grpc::string_ref>;

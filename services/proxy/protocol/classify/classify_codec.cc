@@ -26,6 +26,13 @@ namespace {
 
 using google::protobuf::internal::WireFormatLite;
 
+// At least; and the largest request that a model takes, with the name of the model.
+std::uint64_t MostFields(const std::vector<ModelTexts>& models) {
+  std::uint64_t most = 1024;
+  for (const ModelTexts& model : models) most = std::max<std::uint64_t>(most, model.limits.max_sequences + 1);
+  return most;
+}
+
 constexpr int kSequences = classifier::v1::ClassifyRequest::kSequencesFieldNumber;
 
 grpc::Status NoSuchModel(const std::string& name, const std::string& the_default) {
@@ -40,6 +47,9 @@ absl::Status BreaksTheContract(const std::string& how) {
 }
 
 }  // namespace
+
+ClassifyCustomerCodec::ClassifyCustomerCodec(std::vector<ModelTexts> models)
+    : models_(std::move(models)), most_fields_(MostFields(models_)) {}
 
 const Method& ClassifyCustomerCodec::method() const {
   static const Method method{proxy::v1::ProxyService::service_full_name(), "ProxyClassify"};
@@ -69,10 +79,10 @@ const ModelTexts* ClassifyCustomerCodec::Find(std::string_view model) const {
 grpc::Status ClassifyCustomerCodec::Read(const grpc::ByteBuffer& message,
                                          std::shared_ptr<const Payload>& payload) const {
   // Empty texts take two bytes each: without this, half a megabyte of them would be parsed for some 8 ms.
-  constexpr std::uint64_t kMostFields = 1024;
-  if (HasMoreFields(message, *proxy::v1::ProxyClassifyRequest::descriptor(), kMostFields)) {
-    return rpc::InvalidArgument("sequences", absl::StrCat("the request has more than ", kMostFields,
-                                                          " sequences; 1 to ", models_.front().limits.max_sequences,
+  const std::uint64_t most = most_fields_;
+  if (HasMoreFields(message, *proxy::v1::ProxyClassifyRequest::descriptor(), most)) {
+    return rpc::InvalidArgument("sequences", absl::StrCat("the request has more than ", most, " sequences; 1 to ",
+                                                          models_.front().limits.max_sequences,
                                                           " are allowed, send the rest in other requests"));
   }
   rpc::ScratchMessage<proxy::v1::ProxyClassifyRequest> scratch;

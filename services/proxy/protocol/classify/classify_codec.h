@@ -1,6 +1,7 @@
 // The codecs of our own contract: ProxyClassify for customers, Classify for backends.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,12 +25,12 @@ struct ModelTexts {
 class ClassifyCustomerCodec final : public CustomerCodec {
  public:
   // At least one; the first is the model of requests that name none.
-  explicit ClassifyCustomerCodec(std::vector<ModelTexts> models) : models_(std::move(models)) {}
+  explicit ClassifyCustomerCodec(std::vector<ModelTexts> models);
 
   const Method& method() const override;
   double max_request_bytes() const override;
   // NOT_FOUND for a model that is not there; INVALID_ARGUMENT as rpc::CheckSequences and rpc::ParseMessage say; a
-  // message of more than 1,024 sequences is not even parsed.
+  // message of more sequences than 1,024, and than any model takes, is not even parsed.
   grpc::Status Read(const grpc::ByteBuffer& message, std::shared_ptr<const Payload>& payload) const override;
   absl::StatusOr<grpc::ByteBuffer> Write(const Payload& payload, std::span<const RowResult> results,
                                          const Timings& timings) const override;
@@ -38,6 +39,7 @@ class ClassifyCustomerCodec final : public CustomerCodec {
   const ModelTexts* Find(std::string_view model) const;
 
   const std::vector<ModelTexts> models_;
+  const std::uint64_t most_fields_;
 };
 
 class ClassifyBackendCodec final : public BackendCodec {

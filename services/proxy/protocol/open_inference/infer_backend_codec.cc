@@ -112,7 +112,7 @@ HealthQuestion InferBackendCodec::health() const {
 
 int InferBackendCodec::max_answer_bytes() const {
   constexpr std::uint64_t kMost = 1U << 30U;
-  const std::uint64_t batch = model_->settings().max_request_bytes * model_->settings().max_rows;
+  const std::uint64_t batch = model_->settings().max_request_bytes * model_->settings().max_batch_size;
   return static_cast<int>(std::min(batch, kMost));
 }
 

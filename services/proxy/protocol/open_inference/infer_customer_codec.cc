@@ -83,10 +83,10 @@ struct InputReader {
     if (!ElementBytes(input.datatype())) {
       return WrongInput(name, absl::StrCat("the datatype ", Shown(input.datatype()), " is unknown"));
     }
-    if (shape.empty() || shape[0] < 1 || shape[0] > model.max_rows) {
+    if (shape.empty() || shape[0] < 1 || shape[0] > model.max_request_rows) {
       return WrongInput(
           name, absl::StrCat("the shape is ", ShapeText(shape), "; its first dimension is the number of rows, 1 to ",
-                             model.max_rows, ", send the rest in other requests"));
+                             model.max_request_rows, ", send the rest in other requests"));
     }
     if (!Product(shape)) {
       return WrongInput(name,

@@ -32,14 +32,15 @@ absl::StatusOr<ModelDescription> Describe(const ModelSettings& settings,
                                           const inference::ModelMetadataResponse& metadata,
                                           const std::optional<inference::ModelConfig>& config) {
   ModelDescription description{
-      metadata, {}, TensorsOf(metadata.inputs()), TensorsOf(metadata.outputs()), settings.max_rows};
+      metadata, {}, TensorsOf(metadata.inputs()), TensorsOf(metadata.outputs()), settings.max_batch_size};
   if (config) {
     if (config->has_sequence_batching()) return CannotBeBatched(settings.name, "has a sequence batcher");
     if (config->model_transaction_policy().decoupled()) return CannotBeBatched(settings.name, "is decoupled");
     if (config->max_batch_size() <= 0) {
       return CannotBeBatched(settings.name, "has max_batch_size 0, and so no batch dimension");
     }
-    description.max_rows = std::min(settings.max_rows, static_cast<std::uint32_t>(config->max_batch_size()));
+    description.max_batch_size =
+        std::min(settings.max_batch_size, static_cast<std::uint32_t>(config->max_batch_size()));
     description.config = *config;
     for (const inference::ModelInput& input : config->input()) {
       const auto found = description.inputs.find(input.name());
@@ -47,15 +48,18 @@ absl::StatusOr<ModelDescription> Describe(const ModelSettings& settings,
     }
   }
   description.config.set_name(settings.name);
-  description.config.set_max_batch_size(static_cast<std::int32_t>(description.max_rows));
+  description.max_request_rows =
+      settings.max_request_rows == 0 ? description.max_batch_size : settings.max_request_rows;
+  description.config.set_max_batch_size(static_cast<std::int32_t>(description.max_request_rows));
   return description;
 }
 
 std::vector<std::string> Doubts(const ModelSettings& settings, const ModelDescription& description) {
   std::vector<std::string> doubts;
-  if (description.max_rows < settings.max_rows) {
-    doubts.push_back(absl::StrCat("the model accepts at most ", description.max_rows, " rows, and batches have up to ",
-                                  settings.max_rows, "; set max-batch-size to ", description.max_rows));
+  if (description.max_batch_size < settings.max_batch_size) {
+    doubts.push_back(absl::StrCat("the model accepts at most ", description.max_batch_size,
+                                  " rows, and batches have up to ", settings.max_batch_size, "; set max-batch-size to ",
+                                  description.max_batch_size));
   }
   for (const auto& [name, value] : settings.padded_inputs) {
     if (!description.inputs.empty() && !description.inputs.contains(name)) {

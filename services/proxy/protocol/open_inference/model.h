@@ -28,8 +28,10 @@ struct ModelSettings {
   std::map<std::string, double, std::less<>> padded_inputs = {};
   // Outputs whose second dimension is that of the padded inputs. They are cut back to each row's own length.
   std::set<std::string, std::less<>> trimmed_outputs = {};
-  // The most rows in a request and in a batch; at least 1.
-  std::uint32_t max_rows = 5;
+  // The most rows in a batch; at least 1.
+  std::uint32_t max_batch_size = 5;
+  // The most rows in a request; 0 for as many as the model accepts in a batch.
+  std::uint32_t max_request_rows = 0;
   // Texts count in tokens by this; if it is null, in characters.
   std::shared_ptr<const WordPieces> vocabulary = nullptr;
   // The longest row, at least 1; of texts in characters.
@@ -49,10 +51,13 @@ struct TensorDescription {
 // and tensors are not checked against them.
 struct ModelDescription {
   inference::ModelMetadataResponse metadata;
-  inference::ModelConfig config;  // made up if the server has no ModelConfig
+  // Made up if the server has no ModelConfig. Its max_batch_size is max_request_rows: to callers it is the limit on the
+  // rows of a request.
+  inference::ModelConfig config;
   std::map<std::string, TensorDescription, std::less<>> inputs;
   std::map<std::string, TensorDescription, std::less<>> outputs;
-  std::uint32_t max_rows = 1;  // the smaller of the settings' and the server's limit
+  std::uint32_t max_batch_size = 1;  // the smaller of the settings' and the server's limit
+  std::uint32_t max_request_rows = 1;
 };
 
 // Combines a server's answers into a description; `config` is nothing if the server has no ModelConfig. UNIMPLEMENTED

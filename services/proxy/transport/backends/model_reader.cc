@@ -77,8 +77,9 @@ void ModelReader::Tell(const Model::Description& description) {
   if (told == told_) return;
   told_ = std::move(told);
   if (!description.ok()) return spdlog::error("{}", std::string(description.status().message()));
-  spdlog::info("model {}: {} inputs, {} outputs, up to {} rows", program::Quoted(name), (*description)->inputs.size(),
-               (*description)->outputs.size(), (*description)->max_rows);
+  spdlog::info("model {}: {} inputs, {} outputs, batches of up to {} rows, requests of up to {}", program::Quoted(name),
+               (*description)->inputs.size(), (*description)->outputs.size(), (*description)->max_batch_size,
+               (*description)->max_request_rows);
   for (const std::string& doubt : Doubts(model_->settings(), **description)) {
     spdlog::warn("model {}: {}", program::Quoted(name), doubt);
   }

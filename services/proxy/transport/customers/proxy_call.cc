@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -174,8 +175,13 @@ void ProxyCall::AddTimings(const runtime::Ending& ending) {
   AppendMilliseconds(timings, "queue_ms", ending.queued);
   AppendMilliseconds(timings, "service_ms", ending.in_service);
   AppendMilliseconds(timings, "latency_ms", ending.latency);
+  // Clients take 8 KiB of trailers by default, and a large request may have been in thousands of batches.
+  constexpr std::size_t kMostSizes = 100;
+  const std::size_t batches = ending.batch_sizes.size();
+  const auto first = std::span(ending.batch_sizes).first(std::min(batches, kMostSizes));
   fmt::format_to(fmt::appender(timings), " dispatch_reason={} batch_sizes={}", ending.dispatch_reason,
-                 fmt::join(ending.batch_sizes, ","));
+                 fmt::join(first, ","));
+  if (batches > kMostSizes) fmt::format_to(fmt::appender(timings), " batches={}", batches);
   context_.AddTrailingMetadata(kKey, fmt::to_string(timings));
 }
 

@@ -44,7 +44,7 @@ class Infer {
  public:
   explicit Infer(std::shared_ptr<const WordPieces> vocabulary)
       : model_(std::make_shared<open_inference::Model>(open_inference::ModelSettings{
-            .name = "model", .max_rows = 5, .vocabulary = std::move(vocabulary), .max_length = 20})) {
+            .name = "model", .max_batch_size = 5, .vocabulary = std::move(vocabulary), .max_length = 20})) {
     const auto described = open_inference::Describe(model_->settings(), {}, std::nullopt);
     EXPECT_TRUE(described.ok()) << described.status();
     model_->Set(std::make_shared<const open_inference::ModelDescription>(*described));

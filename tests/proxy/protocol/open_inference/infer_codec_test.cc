@@ -148,8 +148,11 @@ class InferCodec : public ::testing::Test {
     return Told(*payload, *results);
   }
 
-  const std::shared_ptr<Model> model_ = std::make_shared<Model>(ModelSettings{
-      .name = "model", .padded_inputs = {{"ids", 7}}, .trimmed_outputs = {"squares"}, .max_rows = 8, .max_length = 50});
+  const std::shared_ptr<Model> model_ = std::make_shared<Model>(ModelSettings{.name = "model",
+                                                                              .padded_inputs = {{"ids", 7}},
+                                                                              .trimmed_outputs = {"squares"},
+                                                                              .max_batch_size = 8,
+                                                                              .max_length = 50});
   const InferCustomerCodec customers_{Models({model_})};
   const InferBackendCodec backends_{model_};
 };
@@ -416,12 +419,13 @@ TEST_F(InferCodec, AnOutputThatWasAskedForAndIsNotThereIsAnInternalError) {
 }
 
 TEST(AModel, IsRefusedIfItsRequestsCannotBeBatched) {
-  const ModelSettings settings{.name = "model", .max_rows = 32};
+  const ModelSettings settings{.name = "model", .max_batch_size = 32};
   inference::ModelConfig config;
   config.set_max_batch_size(8);
   const auto described = Describe(settings, Metadata(), config);
   ASSERT_TRUE(described.ok());
-  EXPECT_EQ(described->max_rows, 8U);
+  EXPECT_EQ(described->max_batch_size, 8U);
+  EXPECT_EQ(described->max_request_rows, 8U);
   EXPECT_THAT(Doubts(settings, *described), ::testing::ElementsAre(HasSubstr("set max-batch-size to 8")));
   inference::ModelConfig decoupled = config;
   decoupled.mutable_model_transaction_policy()->set_decoupled(true);
@@ -431,6 +435,21 @@ TEST(AModel, IsRefusedIfItsRequestsCannotBeBatched) {
   EXPECT_TRUE(absl::IsUnimplemented(Describe(settings, Metadata(), sequences).status()));
   config.set_max_batch_size(0);
   EXPECT_TRUE(absl::IsUnimplemented(Describe(settings, Metadata(), config).status()));
+}
+
+TEST(AModel, TakesRequestsThatAreLargerOrSmallerThanABatchIfItIsToldTo) {
+  inference::ModelConfig config;
+  config.set_max_batch_size(8);
+  for (const std::uint32_t rows : {3U, 100U}) {
+    const ModelSettings settings{.name = "model", .max_batch_size = 8, .max_request_rows = rows};
+    const auto described = Describe(settings, Metadata(), config);
+    ASSERT_TRUE(described.ok());
+    EXPECT_EQ(described->max_batch_size, 8U);
+    EXPECT_EQ(described->max_request_rows, rows);
+    // Callers believe it.
+    EXPECT_EQ(described->config.max_batch_size(), static_cast<std::int32_t>(rows));
+    EXPECT_TRUE(Doubts(settings, *described).empty());
+  }
 }
 
 TEST(AModel, IsUnavailableUntilItIsDescribed) {

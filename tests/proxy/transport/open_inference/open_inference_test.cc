@@ -150,7 +150,7 @@ class OpenInference : public ::testing::Test {
   const std::shared_ptr<Model> model_ = std::make_shared<Model>(ModelSettings{.name = "m",
                                                                               .padded_inputs = {{"ids", 0}},
                                                                               .trimmed_outputs = {"squares"},
-                                                                              .max_rows = 8,
+                                                                              .max_batch_size = 8,
                                                                               .max_request_bytes = 64 * 1024});
   const InferCustomerCodec customer_codec_{Models({model_})};
   const InferBackendCodec backend_codec_{model_};
