@@ -4,11 +4,14 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include <grpcpp/client_context.h>
 #include <grpcpp/completion_queue.h>
+#include <grpcpp/support/async_unary_call.h>
 
 #include "common/random.h"
+#include "inference/open_inference.grpc.pb.h"
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 #include "tests/integration/stack.h"
 
@@ -18,22 +21,98 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-proxy::v1::ProxyClassifyRequest RandomRequest(Random& random) {
-  proxy::v1::ProxyClassifyRequest request;
-  for (std::int64_t n = random.Between(1, 5); n > 0; --n) {
-    const auto length = static_cast<std::size_t>(random.Between(5, 60));
-    request.add_sequences((random.Chance(0.5) ? "def " : "say ") + std::string(length, 'x'));
-  }
-  return request;
-}
+// ScriptedModel takes larger ids for orders.
+constexpr std::int64_t kMostId = 600;
 
-bool IsAnswerTo(const proxy::v1::ProxyClassifyRequest& request, const proxy::v1::ProxyClassifyResponse& response) {
-  if (response.results_size() != request.sequences_size()) return false;
-  for (int i = 0; i < request.sequences_size(); ++i) {
-    const bool code = request.sequences(i).rfind("def ", 0) == 0;
-    if (response.results(i).label() != (code ? "code" : "not code")) return false;
+// One caller's calls, one at a time.
+class Calls {
+ public:
+  virtual ~Calls() = default;
+  // Sends a request of some sequences; the tag comes when the call has ended.
+  virtual void Start(Random& random, grpc::ClientContext& context, grpc::CompletionQueue& queue, void* tag) = 0;
+  // Returns true if the answer is that to the request.
+  virtual bool IsRight() const = 0;
+  const grpc::Status& status() const { return status_; }
+
+ protected:
+  grpc::Status status_;
+};
+
+class ClassifyCalls final : public Calls {
+ public:
+  ClassifyCalls(const std::shared_ptr<grpc::Channel>& channel, std::string model)
+      : model_(std::move(model)), stub_(proxy::v1::ProxyService::NewStub(channel)) {}
+
+  void Start(Random& random, grpc::ClientContext& context, grpc::CompletionQueue& queue, void* tag) override {
+    request_.Clear();
+    request_.set_model(model_);
+    for (std::int64_t n = random.Between(1, 5); n > 0; --n) {
+      const auto length = static_cast<std::size_t>(random.Between(5, 60));
+      request_.add_sequences((random.Chance(0.5) ? "def " : "say ") + std::string(length, 'x'));
+    }
+    call_ = stub_->AsyncProxyClassify(&context, request_, &queue);
+    call_->Finish(&response_, &status_, tag);
   }
-  return true;
+  bool IsRight() const override {
+    if (response_.results_size() != request_.sequences_size()) return false;
+    for (int i = 0; i < request_.sequences_size(); ++i) {
+      const bool code = request_.sequences(i).rfind("def ", 0) == 0;
+      if (response_.results(i).label() != (code ? "code" : "not code")) return false;
+    }
+    return true;
+  }
+
+ private:
+  const std::string model_;
+  const std::unique_ptr<proxy::v1::ProxyService::Stub> stub_;
+  proxy::v1::ProxyClassifyRequest request_;
+  proxy::v1::ProxyClassifyResponse response_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<proxy::v1::ProxyClassifyResponse>> call_;
+};
+
+class InferCalls final : public Calls {
+ public:
+  InferCalls(const std::shared_ptr<grpc::Channel>& channel, std::string model)
+      : model_(std::move(model)), stub_(inference::GRPCInferenceService::NewStub(channel)) {}
+
+  void Start(Random& random, grpc::ClientContext& context, grpc::CompletionQueue& queue, void* tag) override {
+    rows_ = random.Between(1, 5);
+    length_ = random.Between(1, 20);
+    ids_.assign(static_cast<std::size_t>(rows_ * length_), 0);
+    for (std::int64_t& id : ids_) id = random.Between(1, kMostId);
+    inference::ModelInferRequest request;
+    request.set_model_name(model_);
+    auto& input = *request.add_inputs();
+    input.set_name("ids");
+    input.set_datatype("INT64");
+    input.add_shape(rows_);
+    input.add_shape(length_);
+    request.add_raw_input_contents(reinterpret_cast<const char*>(ids_.data()), ids_.size() * sizeof ids_[0]);
+    call_ = stub_->AsyncModelInfer(&context, request, &queue);
+    call_->Finish(&response_, &status_, tag);
+  }
+  bool IsRight() const override {
+    std::vector<std::int64_t> squares;
+    for (const std::int64_t id : ids_) squares.push_back(id * id);
+    const std::string expected(reinterpret_cast<const char*>(squares.data()), squares.size() * sizeof squares[0]);
+    return response_.outputs_size() == 1 && response_.outputs(0).shape_size() == 2 &&
+           response_.outputs(0).shape(0) == rows_ && response_.outputs(0).shape(1) == length_ &&
+           response_.raw_output_contents_size() == 1 && response_.raw_output_contents(0) == expected;
+  }
+
+ private:
+  const std::string model_;
+  const std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
+  std::int64_t rows_ = 0;
+  std::int64_t length_ = 0;
+  std::vector<std::int64_t> ids_;
+  inference::ModelInferResponse response_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<inference::ModelInferResponse>> call_;
+};
+
+std::unique_ptr<Calls> CallsTo(const std::shared_ptr<grpc::Channel>& channel, const LoadOptions& options) {
+  if (options.open_inference) return std::make_unique<InferCalls>(channel, options.model);
+  return std::make_unique<ClassifyCalls>(channel, options.model);
 }
 
 }  // namespace
@@ -71,11 +150,9 @@ void Load::Run(const std::string& address, const LoadOptions& options, int calle
   // Seen with gRPC 1.51 on a busy machine, the cause unknown: a channel's first connection fails with "No such file
   // or directory", and the channel then refuses every call for a second.
   channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10));
-  const auto stub = proxy::v1::ProxyService::NewStub(channel);
+  const std::unique_ptr<Calls> calls = CallsTo(channel, options);
   grpc::CompletionQueue queue;
   while (!stop.stop_requested()) {
-    proxy::v1::ProxyClassifyRequest request = RandomRequest(random);
-    request.set_model(options.model);
     const bool impatient = random.Chance(options.impatient_share);
     const milliseconds timeout = impatient ? milliseconds(random.Between(0, 20)) : options.timeout;
     grpc::ClientContext context;
@@ -83,10 +160,7 @@ void Load::Run(const std::string& address, const LoadOptions& options, int calle
     context.set_deadline(std::chrono::system_clock::now() + timeout);
     const auto due = steady_clock::now() + timeout;
     ++issued_;
-    const auto call = stub->AsyncProxyClassify(&context, request, &queue);
-    proxy::v1::ProxyClassifyResponse response;
-    grpc::Status status;
-    call->Finish(&response, &status, this);
+    calls->Start(random, context, queue, this);
 
     void* tag = nullptr;
     bool ok = false;
@@ -99,8 +173,9 @@ void Load::Run(const std::string& address, const LoadOptions& options, int calle
     const auto late = std::chrono::duration_cast<milliseconds>(steady_clock::now() - due).count();
     for (auto seen = latest_ms_.load(); late > seen && !latest_ms_.compare_exchange_weak(seen, late);) {
     }
+    const grpc::Status& status = calls->status();
     ++ended_.at(static_cast<std::size_t>(status.error_code()));
-    if (status.ok() && !IsAnswerTo(request, response)) ++wrong_;
+    if (status.ok() && !calls->IsRight()) ++wrong_;
     // If the proxy says so itself, there are details.
     const bool own_timeout =
         status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && status.error_details().empty();

@@ -23,6 +23,8 @@ namespace smartbatch::testing {
 struct LoadOptions {
   int callers = 16;
   std::string model = {};  // of every request; the default one if it is empty
+  // Speaks the Open Inference Protocol, to a proxy in front of ScriptedModels; needs a model.
+  bool open_inference = false;
   std::chrono::milliseconds timeout{10'000};
   // The share of the calls with a deadline of 0 to 20 ms, and the share that is cancelled after 0 to 10 ms.
   double impatient_share = 0;
@@ -32,8 +34,8 @@ struct LoadOptions {
   std::function<std::shared_ptr<grpc::Channel>(const std::string& address)> connect = {};
 };
 
-// Callers that each send a request of 1 to 5 sequences, wait for the end of the call, and send the next, from
-// construction until Stop. Every answer is checked: the number and the labels of the results.
+// Callers that each send a request of 1 to 5 sequences or rows, wait for the end of the call, and send the next, from
+// construction until Stop. Every answer is checked: the number of the results, and each of them.
 class Load {
  public:
   Load(const std::string& address, const LoadOptions& options);

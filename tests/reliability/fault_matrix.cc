@@ -20,7 +20,28 @@ Flags WithCost(const Flags& flags) {
   return all;
 }
 
+// A proxy that speaks the Open Inference Protocol on both sides.
+std::unique_ptr<Scene> MakeModelScene(const Fault& fault) {
+  auto scene = std::make_unique<Scene>();
+  Flags proxy_flags = {"--strategy",    "density", "--max-batch-size", "8",    "--pad-input", "ids",
+                       "--trim-output", "squares", "--cost-fixed",     "0.005"};
+  for (int i = 0; i < fault.models; ++i) {
+    ScriptedModel& model = *scene->models.emplace_back(std::make_unique<ScriptedModel>());
+    model.Take(std::chrono::milliseconds(5));
+    std::string address = model.address();
+    if (i == 0 && fault.link) {
+      scene->link = std::make_unique<FaultyLink>(address);
+      address = scene->link->address();
+    }
+    proxy_flags.insert(proxy_flags.end(), {"--backend", "oip://" + address + "/m"});
+  }
+  proxy_flags.insert(proxy_flags.end(), fault.proxy_flags.begin(), fault.proxy_flags.end());
+  scene->proxy = std::make_unique<ProxyProcess>("", proxy_flags);
+  return scene;
+}
+
 std::unique_ptr<Scene> MakeScene(const Fault& fault) {
+  if (fault.models > 0) return MakeModelScene(fault);
   auto scene = std::make_unique<Scene>();
   scene->classifier_flags = WithCost(fault.classifier_flags);
   Flags proxy_flags = {"--strategy", "density"};
@@ -98,7 +119,12 @@ std::vector<std::string> StrategiesThatAnswerAll() {
 
 Tally Play(const Fault& fault, std::chrono::milliseconds time) {
   const std::unique_ptr<Scene> scene = MakeScene(fault);
-  Load load(scene->proxy->address(), fault.load);
+  LoadOptions options = fault.load;
+  if (fault.models > 0) {
+    options.model = "m";
+    options.open_inference = true;
+  }
+  Load load(scene->proxy->address(), options);
   if (fault.happen) {
     fault.happen(*scene, time);
   } else {

@@ -13,6 +13,7 @@
 #include "tests/reliability/faulty_link.h"
 #include "tests/reliability/log_reader.h"
 #include "tests/support/raw_classifier.h"
+#include "tests/support/scripted_model.h"
 
 namespace smartbatch::testing {
 
@@ -20,7 +21,7 @@ namespace smartbatch::testing {
 struct Scene {
   std::vector<std::unique_ptr<ClassifierProcess>> classifiers;
   Flags classifier_flags;
-  // Between the proxy and its one classifier, if the fault asks for it.
+  // Between the proxy and its first classifier or server, if the fault asks for it.
   std::unique_ptr<FaultyLink> link;
   // Reads nothing, if the fault asks for it.
   std::unique_ptr<LogReader> log_reader;
@@ -29,6 +30,8 @@ struct Scene {
 
   // One more classifier, which lies, if the fault has a lie.
   std::unique_ptr<RawClassifier> liar;
+  // Servers of the Open Inference Protocol in place of the classifiers, if the fault asks for them.
+  std::vector<std::unique_ptr<ScriptedModel>> models;
 
   // Starts the classifier again, at the address where it was.
   void Restart(std::size_t classifier);
@@ -58,6 +61,8 @@ struct Fault {
   // Happens while the load runs, for about `time`. Empty if the flags are the fault.
   std::function<void(Scene& scene, std::chrono::milliseconds time)> happen = {};
   int classifiers = 1;
+  // If above 0: there are so many servers of the Open Inference Protocol, and no classifiers; the load speaks it too.
+  int models = 0;
   bool link = false;
   // The answers of one more classifier.
   RawClassifier::Answer lie = {};
@@ -77,6 +82,8 @@ struct Fault {
 };
 
 std::vector<Fault> AllFaults();
+// Those of them that concern servers of the Open Inference Protocol.
+std::vector<Fault> ModelFaults();
 
 // The strategies that give no request up: whatever is switched among them, every request that can be is answered.
 std::vector<std::string> StrategiesThatAnswerAll();

@@ -311,6 +311,7 @@ std::vector<Fault> AllFaults() {
   std::vector<Fault> all = ClassifierFaults();
   for (const Fault& fault : LinkFaults()) all.push_back(fault);
   for (const Fault& fault : CallerAndOperatorFaults()) all.push_back(fault);
+  for (const Fault& fault : ModelFaults()) all.push_back(fault);
   return all;
 }
 

@@ -7,11 +7,10 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "common/mutex.h"
 #include "inference/open_inference.grpc.pb.h"
@@ -32,12 +31,13 @@ enum Trouble : std::int64_t {
   kHang = 672,         // nothing is answered until LetGo
 };
 
-// The model `m`: one input `ids`, INT64 [-1,-1]; one output `squares` of the same shape.
+// The model `m`: one input `ids`, INT64 [-1,-1]; one output `squares` of the same shape. Throws std::runtime_error if
+// it cannot listen.
 class ScriptedModel final : public inference::GRPCInferenceService::Service {
  public:
   explicit ScriptedModel(const std::string& address = "127.0.0.1:0") : listener_(address) {
     listener_.Add(*this, inference::GRPCInferenceService::service_full_name());
-    EXPECT_TRUE(listener_.Start().ok());
+    if (!listener_.Start().ok()) throw std::runtime_error("the scripted model cannot listen");
   }
   ~ScriptedModel() override {
     LetGo();
@@ -46,12 +46,16 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
 
   const std::string& address() const { return listener_.address(); }
   void LetGo() { let_go_ = true; }
+  // Every batch goes wrong in this way from now on.
+  void AlwaysHave(Trouble trouble) { always_ = trouble; }
+  // How long a batch takes from now on.
+  void Take(std::chrono::milliseconds time) { takes_ = time; }
   void SetConfig(const inference::ModelConfig& config) {
     const MutexLock lock(mutex_);
     config_ = config;
   }
   void SetReady(bool ready) { ready_ = ready; }
-  // Every batch that came.
+  // The batches that came, up to kMostKept.
   std::vector<inference::ModelInferRequest> batches() {
     const MutexLock lock(mutex_);
     return batches_;
@@ -86,11 +90,14 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
                           inference::ModelInferResponse* response) override {
     {
       const MutexLock lock(mutex_);
-      batches_.push_back(*request);
+      if (batches_.size() < kMostKept) batches_.push_back(*request);
     }
     Ids ids(request->raw_input_contents(0).size() / sizeof(std::int64_t));
     std::memcpy(ids.data(), request->raw_input_contents(0).data(), ids.size() * sizeof(std::int64_t));
-    const auto asks_for = [&ids](Trouble trouble) { return std::find(ids.begin(), ids.end(), trouble) != ids.end(); };
+    std::this_thread::sleep_for(takes_.load());
+    const auto asks_for = [&ids, this](Trouble trouble) {
+      return always_ == trouble || std::find(ids.begin(), ids.end(), trouble) != ids.end();
+    };
     if (asks_for(kError)) return {grpc::StatusCode::INTERNAL, "the number of the beast"};
     while (asks_for(kHang) && !let_go_ && !context->IsCancelled()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -118,9 +125,13 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
   }
 
  private:
+  static constexpr std::size_t kMostKept = 10'000;
+
   rpc::Listener listener_;
   std::atomic<bool> let_go_ = false;
   std::atomic<bool> ready_ = true;
+  std::atomic<std::int64_t> always_ = 0;
+  std::atomic<std::chrono::milliseconds> takes_{};
   Mutex mutex_;
   inference::ModelConfig config_ SMARTBATCH_GUARDED_BY(mutex_) = [] {
     inference::ModelConfig config;
