@@ -5,6 +5,7 @@
 #include <csignal>
 #include <map>
 #include <mutex>
+#include <set>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -172,13 +173,47 @@ TEST_F(LoadProgramTest, AModelOfOnesOwnIsRecordedReplayedAndMeasuredByTheOpenInf
   EXPECT_EQ(Summary()["workloads"][0]["strategies"][0]["all"]["answered"], recorded.size());
 }
 
-TEST_F(LoadProgramTest, AProtocolAndAModelGoTogether) {
+TEST_F(LoadProgramTest, AModelIsNamedInEveryCallOfCustomersAndOfOperators) {
+  std::mutex mutex;
+  std::set<std::string> called;
+  const ScriptedProxy server([&](const ReceivedCall& call) {
+    const std::scoped_lock lock(mutex);
+    called.insert(call.request.model());
+    return grpc::Status::OK;
+  });
+  Write("plan.jsonl", R"({"timestamp_ms": 1, "customer": "a", "lengths": [5]})"
+                      "\n");
+  Write("text", "one paragraph");
+  const std::vector<std::string> to_server = {"--target", server.address(), "--admin-target", server.address()};
+  const std::vector<std::string> short_load = {
+      "--customer", "a:rate=50,len=10",        "--seconds", "0.5", "--warm-up-seconds",
+      "0",          "--max-dispatch-delay-ms", "10000"};
+  const std::vector<std::pair<std::vector<std::string>, bool>> verbs = {
+      {{"run"}, true},
+      {{"compare", "--strategies", "fcfs,sjf", "--repeats", "1"}, true},
+      {{"sweep", "--slo", "p95<10s", "--strategies", "fcfs", "--most-trials", "2", "--no-simulation"}, true},
+      {{"record", "out.jsonl"}, true},
+      {{"replay", "plan.jsonl"}, false},
+  };
+  for (const auto& [verb, with_load] : verbs) {
+    std::vector<std::string> arguments = verb;
+    arguments.insert(arguments.end(), to_server.begin(), to_server.end());
+    if (with_load) arguments.insert(arguments.end(), short_load.begin(), short_load.end());
+    arguments.insert(arguments.end(), {"--model", "second"});
+    const ProcessOutcome outcome = Loadgen(arguments);
+    EXPECT_THAT(outcome.exit_code, ::testing::AnyOf(0, 3)) << verb.front() << ": " << outcome.output;
+    EXPECT_EQ(std::exchange(called, {}), std::set<std::string>{"second"}) << verb.front();
+  }
+  EXPECT_EQ(server.models(), std::set<std::string>{"second"});
+  const ProcessOutcome classified = Loadgen({"classify", "text", "--target", server.address(), "--model", "third"});
+  EXPECT_EQ(classified.exit_code, 0) << classified.output;
+  EXPECT_EQ(called, std::set<std::string>{"third"});
+}
+
+TEST_F(LoadProgramTest, TheOpenInferenceProtocolNeedsAModel) {
   const ProcessOutcome no_model = Loadgen({"run", "--protocol", "open-inference", "--target", kNobody});
   EXPECT_EQ(no_model.exit_code, 2) << no_model.output;
   EXPECT_THAT(no_model.output, HasSubstr("--protocol open-inference needs --model"));
-  const ProcessOutcome no_protocol = Loadgen({"run", "--model", "mine", "--target", kNobody});
-  EXPECT_EQ(no_protocol.exit_code, 2) << no_protocol.output;
-  EXPECT_THAT(no_protocol.output, HasSubstr("--model goes with --protocol open-inference"));
 }
 
 TEST_F(LoadProgramTest, ARecordedClosedLoopIsReplayedAsItWas) {
@@ -241,7 +276,7 @@ TEST_F(LoadProgramTest, WhatIsWrongIsToldOnOneLine) {
       {{"run", "--workload", "office.json"}, "office.json:2: customers[0].rate: '0'"},
       {{"workload", "validate", "office.json"}, "office.json:2: customers[0].rate: '0'"},
       {{"run", "--customer", "a:rate=1,len=0"}, "length: '0'"},
-      {{"run", "--customer", "a:rate=1,len=5,sequences=9"}, "a batch holds 5"},
+      {{"run", "--customer", "a:rate=1,len=5,sequences=9"}, "it may have 5: send fewer"},
       {{"run", "--customer", "a:rate=1,len=5", "--workload", "mixed"}, "excludes"},
       {{"run", "--speed", "2"}, "--trace-in"},
       {{"run", "--rate", "5", "--workload", "two-customers"}, "closed loops have no rate"},
@@ -287,6 +322,28 @@ TEST_F(LoadProgramTest, WorkloadsAreListedShownAndChecked) {
   // From the second line on: the first one names rho for a built-in workload only.
   const auto below = [](const std::string& text) { return text.substr(text.find('\n')); };
   EXPECT_EQ(below(played("mine.json")), below(played("seedopen")));
+}
+
+TEST_F(LoadProgramTest, RequestsThatAreLargerThanABatchArePlayedIfTheServerTakesThem) {
+  RecordingServer server;
+  const std::string twelve = "a:rate=50,len=10,sequences=12";
+  const ProcessOutcome recorded = Loadgen({"record", "plan.jsonl", "--target", server.address(), "--customer", twelve,
+                                           "--seconds", "1", "--max-request-rows", "12"});
+  ASSERT_EQ(recorded.exit_code, 0) << recorded.output;
+  const Received sent = server.Take();
+  ASSERT_FALSE(sent.at("a").empty());
+  for (const auto& lengths : sent.at("a")) EXPECT_EQ(lengths.size(), 12U);
+  const ProcessOutcome replayed =
+      Loadgen({"replay", "plan.jsonl", "--target", server.address(), "--admin-target", server.address(),
+               "--max-request-rows", "12", "--max-dispatch-delay-ms", "10000"});
+  EXPECT_EQ(replayed.exit_code, 0) << replayed.output;
+  EXPECT_EQ(server.Take(), sent);
+  const ProcessOutcome refused = Loadgen({"simulate", "--trace-in", "plan.jsonl", "--strategies", "fcfs"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.output, HasSubstr("must be a list of 1 to 5 lengths"));
+  const ProcessOutcome simulated =
+      Loadgen({"simulate", "--trace-in", "plan.jsonl", "--strategies", "fcfs", "--max-request-rows", "12"});
+  EXPECT_EQ(simulated.exit_code, 0) << simulated.output;
 }
 
 TEST_F(LoadProgramTest, AServerThatStallsShowsInTheHeadline) {

@@ -19,11 +19,12 @@ namespace {
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 
-ClientOptions To(const std::string& address, std::optional<std::string> model) {
+ClientOptions To(const std::string& address, const std::string& model) {
   ClientOptions options;
   options.server.target = address;
   options.deadline = seconds(5);
-  options.model = std::move(model);
+  options.speaks_open_inference = !model.empty();
+  options.model = model;
   return options;
 }
 

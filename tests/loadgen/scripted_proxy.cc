@@ -56,6 +56,7 @@ class ScriptedProxy::AdminService final : public proxy::v1::AdminService::Servic
       return {grpc::StatusCode::INVALID_ARGUMENT, "unknown strategy '" + request->strategy() + "'"};
     }
     const std::scoped_lock lock(owner_.mutex_);
+    owner_.models_.insert(request->model());
     response->mutable_previous()->set_name(owner_.active_);
     owner_.active_ = request->strategy();
     owner_.switches_.push_back(owner_.active_);
@@ -63,16 +64,19 @@ class ScriptedProxy::AdminService final : public proxy::v1::AdminService::Servic
     response->set_generation(owner_.switches_.size() + 1);
     return Status::OK;
   }
-  Status GetStrategy(ServerContext*, const proxy::v1::GetStrategyRequest*,
+  Status GetStrategy(ServerContext*, const proxy::v1::GetStrategyRequest* request,
                      proxy::v1::GetStrategyResponse* response) override {
     const std::scoped_lock lock(owner_.mutex_);
+    owner_.models_.insert(request->model());
     response->mutable_current()->set_name(owner_.active_);
     response->set_generation(owner_.switches_.size() + 1);
     return Status::OK;
   }
-  Status ListStrategies(ServerContext*, const proxy::v1::ListStrategiesRequest*,
+  Status ListStrategies(ServerContext*, const proxy::v1::ListStrategiesRequest* request,
                         proxy::v1::ListStrategiesResponse* response) override {
     const std::string active = owner_.active_strategy();
+    const std::scoped_lock lock(owner_.mutex_);
+    owner_.models_.insert(request->model());
     for (const std::string& name : strategies_) {
       auto& strategy = *response->add_strategies();
       strategy.set_name(name);
@@ -80,7 +84,9 @@ class ScriptedProxy::AdminService final : public proxy::v1::AdminService::Servic
     }
     return Status::OK;
   }
-  Status GetStatus(ServerContext*, const proxy::v1::GetStatusRequest*, proxy::v1::GetStatusResponse*) override {
+  Status GetStatus(ServerContext*, const proxy::v1::GetStatusRequest* request, proxy::v1::GetStatusResponse*) override {
+    const std::scoped_lock lock(owner_.mutex_);
+    owner_.models_.insert(request->model());
     return Status::OK;
   }
 
@@ -109,6 +115,11 @@ ScriptedProxy::~ScriptedProxy() { server_->Shutdown(std::chrono::system_clock::n
 std::string ScriptedProxy::active_strategy() const {
   const std::scoped_lock lock(mutex_);
   return active_;
+}
+
+std::set<std::string> ScriptedProxy::models() const {
+  const std::scoped_lock lock(mutex_);
+  return models_;
 }
 
 std::vector<std::string> ScriptedProxy::switches() const {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,8 @@ class ScriptedProxy {
   std::string active_strategy() const;
   // Every strategy that was set, in order.
   std::vector<std::string> switches() const;
+  // The models that operators' calls were about; empty names are those of calls that named none.
+  std::set<std::string> models() const;
 
  private:
   class DataService;
@@ -51,6 +54,7 @@ class ScriptedProxy {
   // Guarded by mutex_.
   std::string active_;
   std::vector<std::string> switches_;
+  std::set<std::string> models_;
 
   std::unique_ptr<DataService> data_;
   std::unique_ptr<AdminService> admin_;

@@ -11,11 +11,14 @@ namespace {
 
 class ClassifyProtocol final : public Protocol {
  public:
+  explicit ClassifyProtocol(std::string model) : model_(std::move(model)) {}
+
   const std::string& method() const override { return method_; }
 
   grpc::ByteBuffer Request(const std::vector<std::string>& sequences) const override {
     proxy::v1::ProxyClassifyRequest request;
     for (const std::string& sequence : sequences) request.add_sequences(sequence);
+    request.set_model(model_);
     return rpc::SerializeMessage(request);
   }
 
@@ -37,11 +40,14 @@ class ClassifyProtocol final : public Protocol {
   }
 
  private:
+  const std::string model_;
   const std::string method_ = "/smartbatch.proxy.v1.ProxyService/ProxyClassify";
 };
 
 }  // namespace
 
-std::unique_ptr<const Protocol> SpeakClassify() { return std::make_unique<ClassifyProtocol>(); }
+std::unique_ptr<const Protocol> SpeakClassify(const std::string& model) {
+  return std::make_unique<ClassifyProtocol>(model);
+}
 
 }  // namespace smartbatch::loadgen

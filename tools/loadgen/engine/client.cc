@@ -60,11 +60,11 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& opt
                 "needs no --tls"));
     }
   }
-  if (!options.model) {
-    client->protocol_ = SpeakClassify();
+  if (!options.speaks_open_inference) {
+    client->protocol_ = SpeakClassify(options.model);
     return client;
   }
-  auto protocol = SpeakOpenInference(*options.model, options.server, client->channels_.front(), patience);
+  auto protocol = SpeakOpenInference(options.model, options.server, client->channels_.front(), patience);
   if (!protocol.ok()) return protocol.status();
   client->protocol_ = *std::move(protocol);
   return client;

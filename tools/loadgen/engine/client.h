@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,8 +29,10 @@ struct ClientOptions {
   int threads = 1;
   // The deadline of every call, counted from when it is sent; above 0.
   Duration deadline = std::chrono::seconds(30);
-  // The model to send to by the Open Inference Protocol; without one the proxy's own contract is spoken.
-  std::optional<std::string> model = {};
+  // Speaks the Open Inference Protocol, which needs a model; else the proxy's own contract.
+  bool speaks_open_inference = false;
+  // The model to send to; empty for the proxy's default one.
+  std::string model = {};
 };
 
 // How a call ended.

@@ -48,8 +48,8 @@ class Protocol {
                                              std::size_t sequences) const = 0;
 };
 
-// smartbatch.proxy.v1.ProxyService.
-std::unique_ptr<const Protocol> SpeakClassify();
+// smartbatch.proxy.v1.ProxyService with that model, which is the default one if the name is empty.
+std::unique_ptr<const Protocol> SpeakClassify(const std::string& model);
 
 // The Open Inference Protocol with the server's model of that name, which must take text (one input BYTES, [n,1] or
 // [n]) or token ids (inputs of integers, [n,-1]). A token stands for each character then: inputs named like a mask are

@@ -9,6 +9,7 @@
 
 #include "common/file.h"
 #include "common/utf8.h"
+#include "services/proxy/scheduling/model/request.h"
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
 #include "tools/loadgen/engine/clock.h"
 #include "tools/loadgen/engine/text_pieces.h"
@@ -29,6 +30,7 @@ struct ClassifyFlags {
   std::size_t max_characters = 500;
   std::size_t max_sequences = 5;
   std::string customer = "default";
+  std::string model;
   std::uint32_t deadline_ms = 30'000;
 };
 
@@ -59,6 +61,7 @@ class Classifier {
   absl::Status Classify(const std::vector<std::string>& pieces, std::size_t from, std::size_t count) {
     proxy::v1::ProxyClassifyRequest request;
     for (std::size_t i = from; i < from + count; ++i) request.add_sequences(pieces[i]);
+    request.set_model(flags_.model);
     grpc::ClientContext context;
     context.AddMetadata("x-customer-id", flags_.customer);
     AddMetadata(server_, context);
@@ -133,10 +136,12 @@ Verb AddClassify(CLI::App& program) {
   verb.add_option("--max-characters", flags->max_characters, "Longer pieces are cut")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  verb.add_option("--max-sequences", flags->max_sequences, "Pieces in one request, at most the proxy's batch size")
-      ->check(CLI::Range(1, 1024))
+  verb.add_option("--max-sequences", flags->max_sequences,
+                  "Pieces in one request, at most the proxy's --max-request-rows")
+      ->check(CLI::Range(1U, scheduling::kMostSequences))
       ->capture_default_str();
   verb.add_option("--customer", flags->customer, "The customer to send as")->capture_default_str();
+  verb.add_option("--model", flags->model, "The model to ask, if the proxy serves several")->type_name("NAME");
   program::AddFlag(verb, "deadline-ms", flags->deadline_ms, "Deadline of every call")->check(CLI::Range(1, 3'600'000));
   verb.footer(
       "Examples:\n"

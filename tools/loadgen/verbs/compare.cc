@@ -162,7 +162,7 @@ int Compare(const CLI::App& verb, CompareFlags flags, const std::vector<std::str
   FitToTrace(verb, workloads->front(), flags.load);
   const absl::StatusOr<Server> admin_server = AdminServerOf(flags.connection);
   if (!admin_server.ok()) return ReportError(admin_server.status());
-  const AdminClient admin(*admin_server);
+  const AdminClient admin(*admin_server, flags.load.model);
   auto expectations = Expectations::Prepare(flags.expectations, WorkloadsOf(*workloads));
   if (!expectations.ok()) return ReportError(expectations.status());
   const absl::StatusOr<std::vector<Contender>> contenders = ChooseStrategies(admin, flags.strategies);

@@ -71,7 +71,10 @@ void AddLoadFlags(CLI::App& verb, LoadFlags& flags) {
       "classify (the proxy's own) or open-inference: as text, or as a token id for each character if the model takes "
       "integers")
       ->check(CLI::IsMember({"classify", "open-inference"}));
-  AddFlag(verb, "model", flags.model, "With --protocol open-inference: the model to send to")->type_name("NAME");
+  AddFlag(verb, "model", flags.model,
+          "The model to send to, whose strategy it is too; without it the proxy's default model. With --protocol "
+          "open-inference it must be named")
+      ->type_name("NAME");
   AddFlag(verb, "seconds", flags.seconds, "Measured time of a block")->check(CLI::Range(0.1, 86400.0));
   AddFlag(verb, "warm-up-seconds", flags.warm_up_seconds, "Time before it that is not measured")
       ->check(CLI::Range(0.0, 3600.0));
@@ -105,15 +108,12 @@ absl::StatusOr<std::unique_ptr<Client>> ConnectClient(const ConnectionFlags& con
   if (speaks_open_inference && load.model.empty()) {
     return absl::InvalidArgumentError("--protocol open-inference needs --model: name the model to send to");
   }
-  if (!speaks_open_inference && !load.model.empty()) {
-    return absl::InvalidArgumentError("--model goes with --protocol open-inference: add it, or leave the model out");
-  }
   absl::StatusOr<Server> server = DataServerOf(connection);
   if (!server.ok()) return server.status();
-  ClientOptions options{*std::move(server), load.connections, load.threads, std::chrono::milliseconds(load.deadline_ms),
-                        std::nullopt};
-  if (speaks_open_inference) options.model = load.model;
-  return Client::Connect(options, kConnectPatience);
+  const Duration deadline = std::chrono::milliseconds(load.deadline_ms);
+  return Client::Connect(
+      {*std::move(server), load.connections, load.threads, deadline, speaks_open_inference, load.model},
+      kConnectPatience);
 }
 
 void AddOutputFlags(CLI::App& verb, OutputFlags& flags) {

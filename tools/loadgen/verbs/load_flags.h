@@ -53,8 +53,8 @@ void AddLoadFlags(CLI::App& verb, LoadFlags& flags);
 // If the flag --seconds was not given, plays the whole trace, and without a warm-up if none was asked for.
 void FitToTrace(const CLI::App& verb, const ChosenWorkload& chosen, LoadFlags& flags);
 
-// UNAVAILABLE if no server answers within 3 seconds; INVALID_ARGUMENT if the protocol needs a model and there is none,
-// or the other way round; and what SpeakOpenInference says of the model.
+// UNAVAILABLE if no server answers within 3 seconds; INVALID_ARGUMENT if the protocol needs a model and there is none;
+// and what SpeakOpenInference says of the model.
 absl::StatusOr<std::unique_ptr<Client>> ConnectClient(const ConnectionFlags& connection, const LoadFlags& load);
 
 struct OutputFlags {

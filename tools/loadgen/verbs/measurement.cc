@@ -105,7 +105,7 @@ absl::StatusOr<Measurement> Measurement::Prepare(const std::string& verb, const 
   Measurement measurement(load, *std::move(text), *std::move(folder), *std::move(client),
                           ChooseProgressMode(output.progress), std::move(expectations));
   if (const auto admin = AdminServerOf(connection); admin.ok()) {
-    auto asked = std::make_unique<AdminClient>(*admin);
+    auto asked = std::make_unique<AdminClient>(*admin, load.model);
     if (asked->GetStatus().ok()) measurement.admin_ = std::move(asked);
   }
   if (!output.metrics_listen.empty()) {

@@ -32,7 +32,7 @@ int Run(const CLI::App& verb, RunFlags flags, const std::vector<std::string>& co
                                           *std::move(expectations));
   if (!measurement.ok()) return ReportError(measurement.status());
   // Any server may be measured; one without an admin service has no strategy to name.
-  const auto active = AdminClient(*admin).GetStrategy();
+  const auto active = AdminClient(*admin, flags.load.model).GetStrategy();
   const StrategyChoice strategy = active.ok() ? ToChoice(active->current()) : StrategyChoice{"unknown", {}};
   for (std::uint32_t repeat = 1; repeat <= flags.repeats && !interruption.requested(); ++repeat) {
     const BlockTask task{&chosen->workload,
@@ -86,6 +86,7 @@ Verb AddReplay(CLI::App& program) {
   verb.add_option("--speed", flags->workload.speed, "How many times as fast")
       ->check(CLI::Range(0.001, 1000.0))
       ->capture_default_str();
+  AddRequestRowsFlag(verb, flags->workload);
   AddSeedFlags(verb, flags->workload);
   verb.footer(
       "The whole trace is played if --seconds is not given. The texts are cut to the trace's lengths.\n"

@@ -58,7 +58,8 @@ class ServerTrials {
     if (!text.ok()) return text.status();
     auto client = ConnectClient(flags.connection, flags.load);
     if (!client.ok()) return client.status();
-    return ServerTrials(flags, std::make_unique<AdminClient>(*std::move(admin)), *std::move(text), *std::move(client));
+    return ServerTrials(flags, std::make_unique<AdminClient>(*std::move(admin), flags.load.model), *std::move(text),
+                        *std::move(client));
   }
 
   const AdminClient& admin() const { return *admin_; }

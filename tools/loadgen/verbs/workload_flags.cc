@@ -10,6 +10,7 @@
 #include "common/program/flags.h"
 #include "common/workload/customer_fields.h"
 #include "common/workload/workload_file.h"
+#include "services/proxy/scheduling/model/request.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -56,8 +57,8 @@ absl::StatusOr<ChosenWorkload> FromCustomers(const std::vector<std::string>& tex
   return chosen;
 }
 
-absl::StatusOr<ChosenWorkload> FromTrace(const WorkloadFlags& flags, std::uint32_t max_batch_size) {
-  auto trace = ReadTraceOrSayWhy(flags.trace_in, max_batch_size);
+absl::StatusOr<ChosenWorkload> FromTrace(const WorkloadFlags& flags, std::uint32_t max_request_rows) {
+  auto trace = ReadTraceOrSayWhy(flags.trace_in, max_request_rows);
   if (!trace.ok()) return trace.status();
   ChosenWorkload chosen;
   chosen.trace = simulation::Faster(*std::move(trace), flags.speed);
@@ -90,13 +91,13 @@ absl::Status Adjust(const WorkloadFlags& flags, ChosenWorkload& chosen) {
   return absl::OkStatus();
 }
 
-absl::Status CheckSizes(const workload::Workload& workload, std::uint32_t max_batch_size) {
+absl::Status CheckSizes(const workload::Workload& workload, std::uint32_t max_request_rows) {
   for (const workload::CustomerModel& customer : workload.customers) {
-    if (!customer.requests.recording && customer.requests.sequences_maximum > max_batch_size) {
+    if (!customer.requests.recording && customer.requests.sequences_maximum > max_request_rows) {
       return Usage(
-          fmt::format("customer '{}' of workload '{}' sends up to {} sequences in a request, and a batch holds "
-                      "{}: send fewer, or raise the batch size here and at the server",
-                      customer.name, workload.name, customer.requests.sequences_maximum, max_batch_size));
+          fmt::format("customer '{}' of workload '{}' sends up to {} sequences in a request, and it may have {}: "
+                      "send fewer, or raise --max-request-rows here and at the server",
+                      customer.name, workload.name, customer.requests.sequences_maximum, max_request_rows));
     }
   }
   return absl::OkStatus();
@@ -109,6 +110,12 @@ void AddSeedFlags(CLI::App& verb, WorkloadFlags& flags) {
   verb.add_option("--seed-arrivals", flags.seed_arrivals, "Seed of the arrivals alone");
   verb.add_option("--seed-sizes", flags.seed_sizes, "Seed of the sizes and texts alone");
   verb.add_option("--seed-think-times", flags.seed_think_times, "Seed of the think times alone");
+}
+
+void AddRequestRowsFlag(CLI::App& verb, WorkloadFlags& flags) {
+  program::AddFlag(verb, "max-request-rows", flags.max_request_rows,
+                   "Sequences that a request may have at the server; 0: as many as a batch")
+      ->check(CLI::Range(0U, scheduling::kMostSequences));
 }
 
 void AddWorkloadFlags(CLI::App& verb, WorkloadFlags& flags, bool several) {
@@ -143,14 +150,16 @@ void AddWorkloadFlags(CLI::App& verb, WorkloadFlags& flags, bool several) {
       ->check(CLI::Range(1e-6, 1e7));
   program::AddFlag(verb, "rho", flags.rho, "Offered load of built-in open-loop workloads; 1 is what full batches carry")
       ->check(CLI::Range(0.001, 1000.0));
+  AddRequestRowsFlag(verb, flags);
   AddSeedFlags(verb, flags);
 }
 
 absl::StatusOr<std::vector<ChosenWorkload>> ChooseWorkloads(const WorkloadFlags& flags,
                                                             const workload::BuiltinOptions& options) {
+  const std::uint32_t max_request_rows = flags.max_request_rows > 0 ? flags.max_request_rows : options.max_batch_size;
   std::vector<absl::StatusOr<ChosenWorkload>> found;
   if (!flags.trace_in.empty()) {
-    found.push_back(FromTrace(flags, options.max_batch_size));
+    found.push_back(FromTrace(flags, max_request_rows));
   } else if (!flags.customers.empty()) {
     found.push_back(FromCustomers(flags.customers));
   } else {
@@ -160,7 +169,7 @@ absl::StatusOr<std::vector<ChosenWorkload>> ChooseWorkloads(const WorkloadFlags&
   for (absl::StatusOr<ChosenWorkload>& workload : found) {
     if (!workload.ok()) return workload.status();
     if (absl::Status status = Adjust(flags, *workload); !status.ok()) return status;
-    if (absl::Status status = CheckSizes(workload->workload, options.max_batch_size); !status.ok()) return status;
+    if (absl::Status status = CheckSizes(workload->workload, max_request_rows); !status.ok()) return status;
     chosen.push_back(*std::move(workload));
   }
   return chosen;
@@ -178,8 +187,8 @@ std::string WorkloadNames() {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-absl::StatusOr<simulation::Trace> ReadTraceOrSayWhy(const std::string& path, std::uint32_t max_batch_size) {
-  auto trace = simulation::ReadTraceFile(path, {max_batch_size, kLongestSequence});
+absl::StatusOr<simulation::Trace> ReadTraceOrSayWhy(const std::string& path, std::uint32_t max_request_rows) {
+  auto trace = simulation::ReadTraceFile(path, {max_request_rows, kLongestSequence});
   if (!trace.ok()) return AsUsage(trace.status());
   return trace;
 }

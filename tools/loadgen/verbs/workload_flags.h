@@ -24,6 +24,8 @@ struct WorkloadFlags {
   double rho = 0.7;
   // 0: as the workload says.
   double rate = 0;
+  // 0: as many as in a batch.
+  std::uint32_t max_request_rows = 0;
   std::uint64_t seed = 1;
   std::optional<std::uint64_t> seed_arrivals;
   std::optional<std::uint64_t> seed_sizes;
@@ -38,6 +40,8 @@ struct WorkloadFlags {
 void AddWorkloadFlags(CLI::App& verb, WorkloadFlags& flags, bool several);
 // Adds only the flags of the seeds.
 void AddSeedFlags(CLI::App& verb, WorkloadFlags& flags);
+// Adds only the flag for the largest request.
+void AddRequestRowsFlag(CLI::App& verb, WorkloadFlags& flags);
 
 struct ChosenWorkload {
   workload::Workload workload;
@@ -48,7 +52,7 @@ struct ChosenWorkload {
 };
 
 // The customers of the command line, the trace, or else the named workloads. INVALID_ARGUMENT names what is wrong: an
-// unknown name, a line of a file, flags that exclude each other, requests that are larger than a batch.
+// unknown name, a line of a file, flags that exclude each other, requests that are larger than the server takes.
 absl::StatusOr<std::vector<ChosenWorkload>> ChooseWorkloads(const WorkloadFlags& flags,
                                                             const workload::BuiltinOptions& options);
 // The same for a single workload.
@@ -58,6 +62,6 @@ absl::StatusOr<ChosenWorkload> ChooseWorkload(const WorkloadFlags& flags, const 
 std::string WorkloadNames();
 
 // The requests of the trace; every error begins with the path. INVALID_ARGUMENT if it is wrong or cannot be read.
-absl::StatusOr<simulation::Trace> ReadTraceOrSayWhy(const std::string& path, std::uint32_t max_batch_size);
+absl::StatusOr<simulation::Trace> ReadTraceOrSayWhy(const std::string& path, std::uint32_t max_request_rows);
 
 }  // namespace smartbatch::loadgen
