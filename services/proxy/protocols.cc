@@ -10,12 +10,11 @@
 #include <absl/strings/str_cat.h>
 
 #include "common/file.h"
+#include "common/word_pieces.h"
 #include "services/proxy/protocol/classify/classify_codec.h"
-#include "services/proxy/protocol/lengths/word_pieces.h"
 
 namespace smartbatch::proxy {
 
-using protocol::WordPieces;
 using protocol::open_inference::InferBackendCodec;
 using protocol::open_inference::InferCustomerCodec;
 using protocol::open_inference::Model;

@@ -6,9 +6,9 @@
 
 #include <absl/status/statusor.h>
 
+#include "common/word_pieces.h"
 #include "services/proxy/config/models.h"
 #include "services/proxy/protocol/codec.h"
-#include "services/proxy/protocol/lengths/word_pieces.h"
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 
 namespace smartbatch::proxy {
@@ -22,7 +22,7 @@ struct BackendProtocol {
   std::shared_ptr<protocol::open_inference::Model> model;
   std::unique_ptr<protocol::BackendCodec> codec;
   // What texts are counted by; null if that is characters.
-  std::shared_ptr<const protocol::WordPieces> vocabulary;
+  std::shared_ptr<const WordPieces> vocabulary;
 };
 // INVALID_ARGUMENT, naming the file, if length.vocabulary cannot be read or is none.
 absl::StatusOr<BackendProtocol> BackendProtocolOf(const ModelChoice& choice);

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "services/proxy/protocol/open_inference/elements.h"
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 #include "services/rpc/raw_message.h"
 #include "services/rpc/status_details.h"
+#include "services/tensors/elements.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace smartbatch::fuzz {
@@ -83,8 +83,8 @@ void RequireWellFormed(const Tensors& tensors, const Contents& contents, std::in
     const auto& shape = tensors[i].shape();
     Require(shape.size() >= 1 && shape[0] == rows, "a tensor has all rows", tensors[i].name());
     const std::int64_t elements = std::accumulate(shape.begin() + 1, shape.end(), std::int64_t{1}, std::multiplies<>());
-    Require(RowOffsets(tensors[i].datatype(), contents[i], static_cast<std::uint64_t>(rows),
-                       static_cast<std::uint64_t>(elements))
+    Require(tensors::RowOffsets(tensors[i].datatype(), contents[i], static_cast<std::uint64_t>(rows),
+                                static_cast<std::uint64_t>(elements))
                 .ok(),
             "a tensor's contents are those of its shape", tensors[i].name());
   }

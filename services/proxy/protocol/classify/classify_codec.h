@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/word_pieces.h"
 #include "services/proxy/protocol/codec.h"
-#include "services/proxy/protocol/lengths/word_pieces.h"
 #include "services/rpc/sequences.h"
 
 namespace smartbatch::protocol::classify {

@@ -11,18 +11,25 @@
 #include <grpcpp/support/proto_buffer_writer.h>
 
 #include "inference/open_inference.grpc.pb.h"
-#include "services/proxy/protocol/open_inference/elements.h"
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 #include "services/proxy/protocol/open_inference/tensors.h"
 #include "services/rpc/raw_message.h"
 #include "services/rpc/scratch_message.h"
 #include "services/rpc/status_details.h"
+#include "services/tensors/elements.h"
 
 namespace smartbatch::protocol::open_inference {
 namespace {
 
 using google::protobuf::internal::WireFormatLite;
 using inference::ModelInferRequest;
+using tensors::Element;
+using tensors::kBytes;
+using tensors::Product;
+using tensors::RowOffsets;
+using tensors::ShapeText;
+using tensors::Shown;
+using tensors::ToRaw;
 
 absl::Status NoAnswer(const std::string& how) {
   return absl::InternalError(absl::StrCat("the backend's reply does not answer the batch: ", how));

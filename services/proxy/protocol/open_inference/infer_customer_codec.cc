@@ -12,17 +12,28 @@
 #include "common/one_line.h"
 #include "inference/open_inference.grpc.pb.h"
 #include "services/proxy/protocol/message_weight.h"
-#include "services/proxy/protocol/open_inference/elements.h"
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 #include "services/proxy/protocol/open_inference/tensors.h"
 #include "services/rpc/raw_message.h"
 #include "services/rpc/scratch_message.h"
 #include "services/rpc/status_details.h"
+#include "services/tensors/elements.h"
 
 namespace smartbatch::protocol::open_inference {
 namespace {
 
 using inference::ModelInferRequest;
+using tensors::Characters;
+using tensors::Element;
+using tensors::ElementBytes;
+using tensors::HasContents;
+using tensors::kBytes;
+using tensors::Product;
+using tensors::RowOffsets;
+using tensors::ShapeText;
+using tensors::Shown;
+using tensors::Tokens;
+using tensors::ToRaw;
 using InputTensor = ModelInferRequest::InferInputTensor;
 using Parameters = google::protobuf::Map<std::string, inference::InferParameter>;
 

@@ -6,10 +6,12 @@
 #include <absl/strings/str_cat.h>
 
 #include "common/one_line.h"
-#include "services/proxy/protocol/open_inference/elements.h"
+#include "services/tensors/elements.h"
 
 namespace smartbatch::protocol::open_inference {
 namespace {
+
+using tensors::Shown;
 
 using Tensors = std::map<std::string, TensorDescription, std::less<>>;
 

@@ -15,8 +15,8 @@
 #include <absl/status/statusor.h>
 
 #include "common/mutex.h"
+#include "common/word_pieces.h"
 #include "inference/open_inference.pb.h"
-#include "services/proxy/protocol/lengths/word_pieces.h"
 
 namespace smartbatch::protocol::open_inference {
 

@@ -15,9 +15,9 @@
 #include <gmock/gmock.h>
 
 #include "common/random.h"
-#include "services/proxy/protocol/open_inference/elements.h"
 #include "services/rpc/raw_message.h"
 #include "services/rpc/status_details.h"
+#include "services/tensors/elements.h"
 
 namespace smartbatch::protocol::open_inference {
 namespace {

@@ -12,10 +12,10 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "common/word_pieces.h"
 #include "inference/open_inference.pb.h"
-#include "services/proxy/protocol/lengths/word_pieces.h"
 
-namespace smartbatch::protocol::open_inference {
+namespace smartbatch::tensors {
 
 inline constexpr char kBytes[] = "BYTES";
 
@@ -54,4 +54,4 @@ std::uint64_t Characters(std::string_view raw);
 // Their tokens by the vocabulary.
 std::uint64_t Tokens(std::string_view raw, const WordPieces& vocabulary);
 
-}  // namespace smartbatch::protocol::open_inference
+}  // namespace smartbatch::tensors

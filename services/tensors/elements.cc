@@ -1,4 +1,4 @@
-#include "services/proxy/protocol/open_inference/elements.h"
+#include "services/tensors/elements.h"
 
 #include <algorithm>
 #include <array>
@@ -15,7 +15,7 @@
 #include "common/utf8.h"
 #include "services/rpc/status_details.h"
 
-namespace smartbatch::protocol::open_inference {
+namespace smartbatch::tensors {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "the protocol's raw form is the form in memory");
@@ -241,4 +241,4 @@ std::uint64_t Tokens(std::string_view raw, const WordPieces& vocabulary) {
   return SumOverElements(raw, [&](std::string_view text) { return vocabulary.Count(text); });
 }
 
-}  // namespace smartbatch::protocol::open_inference
+}  // namespace smartbatch::tensors

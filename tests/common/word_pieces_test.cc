@@ -1,15 +1,16 @@
-// Tokens of texts by a vocabulary. That they are those of the tokenizers package, with a real vocabulary and thousands
-// of texts, is what tests/deploy/tokens.sh checks.
-#include "services/proxy/protocol/lengths/word_pieces.h"
+// Tokens of texts by a vocabulary. That they are as many as those of the tokenizers package, with a real vocabulary and
+// thousands of texts, is what tests/deploy/tokens.sh checks.
+#include "common/word_pieces.h"
 
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace smartbatch::protocol {
+namespace smartbatch {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 WordPieces Of(const std::string& vocabulary, std::uint32_t most_tokens = 1'000'000) {
@@ -76,6 +77,38 @@ TEST(WordPieces, EndsAtTheMostThatCounts) {
   EXPECT_EQ(Of("a\n", 512).Count("a a"), 4U);
 }
 
+TEST(WordPieces, EncodeByTheLinesOfTheirVocabulary) {
+  const WordPieces pieces = Of("[PAD]\n[UNK]\n[CLS]\n[SEP]\nun\n##able\n.\n");
+  ASSERT_TRUE(pieces.CanEncode().ok());
+  EXPECT_THAT(pieces.Encode("unable"), ElementsAre(2, 4, 5, 3));
+  EXPECT_THAT(pieces.Encode("UN. un"), ElementsAre(2, 4, 6, 4, 3));
+  EXPECT_THAT(pieces.Encode(""), ElementsAre(2, 3));
+  EXPECT_EQ(pieces.size(), 7U);
+}
+
+TEST(WordPieces, EncodeAWordThatTheyDoNotMakeAsOneUnknownToken) {
+  const WordPieces pieces = Of("[PAD]\n[UNK]\n[CLS]\n[SEP]\nun\n##able\n");
+  EXPECT_THAT(pieces.Encode("un unablex un"), ElementsAre(2, 4, 1, 4, 3));
+  EXPECT_THAT(pieces.Encode(std::string(101, 'u')), ElementsAre(2, 1, 3));
+}
+
+TEST(WordPieces, EncodeAsManyTokensAsTheyCount) {
+  const WordPieces pieces = Of("[UNK]\n[CLS]\n[SEP]\na\n##a\nb\n", 5);
+  for (const char* const text : {"", "a", "a b", "a b a", "a b a b", "b aaaa", "aaaa b", "x x x x x x"}) {
+    const auto ids = pieces.Encode(text);
+    EXPECT_EQ(ids.size(), pieces.Count(text)) << text;
+    EXPECT_EQ(ids.front(), 1) << text;
+    EXPECT_EQ(ids.back(), 2) << text;
+  }
+  EXPECT_THAT(pieces.Encode("b aaaa"), ElementsAre(1, 5, 3, 4, 2));
+}
+
+TEST(WordPieces, CannotEncodeWithoutTheSpecialTokens) {
+  const absl::Status status = Of("[UNK]\n[CLS]\na\n").CanEncode();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("[SEP]"));
+}
+
 TEST(WordPieces, BytesThatAreNotUtf8AreDropped) {
   const WordPieces pieces = Of("ab\n");
   EXPECT_EQ(Inner(pieces,
@@ -95,4 +128,4 @@ TEST(WordPieces, AVocabularyWithoutABeginningIsRefused) {
 }
 
 }  // namespace
-}  // namespace smartbatch::protocol
+}  // namespace smartbatch

@@ -7,8 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/word_pieces.h"
 #include "services/proxy/protocol/classify/classify_codec.h"
-#include "services/proxy/protocol/lengths/word_pieces.h"
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 #include "services/rpc/raw_message.h"
 #include "smartbatch/proxy/v1/proxy.pb.h"

@@ -1,16 +1,19 @@
-#include "services/proxy/protocol/lengths/word_pieces.h"
+#include "common/word_pieces.h"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
 #include <utf8proc.h>
 
-namespace smartbatch::protocol {
+namespace smartbatch {
 namespace {
 
 constexpr std::string_view kContinues = "##";
+constexpr std::string_view kBegin = "[CLS]";
+constexpr std::string_view kEnd = "[SEP]";
+constexpr std::string_view kUnknown = "[UNK]";
 // Of a longer word nothing is looked up: it is one unknown token.
 constexpr std::size_t kMostCharactersOfAWord = 100;
 constexpr std::uint32_t kAroundAText = 2;
@@ -74,9 +77,10 @@ bool Continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) ==
 }  // namespace
 
 // Takes a text character by character.
-class WordPieces::Counter {
+class WordPieces::Splitter {
  public:
-  explicit Counter(const WordPieces& pieces) : pieces_(pieces) {}
+  // `ids` may be null.
+  Splitter(const WordPieces& pieces, std::vector<std::int64_t>* ids) : pieces_(pieces), ids_(ids) {}
 
   bool full() const { return tokens_ >= pieces_.most_tokens_; }
 
@@ -96,7 +100,7 @@ class WordPieces::Counter {
 
   std::uint32_t End() {
     EndWord();
-    return std::min(tokens_, pieces_.most_tokens_);
+    return tokens_;
   }
 
  private:
@@ -125,12 +129,13 @@ class WordPieces::Counter {
 
   void EndWord() {
     if (characters_ == 0) return;
-    tokens_ += characters_ > kMostCharactersOfAWord ? 1 : pieces_.PiecesOf(word_);
+    tokens_ += pieces_.PiecesOf(characters_ > kMostCharactersOfAWord ? std::string_view() : word_, ids_);
     word_.clear();
     characters_ = 0;
   }
 
   const WordPieces& pieces_;
+  std::vector<std::int64_t>* const ids_;
   std::uint32_t tokens_ = kAroundAText;
   std::string word_;
   std::size_t characters_ = 0;
@@ -144,13 +149,14 @@ absl::StatusOr<WordPieces> WordPieces::FromVocabulary(std::string_view text, std
     std::string_view piece = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (piece.ends_with('\r')) piece.remove_suffix(1);
+    const std::uint32_t id = pieces.lines_++;
     if (piece.empty()) continue;
     if (!IsSpecial(piece) && HasCapital(piece)) pieces.lowers_ = false;
     pieces.longest_bytes_ = std::max(pieces.longest_bytes_, piece.size());
     if (piece.starts_with(kContinues) && piece.size() > kContinues.size()) {
-      pieces.continuations_.emplace(piece.substr(kContinues.size()));
+      pieces.continuations_.insert_or_assign(std::string(piece.substr(kContinues.size())), id);
     } else {
-      pieces.beginnings_.emplace(piece);
+      pieces.beginnings_.insert_or_assign(std::string(piece), id);
     }
   }
   if (pieces.beginnings_.empty()) {
@@ -159,32 +165,67 @@ absl::StatusOr<WordPieces> WordPieces::FromVocabulary(std::string_view text, std
   return pieces;
 }
 
-std::uint32_t WordPieces::PiecesOf(std::string_view word) const {
+std::uint32_t WordPieces::PiecesOf(std::string_view word, std::vector<std::int64_t>* ids) const {
+  const std::size_t before = ids == nullptr ? 0 : ids->size();
   std::uint32_t count = 0;
-  while (!word.empty()) {
-    const auto& pieces = count == 0 ? beginnings_ : continuations_;
+  do {
+    const Pieces& pieces = count == 0 ? beginnings_ : continuations_;
+    auto found = pieces.end();
     std::size_t end = std::min(word.size(), longest_bytes_);
-    while (end > 0 &&
-           ((end < word.size() && Continues(word[end])) || !pieces.contains(absl::string_view(word.data(), end)))) {
-      --end;
+    for (; end > 0; --end) {
+      if (end < word.size() && Continues(word[end])) continue;
+      found = pieces.find(absl::string_view(word.data(), end));
+      if (found != pieces.end()) break;
     }
-    if (end == 0) return 1;
+    if (end == 0) {
+      if (ids != nullptr) {
+        ids->resize(before);
+        ids->push_back(IdOf(kUnknown));
+      }
+      return 1;
+    }
+    if (ids != nullptr) ids->push_back(found->second);
     word.remove_prefix(end);
     ++count;
-  }
+  } while (!word.empty());
   return count;
 }
 
-std::uint32_t WordPieces::Count(std::string_view text) const {
-  Counter counter(*this);
-  while (!text.empty() && !counter.full()) {
+std::uint32_t WordPieces::Split(std::string_view text, std::vector<std::int64_t>* ids) const {
+  Splitter splitter(*this, ids);
+  while (!text.empty() && !splitter.full()) {
     utf8proc_int32_t c = 0;
     const utf8proc_ssize_t bytes = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
                                                     static_cast<utf8proc_ssize_t>(text.size()), &c);
     text.remove_prefix(bytes > 0 ? static_cast<std::size_t>(bytes) : 1);
-    if (bytes > 0) counter.Take(c);
+    if (bytes > 0) splitter.Take(c);
   }
-  return counter.End();
+  return splitter.End();
 }
 
-}  // namespace smartbatch::protocol
+std::uint32_t WordPieces::Count(std::string_view text) const { return std::min(Split(text, nullptr), most_tokens_); }
+
+std::vector<std::int64_t> WordPieces::Encode(std::string_view text) const {
+  std::vector<std::int64_t> ids = {IdOf(kBegin)};
+  Split(text, &ids);
+  ids.resize(std::min<std::size_t>(ids.size(), most_tokens_ - 1));
+  ids.push_back(IdOf(kEnd));
+  return ids;
+}
+
+absl::Status WordPieces::CanEncode() const {
+  for (const std::string_view special : {kBegin, kEnd, kUnknown}) {
+    if (beginnings_.contains(absl::string_view(special.data(), special.size()))) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("the vocabulary has no ", std::string(special),
+                     ", which stands for a part of every text: give the vocab.txt of a model of BERT's family"));
+  }
+  return absl::OkStatus();
+}
+
+std::int64_t WordPieces::IdOf(std::string_view special) const {
+  const auto found = beginnings_.find(absl::string_view(special.data(), special.size()));
+  return found == beginnings_.end() ? 0 : found->second;
+}
+
+}  // namespace smartbatch

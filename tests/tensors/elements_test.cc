@@ -1,4 +1,4 @@
-#include "services/proxy/protocol/open_inference/elements.h"
+#include "services/tensors/elements.h"
 
 #include <array>
 #include <cstring>
@@ -8,7 +8,7 @@
 
 #include <gmock/gmock.h>
 
-namespace smartbatch::protocol::open_inference {
+namespace smartbatch::tensors {
 namespace {
 
 using ::testing::ElementsAre;
@@ -122,4 +122,4 @@ TEST(Tokens, AreCountedOverAllElements) {
 }
 
 }  // namespace
-}  // namespace smartbatch::protocol::open_inference
+}  // namespace smartbatch::tensors
