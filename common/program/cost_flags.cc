@@ -6,6 +6,10 @@
 
 namespace smartbatch::program {
 
+bool CostFlags::IsGiven() const {
+  return profile || fixed || quadratic || per_sequence || per_character || per_character_squared || knee;
+}
+
 CostModel CostFlags::Over(const CostModel& base) const {
   CostModel cost = base;
   if (profile) cost = FindCostProfile(*profile).value_or(base);  // the flag has been checked

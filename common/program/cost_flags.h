@@ -20,6 +20,8 @@ struct CostFlags {
   std::optional<double> per_character_squared;
   std::optional<double> knee;
 
+  // Returns true if the user gave any part.
+  bool IsGiven() const;
   // Returns the profile if one was given, else `base`, with the terms that were given in place of its own.
   CostModel Over(const CostModel& base) const;
 };

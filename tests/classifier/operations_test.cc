@@ -108,6 +108,8 @@ TEST(Operations, RefusesWrongFlagsInOneLineThatNamesThem) {
       {{"--cost-fixed", "nan"}, "--cost-fixed is nan"},
       {{"--fault-hang-rate", "2"}, "--fault-hang-rate is 2"},
       {{"--listen", "here"}, "'here' is not host:port"},
+      {{"--engine", "oracle"}, "--engine: oracle not in {rules,minilm}"},
+      {{"--engine", "minilm", "--cost-fixed", "1"}, "use --engine rules"},
   };
   for (const auto& [flags, words] : cases) {
     std::string command = std::string(SMARTBATCH_BIN_DIR) + "/smartbatch-classifier";

@@ -1,4 +1,4 @@
-// The gRPC service of the classifier.
+// Where the classifier's batches come in, whatever their protocol.
 #pragma once
 
 #include <atomic>
@@ -6,35 +6,36 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include <grpcpp/support/server_callback.h>
 
 #include "common/mutex.h"
 #include "services/classifier/batch_runner.h"
 #include "services/classifier/call.h"
+#include "services/classifier/engines/engine.h"
+#include "services/classifier/exchange.h"
 #include "services/classifier/metrics.h"
 #include "services/classifier/options.h"
-#include "smartbatch/classifier/v1/classifier.grpc.pb.h"
 
 namespace smartbatch::classifier {
 
-using RawService = v1::ClassifierService::WithRawCallbackMethod_Classify<v1::ClassifierService::Service>;
-
-// Accepts calls and gives each to a Call. No call blocks a thread of gRPC: a batch takes its time in a slot of the
-// runner. The server must be shut down before the service is destroyed. Thread safe.
-class Service final : public RawService {
+// Takes the calls that bring a batch and gives each to a Call. No call blocks a thread of gRPC: a batch takes its time
+// in a slot of the runner. The server must be shut down before the intake is destroyed. Thread safe.
+class Intake {
  public:
-  // The options must be valid; the metrics must outlive it.
-  Service(const Options& options, Metrics& metrics);
+  // The options must be valid; the engine and the metrics must outlive it.
+  Intake(const Options& options, const Engine& engine, Metrics& metrics);
 
-  using RawService::Classify;
-  grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-                                     grpc::ByteBuffer* response) override;
+  // Takes a call over. `exchange` reads its request and writes its response.
+  grpc::ServerUnaryReactor* Take(std::unique_ptr<Exchange> exchange, const grpc::CallbackServerContext& context,
+                                 const grpc::ByteBuffer& request, grpc::ByteBuffer& response);
 
   // How many calls have come from the start until RefuseCalls.
   std::size_t calls() const { return next_batch_number_; }
   // Refuses every new call with UNAVAILABLE from now on. Open calls go on.
   void RefuseCalls() { refusing_ = true; }
+  bool IsRefusing() const { return refusing_; }
   // Ends every open call with UNAVAILABLE.
   void AbandonCalls() { runner_.CancelAll(); }
   // Waits until no call is left, for at most `timeout`, and returns how many are left.
