@@ -5,6 +5,7 @@
 declare -A FUZZ_RUNS=(
   [admin-parameters]=600000
   [caller]=250000
+  [classifier-request]=200000
   [config]=100000
   [decision-log]=60000
   [expressions]=90000
