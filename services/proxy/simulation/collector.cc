@@ -1,9 +1,26 @@
 #include "services/proxy/simulation/collector.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace smartbatch::simulation {
+namespace {
+
+// The least part of the square of its batch's time that falls to a sequence, in squared seconds: LowerBoundTerms. One
+// more sequence in the batch makes the part smaller first and then larger, so that the first minimum is the least.
+double LeastPartOfSquare(const CostModel& cost, std::uint32_t length, std::uint32_t most_sequences) {
+  double least = HUGE_VAL;
+  for (std::uint32_t sequences = 1; sequences <= most_sequences; ++sequences) {
+    const double seconds = cost.Seconds(sequences, length);
+    const double part = seconds * seconds / sequences;
+    if (part > least) break;
+    least = part;
+  }
+  return least;
+}
+
+}  // namespace
 
 Collector::Collector(const ArrivalFeed& feed, std::uint64_t warmup, const scheduling::Scheduler& scheduler,
                      const CostModel& cost)
@@ -37,8 +54,7 @@ void Collector::Offered(std::uint64_t number, std::span<const std::uint32_t> len
   std::uint32_t longest = 0;
   for (const std::uint32_t length : lengths) {
     longest = std::max(longest, length);
-    const double seconds = cost_.Seconds(1, length);
-    sum_squared_seconds_ += seconds * seconds;
+    sum_least_squares_ += LeastPartOfSquare(cost_, length, scheduler_.options().max_batch_size);
   }
   sum_seconds_ += cost_.Seconds(1, longest);
   alone_seconds_.push_back(cost_.Seconds(lengths.size(), longest));
@@ -72,7 +88,6 @@ void Collector::Ran(Time from, Time to) {
 Result Collector::Finish(const ArrivalFeed& feed, std::uint32_t slots, bool poisson_arrivals) const {
   Result result;
   result.outcomes = scheduler_.outcomes();
-  const std::uint32_t seats = scheduler_.options().max_batch_size;
   const std::vector<double> charged = ChargedSeconds(feed);
   Sample all;
   for (std::size_t i = 0; i < latencies_ms_.size(); ++i) {
@@ -109,8 +124,8 @@ Result Collector::Finish(const ArrivalFeed& feed, std::uint32_t slots, bool pois
   if (offered_ > 0 && every_request_was_answered) {
     const auto requests = static_cast<double>(offered_);
     const bool poisson = poisson_arrivals && slots == 1 && result.arrival_seconds > 0;
-    result.lower_bound_ms = LowerBoundMilliseconds({sum_seconds_ / requests, sum_squared_seconds_ / requests,
-                                                    poisson ? requests / result.arrival_seconds : 0, seats});
+    result.lower_bound_ms = LowerBoundMilliseconds(
+        {sum_seconds_ / requests, sum_least_squares_ / requests, poisson ? requests / result.arrival_seconds : 0});
   }
   return result;
 }
@@ -143,8 +158,7 @@ LatencyFigures FiguresOf(const Sample& latencies_ms) {
 }
 
 double LowerBoundMilliseconds(const LowerBoundTerms& terms) {
-  const double residual = terms.requests_per_second / 2 * terms.mean_squared_seconds / terms.max_batch_size;
-  return 1e3 * (terms.mean_seconds + residual);
+  return 1e3 * (terms.mean_seconds + terms.requests_per_second / 2 * terms.mean_least_squares);
 }
 
 }  // namespace smartbatch::simulation

@@ -51,8 +51,8 @@ class Collector {
   Time last_end_{};
   std::uint64_t offered_ = 0;
   std::uint64_t on_time_ = 0;
-  double sum_seconds_ = 0;          // c(L) over the offered requests
-  double sum_squared_seconds_ = 0;  // c^2 over their sequences
+  double sum_seconds_ = 0;        // c(1, L) over the offered requests
+  double sum_least_squares_ = 0;  // LeastPartOfSquare over their sequences
   std::uint64_t batches_ = 0;
   std::uint64_t batch_sequences_ = 0;
   double batch_seconds_ = 0;  // cost of the batches by the model

@@ -74,15 +74,16 @@ struct Result {
   scheduling::OutcomeCounts outcomes;
 };
 
-// The terms of the least mean latency of any strategy: a request takes at least E[c(L)], L its longest sequence. With
-// Poisson arrivals and one slot an arriving request also waits for the mean residual time of the running batch,
-//   rate / 2 * E[sum of c^2 over a request's sequences] / max_batch_size
-// since a batch of cost S holds at most max_batch_size sequences, each with c <= S.
+// The terms of the least mean latency of any strategy: a request takes at least E[c(1, L)], L its longest sequence.
+// With Poisson arrivals and one slot an arriving request also waits for the rest of the batch that it finds running, in
+// the mean the sum of S^2 / 2 over the batches of a second, S the time of a batch. Of a batch of n sequences each may
+// count S^2 / n, and S is at least c(n, l) for each length l in it. So the mean is at least
+//   rate / 2 * E[sum over a request's sequences of the least c(n, l)^2 / n with n <= max_batch_size]
+// That is c^2 / max_batch_size if riders are free, and c^2 if a second sequence costs as much as the first.
 struct LowerBoundTerms {
-  double mean_seconds = 0;          // E[c(L)]
-  double mean_squared_seconds = 0;  // E[sum of c^2]
-  double requests_per_second = 0;   // 0 if arrivals are not Poisson or there are several slots
-  std::uint32_t max_batch_size = 1;
+  double mean_seconds = 0;         // E[c(1, L)]
+  double mean_least_squares = 0;   // E[sum of the least c(n, l)^2 / n]
+  double requests_per_second = 0;  // 0 if arrivals are not Poisson or there are several slots
 };
 double LowerBoundMilliseconds(const LowerBoundTerms& terms);
 

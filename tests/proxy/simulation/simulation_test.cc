@@ -122,6 +122,60 @@ TEST(Simulation, NeverBeatsTheLowerBound) {
   }
 }
 
+SimulationOptions PoissonArrivals(const CostModel& cost) {
+  SimulationOptions options;
+  options.poisson_arrivals = true;
+  options.warmup_share = 0;
+  options.backends.front().true_cost = options.backends.front().believed_cost = cost;
+  return options;
+}
+
+TEST(Simulation, NeverBeatsTheLowerBoundWhereRidersCostSomething) {
+  for (const CostModel& cost : {CostModel{.fixed = 0.01, .quadratic = 0, .per_character = 1e-3},
+                                CostModel{.fixed = 0.1, .quadratic = 0, .per_character = 1e-3},
+                                CostModel{.fixed = 0.1, .quadratic = 0, .per_character = 1e-3, .knee = 3},
+                                CostModel{.fixed = 0, .quadratic = 1e-6, .per_sequence = 0.02}}) {
+    for (const auto& strategy : scheduling::AllStrategies()) {
+      SimulationOptions options = PoissonArrivals(cost);
+      options.strategy = {strategy.name, {}};
+      const Result result =
+          Play(OneCustomer(workload::Poisson{2}, {1, 2, workload::UniformLength{10, 300}}), options, 4000);
+      ASSERT_TRUE(result.lower_bound_ms.has_value());
+      EXPECT_GT(result.latency_ms.mean, *result.lower_bound_ms) << strategy.name;
+    }
+  }
+}
+
+// Where a second sequence costs as much as the first, all that order can change is how long the others wait. First
+// come, first served waits for rho c / 2 / (1 - rho) if all texts are alike (Pollaczek and Khinchine), and what is
+// found running is (1 - rho) times that.
+TEST(Simulation, LowerBoundHasAllOfTheBatchThatRunsWhereRidersCostAsMuchAsAlone) {
+  constexpr double kRho = 0.8;
+  constexpr double kMilliseconds = 10;
+  SimulationOptions options = PoissonArrivals({.quadratic = 0, .per_character = 1e-4});
+  options.strategy = EagerFcfs();
+  options.scheduler.max_batch_size = 1;
+  const workload::Workload texts =
+      OneCustomer(workload::Poisson{1e3 * kRho / kMilliseconds}, {1, 1, workload::UniformLength{100, 100}});
+  const Result alone = Play(texts, options, 200'000);
+  const double bound = alone.lower_bound_ms.value() - kMilliseconds;
+  EXPECT_NEAR(bound, kRho * kMilliseconds / 2, 0.05);
+  EXPECT_NEAR(bound / (alone.latency_ms.mean - kMilliseconds), 1 - kRho, 0.02);
+
+  options.scheduler.max_batch_size = 5;
+  EXPECT_DOUBLE_EQ(Play(texts, options, 200'000).lower_bound_ms.value() - kMilliseconds, bound);
+}
+
+// With two sequences for the price of one, half of the square is left.
+TEST(Simulation, LowerBoundSharesTheBatchThatRunsAmongFreeRiders) {
+  SimulationOptions options = PoissonArrivals({.fixed = 0.01, .quadratic = 0});
+  options.strategy = EagerFcfs();
+  options.scheduler.max_batch_size = 2;
+  const Result result =
+      Play(OneCustomer(workload::Poisson{80}, {1, 1, workload::UniformLength{100, 100}}), options, 200'000);
+  EXPECT_NEAR(result.lower_bound_ms.value() - 10, 0.8 * 10 / 2 / 2, 0.05);
+}
+
 TEST(Simulation, ChargesWhatTheBatchesCost) {
   SimulationOptions options;
   options.strategy = {"sjf", {}};
