@@ -98,6 +98,7 @@ class Deadline final : public Strategy {
   }
 
   void Dispatched(const Occasion& occasion, const Selection& selection, double cost_seconds) override {
+    traffic_.Left(selection.members().size());
     last_dispatch_ = occasion.now;
     last_batch_ = static_cast<std::uint32_t>(selection.members().size());
     if (drop_ && !late_.empty()) next_hopeless_ = occasion.now;

@@ -103,6 +103,7 @@ class Density final : public Strategy {
 
   void Dispatched(const Occasion& occasion, const Selection& selection, double cost_seconds) override {
     last_batch_ = static_cast<std::uint32_t>(selection.members().size());
+    traffic_.Left(last_batch_);
     if (by_lane_) {
       lane_.Spend(cost_seconds);
     } else {
@@ -253,7 +254,7 @@ StrategySpecification DensitySpecification() {
           {"age_exponent", "How the weight of a request grows with its age: 0 is best for the mean, more for the tail.",
            0.5, 0, 4},
           {"efficiency_exponent",
-           "How much it counts that a batch wastes none of the backend's time, if riders cost something.", 1, 0, 4},
+           "How much it counts that a batch wastes none of the backend's time, if riders cost something.", 0.5, 0, 4},
           {"length_ratio", "Lengths up to this many times each other are of one class, in which the oldest come first.",
            1.25, 1.05, 4},
           {"hold", "How long a batch with free seats waits for company, as a fraction of its cost; at most a second.",

@@ -257,7 +257,8 @@ bool DensityChoice::Pays(const PendingSequence& sequence, const Selection& selec
   const double before = around_.cost.Seconds(taken, selection.longest());
   const double seat = around_.cost.Seconds(taken + 1, selection.longest()) - before;
   const bool is_free = seat <= kFreeSeat * before;
-  const double saved = of_length_.LeastSeconds(sequence.length) - seat;
+  const std::uint32_t later = std::max(around_.usual_batch, static_cast<std::uint32_t>(taken + 1));
+  const double saved = around_.cost.Packed(sequence.length, later) - seat;
   if (!is_free && seat * batch_weight_ > saved * (WeightOfAll() - batch_weight_)) return false;
   batch_weight_ += WeightOf(sequence);
   return true;

@@ -55,12 +55,15 @@ namespace smartbatch::scheduling {
 // once. If riders are free eta is 0, and I is Smith's density. For each L and each number n the best batch is taken to
 // be the n heaviest up to L, as above; I has one peak in n as weights fall.
 //
-// Filling. A rider of length l whose seat adds s = c(n + 1, L) - c(n, L) delays W(S) by s, and saves everybody else the
-// q(l) it would cost later, less s. It is taken iff
+// Filling. A rider of length l whose seat adds s = c(n + 1, L) - c(n, L) delays W(S) by s, and saves everybody else
+// what it would cost later, less s. Later it would travel in a batch like those that leave now, of m sequences, where
+// it costs c(m, l) / m. It is taken iff
 //
-//     s W(S) <= (q(l) - s) (g W_all - W(S))                                                              (fill)
+//     s W(S) <= (c(m, l) / m - s) (g W_all - W(S))                                                       (fill)
 //
-// and always if its seat costs nothing.
+// and always if its seat costs nothing. Where a seat costs nearly as much as a batch of its own, batches are small, and
+// q(l) = c(B, l) / B would promise a cheap seat that never comes. m is at least n + 1: otherwise several riders would
+// each be taken for what they could save together, and the batch would cost more than its best split in two.
 //
 // What it is not for: deadlines, which it does not know; shares among customers (`weighted_fair` is); waits bounded by
 // more than the starvation lane. Lengths must be known, and costs to within a factor of two or so. It looks at one
@@ -72,9 +75,9 @@ class DensityChoice {
  public:
   struct Options {
     bool split = true;
-    double age_exponent = 0.5;       // p
-    double tier_ratio = 1;           // a request of tier t weighs tier_ratio^-t
-    double efficiency_exponent = 1;  // eta if no length is paid once for all riders
+    double age_exponent = 0.5;         // p
+    double tier_ratio = 1;             // a request of tier t weighs tier_ratio^-t
+    double efficiency_exponent = 0.5;  // eta if no length is paid once for all riders
   };
   // What a choice has to know beyond the candidates.
   struct Surroundings {
@@ -86,6 +89,7 @@ class DensityChoice {
     Duration mean_age{};            // of the requests that wait
     std::uint32_t mean_length = 1;  // of the sequences that come
     double load = 0;                // rho
+    std::uint32_t usual_batch = 1;  // sequences of the batches that leave now (m)
   };
   explicit DensityChoice(const Options& options) : options_(options) {}
 

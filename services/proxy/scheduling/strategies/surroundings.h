@@ -21,7 +21,8 @@ inline DensityChoice::Surroundings SurroundingsOf(const Occasion& occasion, cons
           .waiting_sequences = pending.waiting_sequences(),
           .mean_age = pending.MeanAge(occasion.now),
           .mean_length = traffic.MeanLength(),
-          .load = traffic.Load(backends.Slots())};
+          .load = traffic.Load(backends.Slots()),
+          .usual_batch = traffic.MeanBatch(occasion.max_batch_size)};
 }
 
 }  // namespace smartbatch::scheduling

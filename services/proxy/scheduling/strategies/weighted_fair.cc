@@ -130,6 +130,10 @@ class WeightedFair final : public Strategy {
     hold_.DispatchOrWait(occasion, selection, selection.members().size() == pending_.waiting_sequences());
   }
 
+  void Dispatched(const Occasion& /*occasion*/, const Selection& selection, double /*cost_seconds*/) override {
+    traffic_.Left(selection.members().size());
+  }
+
  private:
   // A customer that is ahead may only ride free: otherwise the seat would be charged, and the customer would get
   // further ahead.
@@ -276,7 +280,7 @@ StrategySpecification WeightedFairSpecification() {
            ParameterSpecification::Kind::kSwitch},
           {"age_exponent", "How the weight of a request grows with its age.", 0.5, 0, 4},
           {"efficiency_exponent",
-           "How much it counts that a batch wastes none of the backend's time, if riders cost something.", 1, 0, 4},
+           "How much it counts that a batch wastes none of the backend's time, if riders cost something.", 0.5, 0, 4},
           {"candidates",
            "Requests that are considered, shortest first, over the eligible customers; and half as many of the oldest.",
            8, 1, 4096, ParameterSpecification::Kind::kInteger},

@@ -14,6 +14,7 @@ namespace smartbatch::scheduling {
 namespace {
 
 constexpr double kAgeExponent = 0.5;
+constexpr double kEfficiencyExponent = 0.5;
 const Time kChoiceTime(std::chrono::seconds(1000));
 
 // What may be in a batch: a sequence, or a whole request.
@@ -72,7 +73,7 @@ class DensityChoiceTest : public testing::Test {
     seats_ = static_cast<std::uint32_t>(random_.Between(1, 8));
     selection_.Clear(seats_);
   }
-  void Start(DensityChoice& choice, const CostModel& cost, double load = 0) {
+  void Start(DensityChoice& choice, const CostModel& cost, double load = 0, std::uint32_t usual_batch = 1) {
     std::uint64_t sequences = 0;
     for (const PendingRequest& request : requests_->all()) sequences += request.sequences.size();
     choice.Start({.now = kChoiceTime,
@@ -81,7 +82,8 @@ class DensityChoiceTest : public testing::Test {
                   .waiting_requests = requests_->all().size(),
                   .waiting_sequences = sequences,
                   .mean_length = 100,
-                  .load = load});
+                  .load = load,
+                  .usual_batch = usual_batch});
   }
 
   static double WeightOf(const PendingRequest& request, const CostModel& cost) {
@@ -195,7 +197,7 @@ double MostGainOfACut(std::vector<Weighed> batch, const CostModel& cost, double 
 TEST_F(DensityChoiceTest, TakesTheGreatestIndexOfAllLengthsAndNumbersOrSeldomOneNearItWhereNoCutPays) {
   const double load = 0.95;  // a delay weighs 20 times what waits, so that few cuts pay
   const CostModel costs[] = {{0.005, 0, 0.001, 1e-5}, {0.02, 0, 0.0005, 1e-6}, {0.002, 0, 0.004, 0, 1e-8}};
-  DensityChoice choice({.age_exponent = kAgeExponent});
+  DensityChoice choice({.age_exponent = kAgeExponent, .efficiency_exponent = kEfficiencyExponent});
   int several = 0;
   int missed = 0;
   for (int round = 0; round < 600; ++round) {
@@ -210,9 +212,9 @@ TEST_F(DensityChoiceTest, TakesTheGreatestIndexOfAllLengthsAndNumbersOrSeldomOne
     EXPECT_LE(MostGainOfACut(taken, cost, TotalsOf(all).weight / (1 - load)), 1e-9) << "round " << round;
     const BatchTotals sum = TotalsOf(taken);
     const double takes = cost.Seconds(sum.seats, sum.longest);
-    const double index = sum.weight / takes * std::min(1.0, sum.least_seconds / takes);
+    const double index = sum.weight / takes * std::pow(std::min(1.0, sum.least_seconds / takes), kEfficiencyExponent);
     selection_.Clear(seats_);
-    const Indexed greatest = BestByIndex(all, cost, seats_, 1);
+    const Indexed greatest = BestByIndex(all, cost, seats_, kEfficiencyExponent);
     if (MostGainOfACut(greatest.members, cost, TotalsOf(all).weight / (1 - load)) > 0) continue;
     EXPECT_GE(index, 0.9 * greatest.index) << "round " << round;
     missed += index < (1 - 1e-9) * greatest.index ? 1 : 0;
@@ -235,6 +237,44 @@ TEST_F(DensityChoiceTest, CutsEveryBatchThatAPartOfItGainsByLeavingFirst) {
         << "round " << round;
     selection_.Clear(seats_);
   }
+}
+
+// The rule (fill), with the batches that leave now as what a rider would pay later.
+TEST_F(DensityChoiceTest, FindsARiderWorthItsSeatIffItSavesMoreThanItDelays) {
+  const CostModel cost{0.02, 0, 0.001, 1e-4};
+  const double load = 0.5;
+  DensityChoice choice({.age_exponent = kAgeExponent});
+  int worth = 0;
+  int not_worth = 0;
+  int otherwise_in_full_batches = 0;
+  for (int round = 0; round < 3000; ++round) {
+    Draw(random_.Between(2, 8), 2);
+    const auto usual_batch = static_cast<std::uint32_t>(random_.Between(1, seats_));
+    Start(choice, cost, load, usual_batch);
+    for (PendingRequest& request : requests_->all()) choice.ConsiderAll(request);
+    choice.Weigh();
+    choice.Take(selection_);
+    const BatchTotals batch = TotalsOf(TakenSequences(cost));
+    const double all = TotalsOf(AllSequences(cost)).weight / (1 - load);
+    const double seat = cost.Seconds(batch.seats + 1, batch.longest) - cost.Seconds(batch.seats, batch.longest);
+    for (PendingRequest& request : requests_->all()) {
+      PendingSequence& rider = request.sequences.front();
+      if (rider.selected || rider.length > batch.longest) continue;
+      const auto pays = [&](std::uint32_t sequences) {
+        const std::uint32_t later = std::max(sequences, batch.seats + 1);
+        const double saved = cost.Seconds(later, rider.length) / later - seat;
+        return seat * batch.weight <= saved * (all - batch.weight);
+      };
+      EXPECT_EQ(choice.Pays(rider, selection_), pays(usual_batch)) << "round " << round;
+      ++(pays(usual_batch) ? worth : not_worth);
+      otherwise_in_full_batches += pays(1) != pays(seats_) ? 1 : 0;
+      break;
+    }
+    selection_.Clear(seats_);
+  }
+  EXPECT_GT(worth, 30);
+  EXPECT_GT(not_worth, 30);
+  EXPECT_GT(otherwise_in_full_batches, 10) << "the size of the batches makes no difference";
 }
 
 TEST_F(DensityChoiceTest, TakesTheDensestOfAllSetsOfWholeRequestsOrAPartOfOneThatIsLargerThanABatch) {
