@@ -341,6 +341,8 @@ std::vector<Figure> AllFigures(const Scale& scale) {
   std::vector<Figure> figures = table.Take();
   std::vector<Figure> real_costs = RealCostFigures(scale);
   std::move(real_costs.begin(), real_costs.end(), std::back_inserter(figures));
+  std::vector<Figure> contest = ContestFigures();
+  std::move(contest.begin(), contest.end(), std::back_inserter(figures));
   return figures;
 }
 

@@ -45,5 +45,7 @@ Measurement Measure(const Figure& figure, Laboratory& laboratory);
 std::vector<Figure> AllFigures(const Scale& scale);
 // Those of AllFigures that are about real costs and deadlines.
 std::vector<Figure> RealCostFigures(const Scale& scale);
+// Those of AllFigures that are about the texts of the contest.
+std::vector<Figure> ContestFigures();
 
 }  // namespace smartbatch::test
