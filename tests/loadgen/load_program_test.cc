@@ -191,7 +191,8 @@ TEST_F(LoadProgramTest, AModelIsNamedInEveryCallOfCustomersAndOfOperators) {
   const std::vector<std::pair<std::vector<std::string>, bool>> verbs = {
       {{"run"}, true},
       {{"compare", "--strategies", "fcfs,sjf", "--repeats", "1"}, true},
-      {{"sweep", "--slo", "p95<10s", "--strategies", "fcfs", "--most-trials", "2", "--no-simulation"}, true},
+      {{"sweep", "--slo", "p95<10s", "--strategies", "fcfs", "--start", "400", "--most-trials", "2", "--no-simulation"},
+       true},
       {{"record", "out.jsonl"}, true},
       {{"replay", "plan.jsonl"}, false},
   };
