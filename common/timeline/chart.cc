@@ -11,9 +11,9 @@ Json Milliseconds(const std::optional<Time>& time, Time from) {
   return time ? Json(ToMilliseconds(*time - from)) : Json(nullptr);
 }
 
-Json BatchJson(const Batch& batch, Time from) {
+Json BatchJson(const ChartBatch& batch, Time from) {
   Json rows = Json::array();
-  for (const Row& row : batch.rows) rows.push_back({row.customer, row.length, row.request});
+  for (const ChartRow& row : batch.rows) rows.push_back({row.customer, row.length, row.request});
   return {{"number", batch.number},
           {"backend", batch.backend},
           {"start_ms", Milliseconds(batch.start, from)},
@@ -25,7 +25,7 @@ Json BatchJson(const Batch& batch, Time from) {
           {"rows", std::move(rows)}};
 }
 
-Json RequestJson(const Request& request, Time from) {
+Json RequestJson(const ChartRequest& request, Time from) {
   return {{"number", request.number},
           {"customer", request.customer},
           {"arrival_ms", Milliseconds(request.arrival, from)},
@@ -37,11 +37,12 @@ Json RequestJson(const Request& request, Time from) {
 
 Json ToJson(const Chart& chart) {
   Json backends = Json::array();
-  for (const Backend& backend : chart.backends) backends.push_back({{"name", backend.name}, {"slots", backend.slots}});
+  for (const ChartBackend& backend : chart.backends)
+    backends.push_back({{"name", backend.name}, {"slots", backend.slots}});
   Json batches = Json::array();
-  for (const Batch& batch : chart.batches) batches.push_back(BatchJson(batch, chart.from));
+  for (const ChartBatch& batch : chart.batches) batches.push_back(BatchJson(batch, chart.from));
   Json requests = Json::array();
-  for (const Request& request : chart.requests) requests.push_back(RequestJson(request, chart.from));
+  for (const ChartRequest& request : chart.requests) requests.push_back(RequestJson(request, chart.from));
   return {{"title", chart.title},          {"note", chart.note},
           {"seats", chart.seats},          {"duration_ms", Milliseconds(chart.to, chart.from)},
           {"customers", chart.customers},  {"backends", std::move(backends)},

@@ -14,13 +14,13 @@
 namespace smartbatch::timeline {
 
 // One sequence of a batch.
-struct Row {
+struct ChartRow {
   std::uint32_t customer = 0;  // its index in Chart::customers
   std::uint32_t length = 0;    // characters
   std::uint64_t request = 0;   // the rows of one request have the same number
 };
 
-struct Batch {
+struct ChartBatch {
   std::uint64_t number = 0;
   std::uint32_t backend = 0;  // its index in Chart::backends
   Time start{};
@@ -29,10 +29,10 @@ struct Batch {
   std::string strategy;
   std::string reason;  // why it left when it did, by scheduling::Name
   std::string status;  // the name of its status code; empty while it runs
-  std::vector<Row> rows;
+  std::vector<ChartRow> rows;
 };
 
-struct Request {
+struct ChartRequest {
   std::uint64_t number = 0;
   std::uint32_t customer = 0;
   Time arrival{};
@@ -40,7 +40,7 @@ struct Request {
   bool answered = false;
 };
 
-struct Backend {
+struct ChartBackend {
   std::string name;
   std::uint32_t slots = 1;
 };
@@ -53,9 +53,9 @@ struct Chart {
   Time from{};
   Time to{};
   std::vector<std::string> customers;
-  std::vector<Backend> backends;
-  std::vector<Batch> batches;     // in the order in which they left
-  std::vector<Request> requests;  // in the order in which they came; empty if that is not known
+  std::vector<ChartBackend> backends;
+  std::vector<ChartBatch> batches;     // in the order in which they left
+  std::vector<ChartRequest> requests;  // in the order in which they came; empty if that is not known
 };
 
 // The chart in the form that timeline.js documents, with times in milliseconds since `from`.

@@ -18,7 +18,7 @@ BatchRunner::~BatchRunner() {
   CancelAll();
 }
 
-bool BatchRunner::Submit(std::shared_ptr<Batch> batch) {
+bool BatchRunner::Submit(std::shared_ptr<RunnableBatch> batch) {
   const auto arrived = Clock::now();
   {
     const MutexLock lock(mutex_);
@@ -32,8 +32,8 @@ bool BatchRunner::Submit(std::shared_ptr<Batch> batch) {
   return true;
 }
 
-void BatchRunner::Cancel(const Batch& batch) {
-  std::shared_ptr<Batch> removed;
+void BatchRunner::Cancel(const RunnableBatch& batch) {
+  std::shared_ptr<RunnableBatch> removed;
   {
     const MutexLock lock(mutex_);
     for (Slot& slot : slots_) {

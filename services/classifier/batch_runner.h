@@ -22,9 +22,9 @@ enum class BatchEnd {
 
 // A batch as the runner sees it. A thread of the runner calls Begin and then End, each once. If a batch is cancelled
 // while it waits, the thread that cancels it calls End, without Begin.
-class Batch {
+class RunnableBatch {
  public:
-  virtual ~Batch() = default;
+  virtual ~RunnableBatch() = default;
   // The batch has a slot. Does the work and returns how long the batch holds the slot, the work included.
   // Duration::max() means until it is cancelled.
   virtual Duration Begin() = 0;
@@ -46,19 +46,19 @@ class BatchRunner {
 
   // Queues the batch and shares its ownership until it has ended. Returns false, without queuing it, if max_waiting
   // batches wait.
-  bool Submit(std::shared_ptr<Batch> batch);
+  bool Submit(std::shared_ptr<RunnableBatch> batch);
   // Ends the batch soon, whether it waits or runs. Does nothing if it has ended.
-  void Cancel(const Batch& batch);
+  void Cancel(const RunnableBatch& batch);
   void CancelAll();
 
  private:
   using Clock = std::chrono::steady_clock;
   struct Entry {
-    std::shared_ptr<Batch> batch;
+    std::shared_ptr<RunnableBatch> batch;
     Clock::time_point arrived;
   };
   struct Slot {
-    const Batch* running = nullptr;  // nullptr: the slot is free
+    const RunnableBatch* running = nullptr;  // nullptr: the slot is free
     bool cancelled = false;
     std::condition_variable_any wake_up;
   };

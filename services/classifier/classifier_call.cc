@@ -1,4 +1,4 @@
-#include "services/classifier/call.h"
+#include "services/classifier/classifier_call.h"
 
 #include <csignal>
 #include <string>
@@ -19,15 +19,16 @@ constexpr Duration kRetryUnmodelled = std::chrono::milliseconds(100);
 
 }  // namespace
 
-Call::Call(const Serving& serving, std::unique_ptr<Exchange> exchange, const grpc::CallbackServerContext& context,
-           grpc::ByteBuffer& response, std::function<void()> on_done)
+ClassifierCall::ClassifierCall(const Serving& serving, std::unique_ptr<Exchange> exchange,
+                               const grpc::CallbackServerContext& context, grpc::ByteBuffer& response,
+                               std::function<void()> on_done)
     : serving_(serving),
       exchange_(std::move(exchange)),
       context_(context),
       response_(response),
       on_done_(std::move(on_done)) {}
 
-void Call::Start(const grpc::ByteBuffer& request, std::uint64_t batch_number) {
+void ClassifierCall::Start(const grpc::ByteBuffer& request, std::uint64_t batch_number) {
   if (const auto status = exchange_->Read(request); !status.ok()) return Refuse(status);
   const auto* const texts = std::get_if<std::vector<std::string>>(&exchange_->rows());
   fault_ = serving_.faults.Decide(batch_number, texts != nullptr ? *texts : std::vector<std::string>());
@@ -40,16 +41,16 @@ void Call::Start(const grpc::ByteBuffer& request, std::uint64_t batch_number) {
                                 serving_.cost ? ModelledTime() : kRetryUnmodelled));
 }
 
-void Call::Refuse(const grpc::Status& status) {
+void ClassifierCall::Refuse(const grpc::Status& status) {
   self_ = shared_from_this();
   Answer(status);
 }
 
-Duration Call::ModelledTime() const {
+Duration ClassifierCall::ModelledTime() const {
   return FromSeconds(serving_.cost->Seconds(exchange_->row_count(), exchange_->longest()));
 }
 
-Duration Call::Begin() {
+Duration ClassifierCall::Begin() {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point began = Clock::now();
   began_ = true;
@@ -72,7 +73,7 @@ Duration Call::Begin() {
   }
 }
 
-void Call::End(BatchEnd end, Duration held) {
+void ClassifierCall::End(BatchEnd end, Duration held) {
   if (began_) {
     serving_.metrics.Ended(held);
   } else {
@@ -84,7 +85,7 @@ void Call::End(BatchEnd end, Duration held) {
   Answer(status);
 }
 
-grpc::Status Call::StatusAtEnd(BatchEnd end) const {
+grpc::Status ClassifierCall::StatusAtEnd(BatchEnd end) const {
   if (end == BatchEnd::kDone) {
     if (fault_ != Fault::kError) return failure_;
     return rpc::WithReason(grpc::StatusCode::INTERNAL, "the batch failed, as the --fault-... flags demand",
@@ -98,12 +99,12 @@ grpc::Status Call::StatusAtEnd(BatchEnd end) const {
   return {grpc::StatusCode::CANCELLED, "the caller gave the call up"};
 }
 
-void Call::Answer(const grpc::Status& status) {
+void ClassifierCall::Answer(const grpc::Status& status) {
   serving_.metrics.Answered(rpc::CodeName(status.error_code()));
   Finish(status);
 }
 
-void Call::OnDone() {
+void ClassifierCall::OnDone() {
   const auto on_done = on_done_;
   self_.reset();  // this object may be gone now
   on_done();

@@ -33,11 +33,13 @@ struct Serving {
 
 // One call: the reactor that gRPC tells of the caller, and the batch that the runner gives a slot. Call
 // either Start() or Refuse(), once. From then on it keeps itself alive until gRPC is done with it (OnDone).
-class Call final : public grpc::ServerUnaryReactor, public Batch, public std::enable_shared_from_this<Call> {
+class ClassifierCall final : public grpc::ServerUnaryReactor,
+                             public RunnableBatch,
+                             public std::enable_shared_from_this<ClassifierCall> {
  public:
   // Everything passed by reference must outlive the call. `on_done` is called last of all.
-  Call(const Serving& serving, std::unique_ptr<Exchange> exchange, const grpc::CallbackServerContext& context,
-       grpc::ByteBuffer& response, std::function<void()> on_done);
+  ClassifierCall(const Serving& serving, std::unique_ptr<Exchange> exchange, const grpc::CallbackServerContext& context,
+                 grpc::ByteBuffer& response, std::function<void()> on_done);
 
   // Checks the request and queues its batch, or refuses it. `batch_number` decides its fault.
   void Start(const grpc::ByteBuffer& request, std::uint64_t batch_number);
@@ -64,7 +66,7 @@ class Call final : public grpc::ServerUnaryReactor, public Batch, public std::en
   bool crashes_ = false;  // the batch ends the classifier
   bool began_ = false;    // the batch had a slot
   grpc::Status failure_;  // what the engine said
-  std::shared_ptr<Call> self_;
+  std::shared_ptr<ClassifierCall> self_;
 };
 
 }  // namespace smartbatch::classifier

@@ -12,7 +12,7 @@
 
 #include "common/mutex.h"
 #include "services/classifier/batch_runner.h"
-#include "services/classifier/call.h"
+#include "services/classifier/classifier_call.h"
 #include "services/classifier/engines/engine.h"
 #include "services/classifier/exchange.h"
 #include "services/classifier/metrics.h"

@@ -68,7 +68,7 @@ void Drain(Intake& intake, program::StopTime& time) {
 }
 
 // Leaves the ports and the callers to the next process, and meanwhile serves calls that still come here.
-void HandOver(const net::Handover& handover, rpc::Listener& listener, metrics::MetricsEndpoint& endpoint,
+void HandOver(const net::Handover& handover, rpc::Listener& listener, metrics_endpoint::MetricsEndpoint& endpoint,
               Intake& intake, program::StopTime& time) {
   if (handover.share_ports) std::this_thread::sleep_for(rpc::kHandshakeTime);
   listener.StopAccepting();
@@ -89,7 +89,8 @@ int Run(const Options& options, const net::Handover& handover, const program::Si
   if (!credentials.ok()) return Fail(credentials.status(), program::kExitUsage);
   const auto registry = std::make_shared<prometheus::Registry>();
   Metrics metrics(*registry, SMARTBATCH_VERSION, options.slots);
-  auto endpoint = metrics::MetricsEndpoint::Start(options.metrics_listen, registry, options.metrics_tls, handover);
+  auto endpoint =
+      metrics_endpoint::MetricsEndpoint::Start(options.metrics_listen, registry, options.metrics_tls, handover);
   if (!endpoint.ok()) return Fail(endpoint.status(), program::kExitError);
 
   const auto engine = MakeEngine(options.engine, options.model, options.slots);

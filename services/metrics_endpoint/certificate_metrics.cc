@@ -8,7 +8,7 @@
 
 #include "services/tls/certificate_watch.h"
 
-namespace smartbatch::metrics {
+namespace smartbatch::metrics_endpoint {
 namespace {
 
 void AddGauge(prometheus::MetricFamily& family, const std::string& file, double value) {
@@ -56,4 +56,4 @@ class CertificateMetrics final : public prometheus::Collectable {
 
 std::shared_ptr<prometheus::Collectable> MakeCertificateMetrics() { return std::make_shared<CertificateMetrics>(); }
 
-}  // namespace smartbatch::metrics
+}  // namespace smartbatch::metrics_endpoint

@@ -20,7 +20,7 @@
 #include "services/net/tcp_listener.h"
 #include "services/tls/certificate_watch.h"
 
-namespace smartbatch::metrics {
+namespace smartbatch::metrics_endpoint {
 namespace {
 
 namespace asio = boost::asio;
@@ -232,4 +232,4 @@ HttpServer::~HttpServer() {
   thread_.join();
 }
 
-}  // namespace smartbatch::metrics
+}  // namespace smartbatch::metrics_endpoint

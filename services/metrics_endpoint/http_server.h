@@ -11,7 +11,7 @@
 #include "services/net/handover.h"
 #include "services/tls/tls_files.h"
 
-namespace smartbatch::metrics {
+namespace smartbatch::metrics_endpoint {
 
 // Answers GET and HEAD for each document's path until it is destroyed; one thread serves all connections. Limits: 64
 // connections, 8 KiB for a request's header, 10 s for a handshake or a request, 2 minutes between requests. With a
@@ -53,4 +53,4 @@ class HttpServer {
   std::jthread thread_;
 };
 
-}  // namespace smartbatch::metrics
+}  // namespace smartbatch::metrics_endpoint

@@ -9,7 +9,7 @@
 #include "common/program/limited_log.h"
 #include "common/program/logging.h"
 
-namespace smartbatch::metrics {
+namespace smartbatch::metrics_endpoint {
 namespace {
 
 prometheus::ClientMetric Lines(const std::string& reason, std::uint64_t count) {
@@ -34,4 +34,4 @@ class LogMetrics final : public prometheus::Collectable {
 
 std::shared_ptr<prometheus::Collectable> MakeLogMetrics() { return std::make_shared<LogMetrics>(); }
 
-}  // namespace smartbatch::metrics
+}  // namespace smartbatch::metrics_endpoint

@@ -5,9 +5,9 @@
 
 #include <prometheus/collectable.h>
 
-namespace smartbatch::metrics {
+namespace smartbatch::metrics_endpoint {
 
 // Collects smartbatch_log_lines_dropped_total of this process. Thread safe.
 std::shared_ptr<prometheus::Collectable> MakeLogMetrics();
 
-}  // namespace smartbatch::metrics
+}  // namespace smartbatch::metrics_endpoint

@@ -11,7 +11,7 @@
 #include "services/metrics_endpoint/log_metrics.h"
 #include "services/metrics_endpoint/process_metrics.h"
 
-namespace smartbatch::metrics {
+namespace smartbatch::metrics_endpoint {
 
 absl::StatusOr<MetricsEndpoint> MetricsEndpoint::Start(const std::string& address,
                                                        std::shared_ptr<prometheus::Collectable> collectable,
@@ -37,4 +37,4 @@ absl::StatusOr<MetricsEndpoint> MetricsEndpoint::Start(const std::string& addres
   return MetricsEndpoint(*std::move(server));
 }
 
-}  // namespace smartbatch::metrics
+}  // namespace smartbatch::metrics_endpoint

@@ -12,7 +12,7 @@
 #include "services/metrics_endpoint/http_server.h"
 #include "services/tls/tls_files.h"
 
-namespace smartbatch::metrics {
+namespace smartbatch::metrics_endpoint {
 
 // Serves /metrics for as long as it lives: the series of the collectable, of the process (process_metrics.h), of its
 // certificates (certificate_metrics.h) and of its log (log_metrics.h). It serves other documents too, if any are given.
@@ -39,4 +39,4 @@ class MetricsEndpoint {
   std::unique_ptr<HttpServer> server_;
 };
 
-}  // namespace smartbatch::metrics
+}  // namespace smartbatch::metrics_endpoint

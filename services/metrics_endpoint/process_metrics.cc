@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-namespace smartbatch::metrics {
+namespace smartbatch::metrics_endpoint {
 namespace {
 
 using prometheus::ClientMetric;
@@ -102,4 +102,4 @@ class ProcessMetrics final : public prometheus::Collectable {
 
 std::shared_ptr<prometheus::Collectable> MakeProcessMetrics() { return std::make_shared<ProcessMetrics>(); }
 
-}  // namespace smartbatch::metrics
+}  // namespace smartbatch::metrics_endpoint

@@ -132,7 +132,7 @@ absl::Status Proxy::Serve(const Config& config) {
     series.push_back({model->metrics(), pages.empty() ? std::string() : model->name()});
     pages.push_back(model->live_sources());
   }
-  auto endpoint = metrics::MetricsEndpoint::Start(
+  auto endpoint = metrics_endpoint::MetricsEndpoint::Start(
       config.settings.metrics_listen(), std::make_shared<metrics::JoinedMetrics>(std::move(series)),
       config.metrics_tls(), handover_, live_page::Documents(std::move(pages)));
   if (!endpoint.ok()) return endpoint.status();

@@ -95,7 +95,7 @@ class Proxy {
   transport::ProxyServer server_;
   InferenceCalls inference_;
   // Beside the way.
-  std::optional<metrics::MetricsEndpoint> endpoint_;
+  std::optional<metrics_endpoint::MetricsEndpoint> endpoint_;
   const bool can_reload_;
   Reloader reloader_;
   std::unique_ptr<transport::AdminServer> admin_;

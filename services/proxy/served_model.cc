@@ -10,9 +10,9 @@
 namespace smartbatch::proxy {
 namespace {
 
-metrics::Objectives ObjectivesOf(const Config& config) {
-  metrics::Objectives objectives{.configured = {},
-                                 .others = FromSeconds(config.settings.latency_objective_ms() / 1000)};
+metrics::LatencyObjectives ObjectivesOf(const Config& config) {
+  metrics::LatencyObjectives objectives{.configured = {},
+                                        .others = FromSeconds(config.settings.latency_objective_ms() / 1000)};
   for (const v1::CustomerConfig& customer : config.settings.customers()) {
     objectives.configured[customer.name()] = PolicyOf(customer).latency_objective.value_or(objectives.others);
   }
@@ -79,7 +79,7 @@ absl::Status ServedModel::StartDispatcher(const Config& config, traces::Traces* 
   std::vector<runtime::DecisionObserver*> decision_observers = {metrics_.get()};
   if (spdlog::should_log(spdlog::level::debug)) observers.push_back(&batch_log_);
   if (!config.settings.decision_log().empty()) {
-    const simulation::decision_log::Start start{config.limits(), config.strategy(), policies};
+    const simulation::log_lines::Start start{config.limits(), config.strategy(), policies};
     auto log = decision_log::DecisionLog::Open(config.settings.decision_log(), start, clock_.Now());
     if (!log.ok()) return log.status();
     decision_log_ = *std::move(log);

@@ -24,7 +24,7 @@
 #include "common/mutex.h"
 #include "services/proxy/config/config.h"
 #include "services/proxy/protocol/classify/texts.h"
-#include "services/proxy/runtime/backend.h"
+#include "services/proxy/runtime/backend_link.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/served_model.h"
@@ -56,7 +56,7 @@ std::int64_t Waits() {
 }
 
 // Holds the batches until a thread lets the oldest come back. Thread safe; its lock is held for some ten nanoseconds.
-class HoldingBackend final : public runtime::Backend {
+class HoldingBackend final : public runtime::BackendLink {
  public:
   void Send(const runtime::OutgoingBatch& batch, runtime::BatchReply reply) override {
     const MutexLock lock(mutex_);
@@ -84,7 +84,7 @@ class HoldingBackend final : public runtime::Backend {
 // A model as the proxy serves it, but for its backend.
 class Model {
  public:
-  Model() : model_(*proxy::ServedModel::Create({"", ConfigOfOne()}, clock_)) {
+  Model() : model_(*proxy::ServedModel::Create({"", ConfigOfOne()}, clock_, nullptr)) {
     dispatcher().AddBackend("backend", kSlots, {}, backend_);
     dispatcher().Attend();  // the threads look at the time; there is no timer's thread to wake
   }
@@ -96,7 +96,7 @@ class Model {
   Model& operator=(const Model&) = delete;
 
   void Submit(const std::string& customer) {
-    runtime::Request request{
+    runtime::Submission request{
         .customer = customer,
         .payload = std::make_shared<const protocol::classify::Texts>(
             std::vector<std::string>{std::string(kTextBytes, 'x')}, std::vector<std::uint32_t>{kTextBytes})};

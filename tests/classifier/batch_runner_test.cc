@@ -18,7 +18,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // Takes a given time and records when it began and how it ended.
-class TestBatch final : public Batch {
+class TestBatch final : public RunnableBatch {
  public:
   explicit TestBatch(
       Duration time, std::function<void()> at_begin = [] {})

@@ -57,7 +57,7 @@ simulation::Result PlayTexts(const simulation::Trace& texts, const StrategyChoic
   options.poisson_arrivals = true;
   options.backends.front().true_cost = kTextCost;
   // The proxy's default belief, from which it learns.
-  options.backends.front().believed_cost = scheduling::CostModel{};
+  options.backends.front().believed_cost = CostModel{};
   simulation::TraceFeed feed(texts);
   return PlayOrDie(feed, options);
 }

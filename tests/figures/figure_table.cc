@@ -235,11 +235,11 @@ void AddCosts(Table& table) {
   const CostModel with_fixed{5e-3, 1e-6, 0, 0};
   // Five seats cost as much as a longest sequence of 1,000 characters, and more than a shorter one.
   const CostModel with_seats{0, 1e-6, 0, 2e-4};
-  const scheduling::CostModel tenth{0, 1e-7, 0, 0};
-  const scheduling::CostModel tenfold{0, 1e-5, 0, 0};
-  const scheduling::CostModel free_riders{0, 1e-6, 0, 0};
+  const CostModel tenth{0, 1e-7, 0, 0};
+  const CostModel tenfold{0, 1e-5, 0, 0};
+  const CostModel free_riders{0, 1e-6, 0, 0};
   for (const char* const workload : {"seedopen", "mixed"}) {
-    const auto wrong = [&](const char* what, const CostModel& cost, const scheduling::CostModel& belief) {
+    const auto wrong = [&](const char* what, const CostModel& cost, const CostModel& belief) {
       Setting told{workload, 0.7, kDensity, 1, cost};
       told.fixed_belief = belief;
       table.Ratio(fmt::format("{} 0.7: mean, {} and never corrected / the truth", workload, what), Mean, told,

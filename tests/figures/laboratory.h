@@ -11,7 +11,6 @@
 #include "common/cost_model.h"
 #include "common/statistics.h"
 #include "common/workload/workload.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/strategies/strategy.h"
 #include "services/proxy/simulation/result.h"
 #include "services/proxy/simulation/simulation.h"
@@ -46,9 +45,9 @@ struct Setting {
   // What batches take; the rate of the workload is scaled to it.
   CostModel cost = {};
   // What the scheduler is told and never corrects; nothing: it is told the truth, and learns.
-  std::optional<scheduling::CostModel> fixed_belief = {};
+  std::optional<CostModel> fixed_belief = {};
   // What the scheduler is told at first, and corrects by what it sees; nothing: the truth.
-  std::optional<scheduling::CostModel> first_belief = {};
+  std::optional<CostModel> first_belief = {};
   // The share of the requests, the first ones, that is left out.
   double warmup_share = 0.1;
 };

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "services/proxy/simulation/chart_builder.h"
-#include "services/proxy/simulation/decision_log.h"
+#include "services/proxy/simulation/log_lines.h"
 #include "services/proxy/simulation/replay.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -12,17 +12,17 @@ namespace smartbatch::fuzz {
 namespace {
 
 void PlayLine(const std::string& line) {
-  const auto event = simulation::decision_log::ParseLine(line);
+  const auto event = simulation::log_lines::ParseLine(line);
   if (!event.ok()) {
     Require(absl::IsInvalidArgument(event.status()), "a wrong line is INVALID_ARGUMENT");
     RequireOneLine(std::string(event.status().message()));
     return;
   }
-  const std::string written = simulation::decision_log::Line(*event);
+  const std::string written = simulation::log_lines::Line(*event);
   Require(written.find('\n') == written.size() - 1, "an event is one line", written);
-  const auto again = simulation::decision_log::ParseLine(written);
+  const auto again = simulation::log_lines::ParseLine(written);
   Require(again.ok(), "what was written can be read", written);
-  const std::string twice = simulation::decision_log::Line(*again);
+  const std::string twice = simulation::log_lines::Line(*again);
   Require(Alike(twice, written), "what was written is read as the same", written + twice);
 }
 
@@ -36,12 +36,13 @@ void Draw(const std::string& text) {
     return;
   }
   Require(chart->from < chart->to && chart->seats > 0, "a chart has a time and seats");
-  for (const timeline::Batch& batch : chart->batches) {
+  for (const timeline::ChartBatch& batch : chart->batches) {
     Require(batch.backend < chart->backends.size(), "a batch has a backend of the chart");
     Require(!batch.end || *batch.end >= batch.start, "a batch ends after it left");
-    for (const timeline::Row& row : batch.rows) Require(row.customer < chart->customers.size(), "a row has a customer");
+    for (const timeline::ChartRow& row : batch.rows)
+      Require(row.customer < chart->customers.size(), "a row has a customer");
   }
-  for (const timeline::Request& request : chart->requests) {
+  for (const timeline::ChartRequest& request : chart->requests) {
     Require(request.customer < chart->customers.size(), "a request has a customer");
   }
   Require(timeline::ScriptText(timeline::ToJson(*chart)).find('<') == std::string::npos,

@@ -67,7 +67,7 @@ class Life {
     for (std::uint32_t i = 0; i < backends; ++i) {
       const std::uint32_t slots = 1 + choices_.Below(3);
       const double terms[] = {0, 0.005, 0.001, 1e-5, 10};
-      const scheduling::CostModel cost{choices_.Of(terms), 1e-6, choices_.Of(terms), choices_.Of(terms)};
+      const CostModel cost{choices_.Of(terms), 1e-6, choices_.Of(terms), choices_.Of(terms)};
       scheduler_->AddBackend("backend", slots, cost);
     }
   }

@@ -15,7 +15,7 @@
 #include "tests/loadgen/scripted_proxy.h"
 #include "tools/loadgen/admin/strategy_restorer.h"
 #include "tools/loadgen/engine/block.h"
-#include "tools/loadgen/engine/clock.h"
+#include "tools/loadgen/engine/now.h"
 #include "tools/loadgen/engine/pacer.h"
 
 namespace smartbatch::loadgen {

@@ -14,7 +14,7 @@
 
 #include "common/utf8.h"
 #include "tests/loadgen/program_fixture.h"
-#include "tests/loadgen/scripted_model.h"
+#include "tests/loadgen/scripted_inference_server.h"
 #include "tests/loadgen/scripted_proxy.h"
 #include "tests/support/process.h"
 

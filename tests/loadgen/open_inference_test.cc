@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/loadgen/scripted_model.h"
+#include "tests/loadgen/scripted_inference_server.h"
 #include "tests/loadgen/scripted_proxy.h"
 #include "tools/loadgen/engine/client.h"
 

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "services/proxy/simulation/decision_log.h"
+#include "services/proxy/simulation/log_lines.h"
 #include "tests/loadgen/program_fixture.h"
 #include "tests/loadgen/scripted_proxy.h"
 #include "tests/support/process.h"
@@ -118,7 +118,7 @@ TEST_F(ProgramTest, SimulateDrawsTheSameArrivalsUnderEachStrategyIntoAPageThatNe
 }
 
 TEST_F(ProgramTest, TimelineDrawsADecisionLogAndNamesALineThatIsNone) {
-  namespace log = simulation::decision_log;
+  namespace log = simulation::log_lines;
   const auto at = [](int milliseconds) { return Time(std::chrono::milliseconds(milliseconds)); };
   const std::string text = log::Line(log::Start{{}, {"density", {}}, {}}) +
                            log::Line(log::BackendAdded{0, "b", 2, {}}) +

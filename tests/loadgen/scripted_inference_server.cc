@@ -1,4 +1,4 @@
-#include "tests/loadgen/scripted_model.h"
+#include "tests/loadgen/scripted_inference_server.h"
 
 #include <chrono>
 #include <utility>

@@ -16,7 +16,7 @@
 #include "tests/support/certificate.h"
 #include "tests/support/process.h"
 
-namespace smartbatch::metrics {
+namespace smartbatch::metrics_endpoint {
 namespace {
 
 using std::chrono::milliseconds;
@@ -156,4 +156,4 @@ TEST_F(HttpServerTest, WhatItCannotUseIsNamed) {
 }
 
 }  // namespace
-}  // namespace smartbatch::metrics
+}  // namespace smartbatch::metrics_endpoint

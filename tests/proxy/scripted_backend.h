@@ -17,7 +17,7 @@
 
 #include "common/mutex.h"
 #include "services/proxy/protocol/classify/texts.h"
-#include "services/proxy/runtime/backend.h"
+#include "services/proxy/runtime/backend_link.h"
 
 namespace smartbatch::testing {
 
@@ -29,7 +29,7 @@ inline std::shared_ptr<const protocol::Payload> PayloadOf(std::vector<std::strin
 }
 
 // Thread safe.
-class ScriptedBackend final : public runtime::Backend {
+class ScriptedBackend final : public runtime::BackendLink {
  public:
   struct Sent {
     scheduling::BatchId id = 0;

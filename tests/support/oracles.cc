@@ -27,8 +27,7 @@ Need NeedOf(std::uint32_t set, const std::vector<Need>& each) {
 
 }  // namespace
 
-double BestSumOfLatencies(const std::vector<Lengths>& requests, std::uint32_t max_batch_size,
-                          const scheduling::CostModel& cost) {
+double BestSumOfLatencies(const std::vector<Lengths>& requests, std::uint32_t max_batch_size, const CostModel& cost) {
   std::vector<Need> each;
   for (const Lengths& lengths : requests) {
     each.push_back({static_cast<std::uint32_t>(lengths.size()), *std::max_element(lengths.begin(), lengths.end())});
@@ -49,8 +48,7 @@ double BestSumOfLatencies(const std::vector<Lengths>& requests, std::uint32_t ma
   return best[sets - 1];
 }
 
-std::uint32_t MostInTime(const std::vector<Due>& sequences, std::uint32_t max_batch_size,
-                         const scheduling::CostModel& cost) {
+std::uint32_t MostInTime(const std::vector<Due>& sequences, std::uint32_t max_batch_size, const CostModel& cost) {
   const std::uint32_t sets = 1U << sequences.size();
   std::vector<Need> each;
   for (const Due& sequence : sequences) each.push_back({1, sequence.length});
@@ -75,7 +73,7 @@ std::uint32_t MostInTime(const std::vector<Due>& sequences, std::uint32_t max_ba
 }
 
 double BestSumOfLatenciesWithSplitting(const std::vector<Lengths>& requests, std::uint32_t max_batch_size,
-                                       const scheduling::CostModel& cost) {
+                                       const CostModel& cost) {
   std::vector<Need> each;
   std::vector<std::uint32_t> members;  // the sequences of each request, as a set
   for (const Lengths& lengths : requests) {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "services/proxy/scheduling/model/cost_model.h"
+#include "common/cost_model.h"
 
 namespace smartbatch::test {
 
@@ -13,13 +13,12 @@ using Lengths = std::vector<std::uint32_t>;
 
 // The least sum of latencies in seconds with which one slot can serve requests that are all there at time 0, by trying
 // every series of batches of whole requests (dynamic programming over the subsets: 3^n steps for n requests).
-double BestSumOfLatencies(const std::vector<Lengths>& requests, std::uint32_t max_batch_size,
-                          const scheduling::CostModel& cost);
+double BestSumOfLatencies(const std::vector<Lengths>& requests, std::uint32_t max_batch_size, const CostModel& cost);
 
 // The same if the sequences of a request may travel in different batches. Riders must be free. Searches the subsets of
 // all sequences: for at most about 12.
 double BestSumOfLatenciesWithSplitting(const std::vector<Lengths>& requests, std::uint32_t max_batch_size,
-                                       const scheduling::CostModel& cost);
+                                       const CostModel& cost);
 
 // A sequence, and when it is due, in seconds from time 0.
 struct Due {
@@ -28,8 +27,7 @@ struct Due {
 };
 // The most sequences that one slot can serve in time if all are there at time 0, by trying every series of batches
 // (over the subsets: 3^n steps).
-std::uint32_t MostInTime(const std::vector<Due>& sequences, std::uint32_t max_batch_size,
-                         const scheduling::CostModel& cost);
+std::uint32_t MostInTime(const std::vector<Due>& sequences, std::uint32_t max_batch_size, const CostModel& cost);
 
 struct Claim {
   double demand = 0;

@@ -62,7 +62,7 @@ void SchedulerDriver::Start() {
 }
 
 void SchedulerDriver::AddBackend() {
-  scheduling::CostModel cost;
+  CostModel cost;
   if (random_.Chance(0.3)) cost.fixed = 0.005;
   if (random_.Chance(0.3)) cost.per_sequence = 0.001;
   if (random_.Chance(0.3)) cost.per_character = 1e-5;

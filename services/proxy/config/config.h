@@ -10,7 +10,7 @@
 #include <absl/status/statusor.h>
 #include <CLI/CLI.hpp>
 
-#include "services/proxy/config/settings/flags.h"
+#include "services/proxy/config/settings/setting_flags.h"
 #include "services/proxy/scheduling/customers/customer.h"
 #include "services/proxy/scheduling/scheduler.h"
 #include "services/rpc/connection_limits.h"
@@ -39,7 +39,7 @@ struct Config {
   // The most rows of a request.
   std::uint32_t max_request_rows() const;
   scheduling::StrategyChoice strategy() const;
-  scheduling::CostModel cost() const;
+  CostModel cost() const;
   rpc::ConnectionLimits connections() const;
   tls::TlsFiles metrics_tls() const;
   // The model that the backends serve by the Open Inference Protocol; empty if they speak our own contract.

@@ -53,7 +53,7 @@ scheduling::StrategyChoice Config::strategy() const {
           {settings.strategy().parameters().begin(), settings.strategy().parameters().end()}};
 }
 
-scheduling::CostModel Config::cost() const {
+CostModel Config::cost() const {
   const v1::CostConfig& terms = settings.cost();
   CostModel cost = FindCostProfile(terms.profile()).value_or(CostModel());  // a valid one has a name that is known
   if (terms.has_fixed()) cost.fixed = terms.fixed();

@@ -35,9 +35,9 @@ using protocol::BatchResults;
 using BatchReply = Obligation<BatchResults>;
 
 // The way to one backend. Thread safety: safe.
-class Backend {
+class BackendLink {
  public:
-  virtual ~Backend() = default;
+  virtual ~BackendLink() = default;
 
   // Sends the batch and returns without waiting. The reply is fulfilled once, from any thread, after Send has returned.
   // Errors in the reply: UNAVAILABLE if the backend cannot be reached; DEADLINE_EXCEEDED if it has not answered within

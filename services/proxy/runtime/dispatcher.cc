@@ -60,8 +60,8 @@ Dispatcher::Turn::~Turn() {
   dispatcher_.CarryOut(std::move(actions));
 }
 
-scheduling::BackendId Dispatcher::AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
-                                             std::shared_ptr<Backend> backend, std::shared_ptr<DeviceShare> share) {
+scheduling::BackendId Dispatcher::AddBackend(std::string name, std::uint32_t slots, const CostModel& cost,
+                                             std::shared_ptr<BackendLink> backend, std::shared_ptr<DeviceShare> share) {
   const Turn turn(*this);
   const scheduling::BackendId id = scheduler_->AddBackend(std::move(name), slots, cost);
   if (id >= backends_.size()) backends_.resize(id + 1);
@@ -71,7 +71,7 @@ scheduling::BackendId Dispatcher::AddBackend(std::string name, std::uint32_t slo
 }
 
 void Dispatcher::RemoveBackend(scheduling::BackendId id) {
-  std::shared_ptr<Backend> removed;  // released outside the lock
+  std::shared_ptr<BackendLink> removed;  // released outside the lock
   const Turn turn(*this);
   scheduler_->RemoveBackend(id);
   devices_.Remove(id);
@@ -94,7 +94,7 @@ bool Dispatcher::IsUnavailable() const {
   return scheduler_->backends().Unavailable(clock_.Now());
 }
 
-void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
+void Dispatcher::Submit(Submission request, Ticket& ticket, Reply reply) {
   // The memory that the request takes until it ends.
   const std::size_t bytes = request.held_bytes + request.payload->bytes();
   Turn turn(*this);
@@ -118,7 +118,8 @@ void Dispatcher::Submit(Request request, Ticket& ticket, Reply reply) {
   }
 }
 
-void Dispatcher::Accept(scheduling::RequestId id, std::uint32_t kind, Request& request, Reply reply, Ticket& ticket) {
+void Dispatcher::Accept(scheduling::RequestId id, std::uint32_t kind, Submission& request, Reply reply,
+                        Ticket& ticket) {
   if (id.slot >= accepted_.size()) accepted_.resize(id.slot + 1);
   Accepted& accepted = accepted_[id.slot];
   accepted.number = id.number;
@@ -139,7 +140,7 @@ void Dispatcher::Cancel(Ticket& ticket) {
 }
 
 void Dispatcher::BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults> results) {
-  std::shared_ptr<Backend> backend;  // released outside the lock
+  std::shared_ptr<BackendLink> backend;  // released outside the lock
   Turn turn(*this);
   auto batch = running_.extract(id);
   assert(!batch.empty());
@@ -149,7 +150,7 @@ void Dispatcher::BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults>
   scheduler_->Complete(id, status, turn.now(), turn.effects);
 }
 
-absl::Status Dispatcher::KeepResults(const RunningBatch& batch, absl::StatusOr<BatchResults> results) {
+absl::Status Dispatcher::KeepResults(const SentBatch& batch, absl::StatusOr<BatchResults> results) {
   if (!results.ok()) return results.status();
   if (results->size() != batch.members.size()) {
     return absl::InternalError(
@@ -308,7 +309,7 @@ Dispatcher::Sending Dispatcher::Prepare(scheduling::Batch batch) {
     before = &member;
   }
   DeviceUse device = devices_.Start(batch);
-  running_.emplace(batch.id, RunningBatch{sending.backend, std::move(batch.members), std::move(device)});
+  running_.emplace(batch.id, SentBatch{sending.backend, std::move(batch.members), std::move(device)});
   return sending;
 }
 

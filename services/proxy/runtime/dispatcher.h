@@ -19,13 +19,13 @@
 
 #include "common/mutex.h"
 #include "common/time.h"
-#include "services/proxy/runtime/backend.h"
+#include "services/proxy/runtime/backend_link.h"
 #include "services/proxy/runtime/batch_kinds.h"
 #include "services/proxy/runtime/clock.h"
 #include "services/proxy/runtime/device_shares.h"
 #include "services/proxy/runtime/offer_observer.h"
-#include "services/proxy/runtime/request.h"
 #include "services/proxy/runtime/state.h"
+#include "services/proxy/runtime/submission.h"
 #include "services/proxy/scheduling/scheduler.h"
 
 namespace smartbatch::runtime {
@@ -96,13 +96,13 @@ class Dispatcher {
 
   // Adds a backend that takes `slots` batches at once and whose batches are believed to cost `cost`. With a share of a
   // device, which must be this dispatcher's, it gets a batch only if the device has a slot for it.
-  scheduling::BackendId AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
-                                   std::shared_ptr<Backend> backend, std::shared_ptr<DeviceShare> share = nullptr);
+  scheduling::BackendId AddBackend(std::string name, std::uint32_t slots, const CostModel& cost,
+                                   std::shared_ptr<BackendLink> backend, std::shared_ptr<DeviceShare> share = nullptr);
   // The same for a backend that is owned elsewhere and outlives the last batch.
-  scheduling::BackendId AddBackend(std::string name, std::uint32_t slots, const scheduling::CostModel& cost,
-                                   Backend& backend, std::shared_ptr<DeviceShare> share = nullptr) {
-    return AddBackend(std::move(name), slots, cost, std::shared_ptr<Backend>(std::shared_ptr<Backend>(), &backend),
-                      std::move(share));
+  scheduling::BackendId AddBackend(std::string name, std::uint32_t slots, const CostModel& cost, BackendLink& backend,
+                                   std::shared_ptr<DeviceShare> share = nullptr) {
+    return AddBackend(std::move(name), slots, cost,
+                      std::shared_ptr<BackendLink>(std::shared_ptr<BackendLink>(), &backend), std::move(share));
   }
   // The backend gets no more batches. It is released once those that it has are finished.
   void RemoveBackend(scheduling::BackendId id);
@@ -117,7 +117,7 @@ class Dispatcher {
 
   // Queues the request or refuses it; either way the reply is fulfilled once, possibly before this returns. Requires:
   // the ticket is new and lives until the reply is fulfilled.
-  void Submit(Request request, Ticket& ticket, Reply reply);
+  void Submit(Submission request, Ticket& ticket, Reply reply);
   // The caller of the request has gone. Its reply is fulfilled with kCancelled, unless it has been fulfilled before.
   // May be called before, during and after Submit.
   void Cancel(Ticket& ticket);
@@ -176,13 +176,13 @@ class Dispatcher {
     std::vector<protocol::RowResult> results;
     Reply reply;
   };
-  struct RunningBatch {
-    std::shared_ptr<Backend> backend;
+  struct SentBatch {
+    std::shared_ptr<BackendLink> backend;
     scheduling::BatchMembers members;
     DeviceUse device;
   };
   struct Sending {
-    std::shared_ptr<Backend> backend;
+    std::shared_ptr<BackendLink> backend;
     OutgoingBatch batch;
   };
   // What an event asks for; carried out after the lock is released.
@@ -190,7 +190,7 @@ class Dispatcher {
     std::vector<Sending> batches;
     std::vector<Dispatcher*> next_on_devices;
     std::vector<std::pair<Reply, Ending>> endings;
-    std::vector<std::pair<std::shared_ptr<Backend>, scheduling::BatchId>> cancels;
+    std::vector<std::pair<std::shared_ptr<BackendLink>, scheduling::BatchId>> cancels;
     bool wake_timer = false;
   };
 
@@ -219,10 +219,10 @@ class Dispatcher {
     bool settles_ = true;
   };
 
-  void Accept(scheduling::RequestId id, std::uint32_t kind, Request& request, Reply reply, Ticket& ticket)
+  void Accept(scheduling::RequestId id, std::uint32_t kind, Submission& request, Reply reply, Ticket& ticket)
       SMARTBATCH_REQUIRES(mutex_);
   void BatchEnded(scheduling::BatchId id, absl::StatusOr<BatchResults> results);
-  absl::Status KeepResults(const RunningBatch& batch, absl::StatusOr<BatchResults> results) SMARTBATCH_REQUIRES(mutex_);
+  absl::Status KeepResults(const SentBatch& batch, absl::StatusOr<BatchResults> results) SMARTBATCH_REQUIRES(mutex_);
 
   // After every event: ends requests that have expired, so that they are never sent, takes the results of ended ones,
   // asks for batches until there is none, and finds out when to ask again.
@@ -242,11 +242,11 @@ class Dispatcher {
 
   mutable Mutex mutex_;
   const std::unique_ptr<scheduling::Scheduler> scheduler_ SMARTBATCH_POINTEE_GUARDED_BY(mutex_);
-  std::vector<std::shared_ptr<Backend>> backends_ SMARTBATCH_GUARDED_BY(mutex_);  // by BackendId
+  std::vector<std::shared_ptr<BackendLink>> backends_ SMARTBATCH_GUARDED_BY(mutex_);  // by BackendId
   DeviceShares devices_ SMARTBATCH_GUARDED_BY(mutex_);
   std::vector<Accepted> accepted_ SMARTBATCH_GUARDED_BY(mutex_);  // by RequestId.slot
   BatchKinds kinds_ SMARTBATCH_GUARDED_BY(mutex_);
-  absl::flat_hash_map<scheduling::BatchId, RunningBatch> running_ SMARTBATCH_GUARDED_BY(mutex_);
+  absl::flat_hash_map<scheduling::BatchId, SentBatch> running_ SMARTBATCH_GUARDED_BY(mutex_);
   std::string_view strategy_ SMARTBATCH_GUARDED_BY(mutex_);
   std::optional<AdviceState> advice_ SMARTBATCH_GUARDED_BY(mutex_);
   // Written under the lock only.

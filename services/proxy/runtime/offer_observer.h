@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/time.h"
-#include "services/proxy/runtime/backend.h"
+#include "services/proxy/runtime/backend_link.h"
 
 namespace smartbatch::runtime {
 

@@ -6,8 +6,8 @@
 
 namespace smartbatch::runtime {
 
-std::vector<Decision> RecentDecisions::List(std::size_t most) const {
-  std::vector<Decision> decisions;
+std::vector<RecentDecision> RecentDecisions::List(std::size_t most) const {
+  std::vector<RecentDecision> decisions;
   const MutexLock lock(mutex_);
   const std::size_t count = std::min(most, ring_.size());
   decisions.reserve(count);
@@ -17,7 +17,7 @@ std::vector<Decision> RecentDecisions::List(std::size_t most) const {
   return decisions;
 }
 
-std::uint32_t RecentDecisions::PartOf(Decision& decision, const std::string& customer) {
+std::uint32_t RecentDecisions::PartOf(RecentDecision& decision, const std::string& customer) {
   std::uint32_t place = 0;
   while (place < decision.parts.size() && decision.parts[place].customer != customer) ++place;
   if (place == decision.parts.size()) decision.parts.push_back({.customer = customer});
@@ -39,7 +39,7 @@ void RecentDecisions::Charged(const scheduling::Customer& customer, std::string_
 }
 
 void RecentDecisions::Dispatched(const scheduling::Batch& batch) {
-  Decision decision;
+  RecentDecision decision;
   decision.batch = batch.id;
   decision.backend = backends_[batch.backend];
   decision.strategy = batch.strategy;
@@ -68,9 +68,9 @@ void RecentDecisions::Dispatched(const scheduling::Batch& batch) {
   }
 }
 
-Decision* RecentDecisions::Find(scheduling::BatchId batch) {
+RecentDecision* RecentDecisions::Find(scheduling::BatchId batch) {
   for (std::size_t i = 0; i < ring_.size(); ++i) {
-    Decision& decision = ring_[(newest_ + ring_.size() - i) % ring_.size()];
+    RecentDecision& decision = ring_[(newest_ + ring_.size() - i) % ring_.size()];
     if (decision.batch < batch) return nullptr;
     if (decision.batch == batch) return &decision;
   }
@@ -80,7 +80,7 @@ Decision* RecentDecisions::Find(scheduling::BatchId batch) {
 void RecentDecisions::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) {
   last_ended_ = batch.id;
   const MutexLock lock(mutex_);
-  if (Decision* const decision = Find(batch.id)) {
+  if (RecentDecision* const decision = Find(batch.id)) {
     decision->took = took;
     decision->status = status.code();
   }
@@ -89,7 +89,7 @@ void RecentDecisions::BatchEnded(const scheduling::Batch& batch, Duration took, 
 void RecentDecisions::Ended(const scheduling::Finished&) {
   if (charges_.empty()) return;
   const MutexLock lock(mutex_);
-  if (Decision* const decision = Find(last_ended_)) {
+  if (RecentDecision* const decision = Find(last_ended_)) {
     for (const auto& [customer, seconds] : charges_) {
       decision->parts[PartOf(*decision, customer)].charged_seconds += seconds;
     }

@@ -17,7 +17,7 @@
 
 namespace smartbatch::runtime {
 
-struct Decision {
+struct RecentDecision {
   // One customer's part of the batch.
   struct Part {
     std::string customer;
@@ -52,7 +52,7 @@ class RecentDecisions final : public scheduling::SchedulerObserver {
   static constexpr std::size_t kCapacity = 256;
 
   // The last decisions, at most `most`, newest first.
-  std::vector<Decision> List(std::size_t most) const;
+  std::vector<RecentDecision> List(std::size_t most) const;
 
   void BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) override;
   void Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) override;
@@ -63,9 +63,9 @@ class RecentDecisions final : public scheduling::SchedulerObserver {
 
  private:
   // Returns the index of the customer's part, which is added if there is none.
-  static std::uint32_t PartOf(Decision& decision, const std::string& customer);
+  static std::uint32_t PartOf(RecentDecision& decision, const std::string& customer);
   // Returns null if the batch is too old to be kept.
-  Decision* Find(scheduling::BatchId batch) SMARTBATCH_REQUIRES(mutex_);
+  RecentDecision* Find(scheduling::BatchId batch) SMARTBATCH_REQUIRES(mutex_);
 
   std::vector<std::string> backends_;  // by BackendId
   // By the slot of the request: as many as there are requests at the same time.
@@ -75,7 +75,7 @@ class RecentDecisions final : public scheduling::SchedulerObserver {
   std::vector<std::pair<std::string, double>> charges_;
 
   mutable Mutex mutex_;
-  std::vector<Decision> ring_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::vector<RecentDecision> ring_ SMARTBATCH_GUARDED_BY(mutex_);
   std::size_t newest_ SMARTBATCH_GUARDED_BY(mutex_) = 0;
 };
 

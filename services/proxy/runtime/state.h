@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "common/cost_model.h"
 #include "common/time.h"
 #include "services/proxy/runtime/device_shares.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/scheduler.h"
 
 namespace smartbatch::runtime {
@@ -32,7 +32,7 @@ struct BackendState {
   std::uint32_t slots = 0;
   // The largest batch, in sequences, that it is believed to take; 0 if no limit below the proxy's own is known.
   std::uint32_t batch_size_limit = 0;
-  scheduling::CostModel cost;
+  CostModel cost;
   // The mean of |observed - believed| / believed over the last batches.
   double cost_residual_ratio = 0;
   // The median of |observed - predicted| / observed over the last batches, each predicted before it ran.

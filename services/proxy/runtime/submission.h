@@ -12,7 +12,7 @@
 
 #include "common/time.h"
 #include "services/proxy/protocol/rows.h"
-#include "services/proxy/runtime/backend.h"
+#include "services/proxy/runtime/backend_link.h"
 #include "services/proxy/runtime/obligation.h"
 #include "services/proxy/scheduling/model/outcome.h"
 #include "services/proxy/scheduling/model/request.h"
@@ -20,7 +20,7 @@
 
 namespace smartbatch::runtime {
 
-struct Request {
+struct Submission {
   std::string customer;
   // Requires: the lengths are within the scheduler's limits.
   std::shared_ptr<const protocol::Payload> payload;

@@ -14,6 +14,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "common/cost_model.h"
 #include "common/time.h"
 #include "services/proxy/scheduling/admission/admission.h"
 #include "services/proxy/scheduling/backends/backend_pool.h"
@@ -24,7 +25,6 @@
 #include "services/proxy/scheduling/customers/customer_accounts.h"
 #include "services/proxy/scheduling/model/batch.h"
 #include "services/proxy/scheduling/model/batch_end.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/model/outcome.h"
 #include "services/proxy/scheduling/model/selection.h"
 #include "services/proxy/scheduling/observer.h"

@@ -21,17 +21,17 @@ double TailOf(const LatencyFigures& latency_ms) {
   return latency_ms.p90.value_or(latency_ms.mean);
 }
 
-const char* Describe(Objective objective) {
+const char* Describe(AdvisorObjective objective) {
   switch (objective) {
-    case Objective::kMean:
+    case AdvisorObjective::kMean:
       return "mean latency in ms";
-    case Objective::kP99:
+    case AdvisorObjective::kP99:
       return "99th percentile in ms";
-    case Objective::kWorstCustomerP99:
+    case AdvisorObjective::kWorstCustomerP99:
       return "worst customer's 99th percentile in ms";
-    case Objective::kFairness:
+    case AdvisorObjective::kFairness:
       return "gap between customers' counters in s";
-    case Objective::kOnTime:
+    case AdvisorObjective::kOnTime:
       return "share of requests that are late";
   }
   return "";
@@ -44,7 +44,7 @@ std::optional<AdvisorOptions> AdvisorOptions::For(const scheduling::StrategyChoi
   if (!checked.ok() || !checked->specification->takes_advice) return std::nullopt;
   const scheduling::Parameters& parameters = checked->parameters;
   AdvisorOptions options;
-  options.objective = static_cast<Objective>(static_cast<int>(parameters["objective"]));
+  options.objective = static_cast<AdvisorObjective>(static_cast<int>(parameters["objective"]));
   options.window = FromSeconds(parameters["window_seconds"]);
   options.memory = FromSeconds(parameters["memory_seconds"]);
   options.interval = FromSeconds(parameters["interval_seconds"]);
@@ -89,7 +89,7 @@ scheduling::SchedulerOptions WithoutQueueLimits(scheduling::SchedulerOptions opt
   return options;
 }
 
-SimulatedBackend BelievedBackend(const std::string& name, std::uint32_t slots, const scheduling::CostModel& cost) {
+SimulatedBackend BelievedBackend(const std::string& name, std::uint32_t slots, const CostModel& cost) {
   SimulatedBackend backend;
   backend.name = name;
   backend.slots = slots;
@@ -110,23 +110,23 @@ ReplaySetting SettingOf(const scheduling::Scheduler& scheduler) {
   return setting;
 }
 
-Advisor::Score Advisor::ScoreOf(const Result& result, Objective objective) {
+Advisor::Score Advisor::ScoreOf(const Result& result, AdvisorObjective objective) {
   const double mean_batch_ms = 1e3 * result.batch_seconds_mean;
   switch (objective) {
-    case Objective::kMean:
+    case AdvisorObjective::kMean:
       return {result.latency_ms.mean, 0};
-    case Objective::kP99:
+    case AdvisorObjective::kP99:
       return {TailOf(result.latency_ms), mean_batch_ms};
-    case Objective::kWorstCustomerP99: {
+    case AdvisorObjective::kWorstCustomerP99: {
       double worst = 0;
       for (const CustomerResult& customer : result.customers) {
         if (customer.requests >= kFewestRequestsOfCustomer) worst = std::max(worst, TailOf(customer.latency_ms));
       }
       return {worst, mean_batch_ms};
     }
-    case Objective::kFairness:
+    case AdvisorObjective::kFairness:
       return {result.fairness_gap_seconds, result.batch_seconds_longest};
-    case Objective::kOnTime:
+    case AdvisorObjective::kOnTime:
       // A batch answers at most as many requests as it has sequences.
       return {1 - result.on_time_share, result.batch_sequences_mean / static_cast<double>(result.outcomes.offered)};
   }
@@ -135,7 +135,7 @@ Advisor::Score Advisor::ScoreOf(const Result& result, Objective objective) {
 
 absl::StatusOr<Advisor::Scores> Advisor::Replay(Trace recent, const ReplaySetting& setting) const {
   // Latencies are compared over the same requests: none may expire under one strategy and be slow under another.
-  if (options_.objective != Objective::kOnTime) {
+  if (options_.objective != AdvisorObjective::kOnTime) {
     for (Trace::Record& record : recent.records) record.deadline = kNever;
   }
   Scores scores;
@@ -172,7 +172,7 @@ Advisor::Scores Advisor::Judge() const {
     const double share = static_cast<double>(window.requests) / requests;
     for (const auto& [strategy, score] : window.scores) {
       Score& sum = judged[strategy];
-      const bool largest = options_.objective == Objective::kFairness;
+      const bool largest = options_.objective == AdvisorObjective::kFairness;
       sum.value = largest ? std::max(sum.value, score.value) : sum.value + share * score.value;
       sum.batch = largest ? std::max(sum.batch, score.batch) : sum.batch + share * score.batch;
     }

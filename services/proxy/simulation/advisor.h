@@ -15,17 +15,17 @@
 
 #include "common/time.h"
 #include "services/proxy/scheduling/scheduler.h"
-#include "services/proxy/simulation/backend.h"
 #include "services/proxy/simulation/result.h"
+#include "services/proxy/simulation/simulated_backend.h"
 #include "services/proxy/simulation/trace.h"
 
 namespace smartbatch::simulation {
 
 // What is to be small, in the order of the choices of the parameter `objective`.
-enum class Objective : std::uint8_t { kMean, kP99, kWorstCustomerP99, kFairness, kOnTime };
+enum class AdvisorObjective : std::uint8_t { kMean, kP99, kWorstCustomerP99, kFairness, kOnTime };
 
 struct AdvisorOptions {
-  Objective objective = Objective::kMean;
+  AdvisorObjective objective = AdvisorObjective::kMean;
   Duration window = std::chrono::seconds(120);
   Duration memory = std::chrono::seconds(1800);
   Duration interval = std::chrono::seconds(15);
@@ -74,7 +74,7 @@ struct ReplaySetting {
 // Removes the limits on the queue, so that a strategy that does not keep up shows it in its latency.
 scheduling::SchedulerOptions WithoutQueueLimits(scheduling::SchedulerOptions options);
 // A backend whose batches cost what they are believed to cost.
-SimulatedBackend BelievedBackend(const std::string& name, std::uint32_t slots, const scheduling::CostModel& cost);
+SimulatedBackend BelievedBackend(const std::string& name, std::uint32_t slots, const CostModel& cost);
 // The backends and options of a scheduler as they are believed to be now.
 ReplaySetting SettingOf(const scheduling::Scheduler& scheduler);
 
@@ -128,7 +128,7 @@ class Advisor {
     Scores scores;
   };
 
-  static Score ScoreOf(const Result& result, Objective objective);
+  static Score ScoreOf(const Result& result, AdvisorObjective objective);
   absl::StatusOr<Scores> Replay(Trace recent, const ReplaySetting& setting) const;
   void Remember(Window window);
   // The scores over all the windows that are remembered.

@@ -7,8 +7,8 @@
 
 namespace smartbatch::simulation {
 
-void ChartBuilder::Take(const decision_log::Event& event) {
-  last_ = decision_log::TimeOf(event).value_or(last_);
+void ChartBuilder::Take(const log_lines::Event& event) {
+  last_ = log_lines::TimeOf(event).value_or(last_);
   std::visit([this](const auto& told) { On(told); }, event);
 }
 
@@ -21,13 +21,13 @@ std::uint32_t ChartBuilder::Named(const std::string& customer) {
 std::uint32_t ChartBuilder::PlaceOf(scheduling::BackendId backend) {
   const auto known = backend_places_.find(backend);
   if (known != backend_places_.end()) return known->second;
-  On(decision_log::BackendAdded{backend, absl::StrCat("backend ", backend), 1, {}});
+  On(log_lines::BackendAdded{backend, absl::StrCat("backend ", backend), 1, {}});
   return backend_places_.at(backend);
 }
 
-void ChartBuilder::On(const decision_log::BackendAdded& added) {
+void ChartBuilder::On(const log_lines::BackendAdded& added) {
   const auto known = std::find_if(backends_.begin(), backends_.end(),
-                                  [&](const timeline::Backend& each) { return each.name == added.name; });
+                                  [&](const timeline::ChartBackend& each) { return each.name == added.name; });
   backend_places_[added.backend] = static_cast<std::uint32_t>(known - backends_.begin());
   if (known == backends_.end()) {
     backends_.push_back({added.name, added.slots});
@@ -36,12 +36,12 @@ void ChartBuilder::On(const decision_log::BackendAdded& added) {
   }
 }
 
-void ChartBuilder::On(const decision_log::BackendSlots& changed) {
-  timeline::Backend& backend = backends_[PlaceOf(changed.backend)];
+void ChartBuilder::On(const log_lines::BackendSlots& changed) {
+  timeline::ChartBackend& backend = backends_[PlaceOf(changed.backend)];
   backend.slots = std::max(backend.slots, changed.slots);
 }
 
-void ChartBuilder::On(const decision_log::RequestAccepted& accepted) {
+void ChartBuilder::On(const log_lines::RequestAccepted& accepted) {
   if (accepted.request == first_) window_.from = accepted.time;
   if (accepted.request == end_) window_.to = std::min(window_.to, accepted.time);
   if (accepted.time >= window_.to) return;
@@ -54,21 +54,21 @@ void ChartBuilder::On(const decision_log::RequestAccepted& accepted) {
                                  .left = accepted.lengths.size()};
 }
 
-void ChartBuilder::On(const decision_log::BatchSent& sent) {
+void ChartBuilder::On(const log_lines::BatchSent& sent) {
   if (sent.time >= window_.to) return;
   if (batches_.size() == kMostBatches) {
     window_.to = sent.time;
     return;
   }
-  timeline::Batch batch{.number = sent.batch,
-                        .backend = PlaceOf(sent.backend),
-                        .start = sent.time,
-                        .end = {},
-                        .predicted_seconds = sent.cost_seconds,
-                        .strategy = sent.strategy,
-                        .reason = sent.reason,
-                        .status = {},
-                        .rows = {}};
+  timeline::ChartBatch batch{.number = sent.batch,
+                             .backend = PlaceOf(sent.backend),
+                             .start = sent.time,
+                             .end = {},
+                             .predicted_seconds = sent.cost_seconds,
+                             .strategy = sent.strategy,
+                             .reason = sent.reason,
+                             .status = {},
+                             .rows = {}};
   for (const auto& [number, sequence] : sent.members) {
     const auto request = requests_.find(number);
     // Lines of the log are missing.
@@ -78,14 +78,14 @@ void ChartBuilder::On(const decision_log::BatchSent& sent) {
   batches_[sent.batch] = std::move(batch);
 }
 
-void ChartBuilder::On(const decision_log::BatchEnded& ended) {
+void ChartBuilder::On(const log_lines::BatchEnded& ended) {
   const auto found = batches_.find(ended.batch);
   if (found == batches_.end()) return;
-  timeline::Batch& batch = found->second;
+  timeline::ChartBatch& batch = found->second;
   batch.end = ended.time;
   batch.status = absl::StatusCodeToString(ended.status);
   if (ended.status == absl::StatusCode::kOk) {
-    for (const timeline::Row& row : batch.rows) {
+    for (const timeline::ChartRow& row : batch.rows) {
       const auto request = requests_.find(row.request);
       const bool waits = request != requests_.end() && !request->second.drawn.end;
       if (waits && --request->second.left == 0) EndRequest(row.request, ended.time, /*answered=*/true);
@@ -94,7 +94,7 @@ void ChartBuilder::On(const decision_log::BatchEnded& ended) {
   if (ended.time <= window_.from) batches_.erase(found);
 }
 
-void ChartBuilder::On(const decision_log::RequestEnded& ended) {
+void ChartBuilder::On(const log_lines::RequestEnded& ended) {
   EndRequest(ended.request, ended.time, /*answered=*/false);
 }
 
@@ -125,7 +125,7 @@ absl::StatusOr<timeline::Chart> ChartBuilder::Finish() const {
   }
   for (const auto& [id, batch] : batches_) {
     chart.batches.push_back(batch);
-    for (timeline::Row& row : chart.batches.back().rows) row.customer = place(row.customer);
+    for (timeline::ChartRow& row : chart.batches.back().rows) row.customer = place(row.customer);
   }
   return chart;
 }
@@ -135,9 +135,9 @@ absl::StatusOr<timeline::Chart> ChartOfLog(std::istream& log, std::uint64_t firs
   std::string line;
   Time last{};
   for (std::uint64_t number = 1; std::getline(log, line); ++number) {
-    const auto event = decision_log::ParseLine(line);
+    const auto event = log_lines::ParseLine(line);
     if (!event.ok()) return absl::InvalidArgumentError(absl::StrCat("line ", number, ": ", event.status().message()));
-    const Time time = decision_log::TimeOf(*event).value_or(last);
+    const Time time = log_lines::TimeOf(*event).value_or(last);
     if (time < last) {
       return absl::InvalidArgumentError(absl::StrCat("line ", number, ": its time is before that of the line above"));
     }
@@ -148,30 +148,30 @@ absl::StatusOr<timeline::Chart> ChartOfLog(std::istream& log, std::uint64_t firs
 }
 
 ChartObserver::ChartObserver(ChartBuilder& builder, std::uint32_t seats) : builder_(builder) {
-  decision_log::Start start;
+  log_lines::Start start;
   start.options.max_batch_size = seats;
   builder_.Take(start);
 }
 
 void ChartObserver::BackendAdded(scheduling::BackendId id, const scheduling::Backend& backend) {
-  builder_.Take(decision_log::BackendAdded{id, backend.name, backend.slots, backend.cost});
+  builder_.Take(log_lines::BackendAdded{id, backend.name, backend.slots, backend.cost});
 }
 
 void ChartObserver::Accepted(const scheduling::Customer& customer, const scheduling::PendingRequest& request) {
-  decision_log::RequestAccepted accepted{request.arrival, request.id.number - 1, customer.name, {}, request.deadline};
+  log_lines::RequestAccepted accepted{request.arrival, request.id.number - 1, customer.name, {}, request.deadline};
   for (const scheduling::PendingSequence& sequence : request.sequences) accepted.lengths.push_back(sequence.length);
   builder_.Take(accepted);
 }
 
-void ChartObserver::Dispatched(const scheduling::Batch& batch) { builder_.Take(decision_log::Sent(batch, Time{})); }
+void ChartObserver::Dispatched(const scheduling::Batch& batch) { builder_.Take(log_lines::Sent(batch, Time{})); }
 
 void ChartObserver::BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) {
-  builder_.Take(decision_log::BatchEnded{batch.dispatched + took, batch.id, status.code(), false});
+  builder_.Take(log_lines::BatchEnded{batch.dispatched + took, batch.id, status.code(), false});
 }
 
 void ChartObserver::Ended(const scheduling::Finished& finished) {
   if (finished.outcome == scheduling::Outcome::kAnswered) return;
-  builder_.Take(decision_log::RequestEnded{finished.finish, finished.id.number - 1, finished.outcome});
+  builder_.Take(log_lines::RequestEnded{finished.finish, finished.id.number - 1, finished.outcome});
 }
 
 }  // namespace smartbatch::simulation

@@ -15,7 +15,7 @@
 #include "common/time.h"
 #include "common/timeline/chart.h"
 #include "services/proxy/scheduling/observer.h"
-#include "services/proxy/simulation/decision_log.h"
+#include "services/proxy/simulation/log_lines.h"
 
 namespace smartbatch::simulation {
 
@@ -36,7 +36,7 @@ class ChartBuilder {
   explicit ChartBuilder(const ChartWindow& window) : window_(window) {}
 
   // Requires: times do not fall.
-  void Take(const decision_log::Event& event);
+  void Take(const log_lines::Event& event);
 
   // Returns what has happened in the window so far, without title and note. NOT_FOUND if nothing has.
   absl::StatusOr<timeline::Chart> Finish() const;
@@ -45,19 +45,19 @@ class ChartBuilder {
 
  private:
   struct Request {
-    timeline::Request drawn;
+    timeline::ChartRequest drawn;
     std::vector<std::uint32_t> lengths;
     std::size_t left = 0;  // sequences without a result
   };
 
-  void On(const decision_log::Start& start) { seats_ = std::max(seats_, start.options.max_batch_size); }
-  void On(const decision_log::Reconfigured& next) { seats_ = std::max(seats_, next.options.max_batch_size); }
-  void On(const decision_log::BackendAdded& added);
-  void On(const decision_log::BackendSlots& changed);
-  void On(const decision_log::RequestAccepted& accepted);
-  void On(const decision_log::BatchSent& sent);
-  void On(const decision_log::BatchEnded& ended);
-  void On(const decision_log::RequestEnded& ended);
+  void On(const log_lines::Start& start) { seats_ = std::max(seats_, start.options.max_batch_size); }
+  void On(const log_lines::Reconfigured& next) { seats_ = std::max(seats_, next.options.max_batch_size); }
+  void On(const log_lines::BackendAdded& added);
+  void On(const log_lines::BackendSlots& changed);
+  void On(const log_lines::RequestAccepted& accepted);
+  void On(const log_lines::BatchSent& sent);
+  void On(const log_lines::BatchEnded& ended);
+  void On(const log_lines::RequestEnded& ended);
   // All other events change nothing that is drawn.
   template <class Event>
   void On(const Event&) {}
@@ -73,12 +73,12 @@ class ChartBuilder {
   Time last_{};
   std::uint32_t seats_ = 1;
   std::vector<std::string> names_;
-  std::map<std::string, std::uint32_t> places_;  // indexes in names_
-  std::vector<timeline::Backend> backends_;      // all there ever were: an id may be reused
+  std::map<std::string, std::uint32_t> places_;   // indexes in names_
+  std::vector<timeline::ChartBackend> backends_;  // all there ever were: an id may be reused
   std::map<scheduling::BackendId, std::uint32_t> backend_places_;
   // The requests that are unfinished or touch the window.
   std::map<std::uint64_t, Request> requests_;
-  std::map<scheduling::BatchId, timeline::Batch> batches_;
+  std::map<scheduling::BatchId, timeline::ChartBatch> batches_;
 };
 
 // Draws a decision log, in the window that ChartBuilder describes. INVALID_ARGUMENT names the line that is wrong,

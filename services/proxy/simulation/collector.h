@@ -10,8 +10,8 @@
 #include "common/time.h"
 #include "services/proxy/scheduling/scheduler.h"
 #include "services/proxy/simulation/arrival_feed.h"
-#include "services/proxy/simulation/backend.h"
 #include "services/proxy/simulation/result.h"
+#include "services/proxy/simulation/simulated_backend.h"
 
 namespace smartbatch::simulation {
 

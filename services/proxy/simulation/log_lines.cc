@@ -1,4 +1,4 @@
-#include "services/proxy/simulation/decision_log.h"
+#include "services/proxy/simulation/log_lines.h"
 
 #include <cmath>
 #include <limits>
@@ -10,7 +10,7 @@
 #include "common/one_line.h"
 #include "services/proxy/simulation/trace.h"
 
-namespace smartbatch::simulation::decision_log {
+namespace smartbatch::simulation::log_lines {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -24,7 +24,7 @@ Overloaded(Fs...) -> Overloaded<Fs...>;
 
 // --- Writing ---
 
-Json CostJson(const scheduling::CostModel& cost) {
+Json CostJson(const CostModel& cost) {
   return {{"fixed", cost.fixed},
           {"quadratic", cost.quadratic},
           {"per_sequence", cost.per_sequence},
@@ -186,7 +186,7 @@ Start ParseStart(const Json& json) {
 BackendAdded ParseBackendAdded(const Json& json) {
   const Json& cost = json.at("cost");
   const auto term = [&](const char* name) { return Within(cost.at(name), 0, kLargest); };
-  scheduling::CostModel model{term("fixed"), term("quadratic"), term("per_sequence"), term("per_character")};
+  CostModel model{term("fixed"), term("quadratic"), term("per_sequence"), term("per_character")};
   // Logs of earlier versions have neither.
   if (cost.contains("per_character_squared")) model.per_character_squared = term("per_character_squared");
   if (cost.contains("knee")) model.knee = Within(cost.at("knee"), 1, CostModel::kLargestKnee);
@@ -352,4 +352,4 @@ absl::StatusOr<Event> ParseLine(const std::string& line) {
   }
 }
 
-}  // namespace smartbatch::simulation::decision_log
+}  // namespace smartbatch::simulation::log_lines

@@ -37,15 +37,15 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "common/cost_model.h"
 #include "common/time.h"
 #include "services/proxy/scheduling/customers/customer.h"
 #include "services/proxy/scheduling/model/batch.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/model/outcome.h"
 #include "services/proxy/scheduling/scheduler.h"
 #include "services/proxy/scheduling/strategies/strategy.h"
 
-namespace smartbatch::simulation::decision_log {
+namespace smartbatch::simulation::log_lines {
 
 inline constexpr int kSchemaVersion = 3;
 
@@ -59,7 +59,7 @@ struct BackendAdded {
   scheduling::BackendId backend = 0;
   std::string name;
   std::uint32_t slots = 1;
-  scheduling::CostModel cost;  // as believed at that moment
+  CostModel cost;  // as believed at that moment
 };
 struct BackendRemoved {
   scheduling::BackendId backend = 0;
@@ -138,4 +138,4 @@ std::string Line(const Event& event);
 // Parses a line. INVALID_ARGUMENT says what is wrong with it.
 absl::StatusOr<Event> ParseLine(const std::string& line);
 
-}  // namespace smartbatch::simulation::decision_log
+}  // namespace smartbatch::simulation::log_lines

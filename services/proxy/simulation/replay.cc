@@ -9,30 +9,30 @@
 #include <absl/strings/str_join.h>
 
 #include "services/proxy/simulation/advisor.h"
-#include "services/proxy/simulation/decision_log.h"
+#include "services/proxy/simulation/log_lines.h"
 
 namespace smartbatch::simulation {
 namespace {
 
-using decision_log::Asked;
-using decision_log::BackendAdded;
-using decision_log::BackendHealth;
-using decision_log::BackendHeldBack;
-using decision_log::BackendRemoved;
-using decision_log::BackendSlots;
-using decision_log::BatchEnded;
-using decision_log::BatchSent;
-using decision_log::Dropped;
-using decision_log::Event;
-using decision_log::Follows;
-using decision_log::ParseLine;
-using decision_log::Reconfigured;
-using decision_log::RequestAccepted;
-using decision_log::RequestEnded;
-using decision_log::Sent;
-using decision_log::Start;
-using decision_log::StrategySet;
-using decision_log::TimeOf;
+using log_lines::Asked;
+using log_lines::BackendAdded;
+using log_lines::BackendHealth;
+using log_lines::BackendHeldBack;
+using log_lines::BackendRemoved;
+using log_lines::BackendSlots;
+using log_lines::BatchEnded;
+using log_lines::BatchSent;
+using log_lines::Dropped;
+using log_lines::Event;
+using log_lines::Follows;
+using log_lines::ParseLine;
+using log_lines::Reconfigured;
+using log_lines::RequestAccepted;
+using log_lines::RequestEnded;
+using log_lines::Sent;
+using log_lines::Start;
+using log_lines::StrategySet;
+using log_lines::TimeOf;
 using scheduling::Outcome;
 
 std::string Describe(const BatchSent& batch) {

@@ -105,7 +105,7 @@ std::string ReportJson(const Scenario& scenario, const std::vector<Result>& resu
   return json.dump(2) + "\n";
 }
 
-std::string DecisionLine(const Decision& decision) {
+std::string DecisionLine(const SimulatedDecision& decision) {
   Json members = Json::array();
   for (const DecisionMember& member : decision.members) members.push_back({member.request, member.sequence});
   const Json json = {{"time_ms", ExactMilliseconds(decision.batch.dispatched)},

@@ -34,6 +34,6 @@ std::string ReportJson(const Scenario& scenario, const std::vector<Result>& resu
 
 // One line of a decision log, with its line end:
 // {"time_ms", "strategy", "backend", "members": [[request, sequence], ...], "longest", "cost_seconds", "reason"}
-std::string DecisionLine(const Decision& decision);
+std::string DecisionLine(const SimulatedDecision& decision);
 
 }  // namespace smartbatch::simulation

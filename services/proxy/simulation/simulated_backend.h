@@ -12,7 +12,6 @@
 #include "common/random.h"
 #include "common/time.h"
 #include "services/proxy/scheduling/model/batch.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 
 namespace smartbatch::simulation {
 
@@ -27,7 +26,7 @@ struct SimulatedBackend {
   std::uint32_t slots = 1;
   // What a batch takes, and what the scheduler is told.
   CostModel true_cost;
-  scheduling::CostModel believed_cost;
+  CostModel believed_cost;
   // The time of every batch is multiplied by a lognormal factor of mean 1 and this sigma; 0 for none.
   double jitter = 0;
   FaultRates faults;
@@ -39,7 +38,7 @@ struct SimulatedBackend {
 };
 
 // How a batch ends: a moment and a status code, kOk if every member has its result.
-struct Service {
+struct BatchEnd {
   Time end{};
   absl::StatusCode code = absl::StatusCode::kOk;
   // True if the backend went away while it had the batch.
@@ -52,7 +51,7 @@ class BackendProcess {
   BackendProcess(SimulatedBackend backend, std::uint64_t seed, std::uint64_t index);
 
   // The batch reaches the backend now.
-  Service Start(const scheduling::Batch& batch, Time now);
+  BatchEnd Start(const scheduling::Batch& batch, Time now);
 
   const SimulatedBackend& backend() const { return backend_; }
 

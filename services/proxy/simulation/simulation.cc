@@ -98,7 +98,7 @@ class Simulation {
   struct Running {
     BatchId id = 0;
     Time start{};
-    Service service;
+    BatchEnd ending;
   };
   // What the simulation knows about the request in a slot of the pending set.
   struct LiveRequest {
@@ -116,7 +116,7 @@ class Simulation {
 
   Time NextEvent() const {
     Time next = std::min(feed_.NextTime(), std::min(ask_again_, next_tick_));
-    for (const Running& batch : running_) next = std::min(next, batch.service.end);
+    for (const Running& batch : running_) next = std::min(next, batch.ending.end);
     // When everything has ended only a new request matters.
     if (next == kNever && scheduler_->pending().unfinished_requests() == 0) return kNever;
     if (!cancellations_.empty()) next = std::min(next, cancellations_.front().time);
@@ -128,15 +128,15 @@ class Simulation {
   void EndBatches() {
     // In the order of dispatch.
     for (std::size_t i = 0; i < running_.size();) {
-      if (running_[i].service.end > now_) {
+      if (running_[i].ending.end > now_) {
         ++i;
         continue;
       }
       const Running ended = running_[i];
       running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
       collector_.Ran(ended.start, now_);
-      absl::Status status(ended.service.code, "the simulated backend failed");  // the message of OK is empty
-      if (ended.service.fell) status = scheduling::Fell(std::move(status));
+      absl::Status status(ended.ending.code, "the simulated backend failed");  // the message of OK is empty
+      if (ended.ending.fell) status = scheduling::Fell(std::move(status));
       scheduler_->Complete(ended.id, status, now_, effects_);
       TakeEffects();
     }
@@ -251,10 +251,10 @@ class Simulation {
       }
       const auto* const batch = std::get_if<scheduling::Batch>(&step);
       if (batch == nullptr) return absl::OkStatus();
-      const Service service = backends_[batch->backend].Start(*batch, now_);
+      const BatchEnd ending = backends_[batch->backend].Start(*batch, now_);
       collector_.Dispatched(*batch);
       if (options_.on_decision) Tell(*batch);
-      running_.push_back({batch->id, now_, service});
+      running_.push_back({batch->id, now_, ending});
     }
   }
 
@@ -276,7 +276,7 @@ class Simulation {
     for (const BatchId id : effects_.abandoned) {
       const auto found = std::find_if(running_.begin(), running_.end(), [&](const Running& r) { return r.id == id; });
       // It may be the batch that is ending just now.
-      if (found != running_.end()) found->service = {now_, absl::StatusCode::kCancelled};
+      if (found != running_.end()) found->ending = {now_, absl::StatusCode::kCancelled};
     }
     effects_.finished.clear();
     effects_.abandoned.clear();

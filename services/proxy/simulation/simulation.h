@@ -15,8 +15,8 @@
 #include "services/proxy/scheduling/observer.h"
 #include "services/proxy/scheduling/scheduler.h"
 #include "services/proxy/simulation/arrival_feed.h"
-#include "services/proxy/simulation/backend.h"
 #include "services/proxy/simulation/result.h"
+#include "services/proxy/simulation/simulated_backend.h"
 
 namespace smartbatch::simulation {
 
@@ -27,7 +27,7 @@ struct DecisionMember {
 };
 
 // A batch that left. The batch is valid only during the call.
-struct Decision {
+struct SimulatedDecision {
   const scheduling::Batch& batch;
   std::span<const DecisionMember> members;
 };
@@ -69,7 +69,7 @@ struct SimulationOptions {
   // May be null; must outlive the simulation.
   scheduling::SchedulerObserver* observer = nullptr;
   // Called for each batch; may be empty.
-  std::function<void(const Decision&)> on_decision;
+  std::function<void(const SimulatedDecision&)> on_decision;
   // Called for each accepted request that ends, with its customer (an index into the feed's); may be empty.
   std::function<void(std::uint32_t customer, const scheduling::Finished&)> on_ended;
   // Called now and then with the number of requests offered so far; if it returns false the simulation ends. May be

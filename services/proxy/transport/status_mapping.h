@@ -4,7 +4,7 @@
 #include <absl/status/status.h>
 #include <grpcpp/support/status.h>
 
-#include "services/proxy/runtime/request.h"
+#include "services/proxy/runtime/submission.h"
 #include "services/proxy/scheduling/scheduler.h"
 
 namespace smartbatch::transport {

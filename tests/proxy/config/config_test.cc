@@ -94,7 +94,7 @@ TEST(Config, ReadsEverythingThatTheFileCanSay) {
   EXPECT_EQ(config->limits().backends.pause_minimum, std::chrono::milliseconds(250));
   EXPECT_EQ(config->limits().backends.pause_maximum, std::chrono::milliseconds(750));
   EXPECT_EQ(config->limits().backends.unavailable_after, std::chrono::seconds(3));
-  EXPECT_EQ(config->cost(), (scheduling::CostModel{0.1, 0.2, 0.3, 0.4, 0.5, 3}));
+  EXPECT_EQ(config->cost(), (CostModel{0.1, 0.2, 0.3, 0.4, 0.5, 3}));
   ASSERT_EQ(config->settings.customers_size(), 2);
   EXPECT_EQ(
       PolicyOf(config->settings.customers(0)),

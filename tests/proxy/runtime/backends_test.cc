@@ -174,7 +174,7 @@ TEST(DeadRequests, CostTheBackendOnlyWhatWasRunningWhenTheyDied) {
   int replies = 0;
   const auto submit = [&](Time deadline) {
     tickets.push_back(std::make_unique<Ticket>());
-    Request request{.customer = "a", .payload = testing::PayloadOf({"x"}), .deadline = deadline};
+    Submission request{.customer = "a", .payload = testing::PayloadOf({"x"}), .deadline = deadline};
     dispatcher.Submit(std::move(request), *tickets.back(), Reply([&replies](absl::StatusOr<Ending>) { ++replies; }));
   };
   submit(kNever);

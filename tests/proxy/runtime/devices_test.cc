@@ -48,7 +48,7 @@ class SharingModel {
   // A request that fills a batch.
   void Submit(const std::string& text) { Submit({text, text, text, text, text}); }
   void Submit(std::vector<std::string> texts) {
-    Request request{.customer = "customer", .payload = testing::PayloadOf(std::move(texts))};
+    Submission request{.customer = "customer", .payload = testing::PayloadOf(std::move(texts))};
     dispatcher_.Submit(std::move(request), tickets_.emplace_back(), Reply([this](absl::StatusOr<Ending> ending) {
                          if (ending.value().outcome == scheduling::Outcome::kAnswered) ++answered;
                        }));
@@ -259,7 +259,7 @@ TEST_F(ModelsOnADevice, GetItsTimeByANewWeightFromThenOn) {
 // --- Threads, on the machine's clock: for ThreadSanitizer ---
 
 // A device that knows how many batches it computes, whoever sends them.
-class CountingBackend final : public Backend {
+class CountingBackend final : public BackendLink {
  public:
   explicit CountingBackend(std::atomic<int>& running, int slots, std::atomic<int>& overfull)
       : running_(running), slots_(slots), overfull_(overfull) {}
@@ -335,7 +335,7 @@ TEST(DevicesUnderStress, NeverHoldMoreBatchesThanSlotsAndNoModelIsForgotten) {
           const auto index = static_cast<std::size_t>(model);
           Random random = Random::Stream(11, index);
           for (int i = 0; i < kRequests; ++i) {
-            Request request{.customer = "customer", .payload = testing::PayloadOf({"some", "text"})};
+            Submission request{.customer = "customer", .payload = testing::PayloadOf({"some", "text"})};
             dispatchers[index].Submit(std::move(request), tickets[index].emplace_back(),
                                       Reply([&replies](const absl::StatusOr<Ending>&) { ++replies; }));
             if (random.Chance(0.1)) dispatchers[index].Cancel(tickets[index][random.Bits() % tickets[index].size()]);

@@ -55,7 +55,7 @@ class Harness {
   }
   Submitted& SubmitAs(Submitted& submitted, std::vector<std::string> texts, Time deadline = kNever,
                       const std::string& customer = "customer", runtime::CallContext context = {}) {
-    runtime::Request request{.customer = customer, .payload = PayloadOf(std::move(texts)), .deadline = deadline};
+    runtime::Submission request{.customer = customer, .payload = PayloadOf(std::move(texts)), .deadline = deadline};
     request.context = std::move(context);
     dispatcher.Submit(std::move(request), submitted.ticket,
                       runtime::Reply([&submitted](absl::StatusOr<runtime::Ending> ending) {

@@ -41,7 +41,7 @@ TEST_F(RecentDecisionsTest, TellsWhyABatchLeftWhatItHeldAndWhatItCost) {
   Offer("a", {100});
   Offer("b", {50, 60});
   const auto id = Dispatch();
-  const Decision running = decisions_.List(1).at(0);
+  const RecentDecision running = decisions_.List(1).at(0);
   EXPECT_EQ(running.batch, id);
   EXPECT_EQ(running.backend, "10.0.0.1:1");
   EXPECT_EQ(running.strategy, "sjf");
@@ -49,7 +49,7 @@ TEST_F(RecentDecisionsTest, TellsWhyABatchLeftWhatItHeldAndWhatItCost) {
   EXPECT_EQ(running.requests, 2U);
   std::map<std::uint32_t, std::string> owners;
   std::map<std::uint32_t, std::uint64_t> requests;
-  for (const Decision::Row& row : running.rows) {
+  for (const RecentDecision::Row& row : running.rows) {
     owners[row.length] = running.parts.at(row.part).customer;
     requests[row.length] = row.request;
   }
@@ -58,7 +58,7 @@ TEST_F(RecentDecisionsTest, TellsWhyABatchLeftWhatItHeldAndWhatItCost) {
   EXPECT_NE(requests[50], requests[100]);
   EXPECT_EQ(running.took, std::nullopt);
   double charged = 0;
-  for (const Decision::Part& part : running.parts) {
+  for (const RecentDecision::Part& part : running.parts) {
     EXPECT_EQ(part.sequences, part.customer == "a" ? 1U : 2U);
     charged += part.charged_seconds;
   }

@@ -35,7 +35,7 @@ struct Callers {
 void SubmitMany(Dispatcher& dispatcher, const Clock& clock, std::uint64_t seed, Callers& told) {
   Random random = Random::Stream(20240917, seed);
   for (int i = 0; i < kRequestsEach; ++i) {
-    Request request{.customer = "customer" + std::to_string(random.Between(0, 6)), .payload = {}};
+    Submission request{.customer = "customer" + std::to_string(random.Between(0, 6)), .payload = {}};
     std::vector<std::string> texts;
     for (std::int64_t n = random.Between(1, 5); n > 0; --n) {
       texts.emplace_back(static_cast<std::size_t>(random.Between(1, 60)), 'x');

@@ -28,21 +28,21 @@ Trace Requests(const std::string& workload, double rho, std::uint64_t count) {
 
 ReplaySetting OneBackend() { return {UnlimitedQueue(), {SimulatedBackend{}}, {}}; }
 
-AdvisorOptions Options(Objective objective) {
+AdvisorOptions Options(AdvisorObjective objective) {
   AdvisorOptions options;
   options.objective = objective;
   return options;
 }
 
 TEST(TheAdvisor, ChangesNothingOnTooFewRequests) {
-  Advisor advisor(Options(Objective::kMean));
+  Advisor advisor(Options(AdvisorObjective::kMean));
   const auto advice = advisor.Consider(Requests("seedopen", 0.7, 49), OneBackend(), "fcfs", Time(seconds(15)));
   EXPECT_FALSE(advice->change);
   EXPECT_THAT(advice->reason, HasSubstr("49 requests in the window are too few"));
 }
 
 TEST(TheAdvisor, AdvisesAChangeOnceItHasShownInTwoWindowsWithoutACommonRequest) {
-  Advisor advisor(Options(Objective::kMean));
+  Advisor advisor(Options(AdvisorObjective::kMean));
   const Trace recent = Requests("seedopen", 0.7, 1500);
   const auto first = advisor.Consider(recent, OneBackend(), "fcfs", Time(seconds(15)));
   EXPECT_FALSE(first->change);
@@ -63,7 +63,7 @@ TEST(TheAdvisor, AdvisesAChangeOnceItHasShownInTwoWindowsWithoutACommonRequest) 
 }
 
 TEST(TheAdvisor, TakesNoChangeBackBeforeTheDwellTime) {
-  AdvisorOptions options = Options(Objective::kMean);
+  AdvisorOptions options = Options(AdvisorObjective::kMean);
   options.window = seconds(15);
   options.min_dwell = seconds(60);
   Advisor advisor(options);
@@ -93,7 +93,7 @@ int ChangesAfterOneBurst(const AdvisorOptions& options) {
 }
 
 TEST(TheAdvisor, ChangesNothingForASingleEvent) {
-  AdvisorOptions options = Options(Objective::kP99);
+  AdvisorOptions options = Options(AdvisorObjective::kP99);
   options.min_gain = 0.5;  // the quiet windows show no gain
   EXPECT_EQ(ChangesAfterOneBurst(options), 0);
   options.min_windows = 1;
@@ -123,12 +123,13 @@ int ChangesInTwentyMinutes(const AdvisorOptions& options, const std::string& wor
 }
 
 TEST(TheAdvisor, DoesNotWanderAtLightLoadUnlessChanceCounts) {
-  AdvisorOptions by_chance = Options(Objective::kFairness);
+  AdvisorOptions by_chance = Options(AdvisorObjective::kFairness);
   by_chance.min_gain_batches = 0;
   by_chance.min_windows = 1;
   int wandered = 0;
   for (const std::string workload : {"seedopen", "mixed", "elephants", "burstyseed"}) {
-    for (const Objective objective : {Objective::kFairness, Objective::kP99, Objective::kOnTime}) {
+    for (const AdvisorObjective objective :
+         {AdvisorObjective::kFairness, AdvisorObjective::kP99, AdvisorObjective::kOnTime}) {
       EXPECT_EQ(ChangesInTwentyMinutes(Options(objective), workload, 0.1), 0) << workload;
     }
     wandered += ChangesInTwentyMinutes(by_chance, workload, 0.1);
@@ -137,7 +138,7 @@ TEST(TheAdvisor, DoesNotWanderAtLightLoadUnlessChanceCounts) {
 }
 
 TEST(TheAdvisor, StillFollowsAFairerStrategyIfACustomerFloods) {
-  EXPECT_EQ(ChangesInTwentyMinutes(Options(Objective::kFairness), "flood-long", 0.6), 1);
+  EXPECT_EQ(ChangesInTwentyMinutes(Options(AdvisorObjective::kFairness), "flood-long", 0.6), 1);
 }
 
 // Every second request has a deadline of 400 ms; the customers' objectives hold for the others.
@@ -153,7 +154,7 @@ TEST(TheAdvisor, CountsAsLateWhatIsNotAnsweredByItsDeadlineOrItsCustomersObjecti
   ReplaySetting setting = OneBackend();
   setting.scheduler.latency_objective = std::chrono::milliseconds(900);
   setting.customers[recent.customers[0]].latency_objective = std::chrono::milliseconds(300);
-  Advisor advisor(Options(Objective::kOnTime));
+  Advisor advisor(Options(AdvisorObjective::kOnTime));
   const auto scores = advisor.Consider(recent, setting, "fcfs", Time(seconds(15)))->scores;
 
   for (const std::string strategy : {"fcfs", "sjf", "density"}) {
@@ -180,7 +181,7 @@ TEST(TheAdvisor, FollowsTheStrategyUnderWhichFewestAreLate) {
   const Trace recent = WithDeadlines(Requests("seedopen", 0.7, 1500));
   ReplaySetting setting = OneBackend();
   setting.scheduler.latency_objective = seconds(1);
-  Advisor advisor(Options(Objective::kOnTime));
+  Advisor advisor(Options(AdvisorObjective::kOnTime));
   EXPECT_FALSE(advisor.Consider(recent, setting, "fcfs", Time(seconds(15)))->change);
   const auto advice = advisor.Consider(recent, setting, "fcfs", Time(seconds(135)));
   EXPECT_TRUE(advice->change);
@@ -191,7 +192,8 @@ TEST(TheAdvisor, FollowsTheStrategyUnderWhichFewestAreLate) {
 TEST(TheAdvisor, ComparesLatenciesOverTheSameRequestsWhateverTheirDeadlines) {
   const Trace without = Requests("seedopen", 0.7, 300);
   const Trace with = WithDeadlines(without);
-  for (const Objective objective : {Objective::kMean, Objective::kP99, Objective::kFairness}) {
+  for (const AdvisorObjective objective :
+       {AdvisorObjective::kMean, AdvisorObjective::kP99, AdvisorObjective::kFairness}) {
     const auto scores_of = [&](const Trace& recent) {
       return Advisor(Options(objective)).Consider(recent, OneBackend(), "fcfs", Time(seconds(15)))->scores;
     };
@@ -214,7 +216,7 @@ TEST(RecentArrivals, KeepDeadlinesAsFarFromTheArrivalAsTheyWere) {
 TEST(TheAdvisor, JudgesGapsByTheLargestThatItRemembers) {
   const Trace quiet = Requests("mixed", 0.2, 600);
   const Trace busy = Requests("mixed", 0.9, 600);
-  AdvisorOptions options = Options(Objective::kFairness);
+  AdvisorOptions options = Options(AdvisorObjective::kFairness);
   const auto alone = [&](const Trace& trace) {
     return Advisor(options).Consider(trace, OneBackend(), "sjf", Time(seconds(15)))->scores;
   };
@@ -238,7 +240,8 @@ TEST(TheAdvisor, JudgesGapsByTheLargestThatItRemembers) {
 TEST(TheAdvisor, JudgesLatenciesByTheMeanOverTheWindowsThatItRemembers) {
   const Trace quiet = Requests("mixed", 0.2, 200);
   const Trace busy = Requests("mixed", 0.9, 600);
-  for (const Objective objective : {Objective::kMean, Objective::kP99, Objective::kWorstCustomerP99}) {
+  for (const AdvisorObjective objective :
+       {AdvisorObjective::kMean, AdvisorObjective::kP99, AdvisorObjective::kWorstCustomerP99}) {
     Advisor advisor(Options(objective));
     const double of_busy = advisor.Consider(busy, OneBackend(), "sjf", Time(seconds(15)))->scores.at("sjf");
     const double both = advisor.Consider(quiet, OneBackend(), "sjf", Time(seconds(30)))->scores.at("sjf");

@@ -15,8 +15,8 @@ using ::testing::Field;
 
 constexpr Time At(std::int64_t milliseconds) { return Time(std::chrono::milliseconds(milliseconds)); }
 
-decision_log::Start StartOf(std::uint32_t seats) {
-  decision_log::Start start;
+log_lines::Start StartOf(std::uint32_t seats) {
+  log_lines::Start start;
   start.options.max_batch_size = seats;
   return start;
 }
@@ -24,17 +24,17 @@ decision_log::Start StartOf(std::uint32_t seats) {
 // Two requests, the second of two sequences that travel apart; a third that is cancelled.
 void TakeAll(ChartBuilder& builder) {
   builder.Take(StartOf(5));
-  builder.Take(decision_log::BackendAdded{0, "b", 1, {}});
-  builder.Take(decision_log::RequestAccepted{At(10), 0, "A", {100}, kNever});
-  builder.Take(decision_log::BatchSent{At(10), 1, "density", 0, {{0, 0}}, 100, 0.01, "slot_free"});
-  builder.Take(decision_log::RequestAccepted{At(12), 1, "B", {20, 200}, kNever});
-  builder.Take(decision_log::RequestAccepted{At(13), 2, "A", {30}, kNever});
-  builder.Take(decision_log::BatchEnded{At(20), 1, absl::StatusCode::kOk, false});
-  builder.Take(decision_log::BatchSent{At(20), 2, "density", 0, {{1, 0}}, 20, 0.0004, "lane"});
-  builder.Take(decision_log::BatchEnded{At(21), 2, absl::StatusCode::kOk, false});
-  builder.Take(decision_log::RequestEnded{At(22), 2, scheduling::Outcome::kCancelled});
-  builder.Take(decision_log::BatchSent{At(22), 3, "density", 0, {{1, 1}}, 200, 0.04, "slot_free"});
-  builder.Take(decision_log::BatchEnded{At(62), 3, absl::StatusCode::kOk, false});
+  builder.Take(log_lines::BackendAdded{0, "b", 1, {}});
+  builder.Take(log_lines::RequestAccepted{At(10), 0, "A", {100}, kNever});
+  builder.Take(log_lines::BatchSent{At(10), 1, "density", 0, {{0, 0}}, 100, 0.01, "slot_free"});
+  builder.Take(log_lines::RequestAccepted{At(12), 1, "B", {20, 200}, kNever});
+  builder.Take(log_lines::RequestAccepted{At(13), 2, "A", {30}, kNever});
+  builder.Take(log_lines::BatchEnded{At(20), 1, absl::StatusCode::kOk, false});
+  builder.Take(log_lines::BatchSent{At(20), 2, "density", 0, {{1, 0}}, 20, 0.0004, "lane"});
+  builder.Take(log_lines::BatchEnded{At(21), 2, absl::StatusCode::kOk, false});
+  builder.Take(log_lines::RequestEnded{At(22), 2, scheduling::Outcome::kCancelled});
+  builder.Take(log_lines::BatchSent{At(22), 3, "density", 0, {{1, 1}}, 200, 0.04, "slot_free"});
+  builder.Take(log_lines::BatchEnded{At(62), 3, absl::StatusCode::kOk, false});
 }
 
 TEST(ChartBuilder, ARequestEndsWithTheLastOfItsSequencesOrWhenTheLogSaysSo) {
@@ -53,7 +53,7 @@ TEST(ChartBuilder, ARequestEndsWithTheLastOfItsSequencesOrWhenTheLogSaysSo) {
   EXPECT_FALSE(chart->requests[2].answered);
   ASSERT_EQ(chart->batches.size(), 3U);
   EXPECT_EQ(chart->batches[1].reason, "lane");
-  EXPECT_THAT(chart->batches[2].rows, ElementsAre(Field(&timeline::Row::length, 200U)));
+  EXPECT_THAT(chart->batches[2].rows, ElementsAre(Field(&timeline::ChartRow::length, 200U)));
   EXPECT_EQ(chart->batches[2].rows.front().request, chart->batches[1].rows.front().request);
 }
 
@@ -65,8 +65,8 @@ TEST(ChartBuilder, KeepsWhatTouchesTheTimeFromOneArrivalToAnother) {
   EXPECT_EQ(chart->from, At(12));
   EXPECT_EQ(chart->to, At(13));
   EXPECT_THAT(chart->requests,
-              ElementsAre(Field(&timeline::Request::number, 0U), Field(&timeline::Request::number, 1U)));
-  EXPECT_THAT(chart->batches, ElementsAre(Field(&timeline::Batch::number, 1U)));
+              ElementsAre(Field(&timeline::ChartRequest::number, 0U), Field(&timeline::ChartRequest::number, 1U)));
+  EXPECT_THAT(chart->batches, ElementsAre(Field(&timeline::ChartBatch::number, 1U)));
 }
 
 TEST(ChartBuilder, WhatEndedBeforeTheWindowIsForgotten) {
@@ -74,18 +74,18 @@ TEST(ChartBuilder, WhatEndedBeforeTheWindowIsForgotten) {
   TakeAll(builder);
   const auto chart = builder.Finish();
   ASSERT_TRUE(chart.ok()) << chart.status();
-  EXPECT_THAT(chart->batches, ElementsAre(Field(&timeline::Batch::number, 3U)));
+  EXPECT_THAT(chart->batches, ElementsAre(Field(&timeline::ChartBatch::number, 3U)));
   EXPECT_THAT(chart->requests,
-              ElementsAre(Field(&timeline::Request::number, 1U), Field(&timeline::Request::number, 2U)));
+              ElementsAre(Field(&timeline::ChartRequest::number, 1U), Field(&timeline::ChartRequest::number, 2U)));
 }
 
 TEST(ChartBuilder, ARowWhoseRequestIsMissingFromTheLogIsLeftOut) {
   ChartBuilder builder(0, 100);
   builder.Take(StartOf(5));
-  builder.Take(decision_log::RequestAccepted{At(1), 0, "A", {10}, kNever});
-  builder.Take(decision_log::Dropped{3});
-  builder.Take(decision_log::BatchSent{At(2), 1, "sjf", 0, {{0, 0}, {0, 7}, {9, 0}}, 10, 0.01, "full"});
-  builder.Take(decision_log::BatchEnded{At(3), 99, absl::StatusCode::kOk, false});
+  builder.Take(log_lines::RequestAccepted{At(1), 0, "A", {10}, kNever});
+  builder.Take(log_lines::Dropped{3});
+  builder.Take(log_lines::BatchSent{At(2), 1, "sjf", 0, {{0, 0}, {0, 7}, {9, 0}}, 10, 0.01, "full"});
+  builder.Take(log_lines::BatchEnded{At(3), 99, absl::StatusCode::kOk, false});
   const auto chart = builder.Finish();
   ASSERT_TRUE(chart.ok()) << chart.status();
   EXPECT_EQ(chart->batches.front().rows.size(), 1U);
@@ -94,13 +94,13 @@ TEST(ChartBuilder, ARowWhoseRequestIsMissingFromTheLogIsLeftOut) {
 TEST(ChartBuilder, ABackendsIdMayBeGivenAgainAndABackendThatWasNotNamedHasALane) {
   ChartBuilder builder(0, 100);
   builder.Take(StartOf(5));
-  builder.Take(decision_log::BackendAdded{0, "first", 1, {}});
-  builder.Take(decision_log::RequestAccepted{At(1), 0, "A", {10, 10, 10}, kNever});
-  builder.Take(decision_log::BatchSent{At(2), 1, "sjf", 0, {{0, 0}}, 10, 0.01, "full"});
-  builder.Take(decision_log::BackendRemoved{0});
-  builder.Take(decision_log::BackendAdded{0, "second", 2, {}});
-  builder.Take(decision_log::BatchSent{At(3), 2, "sjf", 0, {{0, 1}}, 10, 0.01, "full"});
-  builder.Take(decision_log::BatchSent{At(4), 3, "sjf", 4'294'967'295, {{0, 2}}, 10, 0.01, "full"});
+  builder.Take(log_lines::BackendAdded{0, "first", 1, {}});
+  builder.Take(log_lines::RequestAccepted{At(1), 0, "A", {10, 10, 10}, kNever});
+  builder.Take(log_lines::BatchSent{At(2), 1, "sjf", 0, {{0, 0}}, 10, 0.01, "full"});
+  builder.Take(log_lines::BackendRemoved{0});
+  builder.Take(log_lines::BackendAdded{0, "second", 2, {}});
+  builder.Take(log_lines::BatchSent{At(3), 2, "sjf", 0, {{0, 1}}, 10, 0.01, "full"});
+  builder.Take(log_lines::BatchSent{At(4), 3, "sjf", 4'294'967'295, {{0, 2}}, 10, 0.01, "full"});
   const auto chart = builder.Finish();
   ASSERT_TRUE(chart.ok()) << chart.status();
   ASSERT_EQ(chart->backends.size(), 3U);
@@ -120,10 +120,10 @@ TEST(ChartBuilder, AWindowEndsWithTheMostBatchesThatAreDrawn) {
   builder.Take(StartOf(1));
   const int more = static_cast<int>(ChartBuilder::kMostBatches) + 100;
   for (int i = 0; i < more; ++i) {
-    builder.Take(decision_log::RequestAccepted{At(i), static_cast<std::uint64_t>(i), "A", {10}, kNever});
+    builder.Take(log_lines::RequestAccepted{At(i), static_cast<std::uint64_t>(i), "A", {10}, kNever});
     const auto batch = static_cast<std::uint64_t>(i) + 1;
-    builder.Take(decision_log::BatchSent{At(i), batch, "fcfs", 0, {{batch - 1, 0}}, 10, 0.001, "full"});
-    builder.Take(decision_log::BatchEnded{At(i + 1), batch, absl::StatusCode::kOk, false});
+    builder.Take(log_lines::BatchSent{At(i), batch, "fcfs", 0, {{batch - 1, 0}}, 10, 0.001, "full"});
+    builder.Take(log_lines::BatchEnded{At(i + 1), batch, absl::StatusCode::kOk, false});
   }
   const auto chart = builder.Finish();
   ASSERT_TRUE(chart.ok()) << chart.status();
@@ -146,7 +146,7 @@ TEST(ChartObserver, TheChartOfASimulationHasItsMeanLatencyAndItsBusyTime) {
   const auto chart = builder.Finish();
   ASSERT_TRUE(chart.ok()) << chart.status();
   double sum_ms = 0;
-  for (const timeline::Request& request : chart->requests) {
+  for (const timeline::ChartRequest& request : chart->requests) {
     ASSERT_TRUE(request.answered);
     sum_ms += ToMilliseconds(*request.end - request.arrival);
   }
@@ -154,7 +154,7 @@ TEST(ChartObserver, TheChartOfASimulationHasItsMeanLatencyAndItsBusyTime) {
   EXPECT_NEAR(sum_ms / 1000, result->latency_ms.mean, 1e-6);
   double busy_seconds = 0;
   std::size_t rows = 0;
-  for (const timeline::Batch& batch : chart->batches) {
+  for (const timeline::ChartBatch& batch : chart->batches) {
     busy_seconds += ToSeconds(*batch.end - batch.start);
     rows += batch.rows.size();
   }

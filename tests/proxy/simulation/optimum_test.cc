@@ -15,7 +15,7 @@ constexpr std::uint32_t kBatchSize = 5;
 
 TEST(TheOptimum, OfTwoRequestsIsWhatItIsByHand) {
   // Apart and short first: 1 + (1 + 4) ms for two; together: 4 + 4.
-  const scheduling::CostModel cost{0, 1e-3, 0, 0};
+  const CostModel cost{0, 1e-3, 0, 0};
   EXPECT_DOUBLE_EQ(BestSumOfLatencies({{1}, {2}}, 5, cost), 6e-3);
   // 9 + 16 alone, 16 + 16 together, 9 + 25 apart.
   EXPECT_DOUBLE_EQ(BestSumOfLatencies({{3}, {4}}, 5, cost), 32e-3);

@@ -17,8 +17,6 @@
 
 namespace smartbatch::test {
 
-using scheduling::CostModel;
-
 // Records for each request the cost of all that was unfinished when it came, itself included, and the longest wait as
 // a share of what a bound allows.
 class WaitObserver final : public scheduling::SchedulerObserver {

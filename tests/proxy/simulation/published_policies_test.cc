@@ -20,7 +20,6 @@
 namespace smartbatch::simulation {
 namespace {
 
-using scheduling::CostModel;
 using scheduling::Outcome;
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
@@ -45,7 +44,7 @@ std::vector<std::string> Batches(const scheduling::StrategyChoice& strategy, std
   options.backends.front().believed_cost = cost;
   options.backends.front().true_cost = {cost.fixed, cost.quadratic, cost.per_sequence, cost.per_character};
   std::vector<std::string> batches;
-  options.on_decision = [&](const Decision& decision) {
+  options.on_decision = [&](const SimulatedDecision& decision) {
     std::string text = std::to_string(ToMilliseconds(decision.batch.dispatched.time_since_epoch()));
     text = text.substr(0, text.find('.')) + ":";
     for (const scheduling::BatchMember& member : decision.batch.members) text += " " + std::to_string(member.length);
@@ -171,7 +170,7 @@ TEST(Multibin, SendsWholeBatchesOfOneBinAndLearnsBinsOfTheSameShare) {
   std::map<bool, int> whole_batches;  // by whether they hold long sequences
   int mixed = 0;
   std::uint64_t dispatched = 0;
-  options.on_decision = [&](const Decision& decision) {
+  options.on_decision = [&](const SimulatedDecision& decision) {
     const auto& members = decision.batch.members;
     dispatched += members.size();
     if (dispatched < 1500) return;  // while it learns

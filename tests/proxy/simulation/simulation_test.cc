@@ -54,7 +54,7 @@ std::string Bytes(std::uint64_t seed, const scheduling::StrategyChoice& strategy
   options.backends.front().jitter = 0.3;
   options.backends.front().faults.error_rate = 0.01;
   options.impatience.cancel_share = 0.05;
-  options.on_decision = [&](const Decision& decision) { bytes += DecisionLine(decision); };
+  options.on_decision = [&](const SimulatedDecision& decision) { bytes += DecisionLine(decision); };
   const Result result = Play(Seedopen(0.6), options, 1500, seed);
   return bytes + ReportJson({}, {result});
 }
@@ -181,7 +181,7 @@ TEST(Simulation, ChargesWhatTheBatchesCost) {
   options.strategy = {"sjf", {}};
   options.warmup_share = 0;
   double cost = 0;
-  options.on_decision = [&](const Decision& decision) { cost += decision.batch.predicted_seconds; };
+  options.on_decision = [&](const SimulatedDecision& decision) { cost += decision.batch.predicted_seconds; };
   const Result result = Play(Seedopen(0.5), options, 5000);
   double charged = 0;
   for (const CustomerResult& customer : result.customers) charged += customer.charged_seconds;
@@ -193,7 +193,7 @@ TEST(Simulation, SwitchesTheStrategyAtTheGivenTimes) {
   options.strategy = {"fcfs", {}};
   options.switches = {{Time(std::chrono::seconds(20)), {"sjf", {}}}, {Time(std::chrono::seconds(40)), {"density", {}}}};
   int wrong = 0;
-  options.on_decision = [&](const Decision& decision) {
+  options.on_decision = [&](const SimulatedDecision& decision) {
     const Duration at = decision.batch.dispatched.time_since_epoch();
     const char* const expected = at < std::chrono::seconds(20)   ? "fcfs"
                                  : at < std::chrono::seconds(40) ? "sjf"

@@ -7,7 +7,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "absl/strings/str_cat.h"
-#include "tools/loadgen/engine/clock.h"
+#include "tools/loadgen/engine/now.h"
 
 namespace smartbatch::loadgen {
 namespace {
@@ -53,7 +53,7 @@ absl::StatusOr<proxy::v1::GetStrategyResponse> AdminClient::GetStrategy() const 
               proxy::v1::GetStrategyResponse());
 }
 
-absl::StatusOr<proxy::v1::SetStrategyResponse> AdminClient::SetStrategy(const StrategyChoice& choice,
+absl::StatusOr<proxy::v1::SetStrategyResponse> AdminClient::SetStrategy(const LabelledStrategy& choice,
                                                                         const std::string& reason) const {
   proxy::v1::SetStrategyRequest request;
   request.set_strategy(choice.name);
@@ -91,7 +91,7 @@ absl::Status AdminClient::WaitUntilEmpty(Duration patience) const {
   }
 }
 
-StrategyChoice ToChoice(const proxy::v1::Strategy& strategy) {
+LabelledStrategy ToChoice(const proxy::v1::Strategy& strategy) {
   return {strategy.name(), {strategy.parameters().begin(), strategy.parameters().end()}};
 }
 

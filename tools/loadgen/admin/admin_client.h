@@ -23,7 +23,7 @@ class AdminClient {
 
   absl::StatusOr<proxy::v1::GetStrategyResponse> GetStrategy() const;
   // Sets the strategy; FAILED_PRECONDITION if the server then confirms another one.
-  absl::StatusOr<proxy::v1::SetStrategyResponse> SetStrategy(const StrategyChoice& choice,
+  absl::StatusOr<proxy::v1::SetStrategyResponse> SetStrategy(const LabelledStrategy& choice,
                                                              const std::string& reason) const;
   absl::StatusOr<proxy::v1::ListStrategiesResponse> ListStrategies() const;
   absl::StatusOr<proxy::v1::GetStatusResponse> GetStatus() const;
@@ -39,6 +39,6 @@ class AdminClient {
   std::unique_ptr<proxy::v1::AdminService::Stub> stub_;
 };
 
-StrategyChoice ToChoice(const proxy::v1::Strategy& strategy);
+LabelledStrategy ToChoice(const proxy::v1::Strategy& strategy);
 
 }  // namespace smartbatch::loadgen

@@ -22,10 +22,10 @@ class StrategyRestorer {
   const std::string& name() const { return found_.name; }
 
  private:
-  StrategyRestorer(const AdminClient& admin, StrategyChoice found) : admin_(&admin), found_(std::move(found)) {}
+  StrategyRestorer(const AdminClient& admin, LabelledStrategy found) : admin_(&admin), found_(std::move(found)) {}
 
   const AdminClient* admin_;  // null once there is nothing to restore
-  StrategyChoice found_;
+  LabelledStrategy found_;
 };
 
 }  // namespace smartbatch::loadgen

@@ -48,7 +48,7 @@ struct RepeatSummary {
 };
 
 struct StrategySummary {
-  StrategyChoice strategy;
+  LabelledStrategy strategy;
   double measured_seconds = 0;
   // All repeats together.
   Breakdown requests;

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <utility>
 
-#include "tools/loadgen/engine/clock.h"
+#include "tools/loadgen/engine/now.h"
 #include "tools/loadgen/engine/pacer.h"
 
 namespace smartbatch::loadgen {

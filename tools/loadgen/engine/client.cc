@@ -4,7 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "tools/loadgen/engine/clock.h"
+#include "tools/loadgen/engine/now.h"
 
 namespace smartbatch::loadgen {
 namespace {

@@ -13,7 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "inference/open_inference.grpc.pb.h"
 #include "services/rpc/raw_message.h"
-#include "tools/loadgen/engine/clock.h"
+#include "tools/loadgen/engine/now.h"
 #include "tools/loadgen/engine/protocol.h"
 
 namespace smartbatch::loadgen {

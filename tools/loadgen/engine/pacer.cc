@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "tools/loadgen/engine/clock.h"
+#include "tools/loadgen/engine/now.h"
 
 namespace smartbatch::loadgen {
 

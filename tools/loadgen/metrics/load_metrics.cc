@@ -86,7 +86,7 @@ struct LoadMetrics::Series {
   std::vector<Customer> customers;
 
   // Last, so that it ends before what it serves.
-  std::optional<metrics::MetricsEndpoint> endpoint;
+  std::optional<metrics_endpoint::MetricsEndpoint> endpoint;
 
   Gauge& MakeGauge(const std::string& name, const std::string& help) const {
     return prometheus::BuildGauge().Name(name).Help(help).Register(*registry).Add({});
@@ -95,7 +95,7 @@ struct LoadMetrics::Series {
 
 absl::StatusOr<std::unique_ptr<LoadMetrics>> LoadMetrics::Start(const std::string& address) {
   auto series = std::make_unique<Series>();
-  auto endpoint = metrics::MetricsEndpoint::Start(address, series->registry);
+  auto endpoint = metrics_endpoint::MetricsEndpoint::Start(address, series->registry);
   if (!endpoint.ok()) return endpoint.status();
   series->endpoint.emplace(*std::move(endpoint));
   return std::unique_ptr<LoadMetrics>(new LoadMetrics(std::move(series)));

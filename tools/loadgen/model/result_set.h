@@ -15,7 +15,7 @@ namespace smartbatch::loadgen {
 
 // A strategy with its parameters, and what a report calls it: `fcfs`, or `fcfs:linger_ms=0` or `fcfs#2` if a comparison
 // has it more than once.
-struct StrategyChoice {
+struct LabelledStrategy {
   std::string name;
   std::map<std::string, std::string> parameters;
 };
@@ -23,7 +23,7 @@ struct StrategyChoice {
 // One workload under one strategy, once.
 struct Block {
   std::string workload;
-  StrategyChoice strategy;
+  LabelledStrategy strategy;
   // What the server calls that strategy in its answers; empty if it is not known.
   std::string dispatched_by;
   // From 1. Blocks of one workload and repeat have the same seed, whatever their strategy.

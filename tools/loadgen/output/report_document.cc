@@ -210,7 +210,7 @@ ReportSection Generator(const GeneratorHealth& generator) {
           {}};
 }
 
-std::string ParametersOf(const StrategyChoice& strategy) {
+std::string ParametersOf(const LabelledStrategy& strategy) {
   std::string text = strategy.name;
   for (const auto& [name, value] : strategy.parameters) text += fmt::format(" {}={}", name, value);
   return text;

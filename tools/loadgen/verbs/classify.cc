@@ -11,7 +11,7 @@
 #include "common/utf8.h"
 #include "services/proxy/scheduling/model/request.h"
 #include "smartbatch/proxy/v1/proxy.grpc.pb.h"
-#include "tools/loadgen/engine/clock.h"
+#include "tools/loadgen/engine/now.h"
 #include "tools/loadgen/engine/text_pieces.h"
 #include "tools/loadgen/model/request_record.h"
 #include "tools/loadgen/verbs/exit_codes.h"

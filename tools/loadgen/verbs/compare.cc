@@ -44,7 +44,7 @@ struct CompareFlags {
 
 // One of the strategies to compare: what to set, and what to call it.
 struct Contender {
-  StrategyChoice strategy;
+  LabelledStrategy strategy;
   std::string label;
 };
 

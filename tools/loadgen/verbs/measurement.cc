@@ -13,7 +13,7 @@
 #include "tools/loadgen/analysis/validity.h"
 #include "tools/loadgen/engine/arrival_plan.h"
 #include "tools/loadgen/engine/block.h"
-#include "tools/loadgen/engine/clock.h"
+#include "tools/loadgen/engine/now.h"
 #include "tools/loadgen/engine/run_recorder.h"
 #include "tools/loadgen/output/raw_results.h"
 #include "tools/loadgen/output/result_files.h"

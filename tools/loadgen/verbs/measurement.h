@@ -25,7 +25,7 @@ namespace smartbatch::loadgen {
 // The plan of one block.
 struct BlockTask {
   const workload::Workload* workload = nullptr;
-  StrategyChoice strategy;
+  LabelledStrategy strategy;
   // The strategy that the server's answers name; empty if it is not known.
   std::string dispatched_by;
   std::uint32_t repeat = 1;

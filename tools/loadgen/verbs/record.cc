@@ -8,7 +8,7 @@
 #include "services/proxy/simulation/workload_feed.h"
 #include "tools/loadgen/engine/arrival_plan.h"
 #include "tools/loadgen/engine/block.h"
-#include "tools/loadgen/engine/clock.h"
+#include "tools/loadgen/engine/now.h"
 #include "tools/loadgen/output/result_folder.h"
 #include "tools/loadgen/verbs/exit_codes.h"
 #include "tools/loadgen/verbs/interruption.h"

@@ -33,7 +33,7 @@ int Run(const CLI::App& verb, RunFlags flags, const std::vector<std::string>& co
   if (!measurement.ok()) return ReportError(measurement.status());
   // Any server may be measured; one without an admin service has no strategy to name.
   const auto active = AdminClient(*admin, flags.load.model).GetStrategy();
-  const StrategyChoice strategy = active.ok() ? ToChoice(active->current()) : StrategyChoice{"unknown", {}};
+  const LabelledStrategy strategy = active.ok() ? ToChoice(active->current()) : LabelledStrategy{"unknown", {}};
   for (std::uint32_t repeat = 1; repeat <= flags.repeats && !interruption.requested(); ++repeat) {
     const BlockTask task{&chosen->workload,
                          strategy,

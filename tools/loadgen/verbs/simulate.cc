@@ -191,7 +191,7 @@ class SimulateVerb {
           return !interruption.requested();
         };
         if (decisions->is_open()) {
-          options_.on_decision = [&](const simulation::Decision& decision) {
+          options_.on_decision = [&](const simulation::SimulatedDecision& decision) {
             *decisions << simulation::DecisionLine(decision);
           };
         }

@@ -21,7 +21,7 @@ struct StrategyFlags {
 };
 
 std::string Describe(const proxy::v1::Strategy& strategy) {
-  const StrategyChoice choice = ToChoice(strategy);
+  const LabelledStrategy choice = ToChoice(strategy);
   std::string text = choice.name;
   for (const auto& [name, value] : choice.parameters) text += fmt::format(" {}={}", name, value);
   return text;
@@ -34,8 +34,8 @@ int Get(const AdminClient& admin) {
   return program::kExitOk;
 }
 
-absl::StatusOr<StrategyChoice> ParseChoice(const StrategyFlags& flags) {
-  StrategyChoice choice{flags.name, {}};
+absl::StatusOr<LabelledStrategy> ParseChoice(const StrategyFlags& flags) {
+  LabelledStrategy choice{flags.name, {}};
   for (const std::string& parameter : flags.parameters) {
     const std::size_t equals = parameter.find('=');
     if (equals == std::string::npos || equals == 0) {
@@ -47,7 +47,7 @@ absl::StatusOr<StrategyChoice> ParseChoice(const StrategyFlags& flags) {
 }
 
 int Set(const AdminClient& admin, const StrategyFlags& flags) {
-  const absl::StatusOr<StrategyChoice> choice = ParseChoice(flags);
+  const absl::StatusOr<LabelledStrategy> choice = ParseChoice(flags);
   if (!choice.ok()) return ReportError(choice.status());
   const auto set = admin.SetStrategy(*choice, "loadgen strategy set");
   if (!set.ok()) return ReportError(set.status());

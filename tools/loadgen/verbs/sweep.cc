@@ -9,7 +9,7 @@
 #include "tools/loadgen/analysis/validity.h"
 #include "tools/loadgen/engine/arrival_plan.h"
 #include "tools/loadgen/engine/block.h"
-#include "tools/loadgen/engine/clock.h"
+#include "tools/loadgen/engine/now.h"
 #include "tools/loadgen/output/progress.h"
 #include "tools/loadgen/output/result_folder.h"
 #include "tools/loadgen/sweep/trial.h"
@@ -65,7 +65,7 @@ class ServerTrials {
   const AdminClient& admin() const { return *admin_; }
 
   // CANCELLED if it was interrupted.
-  absl::StatusOr<Block> Play(const workload::Workload& workload, const StrategyChoice& strategy,
+  absl::StatusOr<Block> Play(const workload::Workload& workload, const LabelledStrategy& strategy,
                              const Interruption& interruption) const {
     const LoadFlags& load = flags_->load;
     const Duration deadline = std::chrono::milliseconds(load.deadline_ms);
@@ -224,7 +224,7 @@ class Sweep {
     return Judge(*block, report_.objective, rate, flags_.load.max_dispatch_delay_ms);
   }
 
-  absl::StatusOr<Trial> TryServer(const StrategyChoice& strategy, double rate) {
+  absl::StatusOr<Trial> TryServer(const LabelledStrategy& strategy, double rate) {
     const auto block = server_->Play(AtRate(rate), strategy, interruption_);
     if (!block.ok()) return block.status();
     auto trial = Judge(*block, report_.objective, rate, flags_.load.max_dispatch_delay_ms);

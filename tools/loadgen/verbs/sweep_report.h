@@ -12,7 +12,7 @@
 namespace smartbatch::loadgen {
 
 struct SweepEntry {
-  StrategyChoice strategy;
+  LabelledStrategy strategy;
   std::optional<RateSearchResult> simulated;
   std::optional<RateSearchResult> server;
 

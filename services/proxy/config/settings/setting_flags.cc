@@ -1,4 +1,4 @@
-#include "services/proxy/config/settings/flags.h"
+#include "services/proxy/config/settings/setting_flags.h"
 
 #include <string>
 #include <utility>

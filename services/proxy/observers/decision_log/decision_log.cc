@@ -12,7 +12,7 @@
 namespace smartbatch::decision_log {
 namespace {
 
-namespace log = simulation::decision_log;
+namespace log = simulation::log_lines;
 
 constexpr std::chrono::milliseconds kWriteInterval{50};
 

@@ -20,12 +20,12 @@
 #include "common/time.h"
 #include "services/proxy/runtime/dispatcher.h"
 #include "services/proxy/scheduling/observer.h"
-#include "services/proxy/simulation/decision_log.h"
+#include "services/proxy/simulation/log_lines.h"
 
 namespace smartbatch::decision_log {
 
 // An observer that copies each event into a queue, and a thread that writes the queue to a file as the lines that
-// services/proxy/simulation/decision_log.h describes. The observer's methods are called under the dispatcher's lock and
+// services/proxy/simulation/log_lines.h describes. The observer's methods are called under the dispatcher's lock and
 // take a fraction of a microsecond: nothing is formatted or written there. If the queue is full or the file cannot be
 // written, lines are lost but no time. Lost lines are counted, and the file says where lines are missing.
 //
@@ -38,7 +38,7 @@ class DecisionLog final : public scheduling::SchedulerObserver, public runtime::
   // Creates the file, or empties it, and writes the first line. Times in the log count from `origin`. INVALID_ARGUMENT
   // if the file cannot be written.
   static absl::StatusOr<std::unique_ptr<DecisionLog>> Open(const std::string& path,
-                                                           const simulation::decision_log::Start& start, Time origin,
+                                                           const simulation::log_lines::Start& start, Time origin,
                                                            std::size_t most_waiting = kMostWaiting);
   ~DecisionLog() override;
   DecisionLog(const DecisionLog&) = delete;
@@ -65,7 +65,7 @@ class DecisionLog final : public scheduling::SchedulerObserver, public runtime::
   void Reconfigured(const runtime::Reconfiguration& next) override;
 
  private:
-  using Event = simulation::decision_log::Event;
+  using Event = simulation::log_lines::Event;
 
   DecisionLog(std::ofstream file, std::string path, Time origin, std::size_t most_waiting);
 

@@ -29,7 +29,7 @@ std::uint32_t PlaceOf(std::vector<Item>& items, const std::string& name, const a
   return place;
 }
 
-timeline::Chart ChartOf(const std::vector<runtime::Decision>& newest_first, const runtime::State& state,
+timeline::Chart ChartOf(const std::vector<runtime::RecentDecision>& newest_first, const runtime::State& state,
                         std::uint32_t seats, Time now) {
   timeline::Chart chart;
   chart.title = state.deciding_strategy;
@@ -42,17 +42,17 @@ timeline::Chart ChartOf(const std::vector<runtime::Decision>& newest_first, cons
         decision->took ? std::optional(decision->dispatched + *decision->took) : std::nullopt;
     if (end && *end < now - LiveData::kLongestChart) continue;
     chart.from = std::min(chart.from, decision->dispatched);
-    timeline::Batch batch{
-        .number = decision->batch,
-        .backend = PlaceOf(chart.backends, decision->backend, [](const timeline::Backend& each) { return each.name; }),
-        .start = decision->dispatched,
-        .end = end,
-        .predicted_seconds = decision->predicted_seconds,
-        .strategy = std::string(decision->strategy),
-        .reason = std::string(scheduling::Name(decision->reason)),
-        .status = end ? absl::StatusCodeToString(decision->status) : std::string(),
-        .rows = {}};
-    for (const runtime::Decision::Row& row : decision->rows) {
+    timeline::ChartBatch batch{.number = decision->batch,
+                               .backend = PlaceOf(chart.backends, decision->backend,
+                                                  [](const timeline::ChartBackend& each) { return each.name; }),
+                               .start = decision->dispatched,
+                               .end = end,
+                               .predicted_seconds = decision->predicted_seconds,
+                               .strategy = std::string(decision->strategy),
+                               .reason = std::string(scheduling::Name(decision->reason)),
+                               .status = end ? absl::StatusCodeToString(decision->status) : std::string(),
+                               .rows = {}};
+    for (const runtime::RecentDecision::Row& row : decision->rows) {
       const std::uint32_t customer =
           PlaceOf(chart.customers, decision->parts[row.part].customer, [](const std::string& name) { return name; });
       batch.rows.push_back({customer, row.length, row.request});
@@ -193,7 +193,7 @@ std::string FolderOf(std::size_t place, const std::string& model) {
 }
 
 void AddDocuments(const std::string& folder, std::shared_ptr<LiveData> data,
-                  std::vector<metrics::HttpServer::Document>& documents) {
+                  std::vector<metrics_endpoint::HttpServer::Document>& documents) {
   const auto add = [&](const char* name, const char* type, const char* text) {
     documents.push_back({"/" + folder + name, type, [text] { return std::string(text); }});
   };
@@ -210,8 +210,8 @@ void AddDocuments(const std::string& folder, std::shared_ptr<LiveData> data,
 
 }  // namespace
 
-std::vector<metrics::HttpServer::Document> Documents(std::vector<Sources> models) {
-  std::vector<metrics::HttpServer::Document> documents;
+std::vector<metrics_endpoint::HttpServer::Document> Documents(std::vector<Sources> models) {
+  std::vector<metrics_endpoint::HttpServer::Document> documents;
   for (std::size_t place = 0; place < models.size(); ++place) {
     const std::string to_root = place == 0 ? "" : "../../";
     std::vector<LiveData::Link> links;

@@ -61,6 +61,6 @@ class LiveData {
 };
 
 // The page of the first model at `/`, those of the others at `/models/NAME/`; what they are made of, and their data.
-std::vector<metrics::HttpServer::Document> Documents(std::vector<Sources> models);
+std::vector<metrics_endpoint::HttpServer::Document> Documents(std::vector<Sources> models);
 
 }  // namespace smartbatch::live_page

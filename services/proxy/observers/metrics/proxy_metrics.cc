@@ -15,7 +15,7 @@ namespace {
 using scheduling::Outcome;
 using scheduling::RejectReason;
 
-std::vector<double> SecondsOf(const Objectives& objectives) {
+std::vector<double> SecondsOf(const LatencyObjectives& objectives) {
   std::vector<double> seconds = {ToSeconds(objectives.others)};
   for (const auto& [name, objective] : objectives.configured) seconds.push_back(ToSeconds(objective));
   return seconds;
@@ -63,7 +63,7 @@ Duration ProxyMetrics::ObjectiveOf(const std::string& customer) const {
 
 // Making series is expensive: 160 us a customer. So the series of new customers are made here and only entered under
 // the dispatcher's lock, under which every event comes.
-void ProxyMetrics::SetObjectives(Objectives objectives) {
+void ProxyMetrics::SetObjectives(LatencyObjectives objectives) {
   absl::flat_hash_set<std::string> known;
   std::vector<std::string> strategies;
   {

@@ -31,7 +31,7 @@ inline constexpr std::size_t kMaxBackends = 100;
 inline constexpr char kOtherBackends[] = "other";
 
 // The times within which the requests of customers should be answered.
-struct Objectives {
+struct LatencyObjectives {
   // By configured customer.
   std::map<std::string, Duration> configured;
   Duration others = std::chrono::seconds(1);
@@ -40,9 +40,9 @@ struct Objectives {
 struct MetricsOptions {
   std::uint32_t max_batch_size = 5;
   // The predicted cost of a batch; only ratios of costs are used here.
-  scheduling::CostModel cost;
+  CostModel cost;
   // The configured customers have series from the start.
-  Objectives objectives;
+  LatencyObjectives objectives;
   // How many other customers get series of their own, in the order in which they come.
   std::size_t max_other_customers = 100;
 };
@@ -68,7 +68,7 @@ class ProxyMetrics final : public prometheus::Collectable,
 
   // The configuration was reloaded: what ends from now on is held against these. The bounds of the histograms stay, and
   // so do the series of customers that are not named any more. One call at a time.
-  void SetObjectives(Objectives objectives);
+  void SetObjectives(LatencyObjectives objectives);
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
@@ -125,7 +125,7 @@ class ProxyMetrics final : public prometheus::Collectable,
   void RemoveBackendGauges(const BackendGauges& gauges) const;
 
   const MetricsOptions options_;
-  Objectives objectives_;
+  LatencyObjectives objectives_;
   prometheus::Registry registry_;
   mutable Families families_;
   mutable ObservationBuffer observations_;
@@ -145,7 +145,7 @@ class ProxyMetrics final : public prometheus::Collectable,
   // What SetObjectives has brought and TakeNewObjectives has not taken yet. The flag saves every request the lock.
   std::atomic<bool> has_new_objectives_ = false;
   Mutex new_objectives_mutex_;
-  Objectives new_objectives_ SMARTBATCH_GUARDED_BY(new_objectives_mutex_);
+  LatencyObjectives new_objectives_ SMARTBATCH_GUARDED_BY(new_objectives_mutex_);
   std::vector<std::unique_ptr<CustomerSeries>> new_series_ SMARTBATCH_GUARDED_BY(new_objectives_mutex_);
 
   // The names in customers_ and in strategies_, for the threads that scrape and reload.

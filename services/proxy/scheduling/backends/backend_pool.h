@@ -7,11 +7,11 @@
 #include <optional>
 #include <string>
 
+#include "common/cost_model.h"
 #include "common/time.h"
 #include "services/proxy/scheduling/backends/batch_size_limit.h"
 #include "services/proxy/scheduling/backends/cost_fit.h"
 #include "services/proxy/scheduling/model/batch.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 
 namespace smartbatch::scheduling {
 

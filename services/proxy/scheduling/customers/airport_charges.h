@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "services/proxy/scheduling/model/cost_model.h"
+#include "common/cost_model.h"
 
 namespace smartbatch::scheduling {
 

@@ -6,8 +6,8 @@
 
 #include <absl/functional/function_ref.h>
 
+#include "common/cost_model.h"
 #include "services/proxy/scheduling/customers/customer.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/model/selection.h"
 
 namespace smartbatch::scheduling {

@@ -10,9 +10,9 @@
 #include <absl/container/btree_set.h>
 #include <boost/container/deque.hpp>
 
+#include "common/cost_model.h"
 #include "common/time.h"
 #include "services/proxy/scheduling/customers/customer.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/model/request.h"
 
 namespace smartbatch::scheduling {

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "common/cost_model.h"
 #include "common/time.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/model/request.h"
 #include "services/proxy/scheduling/model/selection.h"
 #include "services/proxy/scheduling/strategies/length_costs.h"

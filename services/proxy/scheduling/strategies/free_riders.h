@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "services/proxy/scheduling/model/cost_model.h"
+#include "common/cost_model.h"
 #include "services/proxy/scheduling/model/selection.h"
 #include "services/proxy/scheduling/queue/request_classes.h"
 

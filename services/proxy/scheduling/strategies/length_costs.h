@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "services/proxy/scheduling/model/cost_model.h"
+#include "common/cost_model.h"
 #include "services/proxy/scheduling/model/request.h"
 
 namespace smartbatch::scheduling {

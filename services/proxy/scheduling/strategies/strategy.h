@@ -12,10 +12,10 @@
 
 #include <absl/status/statusor.h>
 
+#include "common/cost_model.h"
 #include "common/time.h"
 #include "services/proxy/scheduling/backends/backend_pool.h"
 #include "services/proxy/scheduling/customers/customer_accounts.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/model/outcome.h"
 #include "services/proxy/scheduling/model/request.h"
 #include "services/proxy/scheduling/model/selection.h"

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/cost_model.h"
 #include "common/time.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/model/request.h"
 
 namespace smartbatch::scheduling {

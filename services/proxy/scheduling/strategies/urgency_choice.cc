@@ -8,7 +8,7 @@ constexpr double kLeastUrgency = 1e-30;
 
 }  // namespace
 
-void UrgencyChoice::Batch::Offer(const Candidate& candidate, double seconds) {
+void UrgencyChoice::Draft::Offer(const Candidate& candidate, double seconds) {
   if (candidate.seconds_left < seconds) return;
   ++members;
   urgency += candidate.urgency;
@@ -96,7 +96,7 @@ std::size_t UrgencyChoice::AddToMostUrgent(const Candidate& candidate) {
 // Tries the batches with this longest length. `first_new` is the lowest place that a candidate of this length took: a
 // batch without any of the places from there on has been tried with a shorter length.
 void UrgencyChoice::TryLength(std::uint32_t length, std::size_t first_new) {
-  Batch batch;
+  Draft batch;
   std::size_t best_count = 0;
   double best_seconds = 0;
   for (std::size_t count = 1; count <= most_urgent_.size(); ++count) {

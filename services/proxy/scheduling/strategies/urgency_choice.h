@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/cost_model.h"
 #include "common/time.h"
-#include "services/proxy/scheduling/model/cost_model.h"
 #include "services/proxy/scheduling/model/request.h"
 #include "services/proxy/scheduling/strategies/due_classes.h"
 #include "services/proxy/scheduling/strategies/length_costs.h"
@@ -75,7 +75,7 @@ class UrgencyChoice {
     double least_seconds = 0;  // q
   };
   // A batch in the making: the most urgent that are in time with it.
-  struct Batch {
+  struct Draft {
     std::size_t seen = 0;  // how many of the most urgent were looked at
     std::size_t members = 0;
     double urgency = 0;

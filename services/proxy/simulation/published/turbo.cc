@@ -13,7 +13,6 @@
 namespace smartbatch::simulation {
 namespace {
 
-using scheduling::CostModel;
 using scheduling::DispatchReason;
 using scheduling::Occasion;
 using scheduling::Parameters;
@@ -111,7 +110,7 @@ class Turbo final : public Strategy {
 }  // namespace
 
 std::vector<std::size_t> CheapestRuns(std::span<const std::uint32_t> lengths, std::uint32_t max_batch_size,
-                                      const scheduling::CostModel& cost) {
+                                      const CostModel& cost) {
   // The least time of the first i lengths, and the position at which the last run of that cut begins.
   std::vector<double> least(lengths.size() + 1, std::numeric_limits<double>::infinity());
   std::vector<std::size_t> begins(lengths.size() + 1, 0);

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "services/proxy/scheduling/model/cost_model.h"
+#include "common/cost_model.h"
 
 namespace smartbatch::simulation {
 
@@ -14,6 +14,6 @@ namespace smartbatch::simulation {
 // together. Returns the position after each run, in order; of cuts that take the same time, one with longer runs.
 // Complexity: the number of lengths times max_batch_size.
 std::vector<std::size_t> CheapestRuns(std::span<const std::uint32_t> lengths, std::uint32_t max_batch_size,
-                                      const scheduling::CostModel& cost);
+                                      const CostModel& cost);
 
 }  // namespace smartbatch::simulation

@@ -13,7 +13,7 @@
 
 #include "common/mutex.h"
 #include "services/proxy/protocol/codec.h"
-#include "services/proxy/runtime/backend.h"
+#include "services/proxy/runtime/backend_link.h"
 #include "services/proxy/transport/backends/health_checker.h"
 
 namespace smartbatch::transport {
@@ -34,7 +34,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address, int max_answe
 // a batch or a health check has timed out it makes a new connection: if the other side is gone without having closed
 // it, a connection looks like a slow one, and would be kept for a quarter of an hour. Thread safe. Every call must have
 // ended before the client is destroyed.
-class BackendClient final : public runtime::Backend {
+class BackendClient final : public runtime::BackendLink {
  public:
   // `address` is host:port. Does not wait for a connection. The codec and the queue must outlive the client.
   BackendClient(const std::string& address, const protocol::BackendCodec& codec, grpc::CompletionQueue& queue,

@@ -29,7 +29,7 @@ struct BackendTarget {
 
 struct BackendSetOptions {
   // The predicted cost of a batch on a backend of which nothing is known yet.
-  scheduling::CostModel cost;
+  CostModel cost;
   // The time from one health check of a backend to the next; zero for no checks.
   Duration health_check_interval = std::chrono::seconds(1);
   // The time from one lookup of the names to the next.

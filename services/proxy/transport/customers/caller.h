@@ -8,7 +8,7 @@
 #include <grpcpp/support/status.h>
 
 #include "common/time.h"
-#include "services/proxy/runtime/backend.h"
+#include "services/proxy/runtime/backend_link.h"
 
 namespace smartbatch::transport {
 

@@ -46,7 +46,7 @@ void InferenceStream::OnReadDone(bool ok) {
   }
   parts_.observer.CallStarted();
   inference::ModelInferRequest message;
-  runtime::Request request;
+  runtime::Submission request;
   grpc::Status status = protocol::open_inference::CheckWeight(request_);
   if (status.ok()) status = rpc::ParseMessage(request_, message);
   request_.Clear();
@@ -63,7 +63,7 @@ void InferenceStream::OnReadDone(bool ok) {
   Proceed();
 }
 
-void InferenceStream::Submit(runtime::Request request, std::string id) {
+void InferenceStream::Submit(runtime::Submission request, std::string id) {
   const Time now = parts_.clock.Now();
   request.customer = customer_;
   request.deadline = ReadDeadline(call_.context(), now);

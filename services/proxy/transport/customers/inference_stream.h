@@ -42,7 +42,7 @@ class InferenceStream final : public rpc::CallHandler, public std::enable_shared
   };
   using PendingList = std::list<std::shared_ptr<Pending>>;
 
-  void Submit(runtime::Request request, std::string id);
+  void Submit(runtime::Submission request, std::string id);
   void Ended(PendingList::iterator place, absl::StatusOr<runtime::Ending> ending);
   void Reply(grpc::ByteBuffer message);
   void ReplyError(const std::string& id, const grpc::Status& status);

@@ -30,17 +30,17 @@ bool LiveCalls::WaitForAtMost(std::size_t count, Duration timeout) {
   return fewer_.wait_for(mutex_, timeout, [this, count]() SMARTBATCH_REQUIRES(mutex_) { return count_ <= count; });
 }
 
-LiveCalls::Admission LiveCalls::StartArriving(LiveCall& call, Time now) {
+LiveCalls::Entrance LiveCalls::StartArriving(LiveCall& call, Time now) {
   constexpr std::size_t kShareForRefusals = 10;
   LiveCall* given_up = nullptr;
-  Admission admission = Admission::kAccepted;
+  Entrance entrance = Entrance::kAccepted;
   {
     const MutexLock lock(mutex_);
     given_up = MakeRoom(now);
     const std::size_t in_transit = arriving_.size() + leaving_.size();
     if (in_transit >= limits_.max_in_transit) {
       const bool room_to_refuse = in_transit < limits_.max_in_transit + limits_.max_in_transit / kShareForRefusals + 1;
-      admission = room_to_refuse ? Admission::kRefused : Admission::kHopeless;
+      entrance = room_to_refuse ? Entrance::kRefused : Entrance::kHopeless;
     } else {
       call.since_ = now;
       call.arriving_ = true;
@@ -48,7 +48,7 @@ LiveCalls::Admission LiveCalls::StartArriving(LiveCall& call, Time now) {
     }
   }
   if (given_up != nullptr) given_up->GiveUpRequest(LiveCall::Reason::kCrowdedOut);
-  return admission;
+  return entrance;
 }
 
 LiveCall* LiveCalls::MakeRoom(Time now) {

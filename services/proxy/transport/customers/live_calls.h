@@ -60,7 +60,7 @@ class LiveCalls {
  public:
   explicit LiveCalls(const TransitLimits& limits) : limits_(limits) {}
 
-  enum class Admission : std::uint8_t {
+  enum class Entrance : std::uint8_t {
     kAccepted,  // the call is arriving
     kRefused,   // there is no room: answer the call with an error
     kHopeless   // there is no room even for such answers: cancel the call
@@ -82,7 +82,7 @@ class LiveCalls {
   bool WaitForAtMost(std::size_t count, Duration timeout);
 
   // The request of the call begins to arrive. Makes room by giving up another call if that call has lasted too long.
-  Admission StartArriving(LiveCall& call, Time now);
+  Entrance StartArriving(LiveCall& call, Time now);
   // The request has arrived, or never will. Returns false if it was given up before; then the call has been answered.
   bool StopArriving(LiveCall& call);
   // The call is about to be answered.

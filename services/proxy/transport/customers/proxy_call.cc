@@ -46,49 +46,49 @@ std::size_t HeldBytes(const protocol::Payload& payload) {
   return kHeldBytesOfACall + payload.lengths().size() * kHeldBytesOfASequence;
 }
 
-void ProxyCall::Await(Serving& serving) {
-  std::unique_ptr<ProxyCall> owned(new ProxyCall(serving));
+void ProxyCall::Await(CallEnvironment& environment) {
+  std::unique_ptr<ProxyCall> owned(new ProxyCall(environment));
   ProxyCall& call = *owned;
   call.self_ = std::move(owned);
-  serving.method.Request(call.context_, call.stream_, serving.queue, &call.accepted_);
+  environment.method.Request(call.context_, call.stream_, environment.queue, &call.accepted_);
 }
 
-ProxyCall::ProxyCall(Serving& serving) : serving_(serving), stream_(&context_) {
-  serving_.live_calls.Enter();
+ProxyCall::ProxyCall(CallEnvironment& environment) : environment_(environment), stream_(&context_) {
+  environment_.live_calls.Enter();
   context_.AsyncNotifyWhenDone(&done_);
 }
 
 void ProxyCall::OnAccepted(bool ok) {
   if (!ok) return Leave();  // the server has stopped; no other event will come
-  Await(serving_);
-  accepted_at_ = serving_.clock.Now();
-  serving_.observer.CallStarted();
-  const LiveCalls::Admission admission = serving_.live_calls.StartArriving(*this, accepted_at_);
-  const bool accepted = admission == LiveCalls::Admission::kAccepted;
+  Await(environment_);
+  accepted_at_ = environment_.clock.Now();
+  environment_.observer.CallStarted();
+  const LiveCalls::Entrance entrance = environment_.live_calls.StartArriving(*this, accepted_at_);
+  const bool accepted = entrance == LiveCalls::Entrance::kAccepted;
   const grpc::Status status = accepted ? CheckHeaders() : TooManyInTransit();
   if (status.ok()) return stream_.Read(&request_, &arrived_);
   // The message is not read.
-  if (accepted && !serving_.live_calls.StopArriving(*this)) return EndOne();  // it was given up, and answered
-  if (admission == LiveCalls::Admission::kHopeless) context_.TryCancel();
+  if (accepted && !environment_.live_calls.StopArriving(*this)) return EndOne();  // it was given up, and answered
+  if (entrance == LiveCalls::Entrance::kHopeless) context_.TryCancel();
   --events_to_come_;
   Refuse(status);
 }
 
 void ProxyCall::OnArrived(bool ok) {
-  if (!serving_.live_calls.StopArriving(*this)) return EndOne();  // it was given up, and answered
+  if (!environment_.live_calls.StopArriving(*this)) return EndOne();  // it was given up, and answered
   // This is not the last event: the answer is still to come.
   --events_to_come_;
   // If gRPC itself has refused the call, for example because its message is too long, the caller has gRPC's status, and
   // this one reaches nobody.
   if (!ok) return Refuse(rpc::InvalidArgument("(message)", "the call carried no request; send exactly one"));
-  runtime::Request request;
+  runtime::Submission request;
   if (const grpc::Status status = Read(request); !status.ok()) return Refuse(status);
   Submit(std::move(request));
   // The call may be gone now.
 }
 
-void ProxyCall::Submit(runtime::Request request) {
-  runtime::Dispatcher& dispatcher = serving_.models.Find(request.payload->model())->dispatcher;
+void ProxyCall::Submit(runtime::Submission request) {
+  runtime::Dispatcher& dispatcher = environment_.models.Find(request.payload->model())->dispatcher;
   dispatcher_ = &dispatcher;
   if (caller_has_gone_) dispatcher.Cancel(ticket_);
   dispatcher.Submit(std::move(request), ticket_,
@@ -113,18 +113,18 @@ grpc::Status ProxyCall::CheckHeaders() const {
   constexpr std::size_t kBytesOfAnEntry = 32;  // as HTTP/2 counts (RFC 9113, section 6.5.2)
   std::size_t bytes = 0;
   for (const auto& [key, value] : context_.client_metadata()) bytes += key.size() + value.size() + kBytesOfAnEntry;
-  if (bytes <= serving_.max_metadata_bytes) return grpc::Status::OK;
+  if (bytes <= environment_.max_metadata_bytes) return grpc::Status::OK;
   return {grpc::StatusCode::RESOURCE_EXHAUSTED,
           fmt::format("the call's headers have {} bytes; at most {} are allowed (connections.max_metadata_bytes)",
-                      bytes, serving_.max_metadata_bytes)};
+                      bytes, environment_.max_metadata_bytes)};
 }
 
-grpc::Status ProxyCall::Read(runtime::Request& request) {
-  request.deadline = ReadDeadline(context_, serving_.clock.Now());
+grpc::Status ProxyCall::Read(runtime::Submission& request) {
+  request.deadline = ReadDeadline(context_, environment_.clock.Now());
   request.context = ReadCallContext(context_);
   if (auto status = ReadCustomer(context_, request.customer); !status.ok()) return status;
-  if (auto status = serving_.customer_rights.Check(request.customer, context_); !status.ok()) return status;
-  if (auto status = serving_.codec.Read(request_, request.payload); !status.ok()) return status;
+  if (auto status = environment_.customer_rights.Check(request.customer, context_); !status.ok()) return status;
+  if (auto status = environment_.codec.Read(request_, request.payload); !status.ok()) return status;
   request_.Clear();
   request.held_bytes = HeldBytes(*request.payload);
   return grpc::Status::OK;
@@ -143,13 +143,13 @@ void ProxyCall::Answer(absl::StatusOr<runtime::Ending> ending) {
     AddPushback(status, ending->outcome);
     return Refuse(status);
   }
-  const auto response = serving_.codec.Write(*ending->payload, ending->results,
-                                             {.latency = ending->latency,
-                                              .queued = ending->queued,
-                                              .in_service = ending->in_service,
-                                              .strategy = ending->strategy,
-                                              .dispatch_reason = ending->dispatch_reason,
-                                              .batch_sizes = ending->batch_sizes});
+  const auto response = environment_.codec.Write(*ending->payload, ending->results,
+                                                 {.latency = ending->latency,
+                                                  .queued = ending->queued,
+                                                  .in_service = ending->in_service,
+                                                  .strategy = ending->strategy,
+                                                  .dispatch_reason = ending->dispatch_reason,
+                                                  .batch_sizes = ending->batch_sizes});
   if (!response.ok()) return Refuse(FromAbsl(response.status()));
   StartLeaving(status);
   stream_.WriteAndFinish(*response, grpc::WriteOptions(), status, &finished_);
@@ -161,9 +161,9 @@ void ProxyCall::Refuse(const grpc::Status& status) {
 }
 
 void ProxyCall::StartLeaving(const grpc::Status& status) {
-  const Time now = serving_.clock.Now();
-  serving_.observer.CallHandled(status.error_code(), now - accepted_at_);
-  serving_.live_calls.StartLeaving(*this, now);
+  const Time now = environment_.clock.Now();
+  environment_.observer.CallHandled(status.error_code(), now - accepted_at_);
+  environment_.live_calls.StartLeaving(*this, now);
 }
 
 // One trailer and not five: gRPC validates, copies and sends each as a literal, some 0.8 us apiece.
@@ -215,7 +215,7 @@ void ProxyCall::OnDone(bool /*always true*/) {
 }
 
 void ProxyCall::OnFinished(bool /*false if the caller had gone*/) {
-  serving_.live_calls.StopLeaving(*this);
+  environment_.live_calls.StopLeaving(*this);
   EndOne();
 }
 
@@ -224,7 +224,7 @@ void ProxyCall::EndOne() {
 }
 
 void ProxyCall::Leave() {
-  LiveCalls& live_calls = serving_.live_calls;
+  LiveCalls& live_calls = environment_.live_calls;
   std::exchange(self_, nullptr).reset();  // deletes this
   live_calls.Leave();
 }

@@ -22,7 +22,7 @@
 namespace smartbatch::transport {
 
 // What all calls share. It must outlive them.
-struct Serving {
+struct CallEnvironment {
   const protocol::CustomerCodec& codec;
   ProxyMethod& method;
   grpc::ServerCompletionQueue& queue;
@@ -43,10 +43,10 @@ std::size_t HeldBytes(const protocol::Payload& payload);
 class ProxyCall final : public LiveCall {
  public:
   // Asks gRPC for the next call. One object always waits for a call, so that no call waits unseen inside gRPC.
-  static void Await(Serving& serving);
+  static void Await(CallEnvironment& environment);
 
  private:
-  explicit ProxyCall(Serving& serving);
+  explicit ProxyCall(CallEnvironment& environment);
 
   void GiveUpRequest(Reason reason) override;
   void GiveUpAnswer() override;
@@ -59,8 +59,8 @@ class ProxyCall final : public LiveCall {
   // Checks what the caller sent before its message is read.
   grpc::Status CheckHeaders() const;
   // Checks the call and fills in what goes to the model's dispatcher. Afterwards the message is nowhere else.
-  grpc::Status Read(runtime::Request& request);
-  void Submit(runtime::Request request);
+  grpc::Status Read(runtime::Submission& request);
+  void Submit(runtime::Submission request);
   void Refuse(const grpc::Status& status);
   // One of the three events has come. The call may be gone afterwards.
   void EndOne();
@@ -72,7 +72,7 @@ class ProxyCall final : public LiveCall {
   void LogEnd(const grpc::Status& status, const runtime::Ending& ending) const;
   void Leave();
 
-  Serving& serving_;
+  CallEnvironment& environment_;
   std::unique_ptr<ProxyCall> self_;
   grpc::ServerContext context_;
   grpc::ByteBuffer request_;

@@ -55,10 +55,10 @@ absl::Status ProxyServer::Start(const runtime::ModelTable& models, const runtime
                                 runtime::CallObserver& observer) {
   if (auto status = listener_.Start(); !status.ok()) return status;
   // NOLINTNEXTLINE(modernize-make-unique): clang 14 cannot make an aggregate that way, and this one cannot be moved
-  serving_.reset(new Serving{codec_, method_, queue_.queue(), models, clock, observer,
-                             connection_limits_.max_metadata_bytes, customer_rights_,
-                             LiveCalls(TransitLimitsOf(connection_limits_, MaxMessageBytes(codec_)))});
-  ProxyCall::Await(*serving_);
+  environment_.reset(new CallEnvironment{codec_, method_, queue_.queue(), models, clock, observer,
+                                         connection_limits_.max_metadata_bytes, customer_rights_,
+                                         LiveCalls(TransitLimitsOf(connection_limits_, MaxMessageBytes(codec_)))});
+  ProxyCall::Await(*environment_);
   elsewhere_.Serve(queue_.queue());
   sweeper_ = std::jthread([this](const std::stop_token& stop) { RunSweeper(stop); });
   return absl::OkStatus();
@@ -82,24 +82,26 @@ void ProxyServer::RunSweeper(const std::stop_token& stop) {
   program::HeapTrimmer heap;
   while (!stop.stop_requested()) {
     std::this_thread::sleep_for(kPause);
-    const Time now = serving_->clock.Now();
-    serving_->live_calls.Sweep(now);
+    const Time now = environment_->clock.Now();
+    environment_->live_calls.Sweep(now);
     heap.Look(now);
   }
 }
 
-LiveCalls::Counts ProxyServer::calls() const { return serving_ ? serving_->live_calls.counts() : LiveCalls::Counts(); }
+LiveCalls::Counts ProxyServer::calls() const {
+  return environment_ ? environment_->live_calls.counts() : LiveCalls::Counts();
+}
 
 void ProxyServer::StopServing() { listener_.health().StopServing(); }
 
 void ProxyServer::WaitForAnswers() {
-  serving_->live_calls.WaitForAtMost(1, kFlushTime);  // the last one waits for the next call
+  environment_->live_calls.WaitForAtMost(1, kFlushTime);  // the last one waits for the next call
 }
 
 void ProxyServer::Shutdown() {
   if (std::exchange(shut_down_, true)) return;
   listener_.ShutDown(kFlushTime);
-  if (serving_) serving_->live_calls.WaitForAtMost(0, kEver);
+  if (environment_) environment_->live_calls.WaitForAtMost(0, kEver);
   sweeper_ = {};
 }
 

@@ -80,7 +80,7 @@ class ProxyServer {
   CustomerRights customer_rights_;
   rpc::Listener listener_;
   Elsewhere elsewhere_;
-  std::unique_ptr<Serving> serving_;
+  std::unique_ptr<CallEnvironment> environment_;
   std::jthread sweeper_;
   bool shut_down_ = false;
 };

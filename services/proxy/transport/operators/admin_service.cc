@@ -86,15 +86,15 @@ void Describe(const runtime::DeviceState& state, proxy::v1::DeviceStatus& status
   status.set_used_seconds(state.used_seconds);
 }
 
-void Describe(const runtime::Decision& decision, Time now, proxy::v1::Decision& out) {
+void Describe(const runtime::RecentDecision& decision, Time now, proxy::v1::Decision& out) {
   out.set_batch(decision.batch);
   out.set_age_seconds(ToSeconds(now - decision.dispatched));
   out.set_strategy(std::string(decision.strategy));
   out.set_reason(std::string(Name(decision.reason)));
   out.set_backend(decision.backend);
   out.set_requests(decision.requests);
-  for (const runtime::Decision::Row& row : decision.rows) out.add_lengths(row.length);
-  for (const runtime::Decision::Part& part : decision.parts) {
+  for (const runtime::RecentDecision::Row& row : decision.rows) out.add_lengths(row.length);
+  for (const runtime::RecentDecision::Part& part : decision.parts) {
     auto& described = *out.add_parts();
     described.set_customer(part.customer);
     described.set_sequences(part.sequences);
@@ -106,9 +106,9 @@ void Describe(const runtime::Decision& decision, Time now, proxy::v1::Decision& 
   out.set_code(rpc::CodeName(static_cast<grpc::StatusCode>(decision.status)));
 }
 
-bool Holds(const runtime::Decision& decision, const std::string& customer) {
+bool Holds(const runtime::RecentDecision& decision, const std::string& customer) {
   return std::any_of(decision.parts.begin(), decision.parts.end(),
-                     [&](const runtime::Decision::Part& part) { return part.customer == customer; });
+                     [&](const runtime::RecentDecision::Part& part) { return part.customer == customer; });
 }
 
 std::string OneLine(const proxy::v1::Strategy& strategy) {
@@ -238,7 +238,7 @@ grpc::Status AdminService::Decisions(const Model& model, const proxy::v1::ListDe
   }
   const std::size_t limit = request.limit() == 0 ? kMost : request.limit();
   const Time now = targets_.clock.Now();
-  for (const runtime::Decision& decision : model.decisions.List(request.customer().empty() ? limit : kMost)) {
+  for (const runtime::RecentDecision& decision : model.decisions.List(request.customer().empty() ? limit : kMost)) {
     if (static_cast<std::size_t>(response.decisions_size()) == limit) break;
     if (!request.customer().empty() && !Holds(decision, request.customer())) continue;
     Describe(decision, now, *response.add_decisions());

@@ -15,7 +15,7 @@
 #include <google/protobuf/text_format.h>
 #include <CLI/CLI.hpp>
 
-#include "services/proxy/config/settings/flags.h"
+#include "services/proxy/config/settings/setting_flags.h"
 
 namespace smartbatch::proxy {
 namespace {

@@ -16,7 +16,7 @@ namespace smartbatch::decision_log {
 namespace {
 
 using testing::HasSubstr;
-namespace log = simulation::decision_log;
+namespace log = simulation::log_lines;
 
 std::string TemporaryFile() {
   return (std::filesystem::path(testing::TempDir()) / ("decisions-" + std::to_string(::getpid()))).string();

@@ -138,7 +138,7 @@ TEST_F(LivePageTest, ANameThatIsNoUtf8OrIsMarkupIsToldAsText) {
 TEST_F(LivePageTest, ThePageLoadsOnlyWhatIsServedBesideIt) {
   std::vector<std::string> paths;
   std::string html;
-  for (const metrics::HttpServer::Document& document : Documents({AllSources()})) {
+  for (const metrics_endpoint::HttpServer::Document& document : Documents({AllSources()})) {
     paths.push_back(document.path);
     if (document.path == "/") html = document.body();
   }

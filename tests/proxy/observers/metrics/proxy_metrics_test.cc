@@ -39,7 +39,7 @@ class ProxyMetricsTest : public ::testing::Test {
   }
 
   void Submit(const std::string& customer, std::vector<std::string> texts, Time deadline = kNever) {
-    runtime::Request request{
+    runtime::Submission request{
         .customer = customer, .payload = testing::PayloadOf(std::move(texts)), .deadline = deadline};
     tickets_.push_back(std::make_unique<runtime::Ticket>());
     dispatcher_->Submit(std::move(request), *tickets_.back(),
@@ -265,7 +265,7 @@ TEST_F(ProxyMetricsTest, NewObjectivesHoldFromTheNextRequestOn) {
 // would take seconds if it created all the series.
 TEST_F(ProxyMetricsTest, TheFirstRequestAfterAReloadMakesNoSeriesForTenThousandNewCustomers) {
   Submit("vip", {"x"});
-  Objectives objectives{.configured = {}, .others = milliseconds(7)};
+  LatencyObjectives objectives{.configured = {}, .others = milliseconds(7)};
   for (int i = 0; i < 10'000; ++i) objectives.configured["customer-" + std::to_string(i)] = milliseconds(5);
   metrics_.SetObjectives(std::move(objectives));
   const auto start = std::chrono::steady_clock::now();

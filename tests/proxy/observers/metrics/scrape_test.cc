@@ -46,7 +46,7 @@ class Scrape : public ::testing::Test {
 
   // One request of a customer, from its arrival to its answer.
   void Request(int customer) {
-    runtime::Request request{
+    runtime::Submission request{
         .customer = "customer-" + std::to_string(customer), .payload = testing::PayloadOf({"x"}), .deadline = kNever};
     runtime::Ticket ticket;
     dispatcher_.Submit(std::move(request), ticket,

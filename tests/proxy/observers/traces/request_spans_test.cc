@@ -86,7 +86,7 @@ class RequestSpansTest : public ::testing::Test {
 
   void Submit(std::vector<std::string> texts, const runtime::CallContext& context = {}, Time deadline = kNever) {
     tickets_.push_back(std::make_unique<runtime::Ticket>());
-    runtime::Request request{
+    runtime::Submission request{
         .customer = "customer", .payload = testing::PayloadOf(std::move(texts)), .deadline = deadline};
     request.context = context;
     dispatcher_->Submit(std::move(request), *tickets_.back(), runtime::Reply([](absl::StatusOr<runtime::Ending>) {}));

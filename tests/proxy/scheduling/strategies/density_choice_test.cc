@@ -251,7 +251,7 @@ TEST_F(DensityChoiceTest, FindsARiderWorthItsSeatIffItSavesMoreThanItDelays) {
     Draw(random_.Between(2, 8), 2);
     const auto usual_batch = static_cast<std::uint32_t>(random_.Between(1, seats_));
     Start(choice, cost, load, usual_batch);
-    for (PendingRequest& request : requests_->all()) choice.ConsiderAll(request);
+    for (PendingRequest& request : requests_->all()) choice.ConsiderWaitingOf(request);
     choice.Weigh();
     choice.Take(selection_);
     const BatchTotals batch = TotalsOf(TakenSequences(cost));

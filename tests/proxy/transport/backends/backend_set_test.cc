@@ -65,7 +65,7 @@ class TheBackends : public ::testing::Test {
   Asked& Ask(const std::string& text) {
     asked_.push_back(std::make_unique<Asked>());
     Asked& asked = *asked_.back();
-    runtime::Request request{.customer = "a", .payload = testing::PayloadOf({text}), .deadline = kNever};
+    runtime::Submission request{.customer = "a", .payload = testing::PayloadOf({text}), .deadline = kNever};
     dispatcher_.Submit(std::move(request), asked.ticket, runtime::Reply([&asked](absl::StatusOr<runtime::Ending> e) {
                          asked.outcome = e->outcome;
                          asked.is_done = true;

@@ -26,7 +26,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // A backend to which nothing is sent.
-class IdleBackend final : public runtime::Backend {
+class IdleBackend final : public runtime::BackendLink {
  public:
   void Send(const runtime::OutgoingBatch&, runtime::BatchReply) override {}
   void Cancel(scheduling::BatchId) override {}

@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using Admission = LiveCalls::Admission;
+using Entrance = LiveCalls::Entrance;
 
 class NotedCall final : public LiveCall {
  public:
@@ -30,7 +30,7 @@ constexpr Time At(Duration after) { return Time() + seconds(1000) + after; }
 TEST(LiveCalls, AFloodOfRequestsThatComeAtOnceGivesNoneUp) {
   LiveCalls calls({.max_in_transit = 1000, .max_slow_requests = 2});
   std::list<NotedCall> flood(100);
-  for (NotedCall& call : flood) EXPECT_EQ(calls.StartArriving(call, At(milliseconds(100))), Admission::kAccepted);
+  for (NotedCall& call : flood) EXPECT_EQ(calls.StartArriving(call, At(milliseconds(100))), Entrance::kAccepted);
   for (NotedCall& call : flood) EXPECT_TRUE(calls.StopArriving(call));
   EXPECT_EQ(calls.counts().requests_given_up, 0U);
 }
@@ -39,8 +39,7 @@ TEST(LiveCalls, TheSlowestRequestMakesRoomForTheNext) {
   LiveCalls calls({.max_in_transit = 1000, .max_slow_requests = 2});
   std::list<NotedCall> slow(3);
   Duration time{};
-  for (NotedCall& call : slow)
-    EXPECT_EQ(calls.StartArriving(call, At(time += milliseconds(500))), Admission::kAccepted);
+  for (NotedCall& call : slow) EXPECT_EQ(calls.StartArriving(call, At(time += milliseconds(500))), Entrance::kAccepted);
   EXPECT_THAT(slow.front().requests_given_up, ElementsAre(LiveCall::Reason::kCrowdedOut));
   EXPECT_FALSE(calls.StopArriving(slow.front())) << "it has been answered";
   slow.pop_front();
@@ -71,14 +70,14 @@ TEST(LiveCalls, WhatTakesTooLongIsGivenUpAndNothingElse) {
 TEST(LiveCalls, BeyondTheBoundCallsAreRefusedAndThoseThatDoNotTakeTheRefusalAreCancelled) {
   LiveCalls calls({.max_in_transit = 20});
   std::list<NotedCall> all(24);
-  std::vector<Admission> admissions;
+  std::vector<Entrance> entrances;
   for (NotedCall& call : all) {
-    admissions.push_back(calls.StartArriving(call, At({})));
-    if (admissions.back() == Admission::kRefused) calls.StartLeaving(call, At({}));
+    entrances.push_back(calls.StartArriving(call, At({})));
+    if (entrances.back() == Entrance::kRefused) calls.StartLeaving(call, At({}));
   }
-  EXPECT_EQ(std::count(admissions.begin(), admissions.end(), Admission::kAccepted), 20);
-  EXPECT_EQ(std::count(admissions.begin(), admissions.end(), Admission::kRefused), 3);
-  EXPECT_EQ(admissions.back(), Admission::kHopeless);
+  EXPECT_EQ(std::count(entrances.begin(), entrances.end(), Entrance::kAccepted), 20);
+  EXPECT_EQ(std::count(entrances.begin(), entrances.end(), Entrance::kRefused), 3);
+  EXPECT_EQ(entrances.back(), Entrance::kHopeless);
   for (NotedCall& call : all) {
     calls.StopArriving(call);
     calls.StopLeaving(call);
@@ -92,8 +91,8 @@ TEST(LiveCalls, AnAnswerThatIsNotTakenForASecondMakesRoom) {
   NotedCall next;
   calls.StartLeaving(older, At(seconds(0)));
   calls.StartLeaving(newer, At(milliseconds(500)));
-  EXPECT_EQ(calls.StartArriving(next, At(milliseconds(900))), Admission::kRefused);
-  EXPECT_EQ(calls.StartArriving(next, At(milliseconds(1000))), Admission::kAccepted);
+  EXPECT_EQ(calls.StartArriving(next, At(milliseconds(900))), Entrance::kRefused);
+  EXPECT_EQ(calls.StartArriving(next, At(milliseconds(1000))), Entrance::kAccepted);
   EXPECT_EQ(older.answers_given_up, 1);
   EXPECT_EQ(newer.answers_given_up, 0);
   calls.StopLeaving(newer);
