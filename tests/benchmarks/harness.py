@@ -83,7 +83,8 @@ class Process:
     """A program on its own cores, ended when the context is left."""
 
     def __init__(self, command, cores, ready=None, port=None, environment=None):
-        self.output = tempfile.TemporaryFile()
+        # Appended to, since the process shares the place in the file with those who read it here.
+        self.output = tempfile.TemporaryFile("a+b")
         self.child = subprocess.Popen(command, stdout=self.output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                       env={**os.environ, **(environment or {})},
                                       preexec_fn=lambda: os.sched_setaffinity(0, cores))
