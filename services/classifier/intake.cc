@@ -22,7 +22,8 @@ grpc::ServerUnaryReactor* Intake::Take(std::unique_ptr<Exchange> exchange, const
     const MutexLock lock(mutex_);
     ++calls_;
   }
-  const auto call = std::make_shared<ClassifierCall>(serving_, std::move(exchange), context, response, [this] { CallEnded(); });
+  const auto call =
+      std::make_shared<ClassifierCall>(serving_, std::move(exchange), context, response, [this] { CallEnded(); });
   if (refusing_) {
     call->Refuse(rpc::Unavailable("the classifier is stopping; try again or call another one", kRetryWhenStopping));
   } else {

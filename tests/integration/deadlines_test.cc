@@ -35,6 +35,7 @@ struct Ended {
 Ended CallPatiently(const std::string& address) {
   const auto stub = proxy::v1::ProxyService::NewStub(ChannelTo(address));
   grpc::ClientContext context;
+  context.set_wait_for_ready(true);
   proxy::v1::ProxyClassifyRequest request;
   request.add_sequences("hello");
   proxy::v1::ProxyClassifyResponse response;
