@@ -56,8 +56,8 @@ namespace smartbatch::scheduling {
 // be the n heaviest up to L, as above; I has one peak in n as weights fall.
 //
 // Filling. A rider of length l whose seat adds s = c(n + 1, L) - c(n, L) delays W(S) by s, and saves everybody else
-// what it would cost later, less s. Later it would travel in a batch like those that leave now, of m sequences, where
-// it costs c(m, l) / m. It is taken iff
+// what it would cost later, less s. Later it would cost c(m, l) / m, in a batch
+// of m sequences like those that leave now. It is taken iff
 //
 //     s W(S) <= (c(m, l) / m - s) (g W_all - W(S))                                                       (fill)
 //

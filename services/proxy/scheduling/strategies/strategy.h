@@ -126,7 +126,7 @@ struct StrategyEnvironment {
 struct StrategyPromises {
   // Which of a request's waiting sequences leave together. kInParts: any of them. kWholeIfUncontended: all of them
   // while everything that waits fits into one batch and riders are free, except in a batch by the lane. kWhole: always
-  // all. Whatever is promised, a request of more sequences than the batch has seats leaves in parts; where whole
+  // all. Whatever is promised, a request of more sequences than the batch has seats leaves in parts. If whole
   // requests are promised, each part but the last is a full batch of its own.
   enum class Requests : std::uint8_t { kInParts, kWholeIfUncontended, kWhole };
   Requests requests = Requests::kInParts;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -46,7 +47,7 @@ class Traffic {
   double Load(std::uint32_t slots) const { return seconds_ > 0 && slots > 0 ? work_seconds_ / seconds_ / slots : 0; }
   // The mean number of sequences of a batch, at most `seats`; `seats` before the first batch.
   std::uint32_t MeanBatch(std::uint32_t seats) const {
-    return batches_ > 0 ? std::min(static_cast<std::uint32_t>(left_ / batches_ + 0.5), seats) : seats;
+    return batches_ > 0 ? std::min(static_cast<std::uint32_t>(std::lround(left_ / batches_)), seats) : seats;
   }
 
  private:
