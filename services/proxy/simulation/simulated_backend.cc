@@ -41,7 +41,7 @@ BackendProcess::BackendProcess(SimulatedBackend backend, std::uint64_t seed, std
       has_faults_(backend_.faults.error_rate + backend_.faults.slow_rate + backend_.faults.hang_rate > 0),
       random_(Random::Stream(seed, kJitterStream + 2 * index + 1)) {}
 
-BatchEnd BackendProcess::Start(const scheduling::Batch& batch, Time now) {
+SimulatedEnd BackendProcess::Start(const scheduling::Batch& batch, Time now) {
   const std::uint64_t number = batches_++;
   const auto outage = std::find_if(backend_.outages.begin(), backend_.outages.end(),
                                    [&](const Outage& candidate) { return now < candidate.to; });
@@ -56,7 +56,7 @@ BatchEnd BackendProcess::Start(const scheduling::Batch& batch, Time now) {
   if (fault == Fault::kSlow) seconds *= faults_.slow_factor;
   const Duration takes = fault == Fault::kHang ? Duration::max() : FromSeconds(seconds);
 
-  BatchEnd ending{Later(now, takes), fault == Fault::kError ? absl::StatusCode::kInternal : absl::StatusCode::kOk};
+  SimulatedEnd ending{Later(now, takes), fault == Fault::kError ? absl::StatusCode::kInternal : absl::StatusCode::kOk};
   if (takes > batch.timeout) ending = {Later(now, batch.timeout), absl::StatusCode::kDeadlineExceeded};
   if (will_go && outage->from < ending.end) ending = {outage->from, absl::StatusCode::kUnavailable, true};
   return ending;

@@ -38,7 +38,7 @@ struct SimulatedBackend {
 };
 
 // How a batch ends: a moment and a status code, kOk if every member has its result.
-struct BatchEnd {
+struct SimulatedEnd {
   Time end{};
   absl::StatusCode code = absl::StatusCode::kOk;
   // True if the backend went away while it had the batch.
@@ -51,7 +51,7 @@ class BackendProcess {
   BackendProcess(SimulatedBackend backend, std::uint64_t seed, std::uint64_t index);
 
   // The batch reaches the backend now.
-  BatchEnd Start(const scheduling::Batch& batch, Time now);
+  SimulatedEnd Start(const scheduling::Batch& batch, Time now);
 
   const SimulatedBackend& backend() const { return backend_; }
 

@@ -98,7 +98,7 @@ class Simulation {
   struct Running {
     BatchId id = 0;
     Time start{};
-    BatchEnd ending;
+    SimulatedEnd ending;
   };
   // What the simulation knows about the request in a slot of the pending set.
   struct LiveRequest {
@@ -251,7 +251,7 @@ class Simulation {
       }
       const auto* const batch = std::get_if<scheduling::Batch>(&step);
       if (batch == nullptr) return absl::OkStatus();
-      const BatchEnd ending = backends_[batch->backend].Start(*batch, now_);
+      const SimulatedEnd ending = backends_[batch->backend].Start(*batch, now_);
       collector_.Dispatched(*batch);
       if (options_.on_decision) Tell(*batch);
       running_.push_back({batch->id, now_, ending});
