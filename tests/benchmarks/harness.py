@@ -101,6 +101,8 @@ class Process:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                     return f"127.0.0.1:{port}"
             time.sleep(0.01)
+        self.child.kill()
+        self.child.wait()
         fail(f"{self.child.args[0]} did not start: {self.said()}")
 
     def said(self):

@@ -1,4 +1,4 @@
-// The verbs that make load, as people call them: workloads, traces, sweeps, interruptions, help.
+// The verbs that make load, as people call them: workloads, traces, models, interruptions.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -23,7 +23,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using ::testing::AllOf;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -404,120 +403,6 @@ TEST_F(LoadProgramTest, MetadataGoesWithEveryCall) {
   EXPECT_THAT(outcome.exit_code, ::testing::AnyOf(0, 3)) << outcome.output;
   EXPECT_GT(with, 20);
   EXPECT_EQ(without, 0);
-}
-
-TEST_F(LoadProgramTest, ASweepInVirtualTimeFindsWhatASimulationConfirms) {
-  const ProcessOutcome outcome =
-      Loadgen({"sweep", "--simulate", "--slo", "p95<500ms", "--workload", "seedopen", "--strategies", "fcfs,sjf",
-               "--param", "fcfs.linger_ms=0", "--seconds", "300"});
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
-  EXPECT_THAT(outcome.output, AllOf(HasSubstr("fcfs"), HasSubstr("simulated")));
-  const auto names = FilesEndingIn("_sweep.json");
-  ASSERT_EQ(names.size(), 1U);
-  const auto json = nlohmann::json::parse(Read("results/" + names[0]));
-  EXPECT_EQ(json["valid"], true);
-  for (const auto& strategy : json["strategies"]) {
-    const double holds = strategy["simulated"]["largest_rate"];
-    EXPECT_LT(holds, strategy["simulated"]["breaks_at"].get<double>());
-    EXPECT_TRUE(strategy["server"].is_null());
-  }
-  EXPECT_LT(json["strategies"][0]["simulated"]["estimate"], json["strategies"][1]["simulated"]["estimate"]);
-}
-
-TEST_F(LoadProgramTest, ASweepSaysThatNoRateIsLowEnough) {
-  // A large block alone takes 311 ms.
-  const ProcessOutcome outcome = Loadgen({"sweep", "--simulate", "--slo", "p95<200ms", "--workload", "seedopen",
-                                          "--strategies", "sjf", "--seconds", "20000"});
-  EXPECT_EQ(outcome.exit_code, 3) << outcome.output;
-  EXPECT_THAT(outcome.output, HasSubstr("INVALID: sjf simulated: the objective does not hold even at"));
-}
-
-TEST_F(LoadProgramTest, ASweepFindsTheRateThatAServerCanCarry) {
-  // 10 ms per request, one at a time: the queue that --max-batch-size 1 simulates.
-  std::mutex one_at_a_time;
-  const ScriptedProxy server([&](const ReceivedCall&) {
-    const std::scoped_lock lock(one_at_a_time);
-    std::this_thread::sleep_for(milliseconds(10));
-    return grpc::Status::OK;
-  });
-  const ProcessOutcome outcome = Loadgen({"sweep",
-                                          "--slo",
-                                          "p90<60ms",
-                                          "--strategies",
-                                          "fcfs",
-                                          "--target",
-                                          server.address(),
-                                          "--admin-target",
-                                          server.address(),
-                                          "--customer",
-                                          "a:rate=50,len=100",
-                                          "--max-batch-size",
-                                          "1",
-                                          "--seconds",
-                                          "3",
-                                          "--warm-up-seconds",
-                                          "0.5",
-                                          "--max-dispatch-delay-ms",
-                                          "1000",
-                                          "--precision-percent",
-                                          "5"});
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
-  EXPECT_EQ(server.active_strategy(), "fair");
-  const auto json = nlohmann::json::parse(Read("results/" + FilesEndingIn("_sweep.json").at(0)));
-  // The machine may be busy and the server may wake late; it cannot be faster than its sleep.
-  EXPECT_GT(json["strategies"][0]["difference"].get<double>(), -0.3) << outcome.output;
-  EXPECT_LT(json["strategies"][0]["difference"].get<double>(), 0.1) << outcome.output;
-}
-
-// --- Help ---
-
-TEST_F(LoadProgramTest, EveryVerbHasHelpWithTwoExamples) {
-  for (const char* const verb : {"run", "compare", "sweep", "record", "replay", "simulate", "report", "diff",
-                                 "workload", "strategy", "probe", "classify", "completion", "manual"}) {
-    const ProcessOutcome outcome = Loadgen({verb, "--help"});
-    EXPECT_EQ(outcome.exit_code, 0);
-    const std::size_t examples = outcome.output.find("Examples:\n");
-    ASSERT_NE(examples, std::string::npos) << verb;
-    int shown = 0;
-    const std::string call = "loadgen " + std::string(verb);
-    for (std::size_t at = examples; (at = outcome.output.find(call, at)) != std::string::npos; ++at) ++shown;
-    EXPECT_GE(shown, 2) << outcome.output;
-  }
-}
-
-TEST_F(LoadProgramTest, BashCompletesVerbsFlagsAndValues) {
-  Write("completion", Loadgen({"completion"}).output);
-  const auto complete = [&](const std::string& words) {
-    const ProcessOutcome outcome =
-        RunHere({"/bin/bash", "-c",
-                 "source completion && COMP_WORDS=(" + words +
-                     ") && COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) && _loadgen && echo \" ${COMPREPLY[*]} \""});
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
-    return outcome.output;
-  };
-  EXPECT_EQ(complete("loadgen sw"), " sweep \n");
-  EXPECT_THAT(complete("loadgen run --seed"), AllOf(HasSubstr(" --seed "), HasSubstr(" --seed-arrivals ")));
-  EXPECT_THAT(complete("loadgen run --slo-nonsense"), EndsWith("  \n"));
-  EXPECT_THAT(complete("loadgen run --progress ''"), AllOf(HasSubstr(" plain "), HasSubstr(" none ")));
-  EXPECT_THAT(complete("loadgen compare --workload mi"), HasSubstr(" mixed "));
-  EXPECT_THAT(complete("loadgen simulate --strategies den"), HasSubstr(" density "));
-  EXPECT_EQ(complete("loadgen strategy se"), " set \n");
-  EXPECT_THAT(complete("loadgen strategy set --para"), HasSubstr(" --param "));
-}
-
-TEST_F(LoadProgramTest, TheManualPageIsWellFormedAndHasEveryVerb) {
-  const ProcessOutcome manual = Loadgen({"manual"});
-  ASSERT_EQ(manual.exit_code, 0);
-  for (const char* const verb : {"run", "compare", "sweep", "record", "replay", "simulate", "workload validate",
-                                 "strategy set", "probe", "classify"}) {
-    EXPECT_THAT(manual.output, HasSubstr(".SS loadgen " + std::string(verb) + "\n"));
-  }
-  EXPECT_THAT(manual.output, HasSubstr(".SH EXIT STATUS"));
-  if (RunHere({"/bin/sh", "-c", "command -v groff"}).exit_code != 0) GTEST_SKIP() << "groff is not installed";
-  Write("loadgen.1", manual.output);
-  const ProcessOutcome checked = RunHere({"/bin/sh", "-c", "groff -man -ww -z -Tutf8 -Kutf8 loadgen.1"});
-  EXPECT_EQ(checked.exit_code, 0);
-  EXPECT_EQ(checked.output, "");
 }
 
 }  // namespace

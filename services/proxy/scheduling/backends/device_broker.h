@@ -26,10 +26,9 @@ namespace smartbatch::scheduling {
 //   take less than predicted. A member that begins to want the device has a tag from which no other differs by more.
 //   So the difference of two tags lies within D (l_f / w_f + l_g / w_g) of 0 at any two moments. With one slot nothing
 //   runs when it is given: g's tag does not fall, and f's rises by l_f / w_f.
-// - Nobody starves: while f waits and uses nothing, g uses at most 2 D (l_g + w_g l_f / w_f) seconds. All slots are
-// busy
-//   then. So f waits for at most the sum of 2 (l_g + w_g l_f / w_f) over the others, and three times the longest batch:
-//   for those that run at either end of its wait.
+// - Nobody starves: while f waits and uses nothing, g uses at most 2 D (l_g + w_g l_f / w_f) seconds, while all slots
+//   are busy. So f waits for at most the sum of 2 (l_g + w_g l_f / w_f) over the others, and three times the longest
+//   batch: for those that run at either end of its wait.
 //
 // It is not for a model whose batches must leave at certain times: it knows no deadlines.
 //
@@ -53,9 +52,9 @@ class DeviceBroker {
   // The member wants a slot. Returns true if it has one now: then it must Start a batch or Return the slot. Otherwise
   // it waits until it asks again with success, or withdraws.
   bool Ask(Member member);
-  // A batch that is predicted to take so many seconds begins in the slot that the member has got.
+  // A batch that is predicted to take `predicted_seconds` begins in the slot that the member has got.
   void Start(Member member, double predicted_seconds);
-  // That batch has ended, after so many seconds. Its slot is free.
+  // That batch has ended, after `seconds`. Its slot is free.
   void End(Member member, double predicted_seconds, double seconds);
   // The member has no use for the slot that it has got, and wants none.
   void Return(Member member);

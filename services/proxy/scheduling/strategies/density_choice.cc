@@ -190,7 +190,7 @@ void DensityChoice::AddToHeaviestWhereRidersAreFree(double weight) {
   heaviest_[place].weight = weight;
 }
 
-// In ascending order; false where it is too light.
+// Keeps them in ascending order. Returns false if it is too light.
 bool DensityChoice::AddToHeaviest(const Heavy& heavy) {
   if (heaviest_.size() == around_.seats) {
     if (heavy.weight <= heaviest_.front().weight) return false;
@@ -314,7 +314,7 @@ void DensityChoice::ChooseRequests(std::span<PendingRequest* const> candidates, 
   SortByLength(candidates);
   const std::size_t capacity = selection.free_seats();
   const std::size_t row = capacity + 1;
-  // best_weight_[n]: the largest weight of requests that need n seats together; below 0 where there is none.
+  // best_weight_[n]: the largest weight of requests that need n seats together; below 0 if there are none.
   best_weight_.assign(row, -1);
   best_weight_[0] = 0;
   taken_.assign(by_length_.size() * row, false);

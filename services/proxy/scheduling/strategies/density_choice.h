@@ -171,7 +171,7 @@ class DensityChoice {
   std::vector<Seat> seats_;
   std::size_t weighed_ = 0;  // of the seats
   std::vector<PendingSequence*> sequences_;
-  std::vector<Heavy> heaviest_;  // at most one for each seat of the batch; ascending where that matters
+  std::vector<Heavy> heaviest_;  // at most one for each seat of the batch; in ascending order once it is full
   double heaviest_sum_ = 0;
   double heaviest_seat_ = 0;
   double considered_weight_ = 0;
