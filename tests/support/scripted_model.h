@@ -54,6 +54,10 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
     const MutexLock lock(mutex_);
     config_ = config;
   }
+  void SetVersions(const std::vector<std::string>& versions) {
+    const MutexLock lock(mutex_);
+    versions_ = versions;
+  }
   void SetReady(bool ready) { ready_ = ready; }
   // The batches that came, up to kMostKept.
   std::vector<inference::ModelInferRequest> batches() {
@@ -69,7 +73,10 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
   grpc::Status ModelMetadata(grpc::ServerContext*, const inference::ModelMetadataRequest* request,
                              inference::ModelMetadataResponse* response) override {
     response->set_name(request->name());
-    response->add_versions(std::string("1"));
+    {
+      const MutexLock lock(mutex_);
+      for (const std::string& version : versions_) response->add_versions(version);
+    }
     const auto describe = [](auto& tensor, const std::string& name) {
       tensor.set_name(name);
       tensor.set_datatype("INT64");
@@ -138,6 +145,7 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
     config.set_max_batch_size(8);
     return config;
   }();
+  std::vector<std::string> versions_ SMARTBATCH_GUARDED_BY(mutex_) = {"1"};
   std::vector<inference::ModelInferRequest> batches_ SMARTBATCH_GUARDED_BY(mutex_);
 };
 

@@ -1,9 +1,12 @@
 #include "services/proxy/transport/customers/inference_calls.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <string>
 #include <utility>
 
 #include <absl/strings/match.h>
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
 #include "inference/open_inference.grpc.pb.h"
@@ -62,9 +65,17 @@ std::string NewestVersion(const Model& model) {
   return *(*description)->metadata.versions().rbegin();
 }
 
+// The version that statistics name: the newest or, if that is not a number, 1. In Triton versions are numbers, and
+// perf_analyzer aborts at others. MLServer's models may have any version, or none.
+std::string NumberedVersion(const Model& model) {
+  std::string version = NewestVersion(model);
+  std::uint32_t number = 0;
+  return absl::SimpleAtoi(version, &number) ? version : "1";
+}
+
 void Describe(const Model& model, const runtime::RequestStatistics::Totals& totals, inference::ModelStatistics& out) {
   out.set_name(model.settings().name);
-  out.set_version(NewestVersion(model));
+  out.set_version(NumberedVersion(model));
   out.set_inference_count(totals.rows);
   out.set_execution_count(totals.served.count);
   inference::InferStatistics& statistics = *out.mutable_inference_stats();

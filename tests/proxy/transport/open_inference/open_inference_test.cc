@@ -359,6 +359,20 @@ TEST_F(OpenInference, StatisticsCountRequestsRowsAndBatches) {
   EXPECT_GT(response.model_stats(0).inference_stats().success().ns(), 0U);
 }
 
+// perf_analyzer aborts at a version that is not a number.
+TEST_F(OpenInference, StatisticsNameTheNewestVersionOrIfItIsNotANumberVersion1) {
+  using Versions = std::vector<std::string>;
+  for (const auto& [versions, expected] : std::map<Versions, std::string>{
+           {{"1"}, "1"}, {{"2", "13"}, "13"}, {{}, "1"}, {{""}, "1"}, {{"v0.1.0"}, "1"}, {{"3", "4.5"}, "1"}}) {
+    model_server_->SetVersions(versions);
+    reader_.Look();
+    grpc::ClientContext context;
+    inference::ModelStatisticsResponse response;
+    ASSERT_TRUE(stub_->ModelStatistics(&context, {}, &response).ok());
+    EXPECT_EQ(response.model_stats(0).version(), expected) << ::testing::PrintToString(versions);
+  }
+}
+
 TEST_F(OpenInference, TheOldContractIsNotServedBesideIt) {
   grpc::ClientContext context;
   grpc::Status status;
