@@ -9,6 +9,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
 source "$ROOT/scripts/lib/servers.sh"
 # shellcheck source=scripts/lib/triton.sh
 source "$ROOT/scripts/lib/triton.sh"
+# shellcheck source=scripts/lib/mlserver.sh
+source "$ROOT/scripts/lib/mlserver.sh"
 [[ $# == 1 ]] || fail "usage: examples.sh BIN"
 bin=$(realpath "$1") packages=${SMARTBATCH_MODEL_SERVERS-$ROOT/build/tools}
 for folder in triton/pytriton mlserver/mlserver; do
@@ -59,17 +61,10 @@ for address in "$TRITON" "$PROXY"; do
     python "$examples/clients/open_inference.py" "$address" words 'how many words' 'one'
 done
 
-read -ra ports < <(free_ports 3)
-cp -r "$examples/mlserver" "$work/mlserver"
-printf '{"host": "127.0.0.1", "grpc_port": %d, "http_port": %d, "metrics_port": %d, "parallel_workers": 0}\n' \
-  "${ports[@]}" >"$work/mlserver/settings.json"
-PYTHONPATH=$packages/mlserver /usr/bin/python3 -c 'from mlserver.cli import main; main()' start "$work/mlserver" \
-  >"$work/mlserver.log" 2>&1 &
-SERVER_PIDS+=($!)
-wait_for_words "127.0.0.1:${ports[0]}"
-start_proxy mlserver-proxy --backend "oip://127.0.0.1:${ports[0]}/words" --max-batch-size 32
+start_mlserver "$packages/mlserver" "$work" "$examples/mlserver"
+start_proxy mlserver-proxy --backend "oip://$MLSERVER/words" --max-batch-size 32
 wait_for_words "$PROXY"
-for address in "127.0.0.1:${ports[0]}" "$PROXY"; do
+for address in "$MLSERVER" "$PROXY"; do
   check "mlserver, client at $address" "$words" \
     python "$examples/clients/open_inference.py" "$address" words 'how many words' 'one'
 done

@@ -12,6 +12,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
 source "$ROOT/scripts/lib/servers.sh"
 # shellcheck source=scripts/lib/triton.sh
 source "$ROOT/scripts/lib/triton.sh"
+# shellcheck source=scripts/lib/mlserver.sh
+source "$ROOT/scripts/lib/mlserver.sh"
 # shellcheck source=tests/deploy/documents.sh
 source "$ROOT/tests/deploy/documents.sh"
 [[ $# == 1 || $# == 2 ]] || fail "usage: open_inference.sh BIN [REQUESTS]"
@@ -29,25 +31,9 @@ trap 'stop_servers; rm -rf "$work"' EXIT
 client() { PYTHONPATH=$packages/triton /usr/bin/python3 "$@"; }
 
 # --- The servers ---
-cp -r "$here/triton" "$here/mlserver" "$work/"
+cp -r "$here/triton" "$work/"
 start_triton "$packages/triton" "$work" "$work/triton"
-read -ra ports < <(free_ports 3)
-MLSERVER=127.0.0.1:${ports[0]}
-printf '{"host": "127.0.0.1", "grpc_port": %d, "http_port": %d, "metrics_port": %d, "parallel_workers": 0}\n' \
-  "${ports[@]}" >"$work/mlserver/settings.json"
-PYTHONPATH=$packages/mlserver /usr/bin/python3 -c 'from mlserver.cli import main; main()' start "$work/mlserver" \
-  >"$work/mlserver.log" 2>&1 &
-SERVER_PIDS+=($!)
-
-for _ in {1..100}; do
-  client - "$MLSERVER" 2>/dev/null <<'PYTHON' && break
-import sys
-import tritonclient.grpc
-sys.exit(not tritonclient.grpc.InferenceServerClient(sys.argv[1]).is_model_ready("tokens"))
-PYTHON
-  kill -0 "${SERVER_PIDS[-1]}" 2>/dev/null || fail "MLServer did not start: $(tail -n 20 "$work/mlserver.log")"
-  sleep 0.2
-done
+start_mlserver "$packages/mlserver" "$work" "$here/mlserver"
 
 # --- The proxies ---
 start_proxy() { # start_proxy NAME ADDRESS MODEL FLAGS...
