@@ -134,6 +134,7 @@ grpc::ByteBuffer InferBackendCodec::Write(std::span<const RowRef> rows) const {
     auto& input = *head.mutable_inputs(static_cast<int>(i));
     input.set_shape(0, static_cast<std::int64_t>(rows.size()));
     if (merged[i].padded_to > 0) input.set_shape(1, merged[i].padded_to);
+    SetBinaryDataSize(*input.mutable_parameters(), merged[i].bytes);
   }
   constexpr int kField = ModelInferRequest::kRawInputContentsFieldNumber;
   std::size_t bytes = head.ByteSizeLong();

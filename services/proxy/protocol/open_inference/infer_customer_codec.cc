@@ -305,9 +305,12 @@ grpc::Status InferCustomerCodec::Read(ModelInferRequest request, std::shared_ptr
   if (const WordPieces* const vocabulary = reader.settings.vocabulary.get()) {
     lengths = LengthsOf(reader, inputs, rows, [=](std::string_view raw) { return Tokens(raw, *vocabulary); });
   }
-  std::string key = KeyOf(reader, request);
   request.clear_raw_input_contents();
-  for (InputTensor& input : *request.mutable_inputs()) input.clear_contents();
+  for (InputTensor& input : *request.mutable_inputs()) {
+    input.clear_contents();
+    SetBinaryDataSize(*input.mutable_parameters(), 0);
+  }
+  std::string key = KeyOf(reader, request);
   payload =
       std::make_shared<const InferPayload>(std::move(request), std::move(inputs),
                                            std::vector<std::uint32_t>(lengths.begin(), lengths.end()), std::move(key));
@@ -345,6 +348,7 @@ absl::Status InferCustomerCodec::Answer(const Payload& payload, std::span<const 
       raw += row;
     }
     auto& out = *response.mutable_outputs(static_cast<int>(i));
+    SetBinaryDataSize(*out.mutable_parameters(), raw.size());
     out.clear_shape();
     out.add_shape(static_cast<std::int64_t>(results.size()));
     for (std::size_t d = 0; d < like.tail.size(); ++d) {

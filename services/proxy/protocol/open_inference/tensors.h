@@ -13,6 +13,14 @@
 
 namespace smartbatch::protocol::open_inference {
 
+// KServe's client and its models give a tensor the parameter `binary_data_size`: the bytes of its raw contents. Where
+// it is, this sets it, since it differs between a request and its batch, and between a batch's answer and a request's.
+inline void SetBinaryDataSize(google::protobuf::Map<std::string, inference::InferParameter>& parameters,
+                              std::size_t bytes) {
+  const auto found = parameters.find("binary_data_size");
+  if (found != parameters.end()) found->second.set_int64_param(static_cast<std::int64_t>(bytes));
+}
+
 // A tensor of one or more rows in raw form.
 struct Tensor {
   std::string name;
@@ -28,7 +36,7 @@ struct Tensor {
 
 class InferPayload final : public Payload {
  public:
-  // `head` is the request without its tensors.
+  // `head` is the request without the contents of its tensors, and without their sizes.
   InferPayload(inference::ModelInferRequest head, std::vector<Tensor> inputs, std::vector<std::uint32_t> lengths,
                std::string batch_key)
       : head_(std::move(head)),

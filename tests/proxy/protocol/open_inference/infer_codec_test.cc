@@ -260,6 +260,37 @@ TEST_F(InferCodec, OnlyWhatMayShareABatchHasOneKey) {
   EXPECT_EQ(Read(other_id)->batch_key(), key);
 }
 
+// KServe's client says how many bytes each raw tensor has, and its models say it of their outputs.
+TEST_F(InferCodec, RequestsWhoseBinaryDataSizesDifferShareABatchAndEachMessageTellsItsOwn) {
+  static constexpr char kSize[] = "binary_data_size";
+  const auto say = [](auto& tensors, const auto& contents) {
+    for (int i = 0; i < tensors.size(); ++i) {
+      (*tensors[i].mutable_parameters())[kSize].set_int64_param(static_cast<std::int64_t>(contents[i].size()));
+    }
+  };
+  const auto said = [](const auto& tensor) { return tensor.parameters().at(kSize).int64_param(); };
+  std::vector<std::shared_ptr<const Payload>> payloads;
+  for (ModelInferRequest request : {Request({{1, 2, 3}}, {"abc"}), Request({{4}, {5}}, {"", "abcdefgh"})}) {
+    say(*request.mutable_inputs(), request.raw_input_contents());
+    payloads.push_back(Read(request));
+  }
+  EXPECT_EQ(payloads[0]->batch_key(), payloads[1]->batch_key());
+  const std::vector<RowRef> rows = {{payloads[1], 1}, {payloads[0], 0}, {payloads[1], 0}};
+  const ModelInferRequest batch = Sent(rows);
+  EXPECT_EQ(said(batch.inputs(0)), 3 * 3 * 8);
+  EXPECT_EQ(said(batch.inputs(1)), (4 + 8) + (4 + 3) + 4);
+  ModelInferResponse answer = AnswerTo(batch);
+  say(*answer.mutable_outputs(), answer.raw_output_contents());
+  const auto results = Answered(answer, rows);
+  ASSERT_TRUE(results.ok()) << results.status();
+  const ModelInferResponse first = Told(*payloads[0], {(*results)[1]});
+  EXPECT_EQ(said(first.outputs(0)), 3 * 8);
+  EXPECT_EQ(said(first.outputs(1)), 4 + 3);
+  const ModelInferResponse second = Told(*payloads[1], {(*results)[2], (*results)[0]});
+  EXPECT_EQ(said(second.outputs(0)), 2 * 8);
+  EXPECT_EQ(said(second.outputs(1)), 4 + (4 + 8));
+}
+
 TEST_F(InferCodec, WrongRequestsAreRefusedWithTheNameOfTheTensor) {
   const ModelInferRequest good = Request({{1, 2}}, {"a"});
   const auto refused = [&](const char* what, const std::function<void(ModelInferRequest&)>& change, const char* named,
