@@ -75,6 +75,11 @@ std::vector<std::string> Doubts(const ModelSettings& settings, const ModelDescri
     }
   }
   if (settings.padded_inputs.empty()) return doubts;
+  if (description.outputs.empty() && settings.trimmed_outputs.empty()) {
+    doubts.emplace_back(
+        "its server does not describe its outputs; if the second dimension of one is that of the padded inputs, name "
+        "it in open_inference.trimmed_outputs, or its rows are answered with the padding of their batch");
+  }
   for (const auto& [name, output] : description.outputs) {
     if (output.shape.size() < 2 || output.shape[1] >= 0 || settings.trimmed_outputs.contains(name)) continue;
     doubts.push_back(absl::StrCat("the second dimension of output '", name,

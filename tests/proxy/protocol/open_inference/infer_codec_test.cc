@@ -449,50 +449,5 @@ TEST_F(InferCodec, AnOutputThatWasAskedForAndIsNotThereIsAnInternalError) {
   EXPECT_TRUE(absl::IsInternal(Answered(response, rows).status()));
 }
 
-TEST(AModel, IsRefusedIfItsRequestsCannotBeBatched) {
-  const ModelSettings settings{.name = "model", .max_batch_size = 32};
-  inference::ModelConfig config;
-  config.set_max_batch_size(8);
-  const auto described = Describe(settings, Metadata(), config);
-  ASSERT_TRUE(described.ok());
-  EXPECT_EQ(described->max_batch_size, 8U);
-  EXPECT_EQ(described->max_request_rows, 8U);
-  EXPECT_THAT(Doubts(settings, *described), ::testing::ElementsAre(HasSubstr("set max-batch-size to 8")));
-  inference::ModelConfig decoupled = config;
-  decoupled.mutable_model_transaction_policy()->set_decoupled(true);
-  EXPECT_TRUE(absl::IsUnimplemented(Describe(settings, Metadata(), decoupled).status()));
-  inference::ModelConfig sequences = config;
-  sequences.mutable_sequence_batching();
-  EXPECT_TRUE(absl::IsUnimplemented(Describe(settings, Metadata(), sequences).status()));
-  config.set_max_batch_size(0);
-  EXPECT_TRUE(absl::IsUnimplemented(Describe(settings, Metadata(), config).status()));
-}
-
-TEST(AModel, TakesRequestsThatAreLargerOrSmallerThanABatchIfItIsToldTo) {
-  inference::ModelConfig config;
-  config.set_max_batch_size(8);
-  for (const std::uint32_t rows : {3U, 100U}) {
-    const ModelSettings settings{.name = "model", .max_batch_size = 8, .max_request_rows = rows};
-    const auto described = Describe(settings, Metadata(), config);
-    ASSERT_TRUE(described.ok());
-    EXPECT_EQ(described->max_batch_size, 8U);
-    EXPECT_EQ(described->max_request_rows, rows);
-    // Callers believe it.
-    EXPECT_EQ(described->config.max_batch_size(), static_cast<std::int32_t>(rows));
-    EXPECT_TRUE(Doubts(settings, *described).empty());
-  }
-}
-
-TEST(AModel, IsUnavailableUntilItIsDescribed) {
-  const auto model = std::make_shared<Model>(ModelSettings{.name = "model"});
-  const Models models({model, std::make_shared<Model>(ModelSettings{.name = "other"})});
-  EXPECT_TRUE(absl::IsUnavailable(models.Find("model", "").status()));
-  EXPECT_TRUE(absl::IsNotFound(models.Find("nope", "").status()));
-  EXPECT_TRUE(absl::IsNotFound(models.Find("", "").status()));
-  model->Set(std::make_shared<const ModelDescription>());
-  EXPECT_EQ(*models.Find("model", ""), model);
-  EXPECT_TRUE(absl::IsUnavailable(models.Find("other", "").status()));
-}
-
 }  // namespace
 }  // namespace smartbatch::protocol::open_inference
