@@ -5,7 +5,8 @@
 # contest/report.py makes the table and the picture of it.
 #   minilm   a real model, all-MiniLM-L6-v2 on one thread: 16 and 64 callers, 0.8 of the capacity; a round takes about 2
 #            minutes, the first two 6
-#   device   a device whose time is modelled (contest/models/device.py says how): 256 callers, 0.9; 4 minutes a round
+#   device   a device whose time is modelled (contest/models/device.py says how): 256 callers, 0.9, and the largest rate
+#            that is kept up; 9 minutes a round
 # Installs what is missing below build/tools, from lists with hashes; all servers listen on loopback only.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

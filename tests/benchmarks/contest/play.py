@@ -7,6 +7,7 @@ moments for all, in an order of their own each round. See contest.sh.
 import csv
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import random
@@ -52,14 +53,18 @@ class Contest:
     slow: tuple
     slow_rounds: int
     left_out: tuple
+    # If given, the largest rate of the open loop is looked for at which 99 of 100 requests are answered within this.
+    sustained_p99_ms: float = 0
 
 
 CONTESTS = {
     "minilm": Contest((16, 64), 240, 1200, 0.8, [], ("Triton, batches of 8", "Triton, batches of 32"), 2, ()),
     "device": Contest((256,), 1000, 2000, 0.9, ["--max-batch-size", "32"],
                       ("Triton, no batching", "Triton, batches of 8"), 1,
-                      ("the proxy, lengths in tokens",)),
+                      ("the proxy, lengths in tokens",), 1000),
 }
+SUSTAINED = "largest rate"
+SUSTAINED_PRECISION = 1.05
 
 
 def model_process(models, model):
@@ -207,6 +212,20 @@ def play_open(contender, binaries, trace, seed):
     return figures.summary(max(ends) / 1000, used, 0)
 
 
+def largest_rate(holds_at, known_to_hold, play):
+    """The largest rate at which `holds_at` is true of what `play` measures, what it measured there, and the requests."""
+    rate, figures, broken, requests = known_to_hold, None, math.inf, 0
+    while broken / rate > SUSTAINED_PRECISION:
+        tried = rate * 1.25 if broken == math.inf else math.sqrt(rate * broken)
+        measured = play(tried)
+        requests += measured["requests"]
+        if holds_at(measured):
+            rate, figures = tried, measured
+        else:
+            broken = tried
+    return rate, figures, requests
+
+
 def main():
     binaries, triton, work = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
     kind, results = sys.argv[4:]
@@ -257,6 +276,17 @@ def main():
     for name in draw.sample(names, len(names)):
         with Contender(kind, name, binaries, triton, work) as contender:
             add(name, "open loop", {"offered_per_second": rate, **play_open(contender, binaries, trace, number)})
+    for name in draw.sample(names, len(names)) if contest.sustained_p99_ms else ():
+        def play(tried):
+            with Contender(kind, name, binaries, triton, work) as contender:
+                return play_open(contender, binaries, record(tried, contest.open_requests / tried), number)
+
+        first = next(row for row in rows if (row["round"], row["contender"], row["phase"]) == (number, name, "open loop"))
+        if first["p99_ms"] > contest.sustained_p99_ms:
+            sys.exit(f"play.py: {name} did not answer 99 of 100 requests within {contest.sustained_p99_ms} ms at "
+                     f"{rate:.1f} requests a second, where the search begins")
+        largest, figures, played = largest_rate(lambda measured: measured["p99_ms"] <= contest.sustained_p99_ms, rate, play)
+        add(name, SUSTAINED, {**(figures or first), "requests_per_second": largest, "requests": played})
     # Whole or not at all: a round that was interrupted is played again.
     pathlib.Path(results + ".part").write_text(json.dumps(rows, indent=1))
     os.replace(results + ".part", results)
