@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "common/time.h"
+
 namespace smartbatch::protocol {
 
 // The content of one request: a number of rows, each of which is scheduled by itself. Immutable once made, so that the
@@ -23,6 +25,8 @@ class Payload {
   virtual std::span<const std::uint32_t> lengths() const = 0;
   // Rows may share a batch only if the keys of their payloads are equal. Empty in protocols in which all may.
   virtual const std::string& batch_key() const = 0;
+  // How long after its arrival the answer is of use, as the message says; above 0, Duration::max() if it says nothing.
+  virtual Duration timeout() const { return Duration::max(); }
   // About how much memory it takes, in bytes.
   virtual std::size_t bytes() const = 0;
 };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "common/one_line.h"
+#include "common/time.h"
 #include "inference/open_inference.grpc.pb.h"
 #include "services/proxy/protocol/message_weight.h"
 #include "services/proxy/protocol/open_inference/infer_codec.h"
@@ -58,6 +60,26 @@ grpc::Status CheckSharedMemory(const Parameters& parameters) {
   return {grpc::StatusCode::NOT_FOUND,
           absl::StrCat("Unable to find shared memory region: ", Shown(found->second.string_param()),
                        "; the proxy has no shared memory, send the tensor in the message")};
+}
+
+// Takes the parameters for the server's queue off the request, which waits in the proxy's: they are not passed on and
+// keep no requests apart. `timeout`, in microseconds, is set to the request's; 0 and less mean none. `priority` says
+// nothing here, since the operator decides who goes first.
+grpc::Status TakeQueueParameters(Parameters& parameters, Duration& timeout) {
+  if (const auto found = parameters.find("timeout"); found != parameters.end()) {
+    if (!found->second.has_int64_param()) return Wrong("parameters[timeout]", "it must be an int64_param");
+    const std::int64_t most = std::chrono::duration_cast<std::chrono::microseconds>(Duration::max()).count();
+    const std::int64_t given = found->second.int64_param();
+    if (given > 0) timeout = std::chrono::microseconds(std::min(given, most));
+    parameters.erase(found);
+  }
+  if (const auto found = parameters.find("priority"); found != parameters.end()) {
+    if (!found->second.has_uint64_param() && (!found->second.has_int64_param() || found->second.int64_param() < 0)) {
+      return Wrong("parameters[priority]", "it must be a uint64_param or an int64_param of at least 0");
+    }
+    parameters.erase(found);
+  }
+  return grpc::Status::OK;
 }
 
 // --- The key: a list of parts, each encoded so that its end is clear ---
@@ -289,6 +311,8 @@ grpc::Status InferCustomerCodec::Read(ModelInferRequest request, std::shared_ptr
   const InputReader reader{(*model)->settings(), **description};
   if (auto status = CheckInputs(reader, request); !status.ok()) return status;
   if (auto status = CheckOutputs(request, reader.model); !status.ok()) return status;
+  Duration timeout = Duration::max();
+  if (auto status = TakeQueueParameters(*request.mutable_parameters(), timeout); !status.ok()) return status;
   std::vector<Tensor> inputs(static_cast<std::size_t>(request.inputs_size()));
   for (int i = 0; i < request.inputs_size(); ++i) {
     std::string* const raw = request.raw_input_contents_size() > 0 ? request.mutable_raw_input_contents(i) : nullptr;
@@ -311,9 +335,9 @@ grpc::Status InferCustomerCodec::Read(ModelInferRequest request, std::shared_ptr
     SetBinaryDataSize(*input.mutable_parameters(), 0);
   }
   std::string key = KeyOf(reader, request);
-  payload =
-      std::make_shared<const InferPayload>(std::move(request), std::move(inputs),
-                                           std::vector<std::uint32_t>(lengths.begin(), lengths.end()), std::move(key));
+  payload = std::make_shared<const InferPayload>(std::move(request), std::move(inputs),
+                                                 std::vector<std::uint32_t>(lengths.begin(), lengths.end()),
+                                                 std::move(key), timeout);
   return grpc::Status::OK;
 }
 

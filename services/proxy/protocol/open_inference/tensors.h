@@ -38,11 +38,12 @@ class InferPayload final : public Payload {
  public:
   // `head` is the request without the contents of its tensors, and without their sizes.
   InferPayload(inference::ModelInferRequest head, std::vector<Tensor> inputs, std::vector<std::uint32_t> lengths,
-               std::string batch_key)
+               std::string batch_key, Duration timeout)
       : head_(std::move(head)),
         inputs_(std::move(inputs)),
         lengths_(std::move(lengths)),
-        batch_key_(std::move(batch_key)) {
+        batch_key_(std::move(batch_key)),
+        timeout_(timeout) {
     bytes_ = static_cast<std::size_t>(head_.ByteSizeLong()) + batch_key_.size();
     for (const Tensor& input : inputs_) bytes_ += input.raw.size() + input.offsets.size() * sizeof(std::size_t);
   }
@@ -50,6 +51,7 @@ class InferPayload final : public Payload {
   const std::string& model() const override { return head_.model_name(); }
   std::span<const std::uint32_t> lengths() const override { return lengths_; }
   const std::string& batch_key() const override { return batch_key_; }
+  Duration timeout() const override { return timeout_; }
   std::size_t bytes() const override { return bytes_; }
 
   const inference::ModelInferRequest& head() const { return head_; }
@@ -60,6 +62,7 @@ class InferPayload final : public Payload {
   const std::vector<Tensor> inputs_;
   const std::vector<std::uint32_t> lengths_;
   const std::string batch_key_;
+  const Duration timeout_;
   std::size_t bytes_ = 0;
 };
 

@@ -65,9 +65,10 @@ runtime::CallContext ReadCallContext(const grpc::ServerContextBase& context) {
   return {value_of(kRequestIdKey), value_of(kTraceParentKey)};
 }
 
-Time ReadDeadline(const grpc::ServerContextBase& context, Time now) {
+Time ReadDeadline(const grpc::ServerContextBase& context, Time now, Duration timeout) {
   const std::optional<Duration> left = rpc::TimeLeft(context);
-  return left ? Later(now, *left) : kNever;
+  const Time of_the_call = left ? Later(now, *left) : kNever;
+  return timeout == Duration::max() ? of_the_call : std::min(of_the_call, Later(now, timeout));
 }
 
 }  // namespace smartbatch::transport

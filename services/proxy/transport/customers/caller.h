@@ -28,8 +28,9 @@ grpc::Status ReadCustomer(const grpc::ServerContextBase& context, std::string& c
 // than 128 bytes or not printable ASCII, is left out.
 runtime::CallContext ReadCallContext(const grpc::ServerContextBase& context);
 
-// The call's deadline on the proxy's own clock, whose time is `now`; kNever if the caller set none, or one that is too
-// far away for Time. Deadlines come on one of gRPC's clocks, so ask for it only once, when the call comes.
-Time ReadDeadline(const grpc::ServerContextBase& context, Time now);
+// The request's deadline on the proxy's own clock, whose time is `now`: the call's, or `timeout` from now if that is
+// earlier. kNever if there is neither, or if it is too far away for Time. Deadlines come on one of gRPC's clocks, so
+// ask for it only once, when the request has come.
+Time ReadDeadline(const grpc::ServerContextBase& context, Time now, Duration timeout);
 
 }  // namespace smartbatch::transport

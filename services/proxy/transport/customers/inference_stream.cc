@@ -66,7 +66,7 @@ void InferenceStream::OnReadDone(bool ok) {
 void InferenceStream::Submit(runtime::Submission request, std::string id) {
   const Time now = parts_.clock.Now();
   request.customer = customer_;
-  request.deadline = ReadDeadline(call_.context(), now);
+  request.deadline = ReadDeadline(call_.context(), now, request.payload->timeout());
   request.context = ReadCallContext(call_.context());
   request.held_bytes = HeldBytes(*request.payload);
   runtime::Dispatcher& dispatcher = parts_.models.Find(request.payload->model())->dispatcher;

@@ -120,12 +120,12 @@ grpc::Status ProxyCall::CheckHeaders() const {
 }
 
 grpc::Status ProxyCall::Read(runtime::Submission& request) {
-  request.deadline = ReadDeadline(context_, environment_.clock.Now());
   request.context = ReadCallContext(context_);
   if (auto status = ReadCustomer(context_, request.customer); !status.ok()) return status;
   if (auto status = environment_.customer_rights.Check(request.customer, context_); !status.ok()) return status;
   if (auto status = environment_.codec.Read(request_, request.payload); !status.ok()) return status;
   request_.Clear();
+  request.deadline = ReadDeadline(context_, environment_.clock.Now(), request.payload->timeout());
   request.held_bytes = HeldBytes(*request.payload);
   return grpc::Status::OK;
 }

@@ -2,9 +2,12 @@
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -291,6 +294,24 @@ TEST_F(InferCodec, RequestsWhoseBinaryDataSizesDifferShareABatchAndEachMessageTe
   EXPECT_EQ(said(second.outputs(1)), 4 + (4 + 8));
 }
 
+TEST_F(InferCodec, WhatIsMeantForTheServersQueueIsNotPassedOnAndKeepsNoRequestsApart) {
+  const auto plain = Read(Request({{1, 2}}, {"a"}));
+  EXPECT_EQ(plain->timeout(), Duration::max());
+  ModelInferRequest request = Request({{1, 2}}, {"a"});
+  (*request.mutable_parameters())["timeout"].set_int64_param(1500);
+  (*request.mutable_parameters())["priority"].set_uint64_param(2);
+  const auto payload = Read(request);
+  EXPECT_EQ(payload->timeout(), std::chrono::microseconds(1500));
+  EXPECT_EQ(payload->batch_key(), plain->batch_key());
+  EXPECT_EQ(Sent(RowsOf(payload)).parameters_size(), 0);
+  for (const std::int64_t none : {std::int64_t{0}, std::int64_t{-5}, std::numeric_limits<std::int64_t>::min()}) {
+    (*request.mutable_parameters())["timeout"].set_int64_param(none);
+    EXPECT_EQ(Read(request)->timeout(), Duration::max()) << none;
+  }
+  (*request.mutable_parameters())["timeout"].set_int64_param(std::numeric_limits<std::int64_t>::max());
+  EXPECT_GT(Read(request)->timeout(), std::chrono::hours(24 * 365 * 290));
+}
+
 TEST_F(InferCodec, WrongRequestsAreRefusedWithTheNameOfTheTensor) {
   const ModelInferRequest good = Request({{1, 2}}, {"a"});
   const auto refused = [&](const char* what, const std::function<void(ModelInferRequest&)>& change, const char* named,
@@ -355,6 +376,10 @@ TEST_F(InferCodec, WrongRequestsAreRefusedWithTheNameOfTheTensor) {
       "text cut", [](auto& r) { r.mutable_raw_input_contents(1)->pop_back(); }, "text");
   refused(
       "output", [](auto& r) { r.add_outputs()->set_name("nope"); }, "nope");
+  refused(
+      "timeout", [](auto& r) { (*r.mutable_parameters())["timeout"].set_string_param("5"); }, "parameters[timeout]");
+  refused(
+      "priority", [](auto& r) { (*r.mutable_parameters())["priority"].set_int64_param(-1); }, "parameters[priority]");
   refused(
       "too long", [](auto& r) { r = Request({Row(51, 1)}, {"a"}); }, "51");
   refused(

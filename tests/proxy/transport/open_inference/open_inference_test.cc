@@ -273,6 +273,26 @@ TEST_F(OpenInference, ADeadlineAndACancelEndARequestThatWaits) {
   EXPECT_EQ(model_server_->batches().size(), 1U);
 }
 
+TEST_F(OpenInference, TheParameterTimeoutIsADeadlineOfTheRequest) {
+  reader_.Look();
+  auto held = Hold();
+  ModelInferRequest request = RequestOf({{1}}, "late");
+  (*request.mutable_parameters())["timeout"].set_int64_param(50'000);
+  EXPECT_EQ(Infer(request).status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  grpc::ClientContext context;
+  const auto stream = stub_->ModelStreamInfer(&context);
+  ASSERT_TRUE(stream->Write(request));
+  inference::ModelStreamInferResponse answer;
+  ASSERT_TRUE(stream->Read(&answer));
+  EXPECT_THAT(answer.error_message(), HasSubstr("deadline"));
+  EXPECT_EQ(answer.infer_response().id(), "late");
+  model_server_->LetGo();
+  EXPECT_TRUE(held.get().status.ok());
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(model_server_->batches().size(), 1U);
+}
+
 TEST_F(OpenInference, AStreamAnswersEachRequestOnceWithItsIdTheWrongOnesToo) {
   reader_.Look();
   constexpr int kRequests = 500;
