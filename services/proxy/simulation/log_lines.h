@@ -21,8 +21,8 @@
 //   {"event": "dropped", "lines": 12}                        that many lines are missing here
 //
 // Times are milliseconds from the start of the log, exact to the nanosecond. Requests count from 0 in the order in
-// which they were accepted; refused ones are left out. A member is a request and the index of a sequence in it. The
-// lines of requests are also a trace: `grep '"event":"request"'` gives what `loadgen simulate --trace-in` reads.
+// which they were accepted; refused ones are left out. A member is a request and the index of a sequence in it. The log
+// is also a trace (trace.h): `loadgen simulate --trace-in` and `loadgen replay` read its requests.
 #pragma once
 
 #include <cstdint>

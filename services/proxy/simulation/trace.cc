@@ -1,5 +1,6 @@
 #include "services/proxy/simulation/trace.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -15,6 +16,8 @@ namespace smartbatch::simulation {
 namespace {
 
 struct Line {
+  bool of_a_decision_log = false;
+  bool is_request = true;
   double timestamp_ms = 0;
   std::optional<double> deadline_ms;
   std::string customer;
@@ -41,12 +44,16 @@ std::optional<std::string> ParseLengths(const nlohmann::json& json, const TraceL
   return std::nullopt;
 }
 
-// Returns what is wrong with the line; nothing if it is right.
+// Returns what is wrong with the line; nothing if it is right. Of a line that is no request only that is told.
 std::optional<std::string> ParseLine(const std::string& text, const TraceLimits& limits, Line& line) {
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) {
     return "not a JSON object such as {\"timestamp_ms\": 1250.5, \"customer\": \"a\", \"lengths\": [15, 120]}";
   }
+  const auto event = json.find("event");
+  line.of_a_decision_log = event != json.end();
+  line.is_request = !line.of_a_decision_log || *event == "request";
+  if (!line.is_request) return std::nullopt;
   const auto timestamp = json.find("timestamp_ms");
   if (timestamp == json.end() || !timestamp->is_number()) return "'timestamp_ms' must be a number of milliseconds";
   line.timestamp_ms = timestamp->get<double>();
@@ -85,10 +92,13 @@ absl::StatusOr<Trace> ReadTrace(std::istream& in, const TraceLimits& limits) {
   absl::flat_hash_map<std::string, std::uint32_t> customers;
   std::string text;
   Line line;
+  Duration origin{};
   for (std::uint64_t number = 1; std::getline(in, text); ++number) {
     if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
     std::optional<std::string> wrong = ParseLine(text, limits, line);
-    const Time time = Time(FromSeconds(line.timestamp_ms / 1e3));
+    if (!wrong && !line.is_request) continue;
+    if (line.of_a_decision_log && trace.records.empty()) origin = FromSeconds(line.timestamp_ms / 1e3);
+    const Time time = Time(FromSeconds(line.timestamp_ms / 1e3) - origin);
     if (!wrong && !trace.records.empty() && time < trace.records.back().time) {
       wrong = absl::StrCat("'timestamp_ms' ", line.timestamp_ms, " is before that of the line above; sort the file");
     }
@@ -96,7 +106,8 @@ absl::StatusOr<Trace> ReadTrace(std::istream& in, const TraceLimits& limits) {
     const auto [customer, is_new] =
         customers.try_emplace(line.customer, static_cast<std::uint32_t>(trace.customers.size()));
     if (is_new) trace.customers.push_back(line.customer);
-    const Time deadline = line.deadline_ms ? Time(FromSeconds(*line.deadline_ms / 1e3)) : kNever;
+    Time deadline = kNever;
+    if (line.deadline_ms) deadline = Time(std::max(Duration::zero(), FromSeconds(*line.deadline_ms / 1e3) - origin));
     trace.Add(time, customer->second, line.lengths, deadline);
   }
   if (trace.records.empty()) return absl::InvalidArgumentError("the trace holds no request");

@@ -1,6 +1,7 @@
 // Traces: requests as they were sent, one JSON object a line:
 //   {"timestamp_ms": 1250.5, "customer": "a", "lengths": [15, 120]}
-// and, if its caller sets a deadline, "deadline_ms", counted from the same moment as the timestamp.
+// and, if its caller sets a deadline, "deadline_ms", counted from the same moment as the timestamp. A decision log
+// (log_lines.h) is read as a trace too: of its lines the requests, their moments counted from the first of them.
 #pragma once
 
 #include <istream>

@@ -352,6 +352,25 @@ TEST(ATrace, PlaysBackAsItWasRecorded) {
   EXPECT_EQ(again.outcomes.by_outcome, original.outcomes.by_outcome);
 }
 
+TEST(ATrace, MayBeADecisionLogWhoseFirstRequestIsItsBeginning) {
+  std::stringstream log(R"({"event":"start","schema_version":3}
+{"event":"asked","time_ms":7}
+{"event":"request","timestamp_ms":281873.955059,"request":0,"customer":"a","lengths":[3],"deadline_ms":281874,"kind":1}
+{"event":"batch","time_ms":281874,"batch":1,"members":[[0,0]]}
+{"event":"request","timestamp_ms":281874.955059,"request":1,"customer":"b","lengths":[58,58],"deadline_ms":5}
+)");
+  const auto trace = ReadTrace(log, {});
+  ASSERT_TRUE(trace.ok()) << trace.status().message();
+  ASSERT_EQ(trace->records.size(), 2U);
+  EXPECT_EQ(trace->records[0].time, Time());
+  EXPECT_EQ(trace->records[0].deadline, Time(std::chrono::nanoseconds(44'941)));
+  EXPECT_EQ(trace->records[1].time, Time(milliseconds(1)));
+  EXPECT_EQ(trace->records[1].deadline, Time());
+  EXPECT_THAT(trace->LengthsOf(trace->records[1]), ::testing::ElementsAre(58, 58));
+  std::stringstream idle(R"({"timestamp_ms":5,"customer":"a","lengths":[3]})");
+  EXPECT_EQ(ReadTrace(idle, {})->records[0].time, Time(milliseconds(5)));
+}
+
 std::string ErrorOf(const std::string& text) {
   std::stringstream file(text);
   return std::string(ReadTrace(file, {5, 1000}).status().message());

@@ -80,7 +80,8 @@ Verb AddRun(CLI::App& program) {
 Verb AddReplay(CLI::App& program) {
   auto flags = std::make_shared<RunFlags>();
   CLI::App& verb = *program.add_subcommand("replay", "Send the requests of a trace at their moments, and measure");
-  verb.add_option("trace", flags->workload.trace_in, "Lines of {\"timestamp_ms\", \"customer\", \"lengths\"}")
+  verb.add_option("trace", flags->workload.trace_in,
+                  "Lines of {\"timestamp_ms\", \"customer\", \"lengths\"}, or a proxy's --decision-log")
       ->required()
       ->type_name("FILE");
   verb.add_option("--speed", flags->workload.speed, "How many times as fast")

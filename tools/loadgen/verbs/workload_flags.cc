@@ -135,7 +135,7 @@ void AddWorkloadFlags(CLI::App& verb, WorkloadFlags& flags, bool several) {
           ->excludes(workloads);
   auto* const trace = verb.add_option("--trace-in", flags.trace_in,
                                       "Play these requests instead of a workload: lines of {\"timestamp_ms\", "
-                                      "\"customer\", \"lengths\"}")
+                                      "\"customer\", \"lengths\"}, or a proxy's --decision-log")
                           ->type_name("FILE")
                           ->excludes(workloads)
                           ->excludes(customers);
