@@ -285,5 +285,14 @@ TEST(Validity, FailsIfAnotherStrategyDispatched) {
   EXPECT_THAT(Analyze(results).defects, ::testing::ElementsAre(HasSubstr("another strategy")));
 }
 
+TEST(Validity, KnowsThatAdaptiveDispatchesByTheStrategyThatItFollows) {
+  ResultSet results;
+  results.blocks.push_back(MakeBlock("adaptive", 1, 40, 0));
+  for (RequestRecord& record : results.blocks[0].records) record.strategy = "sjf";
+  EXPECT_THAT(Analyze(results).defects, ::testing::IsEmpty());
+  results.blocks[0].records[5].strategy = "deadline";  // which it never follows
+  EXPECT_THAT(Analyze(results).defects, ::testing::ElementsAre(HasSubstr("another strategy")));
+}
+
 }  // namespace
 }  // namespace smartbatch::loadgen

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "services/proxy/scheduling/strategies/strategy_registry.h"
+
 namespace smartbatch::loadgen {
 namespace {
 
@@ -32,13 +34,22 @@ void CheckSamples(const Analysis& analysis, std::vector<std::string>& defects) {
   }
 }
 
-// The server names the strategy in each answer: if it is not the one that was set, someone else has switched.
+// Returns true if `set` is a strategy that follows others, and may follow this one.
+bool MayFollow(const std::string& set, const std::string& followed) {
+  const auto* const own = scheduling::FindStrategy(set);
+  const auto* const other = scheduling::FindStrategy(followed);
+  return own != nullptr && own->takes_advice && other != nullptr && scheduling::MayBeFollowed(*other);
+}
+
+// The server names the strategy in each answer: if it is neither the one that was set, nor one that this follows,
+// someone else has switched.
 void CheckStrategies(const ResultSet& results, std::vector<std::string>& defects) {
   for (const Block& block : results.blocks) {
     std::uint64_t others = 0;
     const std::string& expected = block.dispatched_by.empty() ? block.strategy.name : block.dispatched_by;
     for (const RequestRecord& record : block.records) {
-      const bool other = !record.strategy.empty() && record.strategy != expected;
+      const bool other =
+          !record.strategy.empty() && record.strategy != expected && !MayFollow(expected, record.strategy);
       if (block.Measures(record) && record.answered() && other) ++others;
     }
     if (others > 0) {
