@@ -101,6 +101,7 @@ void PlayRequest(const grpc::ByteBuffer& message) {
   const auto lengths = payload->lengths();
   Require(!lengths.empty() && lengths.size() <= kMostRows, "a request has as many rows as are allowed");
   for (const std::uint32_t length : lengths) Require(length >= 1 && length <= kLongest, "a row has a length");
+  Require(payload->timeout() > Duration::zero(), "a timeout is in the future");
   // Its first row, one of a good request if they may go together, and all of its rows.
   std::vector<RowRef> rows = {{payload, 0}};
   const auto other = PayloadOf(GoodRequest(1, 5));
@@ -109,6 +110,7 @@ void PlayRequest(const grpc::ByteBuffer& message) {
   ModelInferRequest batch;
   const InferBackendCodec backends(TheModel());
   Require(rpc::ParseMessage(backends.Write(rows), batch).ok(), "a batch is a message");
+  Require(batch.parameters().count("timeout") == 0, "a request's timeout ends at the proxy");
   RequireWellFormed(batch.inputs(), batch.raw_input_contents(), static_cast<std::int64_t>(rows.size()));
 }
 

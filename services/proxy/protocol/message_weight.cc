@@ -14,7 +14,6 @@ using google::protobuf::io::CodedInputStream;
 
 // More than any message of the protocol is nested.
 constexpr int kMaxDepth = 16;
-constexpr std::uint64_t kPackedBytesOfAField = 16;
 
 // Adds to `count` the fields up to the end or the current limit. Returns false if the bytes are not a message.
 bool Count(CodedInputStream& stream, const Descriptor* type, int depth, std::uint64_t most, std::uint64_t& count) {

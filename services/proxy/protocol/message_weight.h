@@ -8,10 +8,15 @@
 
 namespace smartbatch::protocol {
 
-// Whether a message of that type has more than `most` fields, those of the messages in it too; sixteen bytes of packed
-// numbers count as one. Each takes some hundred bytes of memory at most, while on the wire two are enough: so a message
-// of many empty ones would be fifty times as large in memory. Reads no further than `most` fields, and allocates
-// nothing. Of bytes that are no message it counts up to where that shows.
+// More than any message of the protocols needs, packed numbers left out.
+inline constexpr std::uint64_t kMostFields = 65'536;
+// So many bytes of packed numbers count as one field.
+inline constexpr std::uint64_t kPackedBytesOfAField = 16;
+
+// Whether a message of that type has more than `most` fields, those of the messages in it too. Each takes some hundred
+// bytes of memory at most, while on the wire two are enough: so a message of many empty ones would be fifty times as
+// large in memory. Reads no further than `most` fields, and allocates nothing. Of bytes that are no message it counts
+// up to where that shows.
 bool HasMoreFields(const grpc::ByteBuffer& message, const google::protobuf::Descriptor& type, std::uint64_t most);
 
 }  // namespace smartbatch::protocol

@@ -11,6 +11,7 @@
 #include <grpcpp/support/proto_buffer_writer.h>
 
 #include "inference/open_inference.grpc.pb.h"
+#include "services/proxy/protocol/message_weight.h"
 #include "services/proxy/protocol/open_inference/infer_codec.h"
 #include "services/proxy/protocol/open_inference/tensors.h"
 #include "services/rpc/raw_message.h"
@@ -162,6 +163,13 @@ grpc::ByteBuffer InferBackendCodec::Write(std::span<const RowRef> rows) const {
 
 absl::StatusOr<BatchResults> InferBackendCodec::Read(const grpc::ByteBuffer& message,
                                                      std::span<const RowRef> rows) const {
+  // Packed numbers of any length, and besides more fields than an answer has: parsed, a message of many small ones
+  // would be fifty times as large.
+  const std::uint64_t most_fields = kMostFields + message.Length() / kPackedBytesOfAField;
+  if (HasMoreFields(message, *inference::ModelInferResponse::descriptor(), most_fields)) {
+    return NoAnswer(absl::StrCat("its ", message.Length(), " bytes have more than ", most_fields,
+                                 " fields, outputs and elements that are not raw"));
+  }
   inference::ModelInferResponse response;
   if (!rpc::ParseMessage(message, response).ok()) {
     return absl::InternalError("the backend's reply is damaged: it is not a ModelInferResponse");

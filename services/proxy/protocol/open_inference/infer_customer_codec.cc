@@ -278,7 +278,6 @@ grpc::Status CheckInputs(const InputReader& reader, const ModelInferRequest& req
 }  // namespace
 
 grpc::Status CheckWeight(const grpc::ByteBuffer& message) {
-  constexpr std::uint64_t kMostFields = 65'536;
   if (!HasMoreFields(message, *ModelInferRequest::descriptor(), kMostFields)) return grpc::Status::OK;
   return Wrong("(message)", absl::StrCat("the message has more than ", kMostFields,
                                          " fields, tensors and elements that are not raw; send fewer tensors, and "

@@ -432,7 +432,26 @@ TEST_F(InferCodec, AMessageThatWouldBeManyTimesAsLargeInMemoryIsRefusedBeforeItI
     EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
     EXPECT_THAT(rpc::Describe(status), HasSubstr("65536 fields"));
   }
+  const auto rows = RowsOf(Read(Request({{1, 2}}, {"a"})));
+  for (const char tag : {'\x2A', '\x32'}) {  // outputs, raw_output_contents
+    const grpc::Slice slice(repeated(empty(tag)));
+    const absl::Status status = backends_.Read(grpc::ByteBuffer(&slice, 1), rows).status();
+    EXPECT_TRUE(absl::IsInternal(status));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("fields"));
+  }
   EXPECT_LT(PeakMemory() - before, 80'000);  // a few copies of one message's bytes, and no tensors
+}
+
+TEST_F(InferCodec, ATypedAnswerMayHaveMillionsOfNumbers) {
+  const auto rows = RowsOf(Read(Request({{1, 2}}, {"a"})));
+  ModelInferResponse answer = AnswerTo(Sent(rows));
+  answer.clear_raw_output_contents();
+  auto& squares = *answer.mutable_outputs(0);
+  squares.add_shape(1'000'000);
+  for (int i = 0; i < 2'000'000; ++i) squares.mutable_contents()->add_int64_contents(i);
+  answer.mutable_outputs(1)->mutable_contents()->add_bytes_contents("a");
+  const auto results = Answered(answer, rows);
+  EXPECT_TRUE(results.ok()) << results.status();
 }
 
 TEST_F(InferCodec, AnswersThatAreNoneToTheBatchAreInternalErrors) {
