@@ -1,7 +1,10 @@
 // What has become of all requests, in counters that only grow.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "common/mutex.h"
 #include "common/time.h"
@@ -23,11 +26,11 @@ class RequestStatistics final : public scheduling::SchedulerObserver {
     }
   };
   struct Totals {
-    Total answered;          // requests, from arrival to answer
-    Total failed;            // requests that were accepted and ended in another way
-    Total queued;            // requests that were answered, from arrival to the dispatch of their last part
-    Total served;            // batches that backends answered
-    std::uint64_t rows = 0;  // in those batches
+    Total answered;                   // requests, from arrival to answer
+    Total failed;                     // requests that were accepted and ended in another way
+    Total queued;                     // requests that were answered, from arrival to the dispatch of their last part
+    std::vector<Total> batches = {};  // that backends answered, by their rows
+    std::optional<Time> last_answer = {};  // of a request
   };
 
   Totals Look() const {
@@ -39,14 +42,15 @@ class RequestStatistics final : public scheduling::SchedulerObserver {
     const Duration latency = finished.finish - finished.arrival;
     const MutexLock lock(mutex_);
     if (finished.outcome != scheduling::Outcome::kAnswered) return totals_.failed.Add(latency);
+    totals_.last_answer = finished.finish;
     totals_.answered.Add(latency);
     totals_.queued.Add(finished.last_dispatch.value_or(finished.finish) - finished.arrival);
   }
   void BatchEnded(const scheduling::Batch& batch, Duration took, const absl::Status& status) override {
     if (!status.ok()) return;
     const MutexLock lock(mutex_);
-    totals_.served.Add(took);
-    totals_.rows += batch.members.size();
+    totals_.batches.resize(std::max(totals_.batches.size(), batch.members.size() + 1));
+    totals_.batches[batch.members.size()].Add(took);
   }
 
  private:

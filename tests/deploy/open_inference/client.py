@@ -249,6 +249,7 @@ def failures(direct, proxy):
 
 def calls(direct, proxy):
     direct, proxy = (tritonclient.grpc.InferenceServerClient(address) for address in (direct, proxy))
+    statistics = proxy.get_inference_statistics("text").model_stats[0]
     checks = {
         "it is live": proxy.is_server_live(),
         "it is ready": proxy.is_server_ready(),
@@ -256,7 +257,9 @@ def calls(direct, proxy):
         "another model is not": not proxy.is_model_ready("nope"),
         "the metadata are the server's": proxy.get_model_metadata("text") == direct.get_model_metadata("text"),
         "so is the configuration": proxy.get_model_config("text") == direct.get_model_config("text"),
-        "statistics are there": proxy.get_inference_statistics("text").model_stats[0].inference_count > 0,
+        "statistics are there": statistics.inference_count > 0 and statistics.last_inference > 0,
+        "they tell batches by their rows": statistics.inference_count
+        == sum(batches.batch_size * batches.compute_infer.count for batches in statistics.batch_stats),
         "the repository is one model": [m.name for m in proxy.get_model_repository_index().models] == ["text"],
         "the server is the proxy": proxy.get_server_metadata().name == "smartbatch-proxy",
     }

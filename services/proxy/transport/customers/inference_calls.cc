@@ -1,6 +1,8 @@
 #include "services/proxy/transport/customers/inference_calls.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -73,11 +75,27 @@ std::string NumberedVersion(const Model& model) {
   return absl::SimpleAtoi(version, &number) ? version : "1";
 }
 
-void Describe(const Model& model, const runtime::RequestStatistics::Totals& totals, inference::ModelStatistics& out) {
+std::uint64_t UnixMilliseconds(Time time, Time now) {
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch() - (now - time);
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since_1970).count());
+}
+
+void Describe(const Model& model, const runtime::RequestStatistics::Totals& totals, Time now,
+              inference::ModelStatistics& out) {
   out.set_name(model.settings().name);
   out.set_version(NumberedVersion(model));
-  out.set_inference_count(totals.rows);
-  out.set_execution_count(totals.served.count);
+  if (totals.last_answer) out.set_last_inference(UnixMilliseconds(*totals.last_answer, now));
+  for (std::size_t rows = 0; rows < totals.batches.size(); ++rows) {
+    const runtime::RequestStatistics::Total& batches = totals.batches[rows];
+    if (batches.count == 0) continue;
+    out.set_inference_count(out.inference_count() + rows * batches.count);
+    out.set_execution_count(out.execution_count() + batches.count);
+    inference::InferBatchStatistics& statistics = *out.add_batch_stats();
+    statistics.set_batch_size(rows);
+    Set(*statistics.mutable_compute_infer(), batches);
+    Set(*statistics.mutable_compute_input(), {batches.count, {}});
+    Set(*statistics.mutable_compute_output(), {batches.count, {}});
+  }
   inference::InferStatistics& statistics = *out.mutable_inference_stats();
   Set(*statistics.mutable_success(), totals.answered);
   Set(*statistics.mutable_fail(), totals.failed);
@@ -181,14 +199,16 @@ grpc::Status InferenceCalls::ModelConfig(const inference::ModelConfigRequest& re
   return grpc::Status::OK;
 }
 
-// As Triton does: no name asks for all of them.
+// As Triton does: no name asks for all of them. One that no server has described yet is told too.
 grpc::Status InferenceCalls::ModelStatistics(const inference::ModelStatisticsRequest& request,
                                              inference::ModelStatisticsResponse& response) const {
   for (const auto& model : parts_.codec.models().all()) {
     const std::string& name = model->settings().name;
     if (!request.name().empty() && request.name() != name) continue;
-    if (auto status = model->CheckVersion(request.version()); !status.ok()) return FromAbsl(status);
-    Describe(*model, parts_.models.Find(name)->statistics.Look(), *response.add_model_stats());
+    if (!request.version().empty()) {
+      if (auto status = model->CheckVersion(request.version()); !status.ok()) return FromAbsl(status);
+    }
+    Describe(*model, parts_.models.Find(name)->statistics.Look(), parts_.clock.Now(), *response.add_model_stats());
   }
   if (response.model_stats_size() > 0) return grpc::Status::OK;
   return FromAbsl(parts_.codec.models().Find(request.name(), request.version()).status());

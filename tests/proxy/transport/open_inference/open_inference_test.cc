@@ -366,6 +366,7 @@ TEST_F(OpenInference, OneStreamHasABoundedNumberOfRequestsInTheQueue) {
 }
 
 TEST_F(OpenInference, StatisticsCountRequestsRowsAndBatches) {
+  const auto before = std::chrono::system_clock::now();
   reader_.Look();
   InferTogether({RequestOf({{1}, {2}}), RequestOf({{3}})});
   grpc::ClientContext context;
@@ -377,6 +378,24 @@ TEST_F(OpenInference, StatisticsCountRequestsRowsAndBatches) {
   EXPECT_EQ(response.model_stats(0).execution_count(), 2U);
   EXPECT_EQ(response.model_stats(0).inference_stats().success().count(), 3U);
   EXPECT_GT(response.model_stats(0).inference_stats().success().ns(), 0U);
+  ASSERT_EQ(response.model_stats(0).batch_stats_size(), 2);
+  for (const int i : {0, 1}) {
+    const auto& batches = response.model_stats(0).batch_stats(i);
+    EXPECT_EQ(batches.batch_size(), i == 0 ? 1U : 3U);
+    EXPECT_EQ(batches.compute_infer().count(), 1U);
+    EXPECT_GT(batches.compute_infer().ns(), 0U);
+  }
+  const std::chrono::system_clock::time_point last{std::chrono::milliseconds(response.model_stats(0).last_inference())};
+  EXPECT_GE(last + std::chrono::milliseconds(1), before);
+  EXPECT_LE(last, std::chrono::system_clock::now());
+}
+
+TEST_F(OpenInference, StatisticsOfAModelThatNobodyHasCalledTellOfNoInference) {
+  grpc::ClientContext context;
+  inference::ModelStatisticsResponse response;
+  ASSERT_TRUE(stub_->ModelStatistics(&context, {}, &response).ok());
+  EXPECT_EQ(response.model_stats(0).last_inference(), 0U);
+  EXPECT_EQ(response.model_stats(0).batch_stats_size(), 0);
 }
 
 // perf_analyzer aborts at a version that is not a number.
