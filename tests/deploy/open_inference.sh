@@ -4,7 +4,8 @@
 # same code, a stream the same answers; at both servers right requests get the same bytes under every strategy, also those
 # that are larger than a batch, and a model that fails harms only those who made it fail. A real model, all-MiniLM-L6-v2,
 # gives each text the answer that it gives it alone. loadgen's every request is answered by all of them, and what it
-# recorded at one is replayed at the other. Before that the proxy and the client that README.md shows.
+# recorded at one is replayed at the other. Before that their contracts are compared with ours, and the proxy and the client
+# that README.md shows are run.
 # REQUESTS for the model `tokens` at Triton, for each strategy: 1600; in CI 11,200, in all more than 100,000.
 # scripts/test installs the servers below build/tools (--inference).
 set -euo pipefail
@@ -34,6 +35,11 @@ here=$ROOT/tests/deploy/open_inference
 work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT
 client() { PYTHONPATH=$packages/triton /usr/bin/python3 "$@"; }
+
+# --- The contract ---
+protoc -I "$ROOT/proto" --descriptor_set_out="$work/contract.pb" inference/open_inference.proto
+client "$here/contract.py" "$work/contract.pb" tritonclient.grpc.service_pb2
+PYTHONPATH=$packages/mlserver /usr/bin/python3 "$here/contract.py" "$work/contract.pb" mlserver.grpc.dataplane_pb2
 
 # --- The servers ---
 cp -r "$here/triton" "$work/"
