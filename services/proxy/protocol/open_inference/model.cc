@@ -11,6 +11,7 @@
 namespace smartbatch::protocol::open_inference {
 namespace {
 
+using tensors::kBytes;
 using tensors::Shown;
 
 using Tensors = std::map<std::string, TensorDescription, std::less<>>;
@@ -73,6 +74,13 @@ std::vector<std::string> Doubts(const ModelSettings& settings, const ModelDescri
       doubts.push_back(
           absl::StrCat("the model has no output '", name, "', which open_inference.trimmed_outputs names"));
     }
+  }
+  for (const auto& [name, input] : description.inputs) {
+    if (input.datatype == kBytes || input.shape.size() < 2 || input.shape[1] >= 0) continue;
+    if (settings.padded_inputs.contains(name)) continue;
+    doubts.push_back(absl::StrCat("requests whose input '", name,
+                                  "' differs in its second dimension share no batch; if the model ignores padding, "
+                                  "name the input in open_inference.padded_inputs (--pad-input)"));
   }
   if (settings.padded_inputs.empty()) return doubts;
   if (description.outputs.empty() && settings.trimmed_outputs.empty()) {

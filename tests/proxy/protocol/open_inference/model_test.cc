@@ -1,15 +1,20 @@
 // What a server tells of its model, together with the settings.
 #include "services/proxy/protocol/open_inference/model.h"
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 #include <gmock/gmock.h>
 
 namespace smartbatch::protocol::open_inference {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -30,7 +35,8 @@ inference::ModelMetadataResponse SquaringModel() {
 }
 
 TEST(AModel, IsRefusedIfItsRequestsCannotBeBatched) {
-  const ModelSettings settings{.name = "model", .max_batch_size = 32};
+  const ModelSettings settings{
+      .name = "model", .padded_inputs = {{"ids", 0}}, .trimmed_outputs = {"squares"}, .max_batch_size = 32};
   inference::ModelConfig config;
   config.set_max_batch_size(8);
   const auto described = Describe(settings, SquaringModel(), config);
@@ -48,11 +54,32 @@ TEST(AModel, IsRefusedIfItsRequestsCannotBeBatched) {
   EXPECT_TRUE(absl::IsUnimplemented(Describe(settings, SquaringModel(), config).status()));
 }
 
+TEST(AModel, IsDoubtedIfItsSettingsLookIncompleteOrNameWhatItLacks) {
+  const auto doubts = [](std::map<std::string, double, std::less<>> padded,
+                         std::set<std::string, std::less<>> trimmed) {
+    const ModelSettings settings{
+        .name = "model", .padded_inputs = std::move(padded), .trimmed_outputs = std::move(trimmed)};
+    const auto described = Describe(settings, SquaringModel(), std::nullopt);
+    EXPECT_TRUE(described.ok());
+    return Doubts(settings, *described);
+  };
+  EXPECT_THAT(doubts({{"ids", 0}}, {"squares"}), IsEmpty());
+  EXPECT_THAT(doubts({}, {}), ElementsAre(AllOf(HasSubstr("'ids'"), HasSubstr("--pad-input"))));
+  EXPECT_THAT(doubts({{"ids", 0}}, {}),
+              ElementsAre(AllOf(HasSubstr("'squares'"), HasSubstr("open_inference.trimmed_outputs"))));
+  EXPECT_THAT(doubts({{"ids", 0}, {"mask", 0}}, {"squares", "mean"}),
+              ElementsAre(HasSubstr("no input 'mask'"), HasSubstr("no output 'mean'")));
+}
+
 TEST(AModel, TakesRequestsThatAreLargerOrSmallerThanABatchIfItIsToldTo) {
   inference::ModelConfig config;
   config.set_max_batch_size(8);
   for (const std::uint32_t rows : {3U, 100U}) {
-    const ModelSettings settings{.name = "model", .max_batch_size = 8, .max_request_rows = rows};
+    const ModelSettings settings{.name = "model",
+                                 .padded_inputs = {{"ids", 0}},
+                                 .trimmed_outputs = {"squares"},
+                                 .max_batch_size = 8,
+                                 .max_request_rows = rows};
     const auto described = Describe(settings, SquaringModel(), config);
     ASSERT_TRUE(described.ok());
     EXPECT_EQ(described->max_batch_size, 8U);
