@@ -59,6 +59,8 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
     versions_ = versions;
   }
   void SetReady(bool ready) { ready_ = ready; }
+  // Whether it has the model, as far as it says.
+  void SetKnown(bool known) { known_ = known; }
   // The batches that came, up to kMostKept.
   std::vector<inference::ModelInferRequest> batches() {
     const MutexLock lock(mutex_);
@@ -72,6 +74,7 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
   }
   grpc::Status ModelMetadata(grpc::ServerContext*, const inference::ModelMetadataRequest* request,
                              inference::ModelMetadataResponse* response) override {
+    if (!known_) return {grpc::StatusCode::NOT_FOUND, "Request for unknown model: 'm' is not found"};
     response->set_name(request->name());
     {
       const MutexLock lock(mutex_);
@@ -137,6 +140,7 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
   rpc::Listener listener_;
   std::atomic<bool> let_go_ = false;
   std::atomic<bool> ready_ = true;
+  std::atomic<bool> known_ = true;
   std::atomic<std::int64_t> always_ = 0;
   std::atomic<std::chrono::milliseconds> takes_{};
   Mutex mutex_;

@@ -4,12 +4,16 @@
 #include <optional>
 #include <utility>
 
+#include <absl/strings/str_cat.h>
 #include <grpcpp/client_context.h>
 #include <spdlog/spdlog.h>
 
+#include "common/one_line.h"
 #include "common/program/logging.h"
 #include "common/sleep.h"
 #include "inference/open_inference.grpc.pb.h"
+#include "services/proxy/transport/backends/backend_answer.h"
+#include "services/rpc/status_details.h"
 
 namespace smartbatch::transport {
 namespace {
@@ -37,11 +41,25 @@ void ModelReader::Look() {
   }
   channels_ = std::move(channels);
   for (const auto& [address, channel] : channels_) {
-    if (Ask(channel)) return;
+    const absl::Status answer = Ask(channel);
+    if (answer.ok()) return;
+    Miss(address, answer);
   }
 }
 
-bool ModelReader::Ask(const std::shared_ptr<grpc::Channel>& channel) {
+void ModelReader::Miss(const std::string& address, const absl::Status& reason) {
+  // It is described already; or the backend cannot be reached, which others tell.
+  if (!absl::IsUnavailable(model_->description().status())) return;
+  if (absl::IsUnavailable(reason) || absl::IsDeadlineExceeded(reason)) return;
+  const std::string said = absl::StrCat(rpc::CodeName(reason.raw_code()), ": ", OneLine(std::string(reason.message())));
+  model_->Set(absl::UnavailableError(absl::StrCat("no backend has described the model yet; one said ", said)));
+  if (told_ == said) return;
+  told_ = said;
+  spdlog::error("model {}: backend {} does not describe it: {}", program::Quoted(model_->settings().name), address,
+                program::Quoted(said));
+}
+
+absl::Status ModelReader::Ask(const std::shared_ptr<grpc::Channel>& channel) {
   const auto stub = inference::GRPCInferenceService::NewStub(channel);
   inference::ModelMetadataRequest request;
   request.set_name(model_->settings().name);
@@ -49,7 +67,8 @@ bool ModelReader::Ask(const std::shared_ptr<grpc::Channel>& channel) {
   {
     grpc::ClientContext context;
     SetDeadline(context);
-    if (!stub->ModelMetadata(&context, request, &metadata).ok()) return false;
+    const grpc::Status status = stub->ModelMetadata(&context, request, &metadata);
+    if (!status.ok()) return FailureOf(status);
   }
   inference::ModelConfigRequest config_request;
   config_request.set_name(model_->settings().name);
@@ -57,7 +76,7 @@ bool ModelReader::Ask(const std::shared_ptr<grpc::Channel>& channel) {
   grpc::ClientContext context;
   SetDeadline(context);
   const grpc::Status status = stub->ModelConfig(&context, config_request, &response);
-  if (!status.ok() && status.error_code() != grpc::StatusCode::UNIMPLEMENTED) return false;
+  if (!status.ok() && status.error_code() != grpc::StatusCode::UNIMPLEMENTED) return FailureOf(status);
   std::optional<inference::ModelConfig> config;
   if (status.ok()) config = response.config();
   const auto described = Describe(model_->settings(), metadata, config);
@@ -66,7 +85,7 @@ bool ModelReader::Ask(const std::shared_ptr<grpc::Channel>& channel) {
                                              : Model::Description(described.status());
   model_->Set(description);
   Tell(description);
-  return true;
+  return absl::OkStatus();
 }
 
 void ModelReader::Tell(const Model::Description& description) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <absl/status/status.h>
 #include <grpcpp/channel.h>
 
 #include "services/proxy/protocol/open_inference/model.h"
@@ -17,7 +18,8 @@ namespace smartbatch::transport {
 
 // Reads ModelMetadata and ModelConfig from the first backend that answers. It does so regularly, so that the
 // description of a model that was replaced is new within seconds. The last description stays while no backend answers.
-// Every change is logged, and whatever is doubtful about the settings for this model. Not thread safe.
+// Every change is logged, and whatever is doubtful about the settings for this model; and until it is known, what its
+// servers say instead, such as that they have no model of that name. Not thread safe.
 class ModelReader {
  public:
   // Returns the current addresses of the backends.
@@ -33,8 +35,10 @@ class ModelReader {
   void Run(const std::stop_token& stop);
 
  private:
-  // Returns false if the backend does not answer.
-  bool Ask(const std::shared_ptr<grpc::Channel>& channel);
+  // Sets the description by what the backend says. Otherwise returns why it said nothing.
+  absl::Status Ask(const std::shared_ptr<grpc::Channel>& channel);
+  // No backend has described the model.
+  void Miss(const std::string& address, const absl::Status& reason);
   void Tell(const protocol::open_inference::Model::Description& description);
 
   const std::shared_ptr<protocol::open_inference::Model> model_;
