@@ -381,6 +381,14 @@ TEST_F(InferCodec, WrongRequestsAreRefusedWithTheNameOfTheTensor) {
   refused(
       "priority", [](auto& r) { (*r.mutable_parameters())["priority"].set_int64_param(-1); }, "parameters[priority]");
   refused(
+      "texts classified",
+      [](auto& r) {
+        auto& output = *r.add_outputs();
+        output.set_name("echo");
+        (*output.mutable_parameters())["classification"].set_int64_param(1);
+      },
+      "echo");
+  refused(
       "too long", [](auto& r) { r = Request({Row(51, 1)}, {"a"}); }, "51");
   refused(
       "thousands of tensors",
