@@ -87,6 +87,7 @@ printf 'ok   the proxy and the client that README.md shows\n'
 # --- Triton ---
 check() { client "$here/client.py" "$@"; }
 check conformance "$TRITON" "$TEXT"
+client "$here/mutations.py" "$TRITON" "$TEXT" "$TOKENS" "$requests"
 check same "$TRITON" "$TEXT" text "$requests" 16
 check calls "$TRITON" "$TEXT"
 check stream "$TRITON" "$TEXT"

@@ -275,4 +275,5 @@ def calls(direct, proxy):
 
 
 CHECKS = {"conformance": conformance, "same": same, "stream": stream, "failures": failures, "calls": calls}
-sys.exit(0 if CHECKS[sys.argv[1]](*sys.argv[2:]) else 1)
+if __name__ == "__main__":
+    sys.exit(0 if CHECKS[sys.argv[1]](*sys.argv[2:]) else 1)

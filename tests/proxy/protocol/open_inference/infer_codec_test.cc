@@ -380,14 +380,16 @@ TEST_F(InferCodec, WrongRequestsAreRefusedWithTheNameOfTheTensor) {
       "timeout", [](auto& r) { (*r.mutable_parameters())["timeout"].set_string_param("5"); }, "parameters[timeout]");
   refused(
       "priority", [](auto& r) { (*r.mutable_parameters())["priority"].set_int64_param(-1); }, "parameters[priority]");
-  refused(
-      "texts classified",
-      [](auto& r) {
-        auto& output = *r.add_outputs();
-        output.set_name("echo");
-        (*output.mutable_parameters())["classification"].set_int64_param(1);
-      },
-      "echo");
+  for (const char* const output : {"echo", "squares"}) {
+    refused(
+        "texts and padding classified",
+        [output](auto& r) {
+          auto& asked = *r.add_outputs();
+          asked.set_name(output);
+          (*asked.mutable_parameters())["classification"].set_int64_param(1);
+        },
+        output);
+  }
   refused(
       "too long", [](auto& r) { r = Request({Row(51, 1)}, {"a"}); }, "51");
   refused(
