@@ -7,13 +7,28 @@
 #include "absl/strings/str_cat.h"
 
 namespace smartbatch {
+namespace {
+
+// The cube root of a number from 1 to 2, to within 7e-16 of it: a parabola, and two steps of Halley's method, each of
+// which triples the digits. A decision asks for some hundred roots, and std::cbrt, which takes any number, was a
+// quarter of its time.
+double CubeRootOfOneToTwo(double cube) {
+  double root = 0.61 + cube * (0.464 - 0.0735 * cube);
+  for (int step = 0; step < 2; ++step) {
+    const double third_power = root * root * root;
+    root *= (third_power + 2 * cube) / (2 * third_power + cube);
+  }
+  return root;
+}
+
+}  // namespace
 
 double CostModel::Joined(double work) const {
   const double larger = std::max(fixed, work);
   if (!(larger > 0)) return 0;
   const double part = std::min(fixed, work) / larger;
   constexpr double kCubic = 3;  // the usual one, for which there is a quicker root
-  if (knee == kCubic) return larger * std::cbrt(1 + part * part * part);
+  if (knee == kCubic) return larger * CubeRootOfOneToTwo(1 + part * part * part);
   return larger * std::pow(1 + std::pow(part, knee), 1 / knee);
 }
 

@@ -46,6 +46,15 @@ TEST(CostModel, HidesSmallWorkBehindTheFixedPartWithAKnee) {
   EXPECT_NEAR(sharp.Seconds(20, 10), 2, 1e-12);
 }
 
+TEST(CostModel, TakesTheCubeRootOfAKneeAsExactlyAsTheStandardLibrary) {
+  for (int step = 0; step <= 1000; ++step) {
+    const double work = step / 1000.0;
+    const CostModel smooth{.fixed = 1, .quadratic = 0, .per_sequence = work, .knee = 3};
+    const double root = std::cbrt(1 + work * work * work);
+    EXPECT_NEAR(smooth.Seconds(1, 10) / root, 1, 7e-16) << work;
+  }
+}
+
 TEST(CostModel, NeitherFallsWithSizeNorRisesForEachSequence) {
   Random random(1);
   for (int round = 0; round < 1000; ++round) {

@@ -22,8 +22,9 @@ constexpr double kNoError = 0.002;
 constexpr double kScaleFloorShare = 0.05;
 constexpr int kRobustRounds = 3;
 constexpr int kKneeRounds = 8;
-// The rounds end when the error changes by at most this share of itself.
+// The rounds end when the error is at most kExact, or changes by at most this share of itself.
 constexpr double kSettled = 0.01;
+constexpr double kExact = 1e-6;
 constexpr double kHuberThreshold = 1.345;
 constexpr double kNormalMedianToDeviation = 1.4826;
 
@@ -77,11 +78,9 @@ void CostFit::Observe(std::uint32_t sequences, std::uint32_t longest, double sec
   if (!(seconds > 0)) return;
   const double n = sequences;
   const double length = longest;
-  const Sample sample{{1, length * length, n, n * length, n * length * length},
-                      sequences,
-                      longest,
-                      seconds,
-                      model_.Seconds(sequences, longest)};
+  const double predicted = model_.Seconds(sequences, longest);
+  const Sample sample{
+      {1, length * length, n, n * length, n * length * length}, sequences, longest, seconds, predicted, predicted};
   if (samples_.size() < kSamples) {
     samples_.push_back(sample);
   } else {
@@ -93,6 +92,7 @@ void CostFit::Observe(std::uint32_t sequences, std::uint32_t longest, double sec
   if (!first && since_refit_ < (samples_.size() < kSamples ? kFirstRefits : kRefits)) return;
   if (!first) since_refit_ = 0;
   Refit();
+  for (Sample& each : samples_) each.fitted = model_.Seconds(each.sequences, each.longest);
 }
 
 // --- The prior ---
@@ -187,7 +187,7 @@ CostFit::Fitted CostFit::Fit(double knee, unsigned allowed) const {
     }
     const double before =
         std::exchange(error, std::accumulate(errors.begin(), errors.end(), 0.0) / static_cast<double>(errors.size()));
-    if (std::abs(before - error) < kSettled * error) break;
+    if (error <= kExact || std::abs(before - error) < kSettled * error) break;
   }
   return {model, error};
 }
@@ -296,8 +296,7 @@ double CostFit::ResidualRatio() const {
   if (samples_.empty()) return 0;
   double sum = 0;
   for (const Sample& sample : samples_) {
-    const double fitted = model_.Seconds(sample.sequences, sample.longest);
-    sum += fitted > 0 ? std::abs(sample.seconds - fitted) / fitted : 0;
+    sum += sample.fitted > 0 ? std::abs(sample.seconds - sample.fitted) / sample.fitted : 0;
   }
   return sum / static_cast<double>(samples_.size());
 }

@@ -60,7 +60,8 @@ class CostFit {
     std::uint32_t sequences = 0;
     std::uint32_t longest = 0;
     double seconds = 0;
-    double predicted = 0;
+    double predicted = 0;  // by the model before the batch ran
+    double fitted = 0;     // by the model of now
   };
   struct NormalEquations {
     std::array<Terms, kTerms> matrix{};
