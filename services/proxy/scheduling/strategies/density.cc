@@ -29,8 +29,8 @@ struct DensityParameters {
 // the riders that are worth their seats, and a lane against starvation (starvation_lane.h states the worst wait).
 //
 // Candidates are the oldest waiting sequences of each class of length (length_classes.h), shortest class first, until
-// no longer batch can be better than the best one found: of each class B, or twice the last batch where riders cost
-// something and batches are small, and 8 at least. A decision so costs the same however many wait.
+// no longer batch can be better than the best one found. Of each class they are six times as many as the last batches
+// took of it, and a few at least. A decision so costs the same however many wait.
 //
 // While riders are free and everything that waits fits into one batch, requests are not split: splitting helps only
 // if seats are scarce. If riders cost something, leaving sequences for a later batch may pay even then.
@@ -41,12 +41,12 @@ class Density final : public Strategy {
         backends_(environment.backends),
         max_batch_size_(environment.max_batch_size),
         parameters_(parameters),
-        sequences_(parameters.length_ratio),
+        most_of_a_class_(std::max(environment.max_batch_size, kFewestIfRidersAreFree)),
+        sequences_(parameters.length_ratio, most_of_a_class_),
         requests_(environment.max_batch_size),
         choice_(parameters.choice),
         lane_(parameters.lane_share, parameters.lane_after, parameters.lane_after_batches),
-        hold_(parameters.hold),
-        last_batch_(environment.max_batch_size) {}
+        hold_(parameters.hold) {}
 
   void Add(PendingRequest& request, bool again) override {
     if (!again) traffic_.Arrived(request, backends_.TypicalCost(), max_batch_size_);
@@ -89,10 +89,11 @@ class Density final : public Strategy {
       CollectAll();
       choice_.ChooseUncontended(candidates_, selection);
     } else if (parameters_.choice.split) {
-      ConsiderByClass(occasion);
+      ConsiderByClass();
       choice_.Take(selection);
       selection.ChoiceIsMade();
       choice_.Fill(selection);
+      FillWithFreeSequences(occasion, selection);
     } else {
       CollectWindow(occasion);
       choice_.ChooseRequests(candidates_, selection);
@@ -102,13 +103,11 @@ class Density final : public Strategy {
   }
 
   void Dispatched(const Occasion& occasion, const Selection& selection, double cost_seconds) override {
-    last_batch_ = static_cast<std::uint32_t>(selection.members().size());
-    traffic_.Left(last_batch_);
-    if (by_lane_) {
-      lane_.Spend(cost_seconds);
-    } else {
-      lane_.Save(occasion.now, oldest_arrival_, cost_seconds);
-    }
+    traffic_.Left(selection.members().size());
+    if (by_lane_) return lane_.Spend(cost_seconds);
+    lane_.Save(occasion.now, oldest_arrival_, cost_seconds);
+    const std::uint32_t fewest = occasion.cost.RidersAreFree() ? kFewestIfRidersAreFree : kFewestOfAClass;
+    sequences_.ShowAsManyAsAreTaken(selection, fewest, most_of_a_class_);
   }
 
  private:
@@ -116,16 +115,20 @@ class Density final : public Strategy {
   void SelectByLane(const Occasion& occasion, PendingRequest& oldest, Selection& selection) {
     selection.TakeWaitingOf(oldest);
     selection.ChoiceIsMade();
-    if (!parameters_.choice.split) {
+    if (parameters_.choice.split) {
+      FillWithFreeSequences(occasion, selection);
+    } else {
       FillWithFreeRequests(occasion, selection);
-    } else if (occasion.cost.RidersAreFree()) {
-      auto& classes = sequences_.classes();
-      for (std::size_t i = sequences_.PlaceOf(selection.longest()) + 1; i-- > 0 && selection.free_seats() > 0;) {
-        FillFrom(classes[i].waiting, selection);
-      }
     }
     selection.DispatchFor(DispatchReason::kLane);
     hold_.Reset();
+  }
+  void FillWithFreeSequences(const Occasion& occasion, Selection& selection) {
+    if (!occasion.cost.RidersAreFree()) return;
+    auto& classes = sequences_.classes();
+    for (std::size_t i = sequences_.PlaceOf(selection.longest()) + 1; i-- > 0 && selection.free_seats() > 0;) {
+      FillFrom(classes[i].waiting, selection);
+    }
   }
   static void FillFrom(LengthClasses::List& waiting, Selection& selection) {
     // Those that are selected already, or too long for the batch, are skipped, but only up to a limit.
@@ -140,16 +143,14 @@ class Density final : public Strategy {
     if (occasion.cost.RidersAreFree()) FillWithRequests(requests_, selection);
   }
 
-  static constexpr std::uint32_t kFewestOfAClass = 8;
-  void ConsiderByClass(const Occasion& occasion) {
+  static constexpr std::uint32_t kFewestOfAClass = 3;
+  static constexpr std::uint32_t kFewestIfRidersAreFree = 8;
+  void ConsiderByClass() {
     auto& classes = sequences_.classes();
-    std::uint32_t of_each = occasion.max_batch_size;
-    if (!occasion.cost.RidersAreFree()) of_each = std::min(of_each, 2 * last_batch_);
-    of_each = std::max(of_each, kFewestOfAClass);
     for (std::size_t i = 0; i < classes.size(); ++i) {
       if (classes[i].waiting.empty()) continue;
       if (!CouldBeBetterFrom(i)) return;
-      std::uint32_t left = of_each;
+      std::uint32_t left = classes[i].shown;
       for (PendingSequence& sequence : classes[i].waiting) {
         if (left-- == 0) break;
         choice_.Consider(sequence);
@@ -224,6 +225,7 @@ class Density final : public Strategy {
   const BackendPool& backends_;
   const std::uint32_t max_batch_size_;
   const DensityParameters parameters_;
+  const std::uint32_t most_of_a_class_;
   // The waiting sequences if requests are split, else the waiting requests.
   LengthClasses sequences_;
   RequestClasses requests_;
@@ -235,7 +237,6 @@ class Density final : public Strategy {
   // Marks the candidates of one decision in PendingRequest::strategy_mark. After four billion it begins anew, and one
   // decision may then take what it has not looked at for a candidate.
   std::uint32_t decision_ = 0;
-  std::uint32_t last_batch_;  // its sequences
   bool by_lane_ = false;
   Time oldest_arrival_{};
 };

@@ -13,6 +13,8 @@ namespace {
 constexpr double kFreeSeat = 1e-9;
 // Riders that do not pay before the search for more is given up.
 constexpr int kMostRefusals = 4;
+// If riders cost something, lengths up to this many times the shortest of them are tried together.
+constexpr double kTriedTogether = 1.25;
 constexpr std::uint32_t kMostOfARequest = 256;
 // The load that is counted with at most: g stays below 20.
 constexpr double kMostLoad = 0.95;
@@ -39,6 +41,8 @@ void DensityChoice::Start(const Surroundings& surroundings) {
   sequences_.clear();
   heaviest_.clear();
   weighed_ = 0;
+  shortest_ = kLongestSequence;
+  longest_ = 0;
   heaviest_sum_ = heaviest_seat_ = considered_weight_ = batch_weight_ = 0;
   best_ = {};
   peak_ = 1;
@@ -90,6 +94,8 @@ void DensityChoice::Consider(PendingSequence& sequence) {
   const double weight = WeightOf(sequence);
   seats_.push_back({std::uint64_t{sequence.length} << 32 | static_cast<std::uint32_t>(~sequences_.size()), weight});
   sequences_.push_back(&sequence);
+  shortest_ = std::min(shortest_, sequence.length);
+  longest_ = std::max(longest_, sequence.length);
   heaviest_seat_ = std::max(heaviest_seat_, weight);
   considered_weight_ += weight;
 }
@@ -114,24 +120,28 @@ bool DensityChoice::CouldBeBetter(double weight, std::uint32_t length) const {
 }
 
 void DensityChoice::Weigh() {
-  std::sort(seats_.begin() + static_cast<std::ptrdiff_t>(weighed_), seats_.end(),
-            [](const Seat& left, const Seat& right) { return left.key < right.key; });
-  bool changed = false;
-  for (; weighed_ < seats_.size(); ++weighed_) {
-    const Seat& seat = seats_[weighed_];
-    const std::uint32_t length = seat.length();
-    if (riders_are_free_) {
-      AddToHeaviestWhereRidersAreFree(seat.weight);
-      changed = true;
-    } else {
-      changed = AddToHeaviest({seat.weight, of_length_.LeastSeconds(length)}) || changed;
-    }
-    const bool last_of_length = weighed_ + 1 == seats_.size() || seats_[weighed_ + 1].length() != length;
-    // What was the best before costs more at a larger length.
-    if (!last_of_length || !changed) continue;
-    TryLength(length, weighed_ + 1);
-    changed = false;
+  const auto longest_with = [&](std::uint32_t shortest) {
+    return riders_are_free_ ? shortest : static_cast<std::uint32_t>(kTriedTogether * shortest);
+  };
+  // Those of one class need no order.
+  const bool all_together = longest_ <= longest_with(shortest_);
+  if (!all_together) {
+    std::sort(seats_.begin() + static_cast<std::ptrdiff_t>(weighed_), seats_.end(),
+              [](const Seat& left, const Seat& right) { return left.key < right.key; });
   }
+  while (weighed_ < seats_.size()) {
+    const std::uint32_t end = all_together ? longest_ : longest_with(seats_[weighed_].length());
+    std::uint32_t longest = 0;
+    for (; weighed_ < seats_.size() && seats_[weighed_].length() <= end; ++weighed_) {
+      const std::uint32_t length = seats_[weighed_].length();
+      if (AddToHeaviest({seats_[weighed_].weight, of_length_.LeastSeconds(length)}))
+        longest = std::max(longest, length);
+    }
+    // What was the best before costs more at a larger length.
+    if (longest > 0) TryLength(longest, weighed_);
+  }
+  shortest_ = kLongestSequence;
+  longest_ = 0;
 }
 
 // The best batch whose longest sequence has this length, given the heaviest sequences up to it.
@@ -139,15 +149,16 @@ void DensityChoice::TryLength(std::uint32_t length, std::size_t no_longer) {
   const double alone = std::max(of_length_.Alone(length), kLeastSeconds);
   if (heaviest_sum_ <= best_.index * alone) return;
   if (riders_are_free_) {
-    best_ = {heaviest_sum_ / alone, length, heaviest_.size(), no_longer};
+    best_ = {heaviest_sum_ / alone, heaviest_.front().weight, heaviest_.size(), no_longer};
     return;
   }
-  sums_.clear();
+  const std::size_t most = heaviest_.size();
+  sums_.resize(most);
   Heavy sum;
-  for (auto heavy = heaviest_.rbegin(); heavy != heaviest_.rend(); ++heavy) {
-    sum.weight += heavy->weight;
-    sum.least_seconds += heavy->least_seconds;
-    sums_.push_back(sum);
+  for (std::size_t i = 0; i < most; ++i) {
+    sum.weight += heaviest_[most - 1 - i].weight;
+    sum.least_seconds += heaviest_[most - 1 - i].least_seconds;
+    sums_[i] = sum;
   }
   const auto index = [&](std::size_t count) {
     const double seconds = std::max(around_.cost.Seconds(count, length), kLeastSeconds);
@@ -170,36 +181,24 @@ void DensityChoice::TryLength(std::uint32_t length, std::size_t no_longer) {
   };
   if (!climb(1)) climb(static_cast<std::size_t>(-1));
   peak_ = count;
-  if (found > best_.index) best_ = {found, length, count, no_longer};
-}
-
-// Only the sum counts: no order is needed until seats are scarce.
-void DensityChoice::AddToHeaviestWhereRidersAreFree(double weight) {
-  const auto lighter = [](const Heavy& left, const Heavy& right) { return left.weight < right.weight; };
-  const std::size_t capacity = around_.seats;
-  if (heaviest_.size() < capacity) {
-    heaviest_sum_ += weight;
-    heaviest_.push_back({weight, 0});
-    if (heaviest_.size() == capacity) std::sort(heaviest_.begin(), heaviest_.end(), lighter);
-    return;
-  }
-  if (weight <= heaviest_.front().weight) return;
-  heaviest_sum_ += weight - heaviest_.front().weight;
-  std::size_t place = 0;
-  for (; place + 1 < capacity && heaviest_[place + 1].weight < weight; ++place) heaviest_[place] = heaviest_[place + 1];
-  heaviest_[place].weight = weight;
+  if (found > best_.index) best_ = {found, heaviest_[most - count].weight, count, no_longer};
 }
 
 // Keeps them in ascending order. Returns false if it is too light.
 bool DensityChoice::AddToHeaviest(const Heavy& heavy) {
-  if (heaviest_.size() == around_.seats) {
+  std::size_t place = 0;
+  if (heaviest_.size() < around_.seats) {
+    heaviest_sum_ += heavy.weight;
+    heaviest_.push_back(heavy);
+    place = heaviest_.size() - 1;
+    for (; place > 0 && heaviest_[place - 1].weight > heavy.weight; --place) heaviest_[place] = heaviest_[place - 1];
+  } else {
     if (heavy.weight <= heaviest_.front().weight) return false;
-    heaviest_sum_ -= heaviest_.front().weight;
-    heaviest_.erase(heaviest_.begin());
+    heaviest_sum_ += heavy.weight - heaviest_.front().weight;
+    const std::size_t last = heaviest_.size() - 1;
+    for (; place < last && heaviest_[place + 1].weight < heavy.weight; ++place) heaviest_[place] = heaviest_[place + 1];
   }
-  heaviest_sum_ += heavy.weight;
-  const auto lighter = [](const Heavy& left, const Heavy& right) { return left.weight < right.weight; };
-  heaviest_.insert(std::lower_bound(heaviest_.begin(), heaviest_.end(), heavy, lighter), heavy);
+  heaviest_[place] = heavy;
   return true;
 }
 
@@ -213,7 +212,10 @@ void DensityChoice::Take(Selection& selection) {
     if (first.request != second.request) return first.request->id.number < second.request->id.number;
     return first.index() < second.index();
   };
-  batch_.assign(seats_.begin(), seats_.begin() + static_cast<std::ptrdiff_t>(best_.no_longer));
+  batch_.clear();
+  for (std::size_t i = 0; i < best_.no_longer; ++i) {
+    if (seats_[i].weight >= best_.lightest) batch_.push_back(seats_[i]);
+  }
   const std::size_t count = std::min(best_.seats, batch_.size());
   const auto end = batch_.begin() + static_cast<std::ptrdiff_t>(count);
   if (end != batch_.end()) std::nth_element(batch_.begin(), end, batch_.end(), heavier);

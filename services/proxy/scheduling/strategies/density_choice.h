@@ -53,7 +53,8 @@ namespace smartbatch::scheduling {
 // quadratic term), is not such a waste, since free seats are filled afterwards. So eta is efficiency_exponent times
 // 1 - beta, and beta = quadratic Lm^2 / c(1, Lm) is the share of the cost of a sequence of mean length Lm that is paid
 // once. If riders are free eta is 0, and I is Smith's density. For each L and each number n the best batch is taken to
-// be the n heaviest up to L, as above; I has one peak in n as weights fall.
+// be the n heaviest up to L, as above; I has one peak in n as weights fall. Of lengths within a quarter of each other
+// only the longest is tried: no figure became worse by it, and it is a few tries instead of a hundred.
 //
 // Filling. A rider of length l whose seat adds s = c(n + 1, L) - c(n, L) delays W(S) by s, and saves everybody else
 // what it would cost later, less s. Later it would cost c(m, l) / m, in a batch
@@ -132,8 +133,8 @@ class DensityChoice {
   double DensityOf(const PendingRequest& request) const;
 
  private:
-  // Small, since it is sorted, by one comparison: length in the upper half of the key, in the lower half the place in
-  // sequences_ counted down, so that of equal ones those considered later come first.
+  // Small, since it may be sorted, by one comparison: length in the upper half of the key, in the lower half the place
+  // in sequences_ counted down, so that of equal ones those considered later come first.
   struct Seat {
     std::uint64_t key = 0;
     double weight = 0;
@@ -146,7 +147,7 @@ class DensityChoice {
   };
   struct Best {
     double index = 0;
-    std::uint32_t length = 0;
+    double lightest = 0;  // no sequence of the batch weighs less
     std::size_t seats = 0;
     std::size_t no_longer = 0;  // of the seats, from the front
   };
@@ -157,7 +158,6 @@ class DensityChoice {
   double Index(double weight, double least_seconds, double seconds) const;
   void TryLength(std::uint32_t length, std::size_t no_longer);
   bool AddToHeaviest(const Heavy& heavy);
-  void AddToHeaviestWhereRidersAreFree(double weight);
   void CutWhereThatPays();
   // What delays to everybody weigh: g W_all.
   double WeightOfAll() const;
@@ -170,8 +170,11 @@ class DensityChoice {
 
   std::vector<Seat> seats_;
   std::size_t weighed_ = 0;  // of the seats
+  // Of those considered since.
+  std::uint32_t shortest_ = 0;
+  std::uint32_t longest_ = 0;
   std::vector<PendingSequence*> sequences_;
-  std::vector<Heavy> heaviest_;  // at most one for each seat of the batch; in ascending order once it is full
+  std::vector<Heavy> heaviest_;  // at most one for each seat of the batch, in ascending order
   double heaviest_sum_ = 0;
   double heaviest_seat_ = 0;
   double considered_weight_ = 0;

@@ -12,6 +12,7 @@
 
 #include "common/time.h"
 #include "services/proxy/scheduling/model/request.h"
+#include "services/proxy/scheduling/model/selection.h"
 
 namespace smartbatch::scheduling {
 
@@ -34,10 +35,12 @@ class LengthClasses {
     // memory.
     Time oldest{};
     List waiting{};
+    // How many of them a choice should look at (ShowAsManyAsAreTaken).
+    std::uint32_t shown = 0;
   };
 
-  // `ratio` is above 1.
-  explicit LengthClasses(double ratio) {
+  // `ratio` is above 1. At first a choice looks at `shown` of each class.
+  LengthClasses(double ratio, std::uint32_t shown) {
     std::uint32_t shortest = 1;
     while (shortest <= kLongestSequence) {
       const double next = std::max(std::floor(shortest * ratio), shortest + 1.0);
@@ -45,6 +48,7 @@ class LengthClasses {
       Class& added = classes_.emplace_back();
       added.shortest = shortest;
       added.longest = beyond - 1;
+      added.shown = shown;
       bounds_.push_back(beyond - 1);
       shortest = beyond;
     }
@@ -65,6 +69,18 @@ class LengthClasses {
   void RemoveSelected(PendingRequest& request) {
     for (PendingSequence& sequence : request.sequences) {
       if (MayBeChosen(sequence) && sequence.selected) Remove(sequence);
+    }
+  }
+
+  // A batch was chosen. Of each class that it could have sequences of, the next choice looks at six times as many as
+  // the batch took, a tenth less than were shown, or `fewest`, whichever is most, but at most `most`. So the classes
+  // that fill batches are shown as far as they fill them, and the many others cost little.
+  void ShowAsManyAsAreTaken(const Selection& batch, std::uint32_t fewest, std::uint32_t most) {
+    constexpr std::uint32_t kTimesTaken = 6;
+    taken_.assign(PlaceOf(batch.longest()) + 1, 0);
+    for (const PendingSequence* const sequence : batch.members()) ++taken_[PlaceOf(sequence->length)];
+    for (std::size_t i = 0; i < taken_.size(); ++i) {
+      classes_[i].shown = std::min(std::max({kTimesTaken * taken_[i], 9 * classes_[i].shown / 10, fewest}), most);
     }
   }
 
@@ -94,6 +110,7 @@ class LengthClasses {
 
   std::deque<Class> classes_;  // lists do not move
   std::vector<std::uint32_t> bounds_;
+  std::vector<std::uint32_t> taken_;  // by class
 };
 
 }  // namespace smartbatch::scheduling

@@ -20,7 +20,8 @@ inline double PaidOnce(const CostModel& cost, std::uint32_t length) {
   return std::min(cost.quadratic * squared / std::max(cost.Alone(length), kLeastSeconds), 1.0);
 }
 
-// A table of costs by length. With a knee a cost needs a root, and the same lengths are asked for again and again.
+// Costs by length. Without a knee they are polynomials of the length. With a knee a cost needs a root, and the same
+// lengths are asked for again and again, so that there is a table.
 // Thread safety: none.
 class LengthCosts {
  public:
@@ -28,32 +29,47 @@ class LengthCosts {
   // call.
   void Start(const CostModel& cost, std::uint32_t seats) {
     asked_for_ = nullptr;
-    if (cost.knee != 1 && (cost != cost_ || seats != seats_)) known_.assign(kKnown, {});
+    if (cost == cost_ && seats == seats_) return;
     cost_ = cost;
     seats_ = seats;
+    if (cost.knee != 1) return known_.assign(kKnown, {});
+    alone_ = SharedBy(1);
+    least_ = SharedBy(seats);
   }
 
   // Of a sequence by itself, in seconds.
-  double Alone(std::uint32_t length) const { return cost_.knee != 1 ? Known(length).alone : cost_.Alone(length); }
+  double Alone(std::uint32_t length) const { return cost_.knee != 1 ? Known(length).alone : alone_.At(length); }
   // The least that a sequence can cost: its part of a full batch of its length, q(l) = c(B, l) / B. Above 0.
   double LeastSeconds(std::uint32_t length) const {
-    if (cost_.knee != 1) return Known(length).least_seconds;
-    return std::max(cost_.Packed(length, seats_), kLeastSeconds);
+    return cost_.knee != 1 ? Known(length).least_seconds : std::max(least_.At(length), kLeastSeconds);
   }
   // The same for all sequences of the request that a strategy may choose, together. Linear in the request's sequences,
   // or constant if it is asked for one request again and again.
   double LeastSecondsLeft(const PendingRequest& request) const {
     if (asked_for_ != &request) {
       asked_for_ = &request;
-      least_seconds_left_ = 0;
+      double seconds = 0;
       for (const PendingSequence& sequence : request.sequences) {
-        if (MayBeChosen(sequence)) least_seconds_left_ += LeastSeconds(sequence.length);
+        if (MayBeChosen(sequence)) seconds += LeastSeconds(sequence.length);
       }
+      least_seconds_left_ = seconds;
     }
     return least_seconds_left_;
   }
 
  private:
+  struct Polynomial {
+    double constant = 0;
+    double linear = 0;
+    double squared = 0;
+    double At(double length) const { return constant + length * (linear + length * squared); }
+  };
+  // What a sequence costs in a batch of so many of its length.
+  Polynomial SharedBy(double sequences) const {
+    return {cost_.fixed / sequences + cost_.per_sequence, cost_.per_character,
+            cost_.quadratic / sequences + cost_.per_character_squared};
+  }
+
   struct OfLength {
     std::uint32_t length = 0;
     double alone = 0;
@@ -71,6 +87,8 @@ class LengthCosts {
   mutable std::vector<OfLength> known_;  // with this cost and these seats
   CostModel cost_;
   std::uint32_t seats_ = 0;
+  Polynomial alone_;
+  Polynomial least_;
   mutable const PendingRequest* asked_for_ = nullptr;
   mutable double least_seconds_left_ = 0;  // of that request
 };

@@ -193,7 +193,8 @@ double MostGainOfACut(std::vector<Weighed> batch, const CostModel& cost, double 
   return most;
 }
 
-// It climbs to one peak over the numbers; if lengths differ much there may be two, so it may miss the higher one.
+// Of lengths within a quarter of each other it tries the longest only, so that a batch may be for some more than the
+// best one. And it climbs to one peak over the numbers; if lengths differ much there may be two.
 TEST_F(DensityChoiceTest, TakesTheGreatestIndexOfAllLengthsAndNumbersOrSeldomOneNearItWhereNoCutPays) {
   const double load = 0.95;  // a delay weighs 20 times what waits, so that few cuts pay
   const CostModel costs[] = {{0.005, 0, 0.001, 1e-5}, {0.02, 0, 0.0005, 1e-6}, {0.002, 0, 0.004, 0, 1e-8}};
@@ -216,12 +217,12 @@ TEST_F(DensityChoiceTest, TakesTheGreatestIndexOfAllLengthsAndNumbersOrSeldomOne
     selection_.Clear(seats_);
     const Indexed greatest = BestByIndex(all, cost, seats_, kEfficiencyExponent);
     if (MostGainOfACut(greatest.members, cost, TotalsOf(all).weight / (1 - load)) > 0) continue;
-    EXPECT_GE(index, 0.9 * greatest.index) << "round " << round;
+    EXPECT_GE(index, 0.85 * greatest.index) << "round " << round;
     missed += index < (1 - 1e-9) * greatest.index ? 1 : 0;
     several += taken.size() > 1 ? 1 : 0;
   }
   EXPECT_GT(several, 200) << "too few batches of several to tell anything";
-  EXPECT_LE(missed, 3);
+  EXPECT_LE(missed, 15);
 }
 
 TEST_F(DensityChoiceTest, CutsEveryBatchThatAPartOfItGainsByLeavingFirst) {
