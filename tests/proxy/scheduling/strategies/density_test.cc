@@ -18,6 +18,10 @@ StrategyChoice Density(std::map<std::string, std::string> parameters = {}) {
   return {"density", std::move(parameters)};
 }
 
+std::size_t Members(const std::string& batch) {
+  return static_cast<std::size_t>(std::count(batch.begin(), batch.end(), '.'));
+}
+
 TEST(Density, KeepsShortRequestsOutOfALongBatch) {
   Stage stage(Density());
   stage.Offer("a", {1000});
@@ -124,6 +128,32 @@ TEST(Density, GivesTheOldestItsLaneOnceWhatWentPastItHasPaid) {
   EXPECT_EQ(order, "1.0 full;2.0 full;3.0 full;4.0 full;5.0 full;6.0 full;7.0 full;8.0 full;0.0 lane;");
 }
 
+// The credit for the oldest pays for its whole batch: it covers both sequences, and nobody whose seat costs rides
+// along.
+TEST(Density, SendsTheOldestAloneByTheLaneOnceAllOfItIsPaidForIfRidersCost) {
+  for (const char* const split : {"0", "1"}) {
+    Stage stage(Density({{"split", split}, {"age_exponent", "0"}, {"lane_share", "0.5"}, {"lane_after_seconds", "1"}}),
+                {.quadratic = 0, .per_character = 1e-3}, 4);
+    stage.Offer("old", {1000, 500});
+    stage.Wait(seconds(1));
+    // Short requests come all the time, and some always wait.
+    for (int i = 0; i < 5; ++i) stage.Offer("young", {100});
+    double others_seconds = 0;
+    std::string batch;
+    for (int batches = 0; batches < 100; ++batches) {
+      const Time before = stage.now();
+      batch = stage.Serve();
+      if (batch.find("lane") != std::string::npos) break;
+      others_seconds += ToSeconds(stage.now() - before);
+      for (std::size_t gone = Members(batch); gone-- > 0;) stage.Offer("young", {100});
+    }
+    EXPECT_EQ(batch, "0.0 0.1 lane") << "split=" << split;
+    // A batch of two sequences of 1,000 takes 2 s, which half of 4 s pays for; the others' batches take 0.1 to 0.4 s.
+    EXPECT_GE(others_seconds, 4 - 1e-6) << "split=" << split;
+    EXPECT_LE(others_seconds, 4.4 + 1e-6) << "split=" << split;
+  }
+}
+
 TEST(Density, OpensTheLaneAfterANumberOfBatchesIfTheyAreShort) {
   // Batches of 1 ms: ten of them are 10 ms, long before the 10 s.
   Stage stage(Density({{"age_exponent", "0"}, {"lane_share", "0.5"}, {"lane_after_batches", "10"}}),
@@ -176,10 +206,6 @@ TEST(Density, DoesNotHoldABatchThatLeavesSomethingBehind) {
 // --- If riders cost something ---
 
 constexpr char kMean[] = "0";  // age_exponent: every request weighs the same
-
-std::size_t Members(const std::string& batch) {
-  return static_cast<std::size_t>(std::count(batch.begin(), batch.end(), '.'));
-}
 
 TEST(Density, ServesLikeTextsInBatchesOfAboutTheRootOfTheirNumber) {
   // 4 s for a batch and 1 s for each text in it: of N texts, batches of sqrt(2 N 4 / 1) have the least mean.
