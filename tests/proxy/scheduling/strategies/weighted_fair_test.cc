@@ -38,6 +38,20 @@ TEST(WeightedFair, LetsWhoeverIsAheadRideFreeAndUncharged) {
   EXPECT_DOUBLE_EQ(stage.Charged("ahead"), 40e-3);
 }
 
+// A seat that costs something would be charged, and the customer would get further ahead.
+TEST(WeightedFair, LetsWhoeverIsAheadTakeNoSeatThatCosts) {
+  const CostModel mostly_fixed{.fixed = 0.1, .quadratic = 0, .per_character = 1e-5};
+  for (const bool within_window : {true, false}) {
+    Stage stage(Weighted(within_window ? "10" : "0.015"), mostly_fixed, 3);
+    stage.Offer("ahead", {200});
+    EXPECT_EQ(stage.Serve(), "0.0 slot_free");
+    stage.Offer("behind", {300});
+    stage.Offer("ahead", {250});
+    const std::string batch = stage.Serve();
+    EXPECT_EQ(batch, within_window ? "1.0 2.0 slot_free" : "1.0 slot_free");
+  }
+}
+
 TEST(WeightedFair, SplitsTheCostOfABatchAsInTheAirportGame) {
   Stage stage(Weighted("10"), {}, 2);
   stage.Offer("a", {100});
