@@ -209,8 +209,10 @@ class WeightedFair final : public Strategy {
     return indexes_[customer.strategy_key - 1];
   }
 
-  // Collects the shortest requests of each eligible customer, and the oldest one of some, those with the least counters
-  // first; returns whether more sequences of eligible customers wait than the batch has seats.
+  // Collects the shortest requests of each eligible customer and, in all half as many, the oldest of each, those of the
+  // customers with the least counters first. Several of the oldest, since long requests that have waited may together
+  // be worth more than the short ones, and alone not. Returns whether more sequences of eligible customers wait than
+  // the batch has seats.
   bool CollectCandidates(std::uint32_t max_batch_size) {
     limit_ = customers_.backlogged().LeastCounter() + ToSeconds(parameters_.window);
     const std::size_t wanted = std::max(parameters_.candidates, max_batch_size);
@@ -223,16 +225,20 @@ class WeightedFair final : public Strategy {
     const std::size_t of_each = contended ? std::max<std::size_t>(1, wanted / eligible_.size()) : max_batch_size;
     candidates_.clear();
     ++decision_;
-    std::size_t oldest_left = std::max<std::size_t>(1, parameters_.candidates / 2);
+    std::size_t oldest_left = std::max<std::size_t>(1, wanted / 2);
+    const std::size_t oldest_of_each = std::max<std::size_t>(1, oldest_left / eligible_.size());
     for (Customer* const customer : eligible_) {
       // A customer may be backlogged only by sequences that are tried again alone.
       if (customer->strategy_key == 0) continue;
       indexes_[customer->strategy_key - 1].ForEachShortest(of_each,
                                                            [this](PendingRequest& request) { AddCandidate(request); });
-      if (oldest_left == 0) continue;
-      --oldest_left;
-      PendingRequest* const oldest = PendingSet::OldestOf(*customer);
-      if (oldest->strategy_mark != decision_) AddCandidate(*oldest);
+      std::size_t left = std::min(oldest_of_each, oldest_left);
+      oldest_left -= left;
+      PendingRequest* request = left > 0 ? PendingSet::OldestOf(*customer) : nullptr;
+      for (; request != nullptr && left > 0; --left) {
+        if (request->strategy_mark != decision_) AddCandidate(*request);
+        request = PendingSet::YoungerOfCustomer(*request);
+      }
     }
     return contended;
   }

@@ -3,6 +3,8 @@
 namespace smartbatch::scheduling {
 namespace {
 
+using std::chrono::seconds;
+
 StrategyChoice Weighted(const std::string& window_seconds) {
   return {"weighted_fair", {{"window_seconds", window_seconds}, {"hold", "0"}}};
 }
@@ -50,6 +52,16 @@ TEST(WeightedFair, LetsWhoeverIsAheadTakeNoSeatThatCosts) {
     const std::string batch = stage.Serve();
     EXPECT_EQ(batch, within_window ? "1.0 2.0 slot_free" : "1.0 slot_free");
   }
+}
+
+// Four long requests together are worth more a second than the short ones, and one of them is not.
+TEST(WeightedFair, SeesSeveralOldRequestsOfACustomerBehindManyShortOnes) {
+  Stage stage(Weighted("10"));
+  for (int i = 0; i < 4; ++i) stage.Offer("one", {1000});
+  stage.Wait(seconds(300));
+  for (int i = 0; i < 20; ++i) stage.Offer("one", {100});
+  // The long ones weigh (300 + 1)^0.5 = 17.3 each and take 1 s; short ones weigh 0.01^0.5 = 0.1, and five take 10 ms.
+  EXPECT_EQ(stage.Serve(), "0.0 1.0 2.0 3.0 4.0 full");
 }
 
 TEST(WeightedFair, SplitsTheCostOfABatchAsInTheAirportGame) {
