@@ -62,6 +62,38 @@ TEST(Deadline, ServesWhatIsLateOnceNothingElseIsThere) {
   EXPECT_EQ(stage.Serve(), "0.0 full");
 }
 
+// A request is in time only once its last sequence is: served one of two, it has gained nothing.
+TEST(Deadline, CountsASequenceAsItsPartOfTheRequest) {
+  Stage stage(kServe, {}, 1);
+  stage.Offer("a", {300, 300}, seconds(1));
+  stage.Offer("a", {400}, seconds(1));
+  // Half of an answer for 90 ms, or a whole one for 160 ms.
+  EXPECT_EQ(stage.Serve(), "1.0 full");
+  EXPECT_EQ(stage.Serve(), "0.0 full");
+}
+
+// The credit of the lane pays for all of the oldest late request, and nobody whose seat costs rides along.
+TEST(Deadline, SendsTheOldestLateRequestAloneByTheLaneOnceAllOfItIsPaidForIfRidersCost) {
+  Stage stage({"deadline", {{"drop", "false"}, {"lane_share", "0.5"}, {"lane_after_seconds", "1"}}},
+              {.quadratic = 0, .per_character = 1e-3}, 4);
+  stage.Offer("late", {1000, 500}, milliseconds(10));
+  stage.Offer("late", {100}, milliseconds(10));
+  stage.Wait(seconds(1));
+  double others_seconds = 0;
+  std::string batch;
+  for (int batches = 0; batches < 100; ++batches) {
+    stage.Offer("in-time", {100}, seconds(1));
+    const Time before = stage.now();
+    batch = stage.Serve();
+    if (batch.find("lane") != std::string::npos) break;
+    EXPECT_EQ(std::count(batch.begin(), batch.end(), '.'), 1) << batch;
+    others_seconds += ToSeconds(stage.now() - before);
+  }
+  EXPECT_EQ(batch, "0.0 0.1 lane");
+  // It takes 2 s, which half of 4 s pays for.
+  EXPECT_NEAR(others_seconds, 4, 0.1 + 1e-6);
+}
+
 TEST(Deadline, FillsSeatsThatCostNothingWithWhatIsLate) {
   Stage stage(kServe, {}, 3);
   for (const std::uint32_t length : {100U, 400U, 200U}) stage.Offer("late", {length}, Duration(1));
