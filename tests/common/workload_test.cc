@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace smartbatch::workload {
 namespace {
@@ -98,6 +100,29 @@ TEST(Builtins, OfAzureHaveTwoTenantsThatOfferTheirLoadTogether) {
     }
     EXPECT_NEAR(rho, 0.5, 1e-9) << name;
     EXPECT_NEAR(MeanRequestsPerSecond(workload.customers[0]) / MeanRequestsPerSecond(workload), 0.313, 0.001) << name;
+  }
+}
+
+// Context tokens of the trace's 8,819 requests of code and 19,366 of conversation.
+TEST(Builtins, OfAzureHaveTheQuantilesOfTheTraceWithoutTheTrace) {
+  constexpr std::array<double, 7> kPercents = {1, 10, 25, 50, 75, 90, 99};
+  const std::array<std::array<std::uint32_t, 7>, 2> of_the_trace = {
+      {{17, 147, 578, 1469, 2744, 5186, 7436}, {29, 207, 396, 1020, 1189, 2734, 4142}}};
+  const std::array<std::uint32_t, 2> longest = {7437, 14050};
+  const Workload workload = MakeBuiltin("azure2023", {});
+  for (std::size_t tenant = 0; tenant < 2; ++tenant) {
+    RequestSource source(workload.customers[tenant].requests, 3, 0);
+    std::vector<std::uint32_t> draws;
+    std::vector<std::uint32_t> lengths;
+    for (int i = 0; i < 50'000; ++i) {
+      source.Draw(lengths);
+      ASSERT_EQ(lengths.size(), 1U);
+      draws.push_back(lengths.front());
+    }
+    for (std::size_t i = 0; i < kPercents.size(); ++i) {
+      EXPECT_NEAR(100 * ShareUpTo(of_the_trace[tenant][i], draws), kPercents[i], 0.7) << "tenant " << tenant;
+    }
+    EXPECT_LE(*std::max_element(draws.begin(), draws.end()), longest[tenant]);
   }
 }
 

@@ -82,6 +82,15 @@ TEST(PublicTraces, BurstGptMakesItsModelsTheCustomers) {
   EXPECT_EQ(Converted({{{TraceFormat::kBurstGpt, "all"}, text}}), "0 all 472\n40000 all 1087\n113000 all 417\n");
 }
 
+// The third file of BurstGPT has sessions, which may be empty, and counts its seconds from long before its first line.
+TEST(PublicTraces, BurstGptIsReadWithSessionsToo) {
+  const std::string text =
+      "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+      "19440110.0,a-session,43,GPT-4,906,446,1352,Conversation log\n"
+      "19440161.0,,,ChatGPT,36,29,65,API log\n";
+  EXPECT_EQ(Converted({{{TraceFormat::kBurstGpt, ""}, text}}), "0 GPT-4 906\n51000 ChatGPT 36\n");
+}
+
 TEST(PublicTraces, ColumnsAreFoundByTheirNamesWhereverTheyStand) {
   const std::string text =
       "Session ID,Request tokens,Elapsed time,timestamp,Model\n"

@@ -1,6 +1,7 @@
 // The advisor behind `adaptive`, followed through half an hour of steady traffic.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <ostream>
 #include <string>
@@ -31,6 +32,7 @@ int SwitchesOf(const std::string& workload, double rho, const std::string& objec
   SimulationOptions options;
   options.strategy = {"adaptive", {{"objective", objective}}};
   options.observer = &counter;
+  options.scheduler.latency_objective = std::chrono::seconds(1);
   EXPECT_TRUE(Simulate(feed, options).ok());
   return counter.switches();
 }
@@ -57,6 +59,7 @@ INSTANTIATE_TEST_SUITE_P(Simulation, AdaptiveOnSteadyTraffic,
                                            SteadyTraffic{"snippets_worst_customer_p99", "seedopen", 0.5,
                                                          "worst_customer_p99"},
                                            SteadyTraffic{"snippets_fairness", "seedopen", 0.5, "fairness"},
+                                           SteadyTraffic{"snippets_on_time", "seedopen", 0.5, "on_time"},
                                            SteadyTraffic{"mixed_p99", "mixed", 0.6, "p99"}),
                          [](const auto& traffic) { return traffic.param.name; });
 

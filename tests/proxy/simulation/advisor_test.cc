@@ -129,7 +129,8 @@ TEST(TheAdvisor, DoesNotWanderAtLightLoadUnlessChanceCounts) {
   int wandered = 0;
   for (const std::string workload : {"seedopen", "mixed", "elephants", "burstyseed"}) {
     for (const AdvisorObjective objective :
-         {AdvisorObjective::kFairness, AdvisorObjective::kP99, AdvisorObjective::kOnTime}) {
+         {AdvisorObjective::kMean, AdvisorObjective::kP99, AdvisorObjective::kWorstCustomerP99,
+          AdvisorObjective::kFairness, AdvisorObjective::kOnTime}) {
       EXPECT_EQ(ChangesInTwentyMinutes(Options(objective), workload, 0.1), 0) << workload;
     }
     wandered += ChangesInTwentyMinutes(by_chance, workload, 0.1);
