@@ -27,8 +27,16 @@ const std::vector<CostForm>& CostForms() {
   return *forms;
 }
 
+workload::Workload WorkloadOf(const CellTrace& trace) {
+  workload::Workload workload = workload::MakeBuiltin(trace.workload, {});
+  for (workload::CustomerModel& customer : workload.customers) {
+    if (trace.of_one_sequence) customer.requests.sequences_minimum = customer.requests.sequences_maximum = 1;
+  }
+  return workload;
+}
+
 simulation::Trace DrawTrace(const CellTrace& of, std::uint64_t requests, std::uint64_t seed) {
-  simulation::WorkloadFeed feed(workload::MakeBuiltin(of.workload, {}), workload::Seeds::All(seed), requests);
+  simulation::WorkloadFeed feed(WorkloadOf(of), workload::Seeds::All(seed), requests);
   simulation::RecordingFeed recording(feed);
   while (recording.NextTime() != kNever) recording.Take();
   simulation::Trace trace = recording.trace();
@@ -67,6 +75,8 @@ void AddDeadlines(const CostModel& cost, std::uint32_t seats, std::uint64_t seed
   }
 }
 
+constexpr std::uint32_t kNoClip = 20'000;
+
 template <class Named>
 const Named& Find(const std::vector<Named>& all, const std::string& name) {
   for (const Named& each : all) {
@@ -76,17 +86,21 @@ const Named& Find(const std::vector<Named>& all, const std::string& name) {
   std::exit(1);
 }
 
+const CellTrace& TraceNamed(const std::string& name) {
+  static const auto* const of_one_sequence = new CellTrace{"mixed, one sequence", "mixed", kNoClip, true};
+  return name == of_one_sequence->name ? *of_one_sequence : Find(CellTraces(), name);
+}
+
 }  // namespace
 
 const CostModel& CostOfForm(const std::string& name) { return Find(CostForms(), name).cost; }
 
 const std::vector<CellTrace>& CellTraces() {
-  constexpr std::uint32_t kAll = 20'000;
   static const auto* const traces = new std::vector<CellTrace>{
-      {"mixed", "mixed", kAll},
-      {"seedopen", "seedopen", kAll},
-      {"elephants", "elephants", kAll},
-      {"burstymixed", "burstymixed", kAll},
+      {"mixed", "mixed", kNoClip},
+      {"seedopen", "seedopen", kNoClip},
+      {"elephants", "elephants", kNoClip},
+      {"burstymixed", "burstymixed", kNoClip},
       {"azure2023 <= 2048", "azure2023", 2048},
       {"azure2023 <= 8192", "azure2023", 8192},
       {"azure2023-gamma <= 2048", "azure2023-gamma", 2048},
@@ -104,7 +118,9 @@ void CellPlayer::Prepare(const Cell& cell, std::uint64_t seed) {
   cell_ = cell;
   seed_ = seed;
   const CostModel& cost = CostOfForm(cell.cost);
-  trace_ = DrawTrace(Find(CellTraces(), cell.trace), cell.requests, seed);
+  const CellTrace& named = TraceNamed(cell.trace);
+  trace_ = DrawTrace(named, cell.requests, seed);
+  is_poisson_ = IsPoisson(WorkloadOf(named));
   const double arrivals = ToSeconds(trace_.records.back().time.time_since_epoch());
   trace_ = Faster(std::move(trace_), arrivals * cell.load / BestFifoSeconds(trace_, cost, cell.seats));
   if (cell.has_deadlines) AddDeadlines(cost, cell.seats, seed, trace_);
@@ -115,6 +131,7 @@ simulation::Result CellPlayer::Play(const Cell& cell, const scheduling::Strategy
   simulation::SimulationOptions options;
   options.strategy = strategy;
   options.scheduler.max_batch_size = cell.seats;
+  options.poisson_arrivals = is_poisson_;
   options.backends.front().true_cost = options.backends.front().believed_cost = CostOfForm(cell.cost);
   simulation::TraceFeed feed(trace_);
   return PlayOrDie(feed, options);

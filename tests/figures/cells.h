@@ -28,7 +28,10 @@ struct CellTrace {
   std::string name;  // as it is shown: "azure2023 <= 2048"
   std::string workload;
   std::uint32_t clip = 0;
+  // Every request has one sequence.
+  bool of_one_sequence = false;
 };
+// The traces of the comparison with published policies. A cell may also have "mixed, one sequence".
 const std::vector<CellTrace>& CellTraces();
 
 struct Cell {
@@ -58,6 +61,7 @@ class CellPlayer {
   Cell cell_;
   std::uint64_t seed_ = 0;
   simulation::Trace trace_;
+  bool is_poisson_ = false;
 };
 
 }  // namespace smartbatch::test

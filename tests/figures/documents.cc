@@ -12,6 +12,7 @@ namespace {
 
 constexpr char kEnd[] = "<!-- end of figures -->";
 constexpr char kComparison[] = "density beside published policies";
+constexpr char kStrategyTables[] = "mean and p99 of the strategies";
 constexpr std::size_t kLargestBytes = 10'000'000;
 
 std::string BeginOf(const std::string& name) { return absl::StrCat("<!-- figures: ", name, " -->\n"); }
@@ -86,6 +87,20 @@ absl::StatusOr<std::string> Documents::LineOf(const std::string& group, const st
   }
   const std::size_t end = block->find('\n', from + 1);
   return block->substr(from + 1, end - from);
+}
+
+absl::Status Documents::WriteStrategyTables(const std::string& tables) const {
+  return WriteBlock(folder_ + "/STRATEGIES.md", kStrategyTables, tables);
+}
+
+absl::Status Documents::CheckStrategyTables(const std::vector<std::string>& lines) const {
+  const std::string path = folder_ + "/STRATEGIES.md";
+  const auto block = ReadBlock(path, kStrategyTables);
+  if (!block.ok()) return block.status();
+  for (const std::string& line : lines) {
+    if (block->find(line) == std::string::npos) return Stale(path);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Documents::WriteComparison(const std::vector<ComparedCell>& cells) const {

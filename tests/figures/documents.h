@@ -28,6 +28,11 @@ class Documents {
   // none.
   absl::StatusOr<std::string> LineOf(const std::string& group, const std::string& beginning) const;
 
+  // Writes the tables that have the strategies beside one another into STRATEGIES.md.
+  absl::Status WriteStrategyTables(const std::string& tables) const;
+  // FAILED_PRECONDITION if these lines are not in the tables.
+  absl::Status CheckStrategyTables(const std::vector<std::string>& lines) const;
+
   // Writes the comparison with published policies: its cells, the tables made from them, and the picture.
   absl::Status WriteComparison(const std::vector<ComparedCell>& cells) const;
   // FAILED_PRECONDITION if the tables or the picture do not match the kept cells.

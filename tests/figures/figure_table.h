@@ -45,6 +45,9 @@ Measurement Measure(const Figure& figure, Laboratory& laboratory);
 std::vector<Figure> AllFigures(const Scale& scale);
 // Those of AllFigures that are about real costs and deadlines.
 std::vector<Figure> RealCostFigures(const Scale& scale);
+// Those of AllFigures that are about what the rule for riders that cost leaves as it was, how much it can carry, and
+// how far it is from what is possible.
+std::vector<Figure> GeneralRuleFigures(const Scale& scale);
 // Those of AllFigures that are about the texts of the contest.
 std::vector<Figure> ContestFigures();
 

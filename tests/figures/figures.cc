@@ -10,13 +10,14 @@
 
 #include "tests/figures/documents.h"
 #include "tests/figures/figure_table.h"
+#include "tests/figures/strategy_tables.h"
 
 namespace smartbatch::test {
 namespace {
 
 constexpr char kExamples[] = R"(Examples:
-  figures                      every figure, 200,000 requests and 3 seeds a cell: a quarter of an hour of one core
-  figures --small              60,000 requests and 1 seed, bounds 5 % wider: a minute, what CI runs
+  figures                      every figure, 200,000 requests and 3 seeds a cell: twenty minutes of one core
+  figures --small              60,000 requests and 1 seed, bounds 5 % wider: two minutes, what CI runs
   figures --only "seedopen 0.7"
   figures --only adaptive --requests 100000 --seeds 1
   figures --write docs         the same as the first, into BENCHMARKS.md, STRATEGIES.md and images/; --only some of it
@@ -133,6 +134,10 @@ int Run(const Flags& flags) {
     for (const auto& [group, table] : tables) {
       if (auto status = documents.WriteGroup(group, table); !status.ok()) return Report(status);
     }
+    // They need what "Open loops" has played, and more.
+    if (tables.contains("Open loops")) {
+      if (auto status = documents.WriteStrategyTables(StrategyTables(laboratory)); !status.ok()) return Report(status);
+    }
     const auto* const cells = laboratory.KnownComparison(1, 1);
     if (cells != nullptr) {
       if (auto status = documents.WriteComparison(*cells); !status.ok()) return Report(status);
@@ -164,6 +169,9 @@ int Check(const Flags& flags) {
   if (auto status = documents.CheckComparison(); !status.ok()) return Report(status);
   if (auto status = CheckCells(documents); !status.ok()) return Report(status);
   Laboratory laboratory{Scale()};
+  if (auto status = documents.CheckStrategyTables(CheapLinesOfStrategyTables(laboratory)); !status.ok()) {
+    return Report(status);
+  }
   int lines = 0;
   for (const Figure& figure : AllFigures(laboratory.scale())) {
     auto line = documents.LineOf(figure.group, fmt::format("| {} |", figure.name));

@@ -32,15 +32,9 @@ std::string KeyOf(const CostModel& cost) {
 std::string KeyOf(const std::optional<CostModel>& belief) { return belief ? KeyOf(*belief) : "-"; }
 
 std::string KeyOf(const Setting& setting, std::uint64_t seed) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}", setting.workload, setting.rho, KeyOf(setting.strategy),
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", setting.workload, setting.rho, KeyOf(setting.strategy),
                      setting.slots, KeyOf(setting.cost), KeyOf(setting.fixed_belief), KeyOf(setting.first_belief),
-                     setting.warmup_share, seed);
-}
-
-bool IsPoisson(const workload::Workload& workload) {
-  return std::all_of(workload.customers.begin(), workload.customers.end(), [](const auto& customer) {
-    return std::holds_alternative<workload::Poisson>(customer.arrivals) && customer.presence.cycle == Duration::zero();
-  });
+                     setting.warmup_share, setting.max_batch_size, setting.latency_objective.count(), seed);
 }
 
 workload::Workload MakeOneBesideAHog() {
@@ -54,7 +48,7 @@ workload::Workload MakeOneBesideAHog() {
 
 workload::Workload WorkloadOf(const Setting& setting) {
   if (setting.workload == kOneBesideAHog) return MakeOneBesideAHog();
-  return workload::MakeBuiltin(setting.workload, {setting.rho * setting.slots, 5, setting.cost});
+  return workload::MakeBuiltin(setting.workload, {setting.rho * setting.slots, setting.max_batch_size, setting.cost});
 }
 
 simulation::SimulationOptions OptionsOf(const Setting& setting) {
@@ -67,6 +61,8 @@ simulation::SimulationOptions OptionsOf(const Setting& setting) {
   backend.true_cost = cost;
   backend.believed_cost = setting.fixed_belief.value_or(setting.first_belief.value_or(cost));
   options.scheduler.learn_costs = !setting.fixed_belief;
+  options.scheduler.max_batch_size = setting.max_batch_size;
+  options.scheduler.latency_objective = setting.latency_objective;
   return options;
 }
 
@@ -96,6 +92,12 @@ double MeanOfVictims(const simulation::Trace& trace, const scheduling::StrategyC
 }
 
 }  // namespace
+
+bool IsPoisson(const workload::Workload& workload) {
+  return std::all_of(workload.customers.begin(), workload.customers.end(), [](const auto& customer) {
+    return std::holds_alternative<workload::Poisson>(customer.arrivals) && customer.presence.cycle == Duration::zero();
+  });
+}
 
 simulation::Result PlayOrDie(simulation::ArrivalFeed& feed, const simulation::SimulationOptions& options) {
   auto result = simulation::Simulate(feed, options);
@@ -127,12 +129,13 @@ const Sample& Laboratory::Ratios(const scheduling::StrategyChoice& strategy, Spl
   return place->second;
 }
 
-double Laboratory::LargestSustainableRho(const std::string& workload, const scheduling::StrategyChoice& strategy,
-                                         std::uint64_t seed) {
-  const auto [place, is_new] = rhos_.try_emplace(fmt::format("{}|{}|{}", workload, KeyOf(strategy), seed));
+double Laboratory::LargestSustainableRho(Setting setting, std::uint64_t seed) {
+  setting.rho = 0;
+  const auto [place, is_new] = rhos_.try_emplace(KeyOf(setting, seed));
   if (!is_new) return place->second;
   const auto sustains = [&](double rho) {
-    const simulation::Result& result = Play({workload, rho, strategy}, seed);
+    setting.rho = rho;
+    const simulation::Result& result = Play(setting, seed);
     return result.drain_seconds < kSustainedDrainShare * result.arrival_seconds;
   };
   double low = 0.5;

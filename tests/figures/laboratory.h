@@ -10,6 +10,7 @@
 
 #include "common/cost_model.h"
 #include "common/statistics.h"
+#include "common/time.h"
 #include "common/workload/workload.h"
 #include "services/proxy/scheduling/strategies/strategy.h"
 #include "services/proxy/simulation/result.h"
@@ -50,6 +51,9 @@ struct Setting {
   std::optional<CostModel> first_belief = {};
   // The share of the requests, the first ones, that is left out.
   double warmup_share = 0.1;
+  std::uint32_t max_batch_size = 5;
+  // A request without a deadline is in time if it is answered within this.
+  Duration latency_objective = Duration::max();
 };
 
 // Plays settings and keeps every result for as long as the program runs. Not thread safe. A setting that cannot be
@@ -65,11 +69,10 @@ class Laboratory {
   const Sample& Ratios(const scheduling::StrategyChoice& strategy, Splitting splitting, int requests,
                        std::uint64_t seed);
 
-  // The largest rho, to within 1 %, that the strategy sustains: serving what is left when the last request has come
-  // takes less than 1 % of the time of the arrivals. A backlog that does not grow is a few seconds of work whatever the
-  // length of the run; a growing one is a share of it.
-  double LargestSustainableRho(const std::string& workload, const scheduling::StrategyChoice& strategy,
-                               std::uint64_t seed);
+  // The largest rho, to within 1 %, that the setting sustains, whatever rho it has itself: serving what is left when
+  // the last request has come takes less than 1 % of the time of the arrivals. A backlog that does not grow is a few
+  // seconds of work whatever the length of the run; a growing one is a share of it.
+  double LargestSustainableRho(Setting setting, std::uint64_t seed);
 
   // The mean latency of the victims of a flood divided by that of the same requests without the flood.
   double HarmToVictims(const std::string& workload, double rho, const scheduling::StrategyChoice& strategy,
@@ -89,6 +92,9 @@ class Laboratory {
   CellPlayer cells_;
   std::map<std::pair<std::size_t, std::uint64_t>, std::vector<ComparedCell>> comparisons_;
 };
+
+// Whether every customer sends by Poisson's process, all the time.
+bool IsPoisson(const workload::Workload& workload);
 
 // Returns a result, or ends the program.
 simulation::Result PlayOrDie(simulation::ArrivalFeed& feed, const simulation::SimulationOptions& options);
