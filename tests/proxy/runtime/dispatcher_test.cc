@@ -1,8 +1,10 @@
 #include "services/proxy/runtime/dispatcher.h"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -31,6 +33,24 @@ TEST(Dispatcher, AnswersEachRequestWithItsOwnResultsInOrder) {
   EXPECT_THAT(one.labels(), ElementsAre("a", "bb"));
   EXPECT_THAT(other.labels(), ElementsAre("ccc", "d"));
   EXPECT_THAT(one.only_reply().batch_sizes, ElementsAre(4U));
+}
+
+// Two batches hold its parts at once, and the later one ends first.
+TEST(Dispatcher, AnswersASplitRequestOnceWithTheLastOfItsPartsAndInItsOwnOrder) {
+  for (const bool later_ends_first : {true, false}) {
+    scheduling::SchedulerOptions options;
+    options.max_batch_size = 2;
+    Harness proxy(options, {"density", {{"hold", "0"}}}, nullptr, 2);
+    auto& split = proxy.Submit({"a", "bb", "ccc", "dddd"});
+    std::optional<testing::ScriptedBackend::Sent> one = proxy.backend.Take();
+    std::optional<testing::ScriptedBackend::Sent> other = proxy.backend.Take();
+    ASSERT_TRUE(one && other);
+    if (later_ends_first) std::swap(one, other);
+    testing::ScriptedBackend::Answer(*std::move(one));
+    EXPECT_THAT(split.replies, IsEmpty());
+    testing::ScriptedBackend::Answer(*std::move(other));
+    EXPECT_THAT(split.labels(), ElementsAre("a", "bb", "ccc", "dddd"));
+  }
 }
 
 TEST(Dispatcher, SendsNothingWhileEverySlotIsTaken) {
