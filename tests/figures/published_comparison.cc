@@ -40,6 +40,24 @@ std::vector<ComparedCell> OfForm(const std::vector<ComparedCell>& cells, const s
   return of_form;
 }
 
+// Look at these before choosing.
+std::string WorstCells(std::vector<ComparedCell> cells, Latency latency, const char* name) {
+  constexpr std::size_t kShown = 5;
+  const auto ratio = [&](const ComparedCell& cell) { return ValueOf(cell, 0, latency) / BestPublished(cell, latency); };
+  std::stable_sort(cells.begin(), cells.end(),
+                   [&](const ComparedCell& left, const ComparedCell& right) { return ratio(left) > ratio(right); });
+  cells.resize(std::min(cells.size(), kShown));
+  std::string text = fmt::format(
+      "\nThe five cells in which its {} is furthest behind:\n\n"
+      "| cell | `density` | the best of the four | ratio |\n|---|--:|--:|--:|\n",
+      name);
+  for (const ComparedCell& cell : cells) {
+    text += fmt::format("| {} | {:.4g} ms | {:.4g} ms | {:.2f} |\n", Describe(cell.cell), ValueOf(cell, 0, latency),
+                        BestPublished(cell, latency), ratio(cell));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::vector<Cell> ComparisonCells(std::size_t step) {
@@ -165,20 +183,7 @@ std::string MarkdownOf(const std::vector<ComparedCell>& cells) {
     add(fmt::format("`{}`", kCompared[policy]),
         [&](std::size_t column, Latency latency) { return Against(cells, column, policy, latency); });
   }
-  // The worst cells: look at these before choosing.
-  std::vector<ComparedCell> worst = cells;
-  const auto ratio = [](const ComparedCell& cell) { return cell.mean[0] / BestPublished(cell, Latency::kMean); };
-  std::stable_sort(worst.begin(), worst.end(),
-                   [&](const ComparedCell& left, const ComparedCell& right) { return ratio(left) > ratio(right); });
-  worst.resize(std::min<std::size_t>(worst.size(), 5));
-  text +=
-      "\nThe five cells in which its mean is furthest behind:\n\n| cell | `density` | the best of the four | ratio |\n";
-  text += "|---|--:|--:|--:|\n";
-  for (const ComparedCell& cell : worst) {
-    text += fmt::format("| {} | {:.4g} ms | {:.4g} ms | {:.2f} |\n", Describe(cell.cell), cell.mean[0],
-                        BestPublished(cell, Latency::kMean), ratio(cell));
-  }
-  return text;
+  return text + WorstCells(cells, Latency::kMean, "mean") + WorstCells(cells, Latency::kP99, "p99");
 }
 
 }  // namespace smartbatch::test
