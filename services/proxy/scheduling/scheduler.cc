@@ -85,7 +85,7 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   admission_.Accepted(arrival, customer, now);
   if (customer == nullptr) customer = &customers_.Open(arrival.customer);
   if (customer->live_requests == 0) customers_.LeftIdle(*customer);
-  PendingRequest& request = pending_.Insert(*customer, arrival, admission_.PredictedCost(arrival), ++offers_, now);
+  PendingRequest& request = pending_.Insert(*customer, arrival, admission_.UseOf(arrival), ++offers_, now);
   const Duration objective = customer->policy.latency_objective.value_or(options_.latency_objective);
   request.due = arrival.deadline != kNever ? arrival.deadline : Later(now, objective);
   if (customer->waiting_requests == 1) customers_.BecameBacklogged(*customer, strategy_->lag_allowance(), now);

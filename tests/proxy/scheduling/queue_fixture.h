@@ -23,7 +23,8 @@ class QueueFixture : public testing::Test {
     Customer* account = customers_.Find(customer);
     if (account == nullptr) account = &customers_.Open(customer);
     if (account->live_requests == 0) customers_.LeftIdle(*account);
-    PendingRequest& request = pending_.Insert(*account, {customer, lengths, kNever, bytes}, kCostNs, ++requests_, now_);
+    PendingRequest& request = pending_.Insert(*account, {customer, lengths, kNever, bytes},
+                                              {.requests = 1, .bytes = bytes, .cost_ns = kCostNs}, ++requests_, now_);
     if (account->waiting_requests == 1) customers_.BecameBacklogged(*account, {}, now_);
     return request;
   }

@@ -10,7 +10,9 @@ namespace {
 std::uint64_t Nanoseconds(Duration time) { return static_cast<std::uint64_t>(time.count()); }
 
 QueueUse LimitsOfAll(const SchedulerOptions& options) {
-  return {options.max_queued_requests, options.max_queued_bytes, Nanoseconds(options.max_queued_cost)};
+  return {.requests = options.max_queued_requests,
+          .bytes = options.max_queued_bytes,
+          .cost_ns = Nanoseconds(options.max_queued_cost)};
 }
 
 // Recognizes a request that comes again, as well as possible: FNV-1a over its customer, its lengths and its bytes.
@@ -73,16 +75,22 @@ std::optional<QueueLimit> Admission::FullFor(const Arrival& arrival) const {
 
 QueueUse Admission::LimitsOf(const Customer& customer) const {
   const CustomerPolicy& policy = customer.policy;
-  return {policy.max_queued_requests.value_or(options_.max_queued_requests_per_customer),
-          policy.max_queued_bytes.value_or(options_.max_queued_bytes_per_customer),
-          Nanoseconds(policy.max_queued_cost.value_or(options_.max_queued_cost_per_customer))};
+  return {.requests = policy.max_queued_requests.value_or(options_.max_queued_requests_per_customer),
+          .bytes = policy.max_queued_bytes.value_or(options_.max_queued_bytes_per_customer),
+          .cost_ns = Nanoseconds(policy.max_queued_cost.value_or(options_.max_queued_cost_per_customer))};
 }
 
-std::uint64_t Admission::PredictedCost(const Arrival& arrival) const {
-  const CostModel cost = backends_.TypicalCost();
+QueueUse Admission::UseOf(const Arrival& arrival) const {
+  std::optional<CostModel> taught;
+  if (options_.costs_are_assumed) {
+    taught = backends_.TaughtCost(*std::max_element(arrival.lengths.begin(), arrival.lengths.end()));
+  }
+  const CostModel cost = taught.value_or(backends_.TypicalCost());
   double seconds = 0;
   for (const std::uint32_t length : arrival.lengths) seconds += cost.Alone(length);
-  return Nanoseconds(FromSeconds(seconds));
+  const std::uint64_t cost_ns = Nanoseconds(FromSeconds(seconds));
+  const bool assumed = options_.costs_are_assumed && !taught;
+  return {.requests = 1, .bytes = arrival.bytes, .cost_ns = cost_ns, .assumed_ns = assumed ? cost_ns : 0};
 }
 
 // Zero while a usable backend has a free slot. Otherwise no batch starts before the first running batch or the first
@@ -157,10 +165,14 @@ bool Admission::MakeRoom(RejectReason reason, const Arrival& arrival, const Cust
     return heaviest != nullptr && HeaviestCustomer::ShareOf(*heaviest) > least ? heaviest : nullptr;
   };
   if (!FullFor(arrival)) return find_heavier() != nullptr;  // there is room, but it is held back
-  for (int i = 0; i < kMostShed && FullFor(arrival); ++i) {
+  for (int i = 0; i < kMostShed; ++i) {
+    const std::optional<QueueLimit> limit = FullFor(arrival);
+    if (!limit) break;
     Customer* const heaviest = find_heavier();
     if (heaviest == nullptr) return false;
-    shed(heaviest->waiting.back());
+    PendingRequest& newest = heaviest->waiting.back();
+    if (limit == QueueLimit::kCost && newest.use.CountedCost() == 0) break;  // it would make no room
+    shed(newest);
   }
   // Many cheap requests make little room for an expensive one. A customer with less than the heaviest gets in all the
   // same, up to twice the limit: otherwise one expensive request would have everybody refused until as much cheap work
@@ -228,7 +240,7 @@ void Admission::Answered(const PendingRequest& request, Time now) {
 }
 
 Rejection Admission::Refuse(RejectReason reason, const Arrival& arrival, Customer* customer, Time now) {
-  const QueueUse request{.requests = 1, .bytes = arrival.bytes, .cost_ns = PredictedCost(arrival)};
+  const QueueUse request = UseOf(arrival);
   const auto in_queue = [&] {
     return Promise(WholeQueue(), request, KeyOf(arrival), arrival.deadline, waitlist_, nullptr, now);
   };

@@ -74,8 +74,8 @@ class Admission {
   // Promises a place to a request that was shed; returns the time until then.
   Duration PromisePlace(const PendingRequest& shed, Time now);
 
-  // The predicted cost of the request's sequences, each alone, in nanoseconds (QueueUse::cost_ns).
-  std::uint64_t PredictedCost(const Arrival& arrival) const;
+  // How much of the queue the request would take.
+  QueueUse UseOf(const Arrival& arrival) const;
 
   // --- Events ---
   // The request joins the queue, and takes its promised place.

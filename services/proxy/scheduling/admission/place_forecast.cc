@@ -51,7 +51,7 @@ double CostAhead(const LimitedShare& share, const QueueUse& request) {
   return std::max({cost(1, limits.requests, unfinished.requests, promised.requests),
                    cost(request.bytes, limits.bytes, unfinished.bytes, promised.bytes),
                    // There is room while less than the limit is queued.
-                   cost(1, limits.cost_ns, unfinished.cost_ns, promised.cost_ns)});
+                   cost(1, limits.cost_ns, unfinished.CountedCost(), promised.CountedCost())});
 }
 
 }  // namespace

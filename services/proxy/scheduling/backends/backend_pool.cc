@@ -23,6 +23,7 @@ BackendId BackendPool::Add(std::string name, std::uint32_t slots, const CostMode
     if (same) {
       backend.cost = known->cost;
       backend.fit = known->fit;
+      backend.taught_length = known->taught_length;
     }
     if (known->in_flight == 0 && (same || place == backends_.end())) place = known;
   }
@@ -123,9 +124,22 @@ void BackendPool::Succeeded(BackendId id, const Batch& batch, double seconds, bo
   backend.slow = 0;
   backend.failures = 0;
   backend.paused_until = Time{};
-  if (!learn) return;
-  backend.fit.Observe(static_cast<std::uint32_t>(batch.members.size()), batch.longest, seconds);
-  backend.cost = backend.fit.model();
+  if (learn) Learn(backend, batch, seconds);
+}
+
+// A few batches of short texts say nothing about long ones: the first model is the prior, scaled to them, and may
+// believe that a long text takes hours. So each length must be taught by a batch, and anew if a later model believes
+// much more.
+void BackendPool::Learn(Backend& backend, const Batch& batch, double seconds) {
+  constexpr double kMuchMore = 4;
+  const auto sequences = static_cast<std::uint32_t>(batch.members.size());
+  backend.fit.Observe(sequences, batch.longest, seconds);
+  if (backend.fit.batches() < CostFit::kFirstSamples) return;
+  const CostModel before = std::exchange(backend.cost, backend.fit.model());
+  const std::size_t reach = 2 * std::size_t{backend.taught_length};
+  if (backend.cost.Alone(reach) > kMuchMore * before.Alone(reach)) backend.taught_length = 0;
+  if (backend.cost.Seconds(sequences, batch.longest) > kMuchMore * seconds) return;
+  backend.taught_length = std::max(backend.taught_length, batch.longest);
 }
 
 void BackendPool::Pause(Backend& backend, Time now) {
@@ -236,6 +250,17 @@ std::uint32_t BackendPool::Slots() const {
     if (!backend.removed) slots += backend.slots;
   }
   return slots;
+}
+
+std::optional<CostModel> BackendPool::TaughtCost(std::uint32_t length) const {
+  const Backend* gone = nullptr;
+  for (const Backend& backend : backends_) {
+    if (!backend.CostIsTaught(length)) continue;
+    if (!backend.removed) return backend.cost;
+    if (gone == nullptr) gone = &backend;
+  }
+  if (gone == nullptr) return std::nullopt;
+  return gone->cost;
 }
 
 CostModel BackendPool::TypicalCost() const {

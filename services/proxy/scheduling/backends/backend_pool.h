@@ -41,6 +41,9 @@ struct Backend {
 
   // Returns true if its last batch did not fail and its health checks say that it serves.
   bool works() const { return healthy && failures == 0; }
+  // Returns true if its batches have taught what a sequence of this length costs: one of at least half the length took
+  // about what the learned cost says, or more.
+  bool CostIsTaught(std::uint32_t length) const { return 2 * std::uint64_t{taught_length} >= length; }
 
   std::string name;
   std::uint32_t slots = 1;
@@ -53,6 +56,8 @@ struct Backend {
   // The cost of its batches: as configured, or as learned.
   CostModel cost;
   CostFit fit;
+  // The longest sequence of the batches that took what `cost` says, or more; 0 before the first.
+  std::uint32_t taught_length = 0;
   BatchSizeLimit size_limit;
   // Batches served since it was added, and since it last could not be reached or hung.
   std::uint64_t served_since_failure = 0;
@@ -190,6 +195,9 @@ class BackendPool {
 
   // The cost of batches before a backend is chosen: that of the first backend or, if there is none, of a removed one.
   CostModel TypicalCost() const;
+  // The cost that batches have taught for sequences of this length: that of the first backend that knows it or, if
+  // there is none, of a removed one. Nothing if no batches have taught it.
+  std::optional<CostModel> TaughtCost(std::uint32_t length) const;
 
   // Indexed by BackendId, removed ones included.
   const std::deque<Backend>& backends() const { return backends_; }
@@ -200,6 +208,7 @@ class BackendPool {
     return !backend.removed && backend.healthy && backend.paused_until <= now;
   }
   bool WasSlow(const Backend& backend, const Batch& batch, double seconds) const;
+  static void Learn(Backend& backend, const Batch& batch, double seconds);
   void Pause(Backend& backend, Time now);
   // Lets the backend rest for a random time of up to this share of the batch's predicted cost.
   void Rest(Backend& backend, const Batch& batch, double share, Time now) const;

@@ -66,7 +66,7 @@ QueueUse PromisedPlaces::Expected(const QueueUse& promised) const {
   const auto part = [this](std::uint64_t whole) {
     return static_cast<std::uint64_t>(std::ceil(kept_ * static_cast<double>(whole)));
   };
-  return {part(promised.requests), part(promised.bytes), part(promised.cost_ns)};
+  return {part(promised.requests), part(promised.bytes), part(promised.cost_ns), part(promised.assumed_ns)};
 }
 
 }  // namespace smartbatch::scheduling

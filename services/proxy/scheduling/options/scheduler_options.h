@@ -40,6 +40,9 @@ struct SchedulerOptions {
   double retry_budget = 0.2;
   // Learns the cost of batches from those served; if false the cost stays what AddBackend was given.
   bool learn_costs = true;
+  // The costs that AddBackend is given are nobody's measurement: they count towards no limit until batches have taught
+  // them (Backend::CostIsTaught).
+  bool costs_are_assumed = false;
   BackendOptions backends;
 
   absl::Status Validate() const;

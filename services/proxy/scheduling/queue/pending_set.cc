@@ -65,7 +65,7 @@ PendingRequest* PendingSet::YoungerOfCustomer(const PendingRequest& request) {
   return NextIn<CustomerList>(request, request.customer_hook);
 }
 
-PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, std::uint64_t cost_ns,
+PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, const QueueUse& use,
                                    std::uint64_t number, Time now) {
   std::uint32_t slot = 0;
   if (free_slots_.empty()) {
@@ -82,7 +82,7 @@ PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, s
   request.customer = &customer;
   request.arrival = now;
   request.deadline = arrival.deadline;
-  request.use = {.requests = 1, .bytes = arrival.bytes, .cost_ns = cost_ns};
+  request.use = use;
   request.sequences.resize(arrival.lengths.size());
   request.longest_waiting = 0;
   for (std::size_t i = 0; i < arrival.lengths.size(); ++i) {

@@ -55,9 +55,9 @@ class PendingSet {
   // Sets the cost model of WorkOf. Requires: nothing waits.
   void MeasureWorkBy(const CostModel& cost) { work_ = cost; }
 
-  // Adds a request whose sequences all wait, with its predicted cost (QueueUse::cost_ns). Logarithmic in the number of
+  // Adds a request whose sequences all wait, and which takes `use` of the queue. Logarithmic in the number of
   // deadlines if it has one.
-  PendingRequest& Insert(Customer& customer, const Arrival& arrival, std::uint64_t cost_ns, std::uint64_t number,
+  PendingRequest& Insert(Customer& customer, const Arrival& arrival, const QueueUse& use, std::uint64_t number,
                          Time now);
 
   // The request with that id; null if it was released.
