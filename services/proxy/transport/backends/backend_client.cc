@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <absl/strings/str_format.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
@@ -20,6 +21,17 @@
 #include "services/rpc/tag.h"
 
 namespace smartbatch::transport {
+namespace {
+
+// gRPC's own text says only that a deadline has passed.
+absl::Status NoAnswerWithin(Duration timeout) {
+  return absl::DeadlineExceededError(
+      absl::StrFormat("the backend has not answered a batch within %.3g s; if it is not hung, its batches take longer: "
+                      "set --batch-timeout-seconds above their time",
+                      ToSeconds(timeout)));
+}
+
+}  // namespace
 
 std::shared_ptr<grpc::Channel> Connect(const std::string& address, int max_answer_bytes,
                                        const BackendClientOptions& options) {
@@ -49,7 +61,8 @@ class BackendClient::BatchCall final : public rpc::Tag {
       if (!caller.request_id.empty()) context_.AddMetadata(kRequestIdKey, caller.request_id);
       if (!caller.trace_parent.empty()) context_.AddMetadata(kTraceParentKey, caller.trace_parent);
     }
-    context_.set_deadline(std::chrono::system_clock::now() + batch.timeout);
+    timeout_ = batch.timeout;
+    context_.set_deadline(std::chrono::system_clock::now() + timeout_);
     grpc::GenericStub stub(channel);
     reader_ = stub.PrepareUnaryCall(&context_, client_.path_, client_.codec_.Write(rows_), &client_.queue_);
     reader_->StartCall();
@@ -70,6 +83,9 @@ class BackendClient::BatchCall final : public rpc::Tag {
  private:
   absl::StatusOr<runtime::BatchResults> Outcome() {
     if (!status_.ok()) {
+      const bool timed_out = status_.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+      // The backend may have answered with that code, for a reason of its own.
+      if (timed_out && std::chrono::system_clock::now() >= context_.deadline()) return NoAnswerWithin(timeout_);
       const absl::Status failure = FailureOf(status_);
       return LostConnection(status_, context_.peer()) ? scheduling::Fell(failure) : failure;
     }
@@ -89,6 +105,7 @@ class BackendClient::BatchCall final : public rpc::Tag {
   const scheduling::BatchId id_;
   runtime::BatchReply reply_;
   std::vector<protocol::RowRef> rows_;
+  Duration timeout_{};
   grpc::ClientContext context_;
   grpc::ByteBuffer response_;
   grpc::Status status_;

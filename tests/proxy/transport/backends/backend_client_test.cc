@@ -77,7 +77,12 @@ TEST_F(BackendClientTest, PassesOnTheIdsByWhichCallersFindTheirCalls) {
 TEST_F(BackendClientTest, GivesUpAtTheTimeout) {
   ScriptedClassifier backend;
   BackendClient client(backend.address(), codec_, queue_);
-  EXPECT_TRUE(absl::IsDeadlineExceeded(Send(client, 1, {"hang"}, milliseconds(50)).get().status()));
+  const absl::Status status = Send(client, 1, {"hang"}, milliseconds(50)).get().status();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status));
+  // A model whose batches take longer is never served, so the operator must learn how that is changed.
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("not answered a batch within 0.05 s"));
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("set --batch-timeout-seconds"));
+  EXPECT_THAT(client.trouble(), ::testing::HasSubstr("set --batch-timeout-seconds above their time"));
 }
 
 TEST_F(BackendClientTest, TellsTheBackendHowLongItWaits) {
