@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # kserve.sh BIN [REQUESTS]: a real KServe server with the models of tests/deploy/open_inference/kserve, and the proxy of
 # BIN in front of each. Triton's client and KServe's own get through the proxy what they get from KServe, under two
-# strategies, and their requests share batches; a request that makes the model fail harms no other. Before that the
-# example, as examples/README.md shows it. REQUESTS of each client for each model and strategy (160).
+# strategies, and their requests share batches; a request that makes the model fail harms no other; batches that last
+# longer than three health checks are answered. Before that the example, as examples/README.md shows it. REQUESTS of each
+# client for each model and strategy (160).
 # KServe listens on every address of its machine. So all of this runs in a network of its own, which has only loopback.
 # scripts/test installs the server below build/tools (--inference).
 set -euo pipefail
@@ -156,3 +157,25 @@ for model in text tokens; do
   done
 done
 triton_python "$here/client.py" failures "$KSERVE" "$(ready_value "$work/tokens.out" listen)"
+
+# --- A model whose batches last longer than three health checks, which KServe does not answer meanwhile ---
+start_proxy slow
+triton_python - "$(ready_value "$work/slow.out" listen)" <<'PYTHON' || fail "the slow model: $(cat "$work/slow.log")"
+import concurrent.futures
+import sys
+import numpy
+import tritonclient.grpc
+
+model = tritonclient.grpc.InferenceServerClient(sys.argv[1])
+
+
+def ask(number):
+    tensor = tritonclient.grpc.InferInput("number", [1, 1], "INT32")
+    tensor.set_data_from_numpy(numpy.array([[number]], dtype=numpy.int32))
+    return model.infer("slow", [tensor], client_timeout=60).as_numpy("same")[0][0]
+
+
+with concurrent.futures.ThreadPoolExecutor(9) as callers:
+    assert list(callers.map(ask, range(9))) == list(range(9))
+PYTHON
+printf 'ok   the slow model\n'

@@ -16,6 +16,7 @@
 #include "services/rpc/status_details.h"
 #include "tests/integration/load.h"
 #include "tests/integration/stack.h"
+#include "tests/support/scripted_model.h"
 
 namespace smartbatch::testing {
 namespace {
@@ -139,6 +140,22 @@ TEST(Faults, AFrozenClassifierKeepsABatchForThreeHealthChecksWhateverTheTimeout)
   load.Stop();
   EXPECT_EQ(load.ended(grpc::StatusCode::OK), load.issued()) << load.Describe();
   other.process().Signal(SIGCONT);
+}
+
+// As KServe's server does with a synchronous `predict`. The control is the test before.
+TEST(Faults, AServerThatAnswersNothingWhileItComputesKeepsABatchLongerThanThreeHealthChecks) {
+  ScriptedModel model;
+  model.Take(milliseconds(1200));
+  model.SetAnswersWhileItComputes(false);
+  ProxyProcess proxy("", {"--backend", "oip://" + model.address() + "/m", "--max-batch-size", "8", "--pad-input", "ids",
+                          "--trim-output", "squares", "--health-check-seconds", "0.3"});
+  Load load(proxy.address(), {.callers = 12, .model = "m", .open_inference = true, .timeout = seconds(50)});
+  std::this_thread::sleep_for(seconds(4));
+  load.Stop();
+  EXPECT_GE(model.batches().size(), 3U);
+  EXPECT_EQ(load.ended(grpc::StatusCode::OK), load.issued()) << load.Describe();
+  EXPECT_EQ(load.wrong(), 0U);
+  EXPECT_EQ(proxy.Metrics().Sum("smartbatch_backend_failed_batches_total"), 0);
 }
 
 TEST(Faults, AClassifierThatTakesSmallerBatchesGetsThemAndThatIsReported) {

@@ -207,7 +207,7 @@ void SchedulerDriver::ToggleBackend() {
   } else if (kind < 0.4) {
     backend_is_gone_[id] = !backend_is_gone_[id];
   } else if (kind < 0.7) {
-    scheduler_->ReportHealth(id, static_cast<scheduling::HealthReport>(random_.Between(0, 2)), now_, effects_);
+    scheduler_->ReportHealth(id, static_cast<scheduling::HealthReport>(random_.Between(0, 3)), now_, effects_);
     TakeEffects();
   } else if (kind < 0.85 && backends.size() < 6) {
     AddBackend();

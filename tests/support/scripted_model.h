@@ -59,6 +59,9 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
     versions_ = versions;
   }
   void SetReady(bool ready) { ready_ = ready; }
+  // Whether it says that it is ready while a batch runs. A server that computes on the thread that answers all calls,
+  // such as one in Python, says nothing until the batch has ended, but still takes connections.
+  void SetAnswersWhileItComputes(bool answers) { answers_while_it_computes_ = answers; }
   // Whether it has the model, as far as it says.
   void SetKnown(bool known) { known_ = known; }
   // The batches that came, up to kMostKept.
@@ -67,8 +70,11 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
     return batches_;
   }
 
-  grpc::Status ModelReady(grpc::ServerContext*, const inference::ModelReadyRequest*,
+  grpc::Status ModelReady(grpc::ServerContext* context, const inference::ModelReadyRequest*,
                           inference::ModelReadyResponse* response) override {
+    while (!answers_while_it_computes_ && computing_ > 0 && !context->IsCancelled()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     response->set_ready(ready_);
     return grpc::Status::OK;
   }
@@ -104,7 +110,9 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
     }
     Ids ids(request->raw_input_contents(0).size() / sizeof(std::int64_t));
     std::memcpy(ids.data(), request->raw_input_contents(0).data(), ids.size() * sizeof(std::int64_t));
+    ++computing_;
     std::this_thread::sleep_for(takes_.load());
+    --computing_;
     const auto asks_for = [&ids, this](Trouble trouble) {
       return always_ == trouble || std::find(ids.begin(), ids.end(), trouble) != ids.end();
     };
@@ -141,6 +149,8 @@ class ScriptedModel final : public inference::GRPCInferenceService::Service {
   std::atomic<bool> let_go_ = false;
   std::atomic<bool> ready_ = true;
   std::atomic<bool> known_ = true;
+  std::atomic<bool> answers_while_it_computes_ = true;
+  std::atomic<int> computing_ = 0;
   std::atomic<std::int64_t> always_ = 0;
   std::atomic<std::chrono::milliseconds> takes_{};
   Mutex mutex_;

@@ -38,9 +38,9 @@ class AFrozenBackend : public testing::Test {
   void Serve(std::size_t batches, Duration took) {
     for (std::size_t i = 0; i < batches; ++i) End(Send(kLength), took);
   }
-  std::vector<BatchId> GivenUpAfterACheckWithoutAnswer() {
+  std::vector<BatchId> GivenUpAfterACheckWithoutAnswer(HealthReport report = HealthReport::kNoAnswer) {
     effects_.abandoned.clear();
-    scheduler_->ReportHealth(backend_, HealthReport::kNoAnswer, now_, effects_);
+    scheduler_->ReportHealth(backend_, report, now_, effects_);
     return effects_.abandoned;
   }
 
@@ -72,6 +72,30 @@ TEST_F(AFrozenBackend, KeepsABatchThatNeedsItsTimeUntilThatIsOver) {
   }
   now_ += seconds(1);
   EXPECT_EQ(GivenUpAfterACheckWithoutAnswer(), std::vector{batch.id});
+}
+
+TEST_F(AFrozenBackend, IsNotOneThatTakesConnectionsWhichKeepsItsBatch) {
+  const Batch batch = Send(kLength);
+  for (int check = 1; check <= 100; ++check) {
+    now_ += seconds(1);
+    EXPECT_TRUE(GivenUpAfterACheckWithoutAnswer(HealthReport::kConnects).empty()) << check;
+  }
+  // Nor are the checks before it and after it in a row.
+  for (const HealthReport report : {HealthReport::kNoAnswer, HealthReport::kNoAnswer, HealthReport::kConnects,
+                                    HealthReport::kNoAnswer, HealthReport::kNoAnswer}) {
+    EXPECT_TRUE(GivenUpAfterACheckWithoutAnswer(report).empty());
+  }
+  EXPECT_TRUE(scheduler_->backends().backends()[backend_].works());
+  EXPECT_EQ(GivenUpAfterACheckWithoutAnswer(), std::vector{batch.id});
+}
+
+TEST_F(AFrozenBackend, ThatTakesConnectionsAgainIsOutUntilItAnswers) {
+  for (int check = 1; check <= 3; ++check) GivenUpAfterACheckWithoutAnswer();
+  EXPECT_FALSE(scheduler_->backends().backends()[backend_].works());
+  GivenUpAfterACheckWithoutAnswer(HealthReport::kConnects);
+  EXPECT_FALSE(scheduler_->backends().backends()[backend_].works());
+  GivenUpAfterACheckWithoutAnswer(HealthReport::kServing);
+  EXPECT_TRUE(scheduler_->backends().backends()[backend_].works());
 }
 
 TEST_F(AFrozenBackend, ThatSaysItDoesNotServeFinishesWhatItHas) {

@@ -34,6 +34,9 @@ enum class HealthReport : std::uint8_t {
   kServing,
   kNotServing,
   kNoAnswer,  // the backend could not be asked, or did not answer in time
+  // It did not answer in time, but took a new connection meanwhile: its process runs, and the thread that would answer
+  // computes or hangs. Only the timeout of its batches tells which, so this changes nothing.
+  kConnects,
 };
 
 struct Backend {

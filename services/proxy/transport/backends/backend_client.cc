@@ -23,6 +23,8 @@
 namespace smartbatch::transport {
 namespace {
 
+using scheduling::HealthReport;
+
 // gRPC's own text says only that a deadline has passed.
 absl::Status NoAnswerWithin(Duration timeout) {
   return absl::DeadlineExceededError(
@@ -162,11 +164,13 @@ void BackendClient::StartHealthChecks(Duration interval, std::function<void(sche
     const MutexLock lock(mutex_);
     return channel_;
   };
-  const auto pass_on = [this, report = std::move(report)](scheduling::HealthReport said, const absl::Status& reason) {
+  const auto pass_on = [this, report = std::move(report)](HealthReport said, const absl::Status& reason) {
     if (absl::IsDeadlineExceeded(reason)) ConnectAnew();
-    Remember(said == scheduling::HealthReport::kNotServing
-                 ? absl::UnavailableError("its health check says that it does not serve")
-                 : reason);
+    if (said == HealthReport::kNotServing) {
+      Remember(absl::UnavailableError("its health check says that it does not serve"));
+    } else if (said != HealthReport::kConnects) {  // which is no trouble, and ends none
+      Remember(reason);
+    }
     report(said);
   };
   health_ = HealthChecker::Start(queue_, interval, codec_.health(), connection, pass_on);

@@ -32,8 +32,9 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address, int max_answe
 // serves the proxy's own calls: a queue and a thread of its own would cost 1.3 to 1.8 times the CPU. It connects by
 // itself, with at most a second between attempts, and never retries a call: the scheduler decides about retries. After
 // a batch or a health check has timed out it makes a new connection: if the other side is gone without having closed
-// it, a connection looks like a slow one, and would be kept for a quarter of an hour. Thread safe. Every call must have
-// ended before the client is destroyed.
+// it, a connection looks like a slow one, and would be kept for a quarter of an hour. Whether the other side takes the
+// new one tells a computing backend from a frozen one (HealthChecker). Thread safe. Every call must have ended before
+// the client is destroyed.
 class BackendClient final : public runtime::BackendLink {
  public:
   // `address` is host:port. Does not wait for a connection. The codec and the queue must outlive the client.

@@ -29,6 +29,8 @@ std::chrono::system_clock::time_point After(Duration time) {
   return std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::system_clock::duration>(time);
 }
 
+bool IsConnected(grpc::Channel& channel) { return channel.GetState(false) == GRPC_CHANNEL_READY; }
+
 }  // namespace
 
 std::shared_ptr<HealthChecker> HealthChecker::Start(grpc::CompletionQueue& queue, Duration interval,
@@ -52,20 +54,26 @@ void HealthChecker::Ask() {
   on_queue_ = shared_from_this();
   context_ = std::make_unique<grpc::ClientContext>();
   context_->set_deadline(After(interval_));
-  grpc::GenericStub stub(connection_());
+  channel_ = connection_();
+  was_connected_ = IsConnected(*channel_);
+  grpc::GenericStub stub(channel_);
   reader_ = stub.PrepareUnaryCall(context_.get(), path_, question_.message, &queue_);
   reader_->StartCall();
   reader_->Finish(&response_, &status_, &answered_);
 }
 
 void HealthChecker::Answered(bool /*always true*/) {
-  std::shared_ptr<HealthChecker> self;  // let go outside of the lock
+  std::shared_ptr<HealthChecker> self;  // let go outside of the lock, as the channel
+  std::shared_ptr<grpc::Channel> channel;
   const MutexLock lock(mutex_);
   self = std::move(on_queue_);
+  channel = std::move(channel_);
   reader_.reset();
   context_.reset();
   if (stopped_) return;
-  const auto [report, reason] = SaidBy(status_, response_, question_);
+  auto [report, reason] = SaidBy(status_, response_, question_);
+  const bool connected_meanwhile = !was_connected_ && IsConnected(*channel);
+  if (absl::IsDeadlineExceeded(reason) && connected_meanwhile) report = HealthReport::kConnects;
   response_.Clear();
   report_(report, reason);
   on_queue_ = self;

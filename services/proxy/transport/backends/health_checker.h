@@ -24,12 +24,18 @@ namespace smartbatch::transport {
 // Asks a backend regularly whether it serves, with the protocol's question: at once, and then one interval after each
 // answer. It waits for an answer for at most one interval, and then asks again at once. A server without the question's
 // method counts as serving. The completion queue may be shared with others. Thread safe.
+//
+// A server that computes on the thread that answers all calls, such as KServe's with a synchronous `predict`, answers
+// no question while a batch runs. Yet its gRPC, which has threads of its own, still takes connections, and a process
+// that is stopped takes none: the system accepts them, but nobody sends HTTP/2's first frame, which gRPC waits for. So
+// a question that ran out of time on a channel that connected meanwhile is reported as kConnects.
 class HealthChecker final : public std::enable_shared_from_this<HealthChecker> {
  public:
   // Returns the channel to ask through.
   using Connection = std::function<std::shared_ptr<grpc::Channel>()>;
   // Called for every answer, with OK as the reason, and for every question without an answer, with the reason:
-  // DEADLINE_EXCEEDED if no answer has come within the interval. Must not call the checker.
+  // DEADLINE_EXCEEDED if no answer has come within the interval. After that the next question should have a channel
+  // that has yet to connect: only then can kConnects be told from kNoAnswer. Must not call the checker.
   using Report = std::function<void(scheduling::HealthReport report, const absl::Status& reason)>;
 
   // The queue must outlive the checker, and Stop must be called before the queue is shut down.
@@ -66,6 +72,8 @@ class HealthChecker final : public std::enable_shared_from_this<HealthChecker> {
   bool stopped_ SMARTBATCH_GUARDED_BY(mutex_) = false;
   // Keeps the object alive while one of its tags is on the queue.
   std::shared_ptr<HealthChecker> on_queue_ SMARTBATCH_GUARDED_BY(mutex_);
+  std::shared_ptr<grpc::Channel> channel_ SMARTBATCH_GUARDED_BY(mutex_);
+  bool was_connected_ SMARTBATCH_GUARDED_BY(mutex_) = false;  // when the question was sent
   grpc::Alarm alarm_ SMARTBATCH_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::ClientContext> context_ SMARTBATCH_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader_ SMARTBATCH_GUARDED_BY(mutex_);

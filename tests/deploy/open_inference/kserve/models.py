@@ -42,4 +42,12 @@ class Tokens(Answering):
         return self.answer(payload, score=score, squares=squares)
 
 
-kserve.ModelServer(enable_latency_logging=False).start([Text("text"), Tokens("tokens")])
+class Slow(Answering):
+    """Its batches last longer than three health checks, on the thread that should answer these."""
+
+    def predict(self, payload, headers=None):
+        time.sleep(3.5)
+        return self.answer(payload, same=payload.get_input_by_name("number").as_numpy())
+
+
+kserve.ModelServer(enable_latency_logging=False).start([Text("text"), Tokens("tokens"), Slow("slow")])

@@ -12,9 +12,7 @@
 #include <vector>
 
 #include <gmock/gmock.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/server_builder.h>
+#include <grpcpp/completion_queue.h>
 
 #include "services/proxy/protocol/classify/classify_codec.h"
 #include "services/proxy/runtime/clock.h"
@@ -254,39 +252,6 @@ TEST(TheSystemsLookup, FindsTheAddressesOfAName) {
   EXPECT_THAT(*itself, ElementsAre("127.0.0.3:7"));
   EXPECT_THAT(std::string(LookUpBySystem("no name:7").status().message()),
               ::testing::HasSubstr("cannot look up 'no name'"));
-}
-
-// A backend without a health service.
-TEST(AHealthCheck, OfAServerThatHasNoneSaysThatItServes) {
-  grpc::ServerBuilder builder;
-  int port = 0;
-  grpc::EnableDefaultHealthCheckService(false);
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  classifier::v1::ClassifierService::Service service;
-  builder.RegisterService(&service);
-  const auto server = builder.BuildAndStart();
-  ASSERT_NE(server, nullptr);
-  grpc::CompletionQueue queue;
-  std::jthread poller([&queue] { rpc::RunTags(queue); });
-  const auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
-  std::atomic<int> reports = 0;
-  std::atomic<bool> all_serving = true;
-  const protocol::classify::ClassifyBackendCodec codec(5);
-  const auto checker = HealthChecker::Start(
-      queue, milliseconds(20), codec.health(), [&] { return channel; },
-      [&](scheduling::HealthReport report, const absl::Status&) {
-        all_serving = all_serving && report == scheduling::HealthReport::kServing;
-        ++reports;
-      });
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (reports < 3 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(milliseconds(1));
-  checker->Stop();
-  const int until_stopped = reports;
-  EXPECT_GE(until_stopped, 3);
-  EXPECT_TRUE(all_serving);
-  std::this_thread::sleep_for(milliseconds(60));
-  EXPECT_EQ(reports, until_stopped) << "a report came after Stop";
-  queue.Shutdown();
 }
 
 }  // namespace
