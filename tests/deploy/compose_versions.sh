@@ -4,7 +4,7 @@
 # build/tools, since Debian 12 has none. Ends with 77 where there is none.
 
 COMPOSES=()
-if docker-compose version --short 2>/dev/null | grep -q '^1\.'; then COMPOSES+=(docker-compose); fi
+if docker-compose version --short 2>/dev/null | grep '^1\.' >/dev/null; then COMPOSES+=(docker-compose); fi
 if [[ -x $ROOT/build/tools/docker/cli-plugins/docker-compose ]]; then
   COMPOSES+=("$ROOT/build/tools/docker/cli-plugins/docker-compose")
 elif docker compose version >/dev/null 2>&1; then

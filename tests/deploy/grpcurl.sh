@@ -44,7 +44,7 @@ set_strategy=(smartbatch.proxy.v1.AdminService/SetStrategy)
 mapfile -t strategies < <(call "$ADMIN" smartbatch.proxy.v1.AdminService/ListStrategies | jq -r '.strategies[].name')
 [[ ${#strategies[@]} -gt 1 ]] || fail "ListStrategies names only: ${strategies[*]}"
 for strategy in "${strategies[@]}"; do
-  "$1/smartbatch-proxy" --help | grep -E '^Strategies: ' | grep -qw "$strategy" || fail "--help does not name the strategy $strategy"
+  "$1/smartbatch-proxy" --help | grep -E '^Strategies: ' | grep -w "$strategy" >/dev/null || fail "--help does not name the strategy $strategy"
 done
 printf 'ok   --help names every strategy\n'
 for strategy in "${strategies[@]}" density; do

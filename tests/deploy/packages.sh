@@ -94,7 +94,7 @@ for _ in {1..100}; do
   esac
   sleep 0.2
 done
-inside systemctl is-system-running 2>&1 | grep -qE 'running|degraded' || fail "systemd did not start: $(tail -n 5 "$work/console.log")"
+inside systemctl is-system-running 2>&1 | grep -E 'running|degraded' >/dev/null || fail "systemd did not start: $(tail -n 5 "$work/console.log")"
 
 units=(smartbatch-proxy smartbatch-classifier)
 apt_get() { inside apt-get -q -y --no-install-recommends "$@" >"$work/apt.log" 2>&1 || fail "apt-get $*: $(tail -n 8 "$work/apt.log")"; }
@@ -142,10 +142,10 @@ settings=/etc/smartbatch/proxy.textproto
 inside sed -i 's/^drain_seconds: 20$/drain_seconds: 15/' "$settings"
 inside systemctl reload smartbatch-proxy
 for _ in {1..50}; do
-  inside journalctl -q -u smartbatch-proxy | grep -q 'drain_seconds.*15' && break
+  inside journalctl -q -u smartbatch-proxy | grep 'drain_seconds.*15' >/dev/null && break
   sleep 0.1
 done
-inside journalctl -q -u smartbatch-proxy | grep -q 'drain_seconds.*15' || fail "the reload took nothing over"
+inside journalctl -q -u smartbatch-proxy | grep 'drain_seconds.*15' >/dev/null || fail "the reload took nothing over"
 [[ $(metric smartbatch_config_last_reload_successful) == 1 ]] || fail "the reload was not successful"
 are_active "after a reload"
 printf 'ok   reloaded\n'

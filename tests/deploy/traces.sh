@@ -12,7 +12,7 @@ bin=$1
 skip_unless traces-collector
 skip_unless grpcurl
 skip_unless python3
-ldd "$bin/smartbatch-proxy" | grep -q libopentelemetry_trace || {
+ldd "$bin/smartbatch-proxy" | grep libopentelemetry_trace >/dev/null || {
   printf 'skipped: the proxy was built without SMARTBATCH_TRACES\n' >&2
   exit 77
 }
