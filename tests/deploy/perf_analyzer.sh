@@ -132,7 +132,8 @@ check() {
   load "$server, as docs/OPERATIONS.md shows it" erin "$metrics" "${command[@]:1}"
 }
 
-cp -r "$here/triton" "$work/"
+mkdir "$work/triton"
+cp -r "$here"/triton/{tokens,text} "$work/triton/"
 start_triton "$packages/triton" "$work" "$work/triton"
 check Triton "$TRITON" "$TRITON"
 start_mlserver "$packages/mlserver" "$work" "$here/mlserver"
