@@ -160,8 +160,8 @@ check_shellcheck() {
   local scripts
   scripts=$({ sources '*.sh'; sources scripts .ci deploy | xargs grep -lE '^#!.*\b(ba)?sh\b'; } | sort -u)
   xargs shellcheck --external-sources <<<"$scripts"
-  # It ends at the first match, by which the program before it may end with SIGPIPE: with pipefail that is now true, now
-  # false. So a test once was skipped that should have run.
+  # grep -q ends at its first match, and the program before it in the pipe may then end with SIGPIPE: with pipefail the
+  # condition is true at one time and false at another. So a test was skipped that should have run.
   if xargs grep -nE '[|] *grep -[a-zA-Z]*q' <<<"$scripts"; then
     printf 'grep at the end of a pipe: write >/dev/null in place of -q\n' >&2
     return 1

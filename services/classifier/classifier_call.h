@@ -31,7 +31,7 @@ struct Serving {
   BatchRunner& runner;
 };
 
-// One call: the reactor that gRPC tells of the caller, and the batch that the runner gives a slot. Its owner calls
+// One call: gRPC's reactor for it, and its batch, which waits for a slot of the runner. Its owner calls
 // either Start() or Refuse(), once. From then on it keeps itself alive until gRPC is done with it (OnDone).
 class ClassifierCall final : public grpc::ServerUnaryReactor,
                              public RunnableBatch,

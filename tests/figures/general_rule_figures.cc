@@ -1,4 +1,4 @@
-// What the rule for riders that cost something leaves as it was where they are free, how much it can carry, and how far
+// What the rule for riders that cost something leaves as it was if they are free, how much it can carry, and how far
 // it is from what is possible.
 #include <cmath>
 #include <cstdint>

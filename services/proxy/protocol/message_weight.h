@@ -10,13 +10,13 @@ namespace smartbatch::protocol {
 
 // More than any message of the protocols needs, packed numbers left out.
 inline constexpr std::uint64_t kMostFields = 65'536;
-// So many bytes of packed numbers count as one field.
+// This many bytes of packed numbers count as one field.
 inline constexpr std::uint64_t kPackedBytesOfAField = 16;
 
 // Whether a message of that type has more than `most` fields, those of the messages in it too. Each takes some hundred
 // bytes of memory at most, while on the wire two are enough: so a message of many empty ones would be fifty times as
-// large in memory. Reads no further than `most` fields, and allocates nothing. Of bytes that are no message it counts
-// up to where that shows.
+// large in memory. Reads no further than `most` fields, and allocates nothing. If the bytes are no message, it counts
+// the fields before the first byte that cannot be read.
 bool HasMoreFields(const grpc::ByteBuffer& message, const google::protobuf::Descriptor& type, std::uint64_t most);
 
 }  // namespace smartbatch::protocol

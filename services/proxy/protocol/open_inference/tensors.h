@@ -13,8 +13,8 @@
 
 namespace smartbatch::protocol::open_inference {
 
-// KServe's client and its models give a tensor the parameter `binary_data_size`: the bytes of its raw contents. Where
-// it is, this sets it, since it differs between a request and its batch, and between a batch's answer and a request's.
+// KServe's client and its models give a tensor the parameter `binary_data_size`: the bytes of its raw contents. If the
+// tensor has that parameter, sets it: it differs between a request and its batch, and between the answers to the two.
 inline void SetBinaryDataSize(google::protobuf::Map<std::string, inference::InferParameter>& parameters,
                               std::size_t bytes) {
   const auto found = parameters.find("binary_data_size");

@@ -54,7 +54,7 @@ namespace smartbatch::scheduling {
 // 1 - beta, and beta = quadratic Lm^2 / c(1, Lm) is the share of the cost of a sequence of mean length Lm that is paid
 // once. If riders are free eta is 0, and I is Smith's density. For each L and each number n the best batch is taken to
 // be the n heaviest up to L, as above; I has one peak in n as weights fall. Of lengths within a quarter of each other
-// only the longest is tried: no figure became worse by it, and it is a few tries instead of a hundred.
+// only the longest is tried: all promised figures still hold, and it is twenty tries instead of a hundred.
 //
 // Filling. A rider of length l whose seat adds s = c(n + 1, L) - c(n, L) delays W(S) by s, and saves everybody else
 // what it would cost later, less s. Later it would cost c(m, l) / m, in a batch
@@ -115,7 +115,7 @@ class DensityChoice {
   double MostWeight(Time arrival, std::uint32_t length) const;
   // Takes the best batch, cut if that pays, into the selection, which must be empty. Something was considered.
   void Take(Selection& selection);
-  // Takes what pays of what was considered, longest first.
+  // Takes what pays of what was considered: the longest class first, and of each class the last considered first.
   void Fill(Selection& selection);
   // Whether a sequence that is no longer than the batch is worth the seat it costs; the caller takes it then.
   bool Pays(const PendingSequence& sequence, const Selection& selection);

@@ -64,7 +64,7 @@ class LengthCosts {
     double squared = 0;
     double At(double length) const { return constant + length * (linear + length * squared); }
   };
-  // What a sequence costs in a batch of so many of its length.
+  // What a sequence costs in a batch of `sequences` of its length.
   Polynomial SharedBy(double sequences) const {
     return {cost_.fixed / sequences + cost_.per_sequence, cost_.per_character,
             cost_.quadratic / sequences + cost_.per_character_squared};

@@ -1,4 +1,4 @@
-// What a server tells of its model, together with the settings.
+// A model as its server describes it and the proxy's settings complete it.
 #include "services/proxy/protocol/open_inference/model.h"
 
 #include <functional>

@@ -15,7 +15,7 @@ constexpr std::uint32_t kMost = 16;
 
 class LengthClassesTest : public testing::Test {
  protected:
-  // A batch of so many sequences of each of two lengths was chosen.
+  // A batch was chosen that has `of_100` sequences of 100 characters and `of_1000` of 1,000.
   void Batch(std::uint32_t of_100, std::uint32_t of_1000) {
     selection_.Clear(64);
     for (std::uint32_t i = 0; i < of_100; ++i) selection_.Take(requests_.Add({100}).sequences.front());
