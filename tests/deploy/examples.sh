@@ -13,12 +13,7 @@ source "$ROOT/scripts/lib/triton.sh"
 source "$ROOT/scripts/lib/mlserver.sh"
 [[ $# == 1 ]] || fail "usage: examples.sh BIN"
 bin=$(realpath "$1") packages=${SMARTBATCH_MODEL_SERVERS-$ROOT/build/tools}
-for folder in triton/pytriton mlserver/mlserver; do
-  [[ -d $packages/$folder ]] || {
-    printf 'skipped: there is no %s in %s\n' "${folder%/*}" "$packages" >&2
-    exit 77
-  }
-done
+skip_unless_packages "$packages" triton/pytriton mlserver/mlserver
 examples=$ROOT/examples
 work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT

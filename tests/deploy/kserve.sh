@@ -34,12 +34,7 @@ devices=$(ip -o link show up)
 
 bin=$(realpath "$1") requests=${2-160}
 packages=${SMARTBATCH_MODEL_SERVERS-$ROOT/build/tools}
-for folder in triton/tritonclient kserve/kserve; do
-  [[ -d $packages/$folder ]] || {
-    printf 'skipped: there is no %s in %s\n' "${folder%/*}" "$packages" >&2
-    exit 77
-  }
-done
+skip_unless_packages "$packages" triton/tritonclient kserve/kserve
 here=$ROOT/tests/deploy/open_inference
 work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT

