@@ -163,8 +163,8 @@ grpc::ByteBuffer InferBackendCodec::Write(std::span<const RowRef> rows) const {
 
 absl::StatusOr<BatchResults> InferBackendCodec::Read(const grpc::ByteBuffer& message,
                                                      std::span<const RowRef> rows) const {
-  // An answer may have packed numbers of any length, and besides them no more fields than any answer needs: a message of
-  // many small fields would be fifty times as large when it is parsed.
+  // An answer may have packed numbers of any length, and besides them no more fields than any answer needs: a message
+  // of many small fields would be fifty times as large when it is parsed.
   const std::uint64_t most_fields = kMostFields + message.Length() / kPackedBytesOfAField;
   if (HasMoreFields(message, *inference::ModelInferResponse::descriptor(), most_fields)) {
     return NoAnswer(absl::StrCat("its ", message.Length(), " bytes have more than ", most_fields,
