@@ -27,7 +27,6 @@ double CostModel::Joined(double work) const {
   const double larger = std::max(fixed, work);
   if (!(larger > 0)) return 0;
   const double part = std::min(fixed, work) / larger;
-  constexpr double kCubic = 3;  // the usual one, for which there is a quicker root
   if (knee == kCubic) return larger * CubeRootOfOneToTwo(1 + part * part * part);
   return larger * std::pow(1 + std::pow(part, knee), 1 / knee);
 }

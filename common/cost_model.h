@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -34,11 +35,13 @@ struct CostModel {
   static constexpr double kLargestKnee = 100;
 
   double Seconds(std::size_t sequences, std::size_t longest) const {
-    const auto n = static_cast<double>(sequences);
-    const auto length = static_cast<double>(longest);
-    const double work =
-        quadratic * length * length + n * (per_sequence + length * (per_character + length * per_character_squared));
+    const double work = Work(sequences, longest);
     return knee == 1 ? fixed + work : Joined(work);
+  }
+  // c(n, L)^knee, which orders batches as c does and needs no root.
+  double SecondsToTheKnee(std::size_t sequences, std::size_t longest) const {
+    const double work = Work(sequences, longest);
+    return knee == 1 ? fixed + work : ToTheKnee(fixed) + ToTheKnee(work);
   }
   // The cost of a sequence by itself.
   double Alone(std::size_t length) const { return Seconds(1, length); }
@@ -54,7 +57,15 @@ struct CostModel {
   friend bool operator==(const CostModel&, const CostModel&) = default;
 
  private:
+  static constexpr double kCubic = 3;  // the usual knee, whose powers and root are quick
+
+  double Work(std::size_t sequences, std::size_t longest) const {
+    const auto n = static_cast<double>(sequences);
+    const auto length = static_cast<double>(longest);
+    return quadratic * length * length + n * (per_sequence + length * (per_character + length * per_character_squared));
+  }
   double Joined(double work) const;
+  double ToTheKnee(double part) const { return knee == kCubic ? part * part * part : std::pow(part, knee); }
 };
 
 // A cost model with a name, measured on a real model.

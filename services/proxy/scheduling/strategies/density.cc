@@ -28,9 +28,11 @@ struct DensityParameters {
 // The default strategy: the batch with the greatest index (density_choice.h derives the rule), free seats filled with
 // the riders that are worth their seats, and a lane against starvation (starvation_lane.h states the worst wait).
 //
-// Candidates are the oldest waiting sequences of each class of length (length_classes.h), shortest class first, until
-// no longer batch can be better than the best one found. Of each class they are six times as many as the last batches
-// took of it, and a few at least. A decision so costs the same however many wait.
+// Candidates are the sequences of the oldest waiting requests of each class of length (length_classes.h), shortest
+// class first, until no longer batch can be better than the best one found. Of each class they are those of three times
+// as many requests as the last batches took sequences of it, and of two requests at least. So a decision costs the same
+// however many wait. Requests are counted and not sequences, since a request with many sequences of one length would
+// hide the heavier ones behind it.
 //
 // While riders are free and everything that waits fits into one batch, requests are not split: splitting helps only
 // if seats are scarce. If riders cost something, leaving sequences for a later batch may pay even then.
@@ -41,7 +43,7 @@ class Density final : public Strategy {
         backends_(environment.backends),
         max_batch_size_(environment.max_batch_size),
         parameters_(parameters),
-        most_of_a_class_(std::max(environment.max_batch_size, kFewestIfRidersAreFree)),
+        most_of_a_class_(std::max(environment.max_batch_size, kMostOfAClassAtLeast)),
         sequences_(parameters.length_ratio, most_of_a_class_),
         requests_(environment.max_batch_size),
         choice_(parameters.choice),
@@ -50,10 +52,10 @@ class Density final : public Strategy {
 
   void Add(PendingRequest& request, bool again) override {
     if (!again) traffic_.Arrived(request, backends_.TypicalCost(), max_batch_size_);
+    request.strategy_mark = 0;
     if (parameters_.choice.split) {
       sequences_.Add(request, again);
     } else {
-      request.strategy_mark = 0;
       requests_.Add(request, again);
     }
   }
@@ -70,6 +72,7 @@ class Density final : public Strategy {
   }
   // A whole request is split only if it has more sequences than the batch has seats.
   void AfterSplit(PendingRequest& request) override {
+    request.strategy_mark = 0;
     if (!parameters_.choice.split) requests_.Add(request, true);
   }
 
@@ -82,9 +85,9 @@ class Density final : public Strategy {
     oldest_arrival_ = oldest->arrival;
     const std::uint32_t seats = std::min(oldest->waiting, occasion.max_batch_size);
     by_lane_ = lane_.Opens(occasion.now, oldest->arrival, occasion.cost.Seconds(seats, oldest->longest_waiting));
+    choice_.Start(SurroundingsOf(occasion, pending_, traffic_, backends_));
     if (by_lane_) return SelectByLane(occasion, *oldest, selection);
 
-    choice_.Start(SurroundingsOf(occasion, pending_, traffic_, backends_));
     if (occasion.cost.RidersAreFree() && pending_.waiting_sequences() <= occasion.max_batch_size) {
       CollectAll();
       choice_.ChooseUncontended(candidates_, selection);
@@ -92,8 +95,7 @@ class Density final : public Strategy {
       ConsiderByClass();
       choice_.Take(selection);
       selection.ChoiceIsMade();
-      choice_.Fill(selection);
-      FillWithFreeSequences(occasion, selection);
+      FillWithSequences(selection);
     } else {
       CollectWindow(occasion);
       choice_.ChooseRequests(candidates_, selection);
@@ -106,8 +108,7 @@ class Density final : public Strategy {
     traffic_.Left(selection.members().size());
     if (by_lane_) return lane_.Spend(cost_seconds);
     lane_.Save(occasion.now, oldest_arrival_, cost_seconds);
-    const std::uint32_t fewest = occasion.cost.RidersAreFree() ? kFewestIfRidersAreFree : kFewestOfAClass;
-    sequences_.ShowAsManyAsAreTaken(selection, fewest, most_of_a_class_);
+    sequences_.ShowAsManyAsAreTaken(selection, kFewestOfAClass, most_of_a_class_);
   }
 
  private:
@@ -116,43 +117,45 @@ class Density final : public Strategy {
     selection.TakeWaitingOf(oldest);
     selection.ChoiceIsMade();
     if (parameters_.choice.split) {
-      FillWithFreeSequences(occasion, selection);
+      if (occasion.cost.RidersAreFree()) FillWithSequences(selection);
     } else {
       FillWithFreeRequests(occasion, selection);
     }
     selection.DispatchFor(DispatchReason::kLane);
     hold_.Reset();
   }
-  void FillWithFreeSequences(const Occasion& occasion, Selection& selection) {
-    if (!occasion.cost.RidersAreFree()) return;
+  // The longest class that fits first, and of each class the oldest.
+  void FillWithSequences(Selection& selection) {
     auto& classes = sequences_.classes();
-    for (std::size_t i = sequences_.PlaceOf(selection.longest()) + 1; i-- > 0 && selection.free_seats() > 0;) {
-      FillFrom(classes[i].waiting, selection);
-    }
-  }
-  static void FillFrom(LengthClasses::List& waiting, Selection& selection) {
-    // Those that are selected already, or too long for the batch, are skipped, but only up to a limit.
-    std::uint32_t left = 2 * selection.free_seats();
-    const std::uint32_t longest = selection.longest();
-    for (PendingSequence& sequence : waiting) {
-      if (selection.free_seats() == 0 || left-- == 0) return;
-      if (!sequence.selected && sequence.length <= longest) selection.Take(sequence);
+    for (std::size_t i = sequences_.PlaceOf(selection.longest()) + 1; i-- > 0;) {
+      // Those that are selected already, or too long for the batch, are skipped, but only up to a limit.
+      std::uint32_t left = 2 * selection.free_seats();
+      for (PendingSequence& sequence : classes[i].waiting) {
+        if (selection.free_seats() == 0) return;
+        if (left-- == 0) break;
+        if (!choice_.FillWith(sequence, selection)) return;
+      }
     }
   }
   void FillWithFreeRequests(const Occasion& occasion, Selection& selection) const {
     if (occasion.cost.RidersAreFree()) FillWithRequests(requests_, selection);
   }
 
-  static constexpr std::uint32_t kFewestOfAClass = 3;
-  static constexpr std::uint32_t kFewestIfRidersAreFree = 8;
+  static constexpr std::uint32_t kFewestOfAClass = 2;
+  // As many as a batch has seats, or this many.
+  static constexpr std::uint32_t kMostOfAClassAtLeast = 8;
   void ConsiderByClass() {
     auto& classes = sequences_.classes();
     for (std::size_t i = 0; i < classes.size(); ++i) {
       if (classes[i].waiting.empty()) continue;
       if (!CouldBeBetterFrom(i)) return;
       std::uint32_t left = classes[i].shown;
+      std::uint32_t most = most_of_a_class_;
+      const PendingRequest* last = nullptr;
       for (PendingSequence& sequence : classes[i].waiting) {
-        if (left-- == 0) break;
+        if (most-- == 0) break;
+        if (sequence.request != last && left-- == 0) break;
+        last = sequence.request;
         choice_.Consider(sequence);
       }
       choice_.Weigh();
@@ -164,6 +167,7 @@ class Density final : public Strategy {
     double weight = 0;
     for (std::size_t i = first; i < classes.size(); ++i) {
       if (classes[i].waiting.empty()) continue;
+      if (choice_.CouldBeBetter(0, classes[i].shortest)) return true;
       weight = std::max(weight, choice_.MostWeight(classes[i].oldest, classes[i].longest));
       if (choice_.CouldBeBetter(weight, classes[i].shortest)) return true;
     }

@@ -23,6 +23,7 @@ double Power(double base, double exponent) {
   if (exponent == 0.5) return std::sqrt(base);
   if (exponent == 0) return 1;
   if (exponent == 1) return base;
+  if (exponent == 1.5) return base * std::sqrt(base);
   return std::pow(base, exponent);
 }
 
@@ -37,13 +38,16 @@ void DensityChoice::Start(const Surroundings& surroundings) {
   if (!riders_are_free_) {
     efficiency_exponent_ = options_.efficiency_exponent * (1 - PaidOnce(cost, around_.mean_length));
   }
+  cost_exponent_ = (1 + efficiency_exponent_) / cost.knee;
+  least_cost_ = Power(kLeastSeconds, cost.knee);
   seats_.clear();
-  sequences_.clear();
-  heaviest_.clear();
+  heaviest_.Clear(around_.seats);
   weighed_ = 0;
   shortest_ = kLongestSequence;
   longest_ = 0;
-  heaviest_sum_ = heaviest_seat_ = considered_weight_ = batch_weight_ = 0;
+  considered_weight_ = batch_weight_ = 0;
+  considered_ = 0;
+  refusals_ = 0;
   best_ = {};
   peak_ = 1;
 }
@@ -61,11 +65,9 @@ double DensityChoice::WeightOf(const PendingRequest& request) const {
   return weight * std::pow(options_.tier_ratio, -static_cast<double>(request.customer->policy.tier));
 }
 
-double DensityChoice::WeightOf(const PendingSequence& sequence) const {
-  const PendingRequest& request = *sequence.request;
+double DensityChoice::WeightOf(const PendingRequest& request, double least_seconds, double least_seconds_left) const {
   const double weight = WeightOf(request);
-  if (request.waiting == 1) return weight;
-  return weight * of_length_.LeastSeconds(sequence.length) / of_length_.LeastSecondsLeft(request);
+  return request.waiting == 1 ? weight : weight * least_seconds / least_seconds_left;
 }
 
 double DensityChoice::WeightOf(const PendingRequest& request, std::uint32_t seats) const {
@@ -79,7 +81,7 @@ double DensityChoice::DensityOf(const PendingRequest& request) const {
 
 double DensityChoice::WeightOfAll() const {
   const auto all = static_cast<double>(around_.waiting_sequences);
-  const double others = all - static_cast<double>(sequences_.size());
+  const double others = all - static_cast<double>(considered_);
   double weight = considered_weight_;
   if (others > 0) {
     const double mean = MostWeight(around_.now - around_.mean_age, around_.mean_length);
@@ -91,32 +93,55 @@ double DensityChoice::WeightOfAll() const {
 // --- By sequence ---
 
 void DensityChoice::Consider(PendingSequence& sequence) {
-  const double weight = WeightOf(sequence);
-  seats_.push_back({std::uint64_t{sequence.length} << 32 | static_cast<std::uint32_t>(~sequences_.size()), weight});
-  sequences_.push_back(&sequence);
+  PendingRequest& request = *sequence.request;
+  if (request.strategy_mark != of_length_.version()) {
+    request.strategy_mark = of_length_.version();
+    request.strategy_rank = of_length_.LeastSecondsLeft(request);
+  }
+  Consider(sequence, request.strategy_rank);
+}
+
+void DensityChoice::Consider(PendingSequence& sequence, double least_seconds_left) {
+  const double least_seconds = of_length_.LeastSeconds(sequence.length);
+  const double weight = WeightOf(*sequence.request, least_seconds, least_seconds_left);
+  ++considered_;
+  considered_weight_ += weight;
+  // The batches that are still to be tried have enough heavier ones.
+  if (!heaviest_.Accepts(weight)) return;
+  seats_.push_back({&sequence, sequence.length, weight, least_seconds});
   shortest_ = std::min(shortest_, sequence.length);
   longest_ = std::max(longest_, sequence.length);
-  heaviest_seat_ = std::max(heaviest_seat_, weight);
-  considered_weight_ += weight;
 }
 
 void DensityChoice::ConsiderWaitingOf(PendingRequest& request) {
+  const double least_seconds_left = of_length_.LeastSecondsLeft(request);
   std::uint32_t left = std::max(kMostOfARequest, 2 * around_.seats);
   for (PendingSequence& sequence : request.sequences) {
     if (!MayBeChosen(sequence)) continue;
     if (left-- == 0) return;
-    Consider(sequence);
+    Consider(sequence, least_seconds_left);
   }
 }
 
-double DensityChoice::Index(double weight, double least_seconds, double seconds) const {
-  const double density = weight / seconds;
-  if (efficiency_exponent_ == 0) return density;
-  return density * Power(std::min(1.0, least_seconds / seconds), efficiency_exponent_);
+// (W / c) (Q / c)^eta = W Q^eta / (c^knee)^((1 + eta) / knee): one power in place of a root and a power.
+double DensityChoice::Index(const Heaviest::Item& batch, std::size_t sequences, std::uint32_t longest) const {
+  const double cost = std::max(around_.cost.SecondsToTheKnee(sequences, longest), least_cost_);
+  return batch.weight * Power(batch.least_seconds, efficiency_exponent_) / Power(cost, cost_exponent_);
 }
 
 bool DensityChoice::CouldBeBetter(double weight, std::uint32_t length) const {
-  return std::max(weight, heaviest_seat_) > best_.index * of_length_.LeastSeconds(length);
+  const double heaviest = heaviest_.empty() ? weight : std::max(weight, heaviest_[0].weight);
+  return heaviest > best_.index * of_length_.LeastSeconds(length);
+}
+
+// The heavier first, and of equally heavy ones the longer and then the older. It orders any two.
+bool DensityChoice::IsHeavier(const Seat& left, const Seat& right) {
+  if (left.weight != right.weight) return left.weight > right.weight;
+  if (left.length != right.length) return left.length > right.length;
+  const PendingSequence& first = *left.sequence;
+  const PendingSequence& second = *right.sequence;
+  if (first.request != second.request) return first.request->id.number < second.request->id.number;
+  return first.index() < second.index();
 }
 
 void DensityChoice::Weigh() {
@@ -127,15 +152,18 @@ void DensityChoice::Weigh() {
   const bool all_together = longest_ <= longest_with(shortest_);
   if (!all_together) {
     std::sort(seats_.begin() + static_cast<std::ptrdiff_t>(weighed_), seats_.end(),
-              [](const Seat& left, const Seat& right) { return left.key < right.key; });
+              [](const Seat& left, const Seat& right) {
+                return left.length != right.length ? left.length < right.length : IsHeavier(right, left);
+              });
   }
   while (weighed_ < seats_.size()) {
-    const std::uint32_t end = all_together ? longest_ : longest_with(seats_[weighed_].length());
+    const std::uint32_t end = all_together ? longest_ : longest_with(seats_[weighed_].length);
     std::uint32_t longest = 0;
-    for (; weighed_ < seats_.size() && seats_[weighed_].length() <= end; ++weighed_) {
-      const std::uint32_t length = seats_[weighed_].length();
-      if (AddToHeaviest({seats_[weighed_].weight, of_length_.LeastSeconds(length)}))
-        longest = std::max(longest, length);
+    for (; weighed_ < seats_.size() && seats_[weighed_].length <= end; ++weighed_) {
+      const Seat& seat = seats_[weighed_];
+      if (!heaviest_.Accepts(seat.weight)) continue;
+      heaviest_.Add({seat.weight, seat.least_seconds});
+      longest = std::max(longest, seat.length);
     }
     // What was the best before costs more at a larger length.
     if (longest > 0) TryLength(longest, weighed_);
@@ -147,23 +175,24 @@ void DensityChoice::Weigh() {
 // The best batch whose longest sequence has this length, given the heaviest sequences up to it.
 void DensityChoice::TryLength(std::uint32_t length, std::size_t no_longer) {
   const double alone = std::max(of_length_.Alone(length), kLeastSeconds);
-  if (heaviest_sum_ <= best_.index * alone) return;
+  if (heaviest_.weight() <= best_.index * alone) return;
+  const std::size_t most = heaviest_.size();
   if (riders_are_free_) {
-    best_ = {heaviest_sum_ / alone, heaviest_.front().weight, heaviest_.size(), no_longer};
+    best_ = {heaviest_.weight() / alone, heaviest_[most - 1].weight, most, no_longer};
     return;
   }
-  const std::size_t most = heaviest_.size();
   sums_.resize(most);
-  Heavy sum;
+  Heaviest::Item sum;
   for (std::size_t i = 0; i < most; ++i) {
-    sum.weight += heaviest_[most - 1 - i].weight;
-    sum.least_seconds += heaviest_[most - 1 - i].least_seconds;
+    sum.weight += heaviest_[i].weight;
+    sum.least_seconds += heaviest_[i].least_seconds;
     sums_[i] = sum;
   }
-  const auto index = [&](std::size_t count) {
-    const double seconds = std::max(around_.cost.Seconds(count, length), kLeastSeconds);
-    return Index(sums_[count - 1].weight, sums_[count - 1].least_seconds, seconds);
-  };
+  // No index is above W / c, and from n = c(1, L) / q(L) on c is at least n q(L): there W / c falls.
+  const double falls_from = alone / of_length_.LeastSeconds(length);
+  const std::size_t densest = falls_from < static_cast<double>(most) ? static_cast<std::size_t>(falls_from) : most - 1;
+  if (sums_[densest].weight <= best_.index * alone) return;
+  const auto index = [&](std::size_t count) { return Index(sums_[count - 1], count, length); };
   // One peak, and seldom far from where it was at the length before.
   std::size_t count = std::clamp<std::size_t>(peak_, 1, sums_.size());
   double found = index(count);
@@ -181,67 +210,43 @@ void DensityChoice::TryLength(std::uint32_t length, std::size_t no_longer) {
   };
   if (!climb(1)) climb(static_cast<std::size_t>(-1));
   peak_ = count;
-  if (found > best_.index) best_ = {found, heaviest_[most - count].weight, count, no_longer};
-}
-
-// Keeps them in ascending order. Returns false if it is too light.
-bool DensityChoice::AddToHeaviest(const Heavy& heavy) {
-  std::size_t place = 0;
-  if (heaviest_.size() < around_.seats) {
-    heaviest_sum_ += heavy.weight;
-    heaviest_.push_back(heavy);
-    place = heaviest_.size() - 1;
-    for (; place > 0 && heaviest_[place - 1].weight > heavy.weight; --place) heaviest_[place] = heaviest_[place - 1];
-  } else {
-    if (heavy.weight <= heaviest_.front().weight) return false;
-    heaviest_sum_ += heavy.weight - heaviest_.front().weight;
-    const std::size_t last = heaviest_.size() - 1;
-    for (; place < last && heaviest_[place + 1].weight < heavy.weight; ++place) heaviest_[place] = heaviest_[place + 1];
-  }
-  heaviest_[place] = heavy;
-  return true;
+  if (found > best_.index) best_ = {found, heaviest_[count - 1].weight, count, no_longer};
 }
 
 void DensityChoice::Take(Selection& selection) {
   assert(!seats_.empty() && selection.empty());
-  const auto heavier = [this](const Seat& left, const Seat& right) {
-    if (left.weight != right.weight) return left.weight > right.weight;
-    if (left.length() != right.length()) return left.length() > right.length();
-    const PendingSequence& first = *sequences_[left.place()];
-    const PendingSequence& second = *sequences_[right.place()];
-    if (first.request != second.request) return first.request->id.number < second.request->id.number;
-    return first.index() < second.index();
-  };
   batch_.clear();
   for (std::size_t i = 0; i < best_.no_longer; ++i) {
     if (seats_[i].weight >= best_.lightest) batch_.push_back(seats_[i]);
   }
   const std::size_t count = std::min(best_.seats, batch_.size());
   const auto end = batch_.begin() + static_cast<std::ptrdiff_t>(count);
-  if (end != batch_.end()) std::nth_element(batch_.begin(), end, batch_.end(), heavier);
+  if (end != batch_.end()) std::nth_element(batch_.begin(), end, batch_.end(), IsHeavier);
   batch_.resize(count);
   if (!riders_are_free_) CutWhereThatPays();
-  std::sort(batch_.begin(), batch_.end(), heavier);
+  std::sort(batch_.begin(), batch_.end(), IsHeavier);
   batch_weight_ = 0;
   for (const Seat& seat : batch_) {
-    selection.Take(*sequences_[seat.place()]);
+    selection.Take(*seat.sequence);
     batch_weight_ += seat.weight;
   }
 }
 
 void DensityChoice::CutWhereThatPays() {
   const CostModel& cost = around_.cost;
-  std::sort(batch_.begin(), batch_.end(), [](const Seat& left, const Seat& right) { return left.key < right.key; });
+  std::sort(batch_.begin(), batch_.end(), [](const Seat& left, const Seat& right) {
+    return left.length != right.length ? left.length < right.length : IsHeavier(left, right);
+  });
   const double all = WeightOfAll();
   while (batch_.size() > 1) {
-    const std::uint32_t longest = batch_.back().length();
+    const std::uint32_t longest = batch_.back().length;
     const double whole = cost.Seconds(batch_.size(), longest);
     double most_gain = 0;
     std::size_t best = batch_.size();
     double weight = 0;
     for (std::size_t first = 1; first < batch_.size(); ++first) {
       weight += batch_[first - 1].weight;
-      const double sooner = cost.Seconds(first, batch_[first - 1].length());
+      const double sooner = cost.Seconds(first, batch_[first - 1].length);
       const double longer = sooner + cost.Seconds(batch_.size() - first, longest) - whole;
       const double gain = weight * (whole - sooner) - longer * (all - weight);
       if (gain <= most_gain) continue;
@@ -262,22 +267,24 @@ bool DensityChoice::Pays(const PendingSequence& sequence, const Selection& selec
   const std::uint32_t later = std::max(around_.usual_batch, static_cast<std::uint32_t>(taken + 1));
   const double saved = around_.cost.Packed(sequence.length, later) - seat;
   if (!is_free && seat * batch_weight_ > saved * (WeightOfAll() - batch_weight_)) return false;
-  batch_weight_ += WeightOf(sequence);
+  const PendingRequest& request = *sequence.request;
+  batch_weight_ += WeightOf(request, of_length_.LeastSeconds(sequence.length), of_length_.LeastSecondsLeft(request));
   return true;
 }
 
+bool DensityChoice::FillWith(PendingSequence& sequence, Selection& selection) {
+  if (sequence.selected || sequence.length > selection.longest()) return true;
+  if (Pays(sequence, selection)) {
+    selection.Take(sequence);
+  } else {
+    ++refusals_;
+  }
+  return refusals_ < kMostRefusals;
+}
+
 void DensityChoice::Fill(Selection& selection) {
-  int refusals = 0;
-  const std::uint32_t longest = selection.longest();
-  for (auto seat = seats_.rbegin(); seat != seats_.rend() && selection.free_seats() > 0 && refusals < kMostRefusals;
-       ++seat) {
-    PendingSequence& sequence = *sequences_[seat->place()];
-    if (sequence.length > longest || sequence.selected) continue;
-    if (Pays(sequence, selection)) {
-      selection.Take(sequence);
-    } else {
-      ++refusals;
-    }
+  for (auto seat = seats_.rbegin(); seat != seats_.rend() && selection.free_seats() > 0; ++seat) {
+    if (!FillWith(*seat->sequence, selection)) return;
   }
 }
 

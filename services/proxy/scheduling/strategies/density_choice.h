@@ -10,6 +10,7 @@
 #include "common/time.h"
 #include "services/proxy/scheduling/model/request.h"
 #include "services/proxy/scheduling/model/selection.h"
+#include "services/proxy/scheduling/strategies/heaviest.h"
 #include "services/proxy/scheduling/strategies/length_costs.h"
 
 namespace smartbatch::scheduling {
@@ -99,10 +100,12 @@ class DensityChoice {
 
   // --- By sequence ---
 
-  // A waiting sequence that the batch may hold, each once.
+  // A waiting sequence that the batch may hold, each once. What its request needs in all is remembered in the request's
+  // strategy_rank, for the cost that strategy_mark says: whoever calls this sets the mark to 0 if other sequences of
+  // the request wait than before, and uses neither.
   void Consider(PendingSequence& sequence);
-  // Its waiting sequences: of a request that is far larger than a batch only the first, 256 or twice as many
-  // as there are seats, so that the time of a choice has a bound.
+  // Its waiting sequences, and uses neither the rank nor the mark: of a request that is far larger than a batch only
+  // the first, 256 or twice as many as there are seats, so that the time of a choice has a bound.
   void ConsiderWaitingOf(PendingRequest& request);
   // Tries the batches whose longest is one of those considered since the last time, of which none may be shorter than
   // what had been considered then.
@@ -115,7 +118,10 @@ class DensityChoice {
   double MostWeight(Time arrival, std::uint32_t length) const;
   // Takes the best batch, cut if that pays, into the selection, which must be empty. Something was considered.
   void Take(Selection& selection);
-  // Takes what pays of what was considered: the longest class first, and of each class the last considered first.
+  // Fills a seat, of which there must be one, with the sequence if it is not selected, no longer than the batch, and
+  // worth the seat. Returns false if so many were not worth theirs that to offer more would be in vain.
+  bool FillWith(PendingSequence& sequence, Selection& selection);
+  // The same with what was considered, the longest first and of one length the heaviest.
   void Fill(Selection& selection);
   // Whether a sequence that is no longer than the batch is worth the seat it costs; the caller takes it then.
   bool Pays(const PendingSequence& sequence, const Selection& selection);
@@ -133,15 +139,9 @@ class DensityChoice {
   double DensityOf(const PendingRequest& request) const;
 
  private:
-  // Small, since it may be sorted, by one comparison: length in the upper half of the key, in the lower half the place
-  // in sequences_ counted down, so that of equal ones those considered later come first.
   struct Seat {
-    std::uint64_t key = 0;
-    double weight = 0;
-    std::uint32_t length() const { return static_cast<std::uint32_t>(key >> 32); }
-    std::uint32_t place() const { return ~static_cast<std::uint32_t>(key); }
-  };
-  struct Heavy {
+    PendingSequence* sequence = nullptr;
+    std::uint32_t length = 0;
     double weight = 0;
     double least_seconds = 0;  // q
   };
@@ -152,12 +152,15 @@ class DensityChoice {
     std::size_t no_longer = 0;  // of the seats, from the front
   };
 
-  double WeightOf(const PendingSequence& sequence) const;
+  void Consider(PendingSequence& sequence, double least_seconds_left);
+  // Of a sequence that costs at least `least_seconds`, what waits of its request `least_seconds_left`.
+  double WeightOf(const PendingRequest& request, double least_seconds, double least_seconds_left) const;
   // Of so many of the request's waiting sequences, as if all were equally long.
   double WeightOf(const PendingRequest& request, std::uint32_t seats) const;
-  double Index(double weight, double least_seconds, double seconds) const;
+  // Of a batch of so many sequences, by the sums over them.
+  double Index(const Heaviest::Item& batch, std::size_t sequences, std::uint32_t longest) const;
+  static bool IsHeavier(const Seat& left, const Seat& right);
   void TryLength(std::uint32_t length, std::size_t no_longer);
-  bool AddToHeaviest(const Heavy& heavy);
   void CutWhereThatPays();
   // What delays to everybody weigh: g W_all.
   double WeightOfAll() const;
@@ -167,23 +170,24 @@ class DensityChoice {
   Surroundings around_;
   bool riders_are_free_ = true;
   double efficiency_exponent_ = 0;  // eta
+  double cost_exponent_ = 1;        // of c^knee
+  double least_cost_ = 0;           // c^knee
 
   std::vector<Seat> seats_;
   std::size_t weighed_ = 0;  // of the seats
   // Of those considered since.
   std::uint32_t shortest_ = 0;
   std::uint32_t longest_ = 0;
-  std::vector<PendingSequence*> sequences_;
-  std::vector<Heavy> heaviest_;  // at most one for each seat of the batch, in ascending order
-  double heaviest_sum_ = 0;
-  double heaviest_seat_ = 0;
+  Heaviest heaviest_;
+  std::uint64_t considered_ = 0;
   double considered_weight_ = 0;
-  std::vector<Heavy> sums_;  // of the n heaviest
+  std::vector<Heaviest::Item> sums_;  // of the n heaviest
   Best best_;
   std::size_t peak_ = 1;  // the number of seats that was best at the last length
   LengthCosts of_length_;
   std::vector<Seat> batch_;
   double batch_weight_ = 0;
+  int refusals_ = 0;
 
   std::vector<PendingRequest*> by_length_;
   std::vector<double> best_weight_;  // of the knapsack, by capacity

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include <boost/intrusive/list.hpp>
@@ -35,22 +34,21 @@ class LengthClasses {
     // memory.
     Time oldest{};
     List waiting{};
-    // How many of them a choice should look at (ShowAsManyAsAreTaken).
+    // Of how many requests, from the first, a choice should look at the sequences (ShowAsManyAsAreTaken).
     std::uint32_t shown = 0;
   };
 
   // `ratio` is above 1. At first a choice looks at `shown` of each class.
   LengthClasses(double ratio, std::uint32_t shown) {
-    std::uint32_t shortest = 1;
-    while (shortest <= kLongestSequence) {
+    for (std::uint32_t shortest = 1; shortest <= kLongestSequence; shortest = bounds_.back() + 1) {
       const double next = std::max(std::floor(shortest * ratio), shortest + 1.0);
-      const std::uint32_t beyond = static_cast<std::uint32_t>(std::min(next, kLongestSequence + 1.0));
-      Class& added = classes_.emplace_back();
-      added.shortest = shortest;
-      added.longest = beyond - 1;
-      added.shown = shown;
-      bounds_.push_back(beyond - 1);
-      shortest = beyond;
+      bounds_.push_back(static_cast<std::uint32_t>(std::min(next - 1, double{kLongestSequence})));
+    }
+    classes_ = std::vector<Class>(bounds_.size());
+    for (std::size_t i = 0; i < bounds_.size(); ++i) {
+      classes_[i].shortest = i == 0 ? 1 : bounds_[i - 1] + 1;
+      classes_[i].longest = bounds_[i];
+      classes_[i].shown = shown;
     }
   }
 
@@ -72,11 +70,11 @@ class LengthClasses {
     }
   }
 
-  // A batch was chosen. Of each class that it could have sequences of, the next choice looks at six times as many as
-  // the batch took, a tenth less than were shown, or `fewest`, whichever is most, but at most `most`. So the classes
-  // that fill batches are shown as far as they fill them, and the many others cost little.
+  // A batch was chosen. Of each class that it could have sequences of, the next choice looks at three times as many
+  // requests as the batch took sequences, a tenth fewer than were shown, or `fewest`, whichever is most, but at most
+  // `most`. So the classes that fill batches are shown as far as they fill them, and the many others cost little.
   void ShowAsManyAsAreTaken(const Selection& batch, std::uint32_t fewest, std::uint32_t most) {
-    constexpr std::uint32_t kTimesTaken = 6;
+    constexpr std::uint32_t kTimesTaken = 3;
     taken_.assign(PlaceOf(batch.longest()) + 1, 0);
     for (const PendingSequence* const sequence : batch.members()) ++taken_[PlaceOf(sequence->length)];
     for (std::size_t i = 0; i < taken_.size(); ++i) {
@@ -85,7 +83,7 @@ class LengthClasses {
   }
 
   // In ascending length.
-  std::deque<Class>& classes() { return classes_; }
+  std::vector<Class>& classes() { return classes_; }
   std::size_t PlaceOf(std::uint32_t length) const {
     return static_cast<std::size_t>(std::lower_bound(bounds_.begin(), bounds_.end(), length) - bounds_.begin());
   }
@@ -108,9 +106,9 @@ class LengthClasses {
     if (first && !home.waiting.empty()) home.oldest = home.waiting.front().request->arrival;
   }
 
-  std::deque<Class> classes_;  // lists do not move
-  std::vector<std::uint32_t> bounds_;
-  std::vector<std::uint32_t> taken_;  // by class
+  std::vector<Class> classes_;
+  std::vector<std::uint32_t> bounds_;  // the longest length of each
+  std::vector<std::uint32_t> taken_;   // by class
 };
 
 }  // namespace smartbatch::scheduling

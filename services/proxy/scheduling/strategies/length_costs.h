@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -20,22 +21,23 @@ inline double PaidOnce(const CostModel& cost, std::uint32_t length) {
   return std::min(cost.quadratic * squared / std::max(cost.Alone(length), kLeastSeconds), 1.0);
 }
 
-// Costs by length. Without a knee they are polynomials of the length. With a knee a cost needs a root, and the same
-// lengths are asked for again and again, so that there is a table.
-// Thread safety: none.
+// Costs by length. Without a knee they are polynomials of the length. With a knee a cost needs a root,
+// and the same lengths are asked for again and again, so that there is a table. Thread safety: none.
 class LengthCosts {
  public:
-  // A decision starts: batches have this cost and this number of seats, and what waits does not change until the next
-  // call.
+  // A decision starts: batches have this cost and this number of seats. Costs that are the same to within kSame are
+  // taken for the same: those of backends of one kind, and of one backend before and after its latest batches.
   void Start(const CostModel& cost, std::uint32_t seats) {
-    asked_for_ = nullptr;
-    if (cost == cost_ && seats == seats_) return;
+    if (seats == seats_ && IsAboutTheSame(cost)) return;
     cost_ = cost;
     seats_ = seats;
+    ++version_;
     if (cost.knee != 1) return known_.assign(kKnown, {});
     alone_ = SharedBy(1);
     least_ = SharedBy(seats);
   }
+  // Counts the costs that were not the same, from 1 on: what was computed from one holds for as long as it stays.
+  std::uint32_t version() const { return version_; }
 
   // Of a sequence by itself, in seconds.
   double Alone(std::uint32_t length) const { return cost_.knee != 1 ? Known(length).alone : alone_.At(length); }
@@ -43,21 +45,28 @@ class LengthCosts {
   double LeastSeconds(std::uint32_t length) const {
     return cost_.knee != 1 ? Known(length).least_seconds : std::max(least_.At(length), kLeastSeconds);
   }
-  // The same for all sequences of the request that a strategy may choose, together. Linear in the request's sequences,
-  // or constant if it is asked for one request again and again.
+  // The same for all sequences of the request that a strategy may choose, together. Linear in its sequences.
   double LeastSecondsLeft(const PendingRequest& request) const {
-    if (asked_for_ != &request) {
-      asked_for_ = &request;
-      double seconds = 0;
-      for (const PendingSequence& sequence : request.sequences) {
-        if (MayBeChosen(sequence)) seconds += LeastSeconds(sequence.length);
-      }
-      least_seconds_left_ = seconds;
+    double seconds = 0;
+    for (const PendingSequence& sequence : request.sequences) {
+      if (MayBeChosen(sequence)) seconds += LeastSeconds(sequence.length);
     }
-    return least_seconds_left_;
+    return seconds;
   }
 
  private:
+  static constexpr double kSame = 0.03;
+  bool IsAboutTheSame(const CostModel& cost) const {
+    if (cost == cost_) return true;
+    for (const std::uint32_t length : {16U, 128U, 1024U}) {
+      for (const std::uint32_t sequences : {1U, seats_}) {
+        const double before = cost_.Seconds(sequences, length);
+        if (std::abs(cost.Seconds(sequences, length) - before) > kSame * before) return false;
+      }
+    }
+    return true;
+  }
+
   struct Polynomial {
     double constant = 0;
     double linear = 0;
@@ -89,8 +98,7 @@ class LengthCosts {
   std::uint32_t seats_ = 0;
   Polynomial alone_;
   Polynomial least_;
-  mutable const PendingRequest* asked_for_ = nullptr;
-  mutable double least_seconds_left_ = 0;  // of that request
+  std::uint32_t version_ = 0;
 };
 
 }  // namespace smartbatch::scheduling

@@ -154,6 +154,34 @@ TEST_F(DensityChoiceTest, TakesTheDensestOfAllBatchesWhereRidersAreFree) {
   }
 }
 
+// Of a request that is looked at again the choice remembers what its sequences weigh together, as long as the cost
+// stays. Here it changes every time, and with it what a long sequence weighs beside a short one.
+TEST_F(DensityChoiceTest, WeighsTheSequencesOfARequestByTheCostOfNow) {
+  const CostModel steep{0, 1e-6};
+  const CostModel flat{10, 1e-9};
+  DensityChoice choice({.age_exponent = kAgeExponent});
+  for (int round = 0; round < 300; ++round) {
+    Draw(random_.Between(1, 5), 3);
+    for (const CostModel& cost : {steep, flat, steep}) {
+      Start(choice, cost);
+      std::vector<PendingSequence*> ascending;
+      for (PendingRequest& request : requests_->all()) {
+        for (PendingSequence& sequence : request.sequences) ascending.push_back(&sequence);
+      }
+      std::sort(ascending.begin(), ascending.end(), [](auto* a, auto* b) { return a->length < b->length; });
+      for (PendingSequence* const sequence : ascending) {
+        choice.Consider(*sequence);
+        choice.Weigh();
+      }
+      choice.Take(selection_);
+      const double greatest = GreatestDensity(AllSequences(cost), cost, seats_);
+      EXPECT_NEAR(BatchDensity(TotalsOf(TakenSequences(cost)), cost) / greatest, 1, 1e-9) << "round " << round;
+      for (PendingSequence* const sequence : ascending) sequence->selected = false;
+      selection_.Clear(seats_);
+    }
+  }
+}
+
 struct Indexed {
   double index = 0;
   std::vector<Weighed> members;

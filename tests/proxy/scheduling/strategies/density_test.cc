@@ -38,6 +38,41 @@ TEST(Density, FillsFreeSeatsWithTheLongestThatRideFreeAndNothingLonger) {
   EXPECT_EQ(stage.Serve(), "1.0 slot_free");
 }
 
+TEST(Density, SharesTheWeightOfARequestAmongWhatIsLeftOfIt) {
+  Stage stage(Density({{"age_exponent", "0"}, {"lane_share", "0"}}), {}, 1);
+  stage.Offer("a", {100, 100, 100});
+  EXPECT_EQ(stage.Serve(), "0.0 full");
+  // The two that are left weigh a half each, like those of a request of two, and are older.
+  stage.Offer("b", {100, 100});
+  EXPECT_EQ(stage.Serve(), "0.1 full");
+}
+
+// After batches of 1,000 characters a decision looks at two requests of each class that none of them held.
+Stage AfterLongBatches(const CostModel& cost, std::uint32_t max_batch_size) {
+  Stage stage(Density({{"age_exponent", "0"}}), cost, max_batch_size);
+  for (int i = 0; i < 40; ++i) {
+    stage.Offer("before", {1000});
+    EXPECT_EQ(Members(stage.Serve()), 1U);
+  }
+  return stage;
+}
+
+TEST(Density, LooksAtARequestBehindOneWhoseSequencesHaveItsLength) {
+  Stage stage = AfterLongBatches({}, 2);
+  stage.Offer("a", {100, 100, 100, 100, 100});
+  stage.Offer("b", {100});
+  EXPECT_EQ(stage.Serve(), "41.0 40.0 full");
+}
+
+TEST(Density, FillsFreeSeatsWithTheOldestOfAClassOfLength) {
+  const CostModel free_seats[] = {{}, {.fixed = 1, .quadratic = 0, .per_sequence = 0.01, .knee = 100}};
+  for (const CostModel& cost : free_seats) {
+    Stage stage = AfterLongBatches(cost, 4);
+    for (int i = 0; i < 6; ++i) stage.Offer("a", {100});
+    EXPECT_EQ(stage.Serve(), "40.0 41.0 42.0 43.0 full");
+  }
+}
+
 TEST(Density, SplitsARequestOnlyIfSeatsAreScarce) {
   Stage stage(Density());
   stage.Offer("a", {10, 500});
