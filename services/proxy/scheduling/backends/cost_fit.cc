@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <optional>
 #include <utility>
 
 namespace smartbatch::scheduling {
 namespace {
 
-constexpr unsigned kAllTerms = 0b11111;
 constexpr double kSmoothKnee = 3;
 // The weight of the prior in each term, in batches.
 constexpr double kPriorBatches = 0.2;
@@ -34,43 +32,13 @@ double Median(std::vector<double> values) {
   return *middle;
 }
 
-// Solves the rows and columns of the symmetric system that `chosen` names by Gaussian elimination; the other unknowns
-// are 0. Returns nothing if the system is singular.
-template <std::size_t N>
-std::optional<std::array<double, N>> SolveFor(std::array<std::array<double, N>, N> matrix, std::array<double, N> right,
-                                              unsigned chosen) {
-  std::array<std::size_t, N> places{};
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < N; ++i) {
-    if ((chosen >> i & 1U) != 0) places[count++] = i;
-  }
-  for (std::size_t k = 0; k < count; ++k) {
-    const std::size_t pivot = places[k];
-    if (matrix[pivot][pivot] <= 1e-12) return std::nullopt;
-    for (std::size_t i = k + 1; i < count; ++i) {
-      const std::size_t row = places[i];
-      const double factor = matrix[row][pivot] / matrix[pivot][pivot];
-      for (std::size_t j = k; j < count; ++j) matrix[row][places[j]] -= factor * matrix[pivot][places[j]];
-      right[row] -= factor * right[pivot];
-    }
-  }
-  std::array<double, N> solution{};
-  for (std::size_t k = count; k-- > 0;) {
-    const std::size_t row = places[k];
-    double value = right[row];
-    for (std::size_t j = k + 1; j < count; ++j) value -= matrix[row][places[j]] * solution[places[j]];
-    solution[row] = value / matrix[row][row];
-  }
-  return solution;
-}
-
 }  // namespace
 
-CostFit::Terms CostFit::TermsOf(const CostModel& model) {
+CostTerms CostFit::TermsOf(const CostModel& model) {
   return {model.fixed, model.quadratic, model.per_sequence, model.per_character, model.per_character_squared};
 }
 
-CostModel CostFit::ModelOf(const Terms& terms, double knee) {
+CostModel CostFit::ModelOf(const CostTerms& terms, double knee) {
   return {terms[0], terms[1], terms[2], terms[3], terms[4], knee};
 }
 
@@ -106,7 +74,7 @@ CostFit::Fitted CostFit::Scaled(const CostModel& shape) const {
   }
   const double middle = Median(ratios);
   if (!std::isfinite(middle)) return {shape, HUGE_VAL};
-  Terms terms = TermsOf(shape);
+  CostTerms terms = TermsOf(shape);
   for (double& term : terms) term *= std::exp(middle);
   double error = 0;
   for (const double ratio : ratios) error += std::abs(ratio - middle) / static_cast<double>(ratios.size());
@@ -129,9 +97,9 @@ CostModel CostFit::PriorOfTheBatches() const {
 
 // The terms that the model has, and the fixed term.
 unsigned CostFit::TermsIn(const CostModel& model) {
-  const Terms terms = TermsOf(model);
+  const CostTerms terms = TermsOf(model);
   unsigned present = 1;
-  for (std::size_t i = 1; i < kTerms; ++i) {
+  for (std::size_t i = 1; i < kCostTerms; ++i) {
     if (terms[i] > 0) present |= 1U << i;
   }
   return present;
@@ -151,14 +119,15 @@ void CostFit::Refit() {
   const double other_knee = prior_.knee == 1 ? kSmoothKnee : 1;
   const Fitted simplest = Fit(prior_.knee, few);
   Fitted best = simplest;
-  for (const auto& [knee, allowed] : {std::pair(other_knee, few), {prior_.knee, kAllTerms}, {other_knee, kAllTerms}}) {
+  for (const auto& [knee, allowed] :
+       {std::pair(other_knee, few), {prior_.knee, kAllCostTerms}, {other_knee, kAllCostTerms}}) {
     if (best.error <= kNoError) break;
     const Fitted other = Fit(knee, allowed);
     if (other.error + kNoError < kBetterForm * (best.error + kNoError)) best = other;
   }
   if (prior_.RidersAreFree() && SeatShare(best.model) < kLeastSeatShare) best = simplest;
   // If a backend answers in no time at all there is nothing to choose by: the configured model stays.
-  const Terms terms = TermsOf(best.model);
+  const CostTerms terms = TermsOf(best.model);
   const bool all_zero = std::all_of(terms.begin(), terms.end(), [](double term) { return term <= 0; });
   model_ = all_zero ? configured_ : best.model;
 }
@@ -172,11 +141,11 @@ CostFit::Fitted CostFit::Fit(double knee, unsigned allowed) const {
   double error = HUGE_VAL;
   const int rounds = knee == 1 ? kRobustRounds : kKneeRounds;
   for (int round = 0; round < rounds; ++round) {
-    Terms terms = SolveNonNegative(Assemble(model, weights), allowed);
+    CostTerms terms = SolveNonNegative(Assemble(model, weights), allowed);
     // A full step may overshoot back and forth.
     if (knee != 1 && (from_prior || round > 0)) {
-      const Terms before = TermsOf(model);
-      for (std::size_t i = 0; i < kTerms; ++i) terms[i] = std::midpoint(terms[i], before[i]);
+      const CostTerms before = TermsOf(model);
+      for (std::size_t i = 0; i < kCostTerms; ++i) terms[i] = std::midpoint(terms[i], before[i]);
     }
     model = ModelOf(terms, knee);
     const std::vector<double> errors = RelativeErrors(model);
@@ -193,14 +162,14 @@ CostFit::Fitted CostFit::Fit(double knee, unsigned allowed) const {
 }
 
 // The features of a batch's cost linearized at `at`.
-CostFit::Terms CostFit::FeaturesAt(const Sample& sample, const CostModel& at) {
-  Terms features = sample.features;
+CostTerms CostFit::FeaturesAt(const Sample& sample, const CostModel& at) {
+  CostTerms features = sample.features;
   if (at.knee == 1) return features;
   // A part that is found to be zero would never be tried again.
   constexpr double kLeastPart = 0.1;
-  const Terms terms = TermsOf(at);
+  const CostTerms terms = TermsOf(at);
   double work = 0;
-  for (std::size_t i = 1; i < kTerms; ++i) work += terms[i] * features[i];
+  for (std::size_t i = 1; i < kCostTerms; ++i) work += terms[i] * features[i];
   const double whole = at.Seconds(sample.sequences, sample.longest);
   const auto slope = [&](double part) {
     if (!(whole > 0)) return 1.0;
@@ -209,54 +178,28 @@ CostFit::Terms CostFit::FeaturesAt(const Sample& sample, const CostModel& at) {
   };
   features[0] *= slope(at.fixed);
   const double slope_of_work = slope(work);
-  for (std::size_t i = 1; i < kTerms; ++i) features[i] *= slope_of_work;
+  for (std::size_t i = 1; i < kCostTerms; ++i) features[i] *= slope_of_work;
   return features;
 }
 
-CostFit::NormalEquations CostFit::Assemble(const CostModel& at, const std::vector<double>& weights) const {
+NormalEquations CostFit::Assemble(const CostModel& at, const std::vector<double>& weights) const {
   NormalEquations equations;
   for (std::size_t s = 0; s < samples_.size(); ++s) {
-    const Terms features = FeaturesAt(samples_[s], at);
+    const CostTerms features = FeaturesAt(samples_[s], at);
     const double scale = Scale(samples_[s]);
     const double weight = weights[s] / (scale * scale);
-    for (std::size_t i = 0; i < kTerms; ++i) {
-      for (std::size_t j = 0; j < kTerms; ++j) equations.matrix[i][j] += weight * features[i] * features[j];
+    for (std::size_t i = 0; i < kCostTerms; ++i) {
+      for (std::size_t j = 0; j < kCostTerms; ++j) equations.matrix[i][j] += weight * features[i] * features[j];
       equations.right[i] += weight * features[i] * samples_[s].seconds;
     }
   }
-  const Terms prior = TermsOf(prior_);
-  for (std::size_t i = 0; i < kTerms; ++i) {
+  const CostTerms prior = TermsOf(prior_);
+  for (std::size_t i = 0; i < kCostTerms; ++i) {
     const double added = kPriorBatches * equations.matrix[i][i] / static_cast<double>(samples_.size());
     equations.matrix[i][i] += added;
     equations.right[i] += added * prior[i];
   }
   return equations;
-}
-
-CostFit::Terms CostFit::SolveNonNegative(const NormalEquations& equations, unsigned allowed) {
-  // Unknowns of similar size, so that one threshold detects a singular system.
-  Terms unit{};
-  NormalEquations scaled = equations;
-  for (std::size_t i = 0; i < kTerms; ++i) unit[i] = 1 / std::sqrt(std::max(equations.matrix[i][i], 1e-300));
-  for (std::size_t i = 0; i < kTerms; ++i) {
-    for (std::size_t j = 0; j < kTerms; ++j) scaled.matrix[i][j] *= unit[i] * unit[j];
-    scaled.right[i] *= unit[i];
-  }
-  Terms best{};
-  double best_gain = 0;
-  for (unsigned chosen = 1; chosen <= kAllTerms; ++chosen) {
-    if ((chosen & ~allowed) != 0) continue;
-    const std::optional<Terms> solution = SolveFor(scaled.matrix, scaled.right, chosen);
-    if (!solution || std::any_of(solution->begin(), solution->end(), [](double term) { return term < 0; })) continue;
-    // How much the solution lowers the sum of squares: its product with the right side.
-    double gain = 0;
-    for (std::size_t i = 0; i < kTerms; ++i) gain += (*solution)[i] * scaled.right[i];
-    if (gain <= best_gain) continue;
-    best_gain = gain;
-    best = *solution;
-  }
-  for (std::size_t i = 0; i < kTerms; ++i) best[i] *= unit[i];
-  return best;
 }
 
 std::vector<double> CostFit::RelativeErrors(const CostModel& model) const {

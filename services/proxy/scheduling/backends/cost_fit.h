@@ -1,20 +1,20 @@
 // Learns what a backend's batches cost from the batches that it has served.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "common/cost_model.h"
+#include "services/proxy/scheduling/backends/least_squares.h"
 
 namespace smartbatch::scheduling {
 
 // Fits the terms of CostModel to the last kSamples batches: least squares of the relative errors, no term negative
-// (with so few terms every set of non-zero ones is tried), with less weight for outliers by Huber's rule (Huber,
-// "Robust Estimation of a Location Parameter", 1964). A knee is fitted by the Gauss-Newton method, which needs only the
-// same solver: since c(t x) = t c(x) in all terms together, the cost linearized at the last terms is the sum of the
-// same features, those of the fixed part scaled by (fixed / c)^(knee - 1) and the others by (work / c)^(knee - 1).
+// (SolveNonNegative), with less weight for outliers by Huber's rule (Huber, "Robust Estimation of a Location
+// Parameter", 1964). A knee is fitted by the Gauss-Newton method, which needs only the same solver: since
+// c(t x) = t c(x) in all terms together, the cost linearized at the last terms is the sum of the same features, those
+// of the fixed part scaled by (fixed / c)^(knee - 1) and the others by (work / c)^(knee - 1).
 //
 // What the batches do not determine comes from a prior, which is itself chosen by the batches: the configured model or,
 // if one of the measured profiles predicts the times clearly better, that profile, scaled to the batches. So batches
@@ -53,27 +53,21 @@ class CostFit {
   std::size_t batches() const { return samples_.size(); }
 
  private:
-  static constexpr std::size_t kTerms = 5;
-  using Terms = std::array<double, kTerms>;
   struct Sample {
-    Terms features{};  // of the terms in the order of CostModel
+    CostTerms features{};
     std::uint32_t sequences = 0;
     std::uint32_t longest = 0;
     double seconds = 0;
     double predicted = 0;  // by the model before the batch ran
     double fitted = 0;     // by the model of now
   };
-  struct NormalEquations {
-    std::array<Terms, kTerms> matrix{};
-    Terms right{};
-  };
   struct Fitted {
     CostModel model;
     double error = 0;  // mean of the relative errors
   };
 
-  static Terms TermsOf(const CostModel& model);
-  static CostModel ModelOf(const Terms& terms, double knee);
+  static CostTerms TermsOf(const CostModel& model);
+  static CostModel ModelOf(const CostTerms& terms, double knee);
   static unsigned TermsIn(const CostModel& model);
 
   void Refit();
@@ -81,9 +75,8 @@ class CostFit {
   Fitted Scaled(const CostModel& shape) const;
   CostModel PriorOfTheBatches() const;
   Fitted Fit(double knee, unsigned allowed) const;
-  static Terms FeaturesAt(const Sample& sample, const CostModel& at);
+  static CostTerms FeaturesAt(const Sample& sample, const CostModel& at);
   NormalEquations Assemble(const CostModel& at, const std::vector<double>& weights) const;
-  static Terms SolveNonNegative(const NormalEquations& equations, unsigned allowed);
   std::vector<double> RelativeErrors(const CostModel& model) const;
   double Scale(const Sample& sample) const { return sample.seconds + scale_floor_; }
   // The share of the time in the window that the model attributes to seats.
