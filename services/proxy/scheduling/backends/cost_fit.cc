@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <numeric>
 #include <utility>
 
@@ -26,35 +27,65 @@ constexpr double kExact = 1e-6;
 constexpr double kHuberThreshold = 1.345;
 constexpr double kNormalMedianToDeviation = 1.4826;
 
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-}  // namespace
-
-CostTerms CostFit::TermsOf(const CostModel& model) {
+CostTerms TermsOf(const CostModel& model) {
   return {model.fixed, model.quadratic, model.per_sequence, model.per_character, model.per_character_squared};
 }
 
-CostModel CostFit::ModelOf(const CostTerms& terms, double knee) {
+CostModel ModelOf(const CostTerms& terms, double knee) {
   return {terms[0], terms[1], terms[2], terms[3], terms[4], knee};
 }
+
+// The terms that the model has, and the fixed term.
+unsigned TermsIn(const CostModel& model) {
+  const CostTerms terms = TermsOf(model);
+  unsigned present = 1;
+  for (std::size_t i = 1; i < kCostTerms; ++i) {
+    if (terms[i] > 0) present |= 1U << i;
+  }
+  return present;
+}
+
+// The middle one of the first `count` values, which must be at least 1. Quickselect, as std::nth_element, but without a
+// branch for each value: half of them are mispredicted, and were a quarter of the time of a fit.
+template <std::size_t N>
+double Median(std::array<double, N> values, std::size_t count) {
+  const std::size_t middle = count / 2;
+  std::size_t first = 0;
+  std::size_t last = count - 1;
+  while (first < last) {
+    std::swap(values[std::midpoint(first, last)], values[last]);
+    const double pivot = values[last];
+    std::size_t place = first;
+    for (std::size_t i = first; i < last; ++i) {
+      const double value = std::exchange(values[i], values[place]);
+      values[place] = value;
+      place += value < pivot ? 1 : 0;
+    }
+    std::swap(values[place], values[last]);
+    if (place == middle) break;
+    (place < middle ? first : last) = place < middle ? place + 1 : place - 1;
+  }
+  return values[middle];
+}
+
+}  // namespace
 
 void CostFit::Observe(std::uint32_t sequences, std::uint32_t longest, double seconds) {
   if (!(seconds > 0)) return;
   const double n = sequences;
   const double length = longest;
   const double predicted = model_.Seconds(sequences, longest);
-  const Sample sample{
-      {1, length * length, n, n * length, n * length * length}, sequences, longest, seconds, predicted, predicted};
-  if (samples_.size() < kSamples) {
+  const Sample sample{sequences, longest, predicted, predicted};
+  std::size_t place = samples_.size();
+  if (place < kSamples) {
     samples_.push_back(sample);
   } else {
-    samples_[next_] = sample;
-    next_ = (next_ + 1) % kSamples;
+    place = std::exchange(next_, (next_ + 1) % kSamples);
+    samples_[place] = sample;
   }
+  seconds_[place] = seconds;
+  const CostTerms features{1, length * length, n, n * length, n * length * length};
+  for (std::size_t i = 0; i < kCostTerms; ++i) features_[i][place] = features[i];
   ++since_refit_;
   const bool first = samples_.size() == kFirstSamples;
   if (!first && since_refit_ < (samples_.size() < kSamples ? kFirstRefits : kRefits)) return;
@@ -66,18 +97,20 @@ void CostFit::Observe(std::uint32_t sequences, std::uint32_t longest, double sec
 // --- The prior ---
 
 CostFit::Fitted CostFit::Scaled(const CostModel& shape) const {
-  std::vector<double> ratios;
-  ratios.reserve(samples_.size());
-  for (const Sample& sample : samples_) {
-    const double believed = shape.Seconds(sample.sequences, sample.longest);
-    ratios.push_back(believed > 0 ? std::log(sample.seconds / believed) : HUGE_VAL);
+  Values ratios{};
+  for (std::size_t s = 0; s < samples_.size(); ++s) {
+    const double believed = shape.Seconds(samples_[s].sequences, samples_[s].longest);
+    ratios[s] = believed > 0 ? std::log(seconds_[s] / believed) : HUGE_VAL;
   }
-  const double middle = Median(ratios);
+  const double middle = Median(ratios, samples_.size());
   if (!std::isfinite(middle)) return {shape, HUGE_VAL};
   CostTerms terms = TermsOf(shape);
-  for (double& term : terms) term *= std::exp(middle);
+  const double scale = std::exp(middle);
+  for (double& term : terms) term *= scale;
   double error = 0;
-  for (const double ratio : ratios) error += std::abs(ratio - middle) / static_cast<double>(ratios.size());
+  for (std::size_t s = 0; s < samples_.size(); ++s) {
+    error += std::abs(ratios[s] - middle) / static_cast<double>(samples_.size());
+  }
   return {ModelOf(terms, shape.knee), error};
 }
 
@@ -85,6 +118,7 @@ CostModel CostFit::PriorOfTheBatches() const {
   const Fitted configured = Scaled(configured_);
   Fitted best = configured;
   for (const CostProfile& profile : CostProfiles()) {
+    if (profile.cost == configured_) continue;
     const Fitted other = Scaled(profile.cost);
     if (other.error < best.error) best = other;
   }
@@ -95,20 +129,8 @@ CostModel CostFit::PriorOfTheBatches() const {
 
 // --- The fit ---
 
-// The terms that the model has, and the fixed term.
-unsigned CostFit::TermsIn(const CostModel& model) {
-  const CostTerms terms = TermsOf(model);
-  unsigned present = 1;
-  for (std::size_t i = 1; i < kCostTerms; ++i) {
-    if (terms[i] > 0) present |= 1U << i;
-  }
-  return present;
-}
-
 void CostFit::Refit() {
-  std::vector<double> times;
-  for (const Sample& sample : samples_) times.push_back(sample.seconds);
-  scale_floor_ = kScaleFloorShare * Median(std::move(times));
+  SetScales();
   prior_ = PriorOfTheBatches();
   if (samples_.size() < kFirstRefits) {
     model_ = prior_;
@@ -132,84 +154,98 @@ void CostFit::Refit() {
   model_ = all_zero ? configured_ : best.model;
 }
 
+// The shortest batches do not dominate: the error of each counts as a share of its time and a part of the median time.
+void CostFit::SetScales() {
+  const double floor = kScaleFloorShare * Median(seconds_, samples_.size());
+  for (std::size_t s = 0; s < samples_.size(); ++s) scales_[s] = seconds_[s] + floor;
+}
+
 CostFit::Fitted CostFit::Fit(double knee, unsigned allowed) const {
-  std::vector<double> weights(samples_.size(), 1);
   // If the prior has another knee the first round is the additive fit: without a point to linearize at, the features
   // stay unscaled.
   const bool from_prior = knee == prior_.knee;
   CostModel model = from_prior ? prior_ : CostModel{.quadratic = 0, .knee = knee};
+  Values fitted = SecondsBy(model);
+  Values weights{};
+  const auto weigh = [&](std::size_t s, double weight) { weights[s] = weight / (scales_[s] * scales_[s]); };
+  for (std::size_t s = 0; s < samples_.size(); ++s) weigh(s, 1);
   double error = HUGE_VAL;
   const int rounds = knee == 1 ? kRobustRounds : kKneeRounds;
   for (int round = 0; round < rounds; ++round) {
-    CostTerms terms = SolveNonNegative(Assemble(model, weights), allowed);
+    CostTerms terms = SolveNonNegative(Assemble(LinearizedAt(model, fitted), weights, allowed), allowed);
     // A full step may overshoot back and forth.
     if (knee != 1 && (from_prior || round > 0)) {
       const CostTerms before = TermsOf(model);
       for (std::size_t i = 0; i < kCostTerms; ++i) terms[i] = std::midpoint(terms[i], before[i]);
     }
     model = ModelOf(terms, knee);
-    const std::vector<double> errors = RelativeErrors(model);
-    const double deviation = std::max(kNormalMedianToDeviation * Median(errors), 1e-6);
-    for (std::size_t i = 0; i < errors.size(); ++i) {
-      const double limit = kHuberThreshold * deviation;
-      weights[i] = errors[i] <= limit ? 1 : limit / errors[i];
+    fitted = SecondsBy(model);
+    Values errors{};
+    double sum = 0;
+    for (std::size_t s = 0; s < samples_.size(); ++s) {
+      errors[s] = std::abs(seconds_[s] - fitted[s]) / scales_[s];
+      sum += errors[s];
     }
-    const double before =
-        std::exchange(error, std::accumulate(errors.begin(), errors.end(), 0.0) / static_cast<double>(errors.size()));
+    const double before = std::exchange(error, sum / static_cast<double>(samples_.size()));
     if (error <= kExact || std::abs(before - error) < kSettled * error) break;
+    const double limit = kHuberThreshold * std::max(kNormalMedianToDeviation * Median(errors, samples_.size()), 1e-6);
+    for (std::size_t s = 0; s < samples_.size(); ++s) weigh(s, limit / std::max(errors[s], limit));
   }
   return {model, error};
 }
 
-// The features of a batch's cost linearized at `at`.
-CostTerms CostFit::FeaturesAt(const Sample& sample, const CostModel& at) {
-  CostTerms features = sample.features;
+CostFit::Values CostFit::SecondsBy(const CostModel& model) const {
+  Values seconds{};
+  for (std::size_t s = 0; s < samples_.size(); ++s) {
+    seconds[s] = model.Seconds(samples_[s].sequences, samples_[s].longest);
+  }
+  return seconds;
+}
+
+// The batches' features in their costs linearized at `at`, by which they take `fitted` seconds.
+CostFit::Columns CostFit::LinearizedAt(const CostModel& at, const Values& fitted) const {
+  Columns features = features_;
   if (at.knee == 1) return features;
-  // A part that is found to be zero would never be tried again.
-  constexpr double kLeastPart = 0.1;
   const CostTerms terms = TermsOf(at);
-  double work = 0;
-  for (std::size_t i = 1; i < kCostTerms; ++i) work += terms[i] * features[i];
-  const double whole = at.Seconds(sample.sequences, sample.longest);
-  const auto slope = [&](double part) {
-    if (!(whole > 0)) return 1.0;
-    const double share = std::max(part / whole, kLeastPart);
-    return at.knee == kSmoothKnee ? share * share : std::pow(share, at.knee - 1);
-  };
-  features[0] *= slope(at.fixed);
-  const double slope_of_work = slope(work);
-  for (std::size_t i = 1; i < kCostTerms; ++i) features[i] *= slope_of_work;
+  for (std::size_t s = 0; s < samples_.size(); ++s) {
+    if (!(fitted[s] > 0)) continue;
+    double work = 0;
+    for (std::size_t i = 1; i < kCostTerms; ++i) work += terms[i] * features[i][s];
+    const auto slope = [&](double part) {
+      // A part that is found to be zero would never be tried again.
+      constexpr double kLeastPart = 0.1;
+      const double share = std::max(part / fitted[s], kLeastPart);
+      return at.knee == kSmoothKnee ? share * share : std::pow(share, at.knee - 1);
+    };
+    features[0][s] *= slope(at.fixed);
+    const double slope_of_work = slope(work);
+    for (std::size_t i = 1; i < kCostTerms; ++i) features[i][s] *= slope_of_work;
+  }
   return features;
 }
 
-NormalEquations CostFit::Assemble(const CostModel& at, const std::vector<double>& weights) const {
+NormalEquations CostFit::Assemble(const Columns& features, const Values& weights, unsigned allowed) const {
   NormalEquations equations;
-  for (std::size_t s = 0; s < samples_.size(); ++s) {
-    const CostTerms features = FeaturesAt(samples_[s], at);
-    const double scale = Scale(samples_[s]);
-    const double weight = weights[s] / (scale * scale);
-    for (std::size_t i = 0; i < kCostTerms; ++i) {
-      for (std::size_t j = 0; j < kCostTerms; ++j) equations.matrix[i][j] += weight * features[i] * features[j];
-      equations.right[i] += weight * features[i] * samples_[s].seconds;
-    }
-  }
+  auto& [matrix, right] = equations;
   const CostTerms prior = TermsOf(prior_);
   for (std::size_t i = 0; i < kCostTerms; ++i) {
-    const double added = kPriorBatches * equations.matrix[i][i] / static_cast<double>(samples_.size());
-    equations.matrix[i][i] += added;
-    equations.right[i] += added * prior[i];
+    if ((allowed >> i & 1U) == 0) continue;
+    // The columns are written out so that the row's sums stay in registers.
+    CostTerms row{};
+    for (std::size_t s = 0; s < samples_.size(); ++s) {
+      const double weighted = weights[s] * features[i][s];
+      [&]<std::size_t... kColumn>(std::index_sequence<kColumn...>) {
+        ((row[kColumn] += weighted * features[kColumn][s]), ...);
+      }
+      (std::make_index_sequence<kCostTerms>());
+      right[i] += weighted * seconds_[s];
+    }
+    const double added = kPriorBatches * row[i] / static_cast<double>(samples_.size());
+    row[i] += added;
+    right[i] += added * prior[i];
+    matrix[i] = row;
   }
   return equations;
-}
-
-std::vector<double> CostFit::RelativeErrors(const CostModel& model) const {
-  std::vector<double> errors;
-  errors.reserve(samples_.size());
-  for (const Sample& sample : samples_) {
-    const double fitted = model.Seconds(sample.sequences, sample.longest);
-    errors.push_back(std::abs(sample.seconds - fitted) / Scale(sample));
-  }
-  return errors;
 }
 
 double CostFit::SeatShare(const CostModel& model) const {
@@ -238,20 +274,20 @@ bool CostFit::KnowsLength(std::uint32_t length) const {
 double CostFit::ResidualRatio() const {
   if (samples_.empty()) return 0;
   double sum = 0;
-  for (const Sample& sample : samples_) {
-    sum += sample.fitted > 0 ? std::abs(sample.seconds - sample.fitted) / sample.fitted : 0;
+  for (std::size_t s = 0; s < samples_.size(); ++s) {
+    const double fitted = samples_[s].fitted;
+    sum += fitted > 0 ? std::abs(seconds_[s] - fitted) / fitted : 0;
   }
   return sum / static_cast<double>(samples_.size());
 }
 
 double CostFit::PredictionErrorRatio() const {
   if (samples_.empty()) return 0;
-  std::vector<double> errors;
-  errors.reserve(samples_.size());
-  for (const Sample& sample : samples_) {
-    errors.push_back(std::abs(sample.seconds - sample.predicted) / sample.seconds);
+  Values errors{};
+  for (std::size_t s = 0; s < samples_.size(); ++s) {
+    errors[s] = std::abs(seconds_[s] - samples_[s].predicted) / seconds_[s];
   }
-  return Median(std::move(errors));
+  return Median(errors, samples_.size());
 }
 
 }  // namespace smartbatch::scheduling

@@ -1,6 +1,7 @@
 // Learns what a backend's batches cost from the batches that it has served.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -24,7 +25,7 @@ namespace smartbatch::scheduling {
 // stay free unless seats explain kLeastSeatShare of the time.
 //
 // From kFirstSamples batches on the model is the prior. From kFirstRefits on it is fitted: anew every kFirstRefits
-// batches until the window is full, and then each time that half of it is new, in some tens of microseconds. Not thread
+// batches until the window is full, and then each time that half of it is new, in about 20 microseconds. Not thread
 // safe.
 class CostFit {
  public:
@@ -54,31 +55,28 @@ class CostFit {
 
  private:
   struct Sample {
-    CostTerms features{};
     std::uint32_t sequences = 0;
     std::uint32_t longest = 0;
-    double seconds = 0;
-    double predicted = 0;  // by the model before the batch ran
-    double fitted = 0;     // by the model of now
+    double predicted = 0;  // seconds, by the model before the batch ran
+    double fitted = 0;     // seconds, by the model of now
   };
+  // A value for each sample, and such values for each term: what a fit adds up over the samples lies side by side.
+  using Values = std::array<double, kSamples>;
+  using Columns = std::array<Values, kCostTerms>;
   struct Fitted {
     CostModel model;
     double error = 0;  // mean of the relative errors
   };
-
-  static CostTerms TermsOf(const CostModel& model);
-  static CostModel ModelOf(const CostTerms& terms, double knee);
-  static unsigned TermsIn(const CostModel& model);
 
   void Refit();
   // Scales the model so that its median relative error is 0; returns it with the remaining mean error.
   Fitted Scaled(const CostModel& shape) const;
   CostModel PriorOfTheBatches() const;
   Fitted Fit(double knee, unsigned allowed) const;
-  static CostTerms FeaturesAt(const Sample& sample, const CostModel& at);
-  NormalEquations Assemble(const CostModel& at, const std::vector<double>& weights) const;
-  std::vector<double> RelativeErrors(const CostModel& model) const;
-  double Scale(const Sample& sample) const { return sample.seconds + scale_floor_; }
+  Values SecondsBy(const CostModel& model) const;
+  Columns LinearizedAt(const CostModel& at, const Values& fitted) const;
+  NormalEquations Assemble(const Columns& features, const Values& weights, unsigned allowed) const;
+  void SetScales();
   // The share of the time in the window that the model attributes to seats.
   double SeatShare(const CostModel& model) const;
 
@@ -86,10 +84,11 @@ class CostFit {
   CostModel prior_;
   CostModel model_;
   std::vector<Sample> samples_;  // a ring once it is full
+  Columns features_{};
+  Values seconds_{};  // that each took
+  Values scales_{};   // what an error in seconds is divided by, so that batches of any size count alike
   std::size_t next_ = 0;
   std::size_t since_refit_ = 0;
-  // Added to a batch's time when an error is divided by it, so that the shortest batches do not dominate.
-  double scale_floor_ = 0;
 };
 
 }  // namespace smartbatch::scheduling
