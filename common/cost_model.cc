@@ -9,16 +9,15 @@
 namespace smartbatch {
 namespace {
 
-// The cube root of a number from 1 to 2, to within 7e-16 of it: a parabola, and two steps of Halley's method, each of
-// which triples the digits. A decision asks for some hundred roots, and std::cbrt, which takes any number, was a
-// quarter of its time.
+// The cube root of a number from 1 to 2, to within 7e-16 of it: the polynomial that is nearest to it (to within 3e-6),
+// and a step of Halley's method, which triples the digits. A decision asks for some two hundred roots, and std::cbrt,
+// which takes any number, was a quarter of its time.
 double CubeRootOfOneToTwo(double cube) {
-  double root = 0.61 + cube * (0.464 - 0.0735 * cube);
-  for (int step = 0; step < 2; ++step) {
-    const double third_power = root * root * root;
-    root *= (third_power + 2 * cube) / (2 * third_power + cube);
-  }
-  return root;
+  const double squared = cube * cube;
+  const double root = (0.473331 + 0.83816 * cube) + squared * (-0.469229 + 0.202777 * cube) +
+                      squared * squared * (-0.0503865 + 0.00534855 * cube);
+  const double third_power = root * root * root;
+  return root * (third_power + 2 * cube) / (2 * third_power + cube);
 }
 
 }  // namespace

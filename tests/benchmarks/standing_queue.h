@@ -54,8 +54,8 @@ class RequestPool {
 };
 
 // One backend with one slot, and a request offered for each that ends. A batch takes what it costs to within some per
-// cent, as on a real backend: times that are just as predicted would teach nothing, and spare the fit its work. The same
-// calls make the same batches. Not thread safe.
+// cent, as on a real backend: times that are just as predicted would teach nothing, and spare the fit its work. The
+// same calls make the same batches. Not thread safe.
 class StandingQueue {
  public:
   struct Shape {
@@ -109,7 +109,7 @@ class StandingQueue {
 
  private:
   static constexpr std::uint32_t kMostSequences = 5;  // of a request
-  static constexpr double kNoise = 0.05;  // standard deviation of the logarithm
+  static constexpr double kNoise = 0.05;              // standard deviation of the logarithm
   // The queue has the ages that one arrival every 20 microseconds gives it.
   static constexpr Duration kGap = std::chrono::microseconds(20);
 
