@@ -1,9 +1,16 @@
 #include "tests/figures/documents.h"
 
+#include <algorithm>
+#include <cstring>
 #include <fstream>
+#include <string_view>
 #include <utility>
 
+#include <absl/strings/ascii.h>
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <absl/strings/string_view.h>
 
 #include "common/file.h"
 
@@ -12,10 +19,12 @@ namespace {
 
 constexpr char kEnd[] = "<!-- end of figures -->";
 constexpr char kComparison[] = "density beside published policies";
-constexpr char kStrategyTables[] = "mean and p99 of the strategies";
 constexpr std::size_t kLargestBytes = 10'000'000;
 
-std::string BeginOf(const std::string& name) { return absl::StrCat("<!-- figures: ", name, " -->\n"); }
+constexpr char kBeginning[] = "<!-- figures: ";
+constexpr char kEndOfName[] = " -->\n";
+
+std::string BeginOf(const std::string& name) { return absl::StrCat(kBeginning, name, kEndOfName); }
 
 // The range of the block without its first and its last line.
 absl::StatusOr<std::pair<std::size_t, std::size_t>> PlaceOf(const std::string& text, const std::string& name) {
@@ -23,7 +32,7 @@ absl::StatusOr<std::pair<std::size_t, std::size_t>> PlaceOf(const std::string& t
   const std::size_t found = text.find(begin);
   const std::size_t from = found == std::string::npos ? found : found + begin.size();
   const std::size_t to = from == std::string::npos ? from : text.find(kEnd, from);
-  if (to == std::string::npos) {
+  if (to == std::string::npos || text.find(kBeginning, from) < to) {
     return absl::FailedPreconditionError(absl::StrCat("there is no block '", name, "'; put the lines ",
                                                       begin.substr(0, begin.size() - 1), " and ", kEnd, " there"));
   }
@@ -73,32 +82,56 @@ absl::StatusOr<std::string> BlockOf(const std::string& text, const std::string& 
   return text.substr(place->first, place->second - place->first);
 }
 
-absl::Status Documents::WriteGroup(const std::string& group, const std::string& table) const {
-  return WriteBlock(folder_ + "/BENCHMARKS.md", group, table);
-}
-
-absl::StatusOr<std::string> Documents::LineOf(const std::string& group, const std::string& beginning) const {
-  const std::string path = folder_ + "/BENCHMARKS.md";
-  const auto block = ReadBlock(path, group);
-  if (!block.ok()) return block.status();
-  const std::size_t from = block->find("\n" + beginning);
-  if (from == std::string::npos) {
-    return absl::FailedPreconditionError(absl::StrCat(path, ": no line begins with ", beginning));
+std::vector<std::string> BlockNames(const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t found = text.find(kBeginning); found != std::string::npos; found = text.find(kBeginning, found)) {
+    found += std::strlen(kBeginning);
+    names.push_back(text.substr(found, text.find(kEndOfName, found) - found));
   }
-  const std::size_t end = block->find('\n', from + 1);
-  return block->substr(from + 1, end - from);
+  return names;
 }
 
-absl::Status Documents::WriteStrategyTables(const std::string& tables) const {
-  return WriteBlock(folder_ + "/STRATEGIES.md", kStrategyTables, tables);
+absl::Status CheckBlock(const std::string& block, const std::vector<Expected>& all) {
+  std::string_view rest = block;
+  for (const Expected& expected : all) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    const bool is_there = rest.starts_with(expected.text) && line.ends_with(expected.ending);
+    if (!is_there) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("this line stands in place of '", absl::StripTrailingAsciiWhitespace(expected.text),
+                       expected.ending.empty() ? "" : " ...", expected.ending, "': ", std::string(line)));
+    }
+    rest.remove_prefix(expected.ending.empty() ? expected.text.size() : std::min(line.size() + 1, rest.size()));
+  }
+  if (rest.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("nobody measures this line: ", std::string(rest.substr(0, rest.find('\n')))));
 }
 
-absl::Status Documents::CheckStrategyTables(const std::vector<std::string>& lines) const {
-  const std::string path = folder_ + "/STRATEGIES.md";
-  const auto block = ReadBlock(path, kStrategyTables);
+std::string Documents::PathOf(Document document) const {
+  return absl::StrCat(folder_, document == Document::kBenchmarks ? "/BENCHMARKS.md" : "/STRATEGIES.md");
+}
+
+absl::Status Documents::WriteTable(Document document, const std::string& name, const std::string& table) const {
+  return WriteBlock(PathOf(document), name, table);
+}
+
+absl::Status Documents::CheckTable(Document document, const std::string& name, const std::vector<Expected>& all) const {
+  const auto block = ReadBlock(PathOf(document), name);
   if (!block.ok()) return block.status();
-  for (const std::string& line : lines) {
-    if (block->find(line) == std::string::npos) return Stale(path);
+  const absl::Status status = CheckBlock(*block, all);
+  if (status.ok()) return status;
+  return absl::FailedPreconditionError(
+      absl::StrCat(Stale(PathOf(document)).message(), ": in '", name, "' ", status.message()));
+}
+
+absl::Status Documents::CheckNames(Document document, const std::vector<std::string>& names) const {
+  const auto text = ReadFile(PathOf(document), kLargestBytes);
+  if (!text.ok()) return text.status();
+  for (const std::string& name : BlockNames(*text)) {
+    if (name == kComparison || std::find(names.begin(), names.end(), name) != names.end()) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(PathOf(document), ": nobody writes the block '", name, "'; remove it, or correct its name"));
   }
   return absl::OkStatus();
 }
@@ -129,6 +162,23 @@ absl::StatusOr<std::vector<ComparedCell>> Documents::KeptComparison() const {
   auto text = ReadFile(folder_ + "/images/published_policies.tsv", kLargestBytes);
   if (!text.ok()) return text.status();
   return ReadTable(*text);
+}
+
+absl::StatusOr<std::vector<LoadPoint>> Documents::LatencyByLoad() const {
+  const std::string path = folder_ + "/images/latency_by_load.tsv";
+  const auto text = ReadFile(path, kLargestBytes);
+  if (!text.ok()) return text.status();
+  std::vector<LoadPoint> points;
+  for (const absl::string_view line : absl::StrSplit(*text, '\n', absl::SkipEmpty())) {
+    const std::vector<std::string> fields = absl::StrSplit(line, '\t');
+    LoadPoint point;
+    const bool good = fields.size() == 5 && absl::SimpleAtod(fields[1], &point.rho) &&
+                      absl::SimpleAtod(fields[2], &point.mean) && absl::SimpleAtod(fields[3], &point.p99);
+    if (!good) return absl::FailedPreconditionError(absl::StrCat(path, ": this is not a point: ", line));
+    point.strategy = fields[0];
+    points.push_back(std::move(point));
+  }
+  return points;
 }
 
 }  // namespace smartbatch::test

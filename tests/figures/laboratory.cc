@@ -32,9 +32,10 @@ std::string KeyOf(const CostModel& cost) {
 std::string KeyOf(const std::optional<CostModel>& belief) { return belief ? KeyOf(*belief) : "-"; }
 
 std::string KeyOf(const Setting& setting, std::uint64_t seed) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", setting.workload, setting.rho, KeyOf(setting.strategy),
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", setting.workload, setting.rho, KeyOf(setting.strategy),
                      setting.slots, KeyOf(setting.cost), KeyOf(setting.fixed_belief), KeyOf(setting.first_belief),
-                     setting.warmup_share, setting.max_batch_size, setting.latency_objective.count(), seed);
+                     setting.warmup_share, setting.max_batch_size, setting.latency_objective.count(), setting.jitter,
+                     setting.error_rate, seed);
 }
 
 workload::Workload MakeOneBesideAHog() {
@@ -44,6 +45,22 @@ workload::Workload MakeOneBesideAHog() {
   workload.customers.push_back({"one", at_once, {5, 5, kLength}});
   for (int call = 0; call < 12; ++call) workload.customers.push_back({"hog", at_once, {5, 5, kLength}});
   return workload;
+}
+
+constexpr char kQuiet[] = "quiet";
+
+workload::Workload MakeQuietBesideAFlood() {
+  workload::Workload workload;
+  workload.customers.push_back({"flood", workload::Poisson{2600}, {5, 5, workload::UniformLength{20, 20}}});
+  workload.customers.push_back({kQuiet, workload::Poisson{3}, {1, 1, workload::UniformLength{200, 200}}});
+  return workload;
+}
+
+simulation::Trace Draw(const workload::Workload& workload, std::uint64_t requests, std::uint64_t seed) {
+  simulation::WorkloadFeed feed(workload, workload::Seeds::All(seed), requests);
+  simulation::RecordingFeed recording(feed);
+  while (recording.NextTime() != kNever) recording.Take();
+  return recording.trace();
 }
 
 workload::Workload WorkloadOf(const Setting& setting) {
@@ -59,6 +76,8 @@ simulation::SimulationOptions OptionsOf(const Setting& setting) {
   const CostModel& cost = setting.cost;
   backend.slots = setting.slots;
   backend.true_cost = cost;
+  backend.jitter = setting.jitter;
+  backend.faults.error_rate = setting.error_rate;
   backend.believed_cost = setting.fixed_belief.value_or(setting.first_belief.value_or(cost));
   options.scheduler.learn_costs = !setting.fixed_belief;
   options.scheduler.max_batch_size = setting.max_batch_size;
@@ -150,14 +169,37 @@ double Laboratory::LargestSustainableRho(Setting setting, std::uint64_t seed) {
   return low;
 }
 
-double Laboratory::HarmToVictims(const std::string& workload, double rho, const scheduling::StrategyChoice& strategy,
-                                 std::uint64_t requests, std::uint64_t seed) {
-  const workload::Workload made = workload::MakeBuiltin(workload, {rho, 5, {}});
-  simulation::WorkloadFeed feed(made, workload::Seeds::All(seed), requests);
-  simulation::RecordingFeed recording(feed);
-  while (recording.NextTime() != kNever) recording.Take();
-  const simulation::Trace victims = OnlyVictims(recording.trace());
-  return MeanOfVictims(recording.trace(), strategy) / MeanOfVictims(victims, strategy);
+const Harm& Laboratory::HarmToVictims(const std::string& workload, double rho,
+                                      const scheduling::StrategyChoice& strategy, std::uint64_t requests,
+                                      std::uint64_t seed) {
+  const auto [place, is_new] =
+      harms_.try_emplace(fmt::format("{}|{}|{}|{}|{}", workload, rho, KeyOf(strategy), requests, seed));
+  if (!is_new) return place->second;
+  const simulation::Trace all = Draw(workload::MakeBuiltin(workload, {rho, 5, {}}), requests, seed);
+  place->second = {MeanOfVictims(all, strategy), MeanOfVictims(OnlyVictims(all), strategy)};
+  return place->second;
+}
+
+const QuietBesideAFlood& Laboratory::PlayQuietBesideAFlood(const scheduling::StrategyChoice& strategy,
+                                                           std::uint64_t seed) {
+  const auto [place, is_new] = quiet_.try_emplace(fmt::format("{}|{}", KeyOf(strategy), seed));
+  if (!is_new) return place->second;
+  const simulation::Trace trace = Draw(MakeQuietBesideAFlood(), QuietBesideAFlood::kRequests, seed);
+  double offered = 0;
+  for (std::size_t i = trace.records.size() / 2; i < trace.records.size(); ++i) {
+    if (trace.customers[trace.records[i].customer] == kQuiet) ++offered;
+  }
+  simulation::TraceFeed feed(trace);
+  simulation::SimulationOptions options;
+  options.strategy = strategy;
+  options.warmup_share = 0.5;
+  options.impatience.deadline_share = 1;
+  options.impatience.deadline = std::chrono::seconds(5);
+  for (const simulation::CustomerResult& customer : PlayOrDie(feed, options).customers) {
+    if (customer.customer != kQuiet) continue;
+    place->second = {static_cast<double>(customer.requests) / offered, customer.latency_ms.max};
+  }
+  return place->second;
 }
 
 OneBesideAHog ReadOneBesideAHog(const simulation::Result& result) {

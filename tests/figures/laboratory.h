@@ -54,6 +54,25 @@ struct Setting {
   std::uint32_t max_batch_size = 5;
   // A request without a deadline is in time if it is answered within this.
   Duration latency_objective = Duration::max();
+  // Sigma of the lognormal factor, of mean 1, on the time of every batch.
+  double jitter = 0;
+  // The share of the batches that fail.
+  double error_rate = 0;
+};
+
+// The mean latency of the victims of a flood, and that of the same requests without the flood, in ms.
+struct Harm {
+  double mean_ms = 0;
+  double alone_ms = 0;
+  double ratio() const { return mean_ms / alone_ms; }
+};
+
+// What a customer gets beside another one whose cheap requests need more time than the backend has, in the second half
+// of kRequests requests, which are two and a half minutes.
+struct QuietBesideAFlood {
+  static constexpr std::uint64_t kRequests = 400'000;
+  double answered_share = 0;  // of its requests; it gives each up after 5 s
+  double slowest_ms = 0;      // of its answers
 };
 
 // Plays settings and keeps every result for as long as the program runs. Not thread safe. A setting that cannot be
@@ -74,9 +93,12 @@ class Laboratory {
   // seconds of work whatever the length of the run; a growing one is a share of it.
   double LargestSustainableRho(Setting setting, std::uint64_t seed);
 
-  // The mean latency of the victims of a flood divided by that of the same requests without the flood.
-  double HarmToVictims(const std::string& workload, double rho, const scheduling::StrategyChoice& strategy,
-                       std::uint64_t requests, std::uint64_t seed);
+  const Harm& HarmToVictims(const std::string& workload, double rho, const scheduling::StrategyChoice& strategy,
+                            std::uint64_t requests, std::uint64_t seed);
+
+  // One customer sends 2,600 requests of five sequences of 20 characters a second, of which the backend can serve
+  // 2,500; the other one three of 200 characters a second.
+  const QuietBesideAFlood& PlayQuietBesideAFlood(const scheduling::StrategyChoice& strategy, std::uint64_t seed);
 
   CellPlayer& cells() { return cells_; }
   // density and the published policies in every `step`-th cell.
@@ -89,6 +111,8 @@ class Laboratory {
   std::map<std::string, simulation::Result> results_;
   std::map<std::string, double> rhos_;
   std::map<std::string, Sample> ratios_;
+  std::map<std::string, Harm> harms_;
+  std::map<std::string, QuietBesideAFlood> quiet_;
   CellPlayer cells_;
   std::map<std::pair<std::size_t, std::uint64_t>, std::vector<ComparedCell>> comparisons_;
 };
