@@ -4,7 +4,10 @@
 #include <cmath>
 #include <variant>
 
+#include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
+
+#include "services/proxy/scheduling/model/batch_end.h"
 
 namespace smartbatch::test {
 namespace {
@@ -122,7 +125,8 @@ void SchedulerChecker::Ended(const scheduling::Finished& finished) {
     case Outcome::kBackendFailed:
       if (finished.backend_status.ok()) fail("without an error");
       // Not if it waited for another try and ended because no backend could be reached.
-      if (suspect_ == finished.id && finished.backend_status.message() != "no backend can be reached") {
+      if (suspect_ == finished.id &&
+          (!absl::IsUnavailable(finished.backend_status) || scheduling::HasFallen(finished.backend_status))) {
         charged_since_dispatch_ -= suspect_seconds_;
       }
       suspect_.reset();

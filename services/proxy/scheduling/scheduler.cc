@@ -59,6 +59,10 @@ void Scheduler::HoldBack(BackendId id, bool held_back) {
 bool Scheduler::ReportHealth(BackendId id, HealthReport report, Time now, Effects& effects) {
   const bool changed = backends_.HealthChecked(id, report, now);
   if (changed && observer_ != nullptr) observer_->BackendHealthChanged(id, backends_[id].healthy, now);
+  if (changed && !backends_[id].healthy) {
+    trouble_ = report == HealthReport::kNotServing ? "the backend's health check says that it does not serve"
+                                                   : "the backend does not answer its health checks";
+  }
   const bool is_gone = report == HealthReport::kNoAnswer && !backends_[id].healthy;
   if (is_gone) running_.AppendOverdue(id, now, effects.abandoned);
   return changed;
@@ -80,7 +84,9 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   if (reason) {
     ++outcomes_.by_outcome[static_cast<std::size_t>(Outcome::kRejected)];
     if (observer_ != nullptr) observer_->Rejected(arrival.customer, DecidingStrategy(), *reason);
-    return admission_.Refuse(*reason, arrival, customer, now);
+    Rejection rejection = admission_.Refuse(*reason, arrival, customer, now);
+    if (*reason == RejectReason::kNoBackend) rejection.trouble = trouble_;
+    return rejection;
   }
   admission_.Accepted(arrival, customer, now);
   if (customer == nullptr) customer = &customers_.Open(arrival.customer);
@@ -281,7 +287,7 @@ void Scheduler::Tick(Time now, Effects& effects) {
 
 void Scheduler::FailWaitingIfUnavailable(Time now, Effects& effects) {
   if (!backends_.Unavailable(now)) return;
-  const absl::Status status = absl::UnavailableError("no backend can be reached");
+  const absl::Status status = absl::UnavailableError(trouble_);
   while (PendingRequest* const request = pending_.Oldest()) {
     Finish(*request, Outcome::kBackendFailed, status, now, effects);
   }

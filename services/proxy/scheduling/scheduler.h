@@ -212,6 +212,9 @@ class Scheduler {
   OutcomeCounts outcomes_;
   std::uint64_t offers_ = 0;
   BatchId batches_ = 0;
+  // What was wrong with the backend that failed last, for callers who are told that none can be reached; empty if one
+  // has served a batch since, or never failed.
+  std::string trouble_;
 };
 
 }  // namespace smartbatch::scheduling

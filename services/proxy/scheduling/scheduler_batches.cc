@@ -1,6 +1,7 @@
 // What the end of a batch means for its members and its backend.
 #include <algorithm>
 #include <cassert>
+#include <string>
 
 #include <absl/strings/str_cat.h>
 
@@ -32,6 +33,9 @@ void Scheduler::Complete(BatchId id, const absl::Status& status, Time now, Effec
   TellBackend(batch, verdict, took, now);
   if (observer_ != nullptr) observer_->BatchEnded(batch, took, status);
   const bool maybe_too_large = LearnSizeLimit(batch, status, now);
+  if (verdict == Verdict::kServed) trouble_.clear();
+  const bool blames_backend = verdict == Verdict::kBackend || verdict == Verdict::kFell;
+  if (blames_backend && !absl::IsCancelled(status)) trouble_ = std::string(status.message());
   if (verdict != Verdict::kServed) {
     ReturnMembers(batch, verdict, status, maybe_too_large, now, effects);
     FailWaitingIfUnavailable(now, effects);

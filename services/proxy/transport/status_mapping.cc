@@ -31,6 +31,11 @@ grpc::Status LimitReached(RejectReason reason, const std::string& what, Duration
                                 fmt::format("{}; call again in {:.0f} ms", what, ToMilliseconds(wait)), wait);
 }
 
+grpc::Status NoBackend(const std::string& trouble, Duration retry_after) {
+  return rpc::Unavailable(trouble.empty() ? "no backend can be reached" : "no backend can be reached: " + trouble,
+                          retry_after);
+}
+
 grpc::Status StatusOfRejection(const scheduling::Rejection& rejection) {
   const auto full = [&](const char* whose, const char* unit) {
     return LimitReached(rejection.reason, fmt::format("{} is full: it holds up to {} {}", whose, rejection.limit, unit),
@@ -52,7 +57,7 @@ grpc::Status StatusOfRejection(const scheduling::Rejection& rejection) {
     case RejectReason::kCustomerCostFull:
       return full(kShare, "ms of predicted cost");
     case RejectReason::kNoBackend:
-      return rpc::Unavailable("no backend can be reached", std::max(rejection.retry_after, kSoonest));
+      return NoBackend(rejection.trouble, std::max(rejection.retry_after, kSoonest));
     case RejectReason::kShuttingDown:
       return rpc::Unavailable("the proxy is shutting down; call another one", kRetryElsewhere);
     case RejectReason::kDeadlinePassed:
@@ -84,9 +89,7 @@ grpc::Status StatusOfExpiry(const Ending& ending) {
 
 grpc::Status StatusOfBackendFailure(const absl::Status& backend) {
   const std::string message(backend.message());
-  if (absl::IsUnavailable(backend)) {
-    return rpc::Unavailable("no backend can be reached: " + message, kRetryElsewhere);
-  }
+  if (absl::IsUnavailable(backend)) return NoBackend(message, kRetryElsewhere);
   const auto code = static_cast<grpc::StatusCode>(runtime::CodeOf(Outcome::kBackendFailed, backend));
   return rpc::WithReason(code, "the backend failed: " + message, "BACKEND_FAILED",
                          {{"backend_code", rpc::CodeName(backend.raw_code())}});

@@ -1,5 +1,7 @@
 #include "services/proxy/transport/status_mapping.h"
 
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include "services/proxy/runtime/answer_code.h"
@@ -51,6 +53,20 @@ TEST(StatusMapping, NamesTheBackendsOwnCodeWhereTheCallersIsAnother) {
   const grpc::Status told = StatusOf(ending);
   EXPECT_EQ(told.error_code(), grpc::StatusCode::INTERNAL);
   EXPECT_NE(told.error_details().find("PERMISSION_DENIED"), std::string::npos);
+}
+
+TEST(StatusMapping, SaysOnceThatNoBackendCanBeReachedAndThenWhyIfThatIsKnown) {
+  for (const std::string trouble : {"", "no answer within 5 s"}) {
+    const std::string told = trouble.empty() ? "no backend can be reached" : "no backend can be reached: " + trouble;
+    runtime::Ending failed;
+    failed.outcome = Outcome::kBackendFailed;
+    failed.backend_status = absl::UnavailableError(trouble);
+    EXPECT_EQ(StatusOf(failed).error_message(), told);
+    runtime::Ending refused;
+    refused.outcome = Outcome::kRejected;
+    refused.rejection = {.reason = RejectReason::kNoBackend, .trouble = trouble};
+    EXPECT_EQ(StatusOf(refused).error_message(), told);
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include <absl/functional/function_ref.h>
 
@@ -29,6 +30,8 @@ struct Rejection {
   Duration retry_after{};
   // The limit that is reached, in requests, bytes or milliseconds of predicted cost; 0 if no limit is the reason.
   std::uint64_t limit = 0;
+  // Why no backend can be reached, if that is the reason and if it is known.
+  std::string trouble = {};
 };
 
 // Checks what waits and runs against the limits, the deadline and the backends. It only judges: the scheduler accepts,
