@@ -85,6 +85,30 @@ TEST(ALiveTraceOfBusyAndSmallClassifiers, ReplaysToTheSameBatches) {
   EXPECT_GT(replayed.same_batches, 20);
 }
 
+// How long a batch waits for company depends on whether its cost is told: by the cost that is believed at first each of
+// these would wait for a second.
+TEST(ALiveTraceOfAFreshProxy, ReplaysToTheSameBatchesSinceItSaysThatCostsAreAssumed) {
+  const Folder folder;
+  const std::string log = folder / "decisions.jsonl";
+  {
+    ClassifierProcess classifier({"--cost-fixed", "0.01", "--cost-quadratic", "0"});
+    ProxyProcess proxy(classifier.address(), {"--decision-log", log});
+    for (int i = 0; i < 6; ++i) EXPECT_TRUE(proxy.Classify({std::string(20'000, 'x')}).status.ok());
+    StopProxy(proxy);
+  }
+  const Replayed replayed = Replay(log);
+  EXPECT_EQ(replayed.exit_code, 0) << replayed.output;
+  EXPECT_EQ(replayed.same_batches, 6);
+
+  // The control: the same log, as if the cost had been told.
+  std::ifstream file(log);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::string told = folder / "told.jsonl";
+  std::ofstream(told) << std::regex_replace(text, std::regex(R"("costs_are_assumed":true)"),
+                                            R"("costs_are_assumed":false)");
+  EXPECT_EQ(Replay(told).exit_code, 1);
+}
+
 std::vector<std::string> StrategyNames() {
   std::vector<std::string> names;
   for (const auto& strategy : scheduling::AllStrategies()) names.push_back(strategy.name);

@@ -168,11 +168,11 @@ void SchedulerChecker::CheckCharges(const scheduling::Batch& batch) {
     if (request == nullptr || member.sequence >= request->sequences.size()) return;  // reported elsewhere
     if (request->sequences[member.sequence].was_sent) ++again;
   }
-  const double slack = 1e-9 * (1 + batch.predicted_seconds);
-  const double least = again == 0 ? batch.predicted_seconds : 0;
-  const double most = again == batch.members.size() ? 0 : batch.predicted_seconds;
+  const double slack = 1e-9 * (1 + batch.counted_seconds);
+  const double least = again == 0 ? batch.counted_seconds : 0;
+  const double most = again == batch.members.size() ? 0 : batch.counted_seconds;
   if (charged_since_dispatch_ < least - slack || charged_since_dispatch_ > most + slack) {
-    Violation(absl::StrCat("batch ", batch.id, " costs ", batch.predicted_seconds, ", ", again, " of its ",
+    Violation(absl::StrCat("batch ", batch.id, " costs ", batch.counted_seconds, ", ", again, " of its ",
                            batch.members.size(), " members are sent again, but ", charged_since_dispatch_,
                            " was charged"));
   }
@@ -330,7 +330,7 @@ SchedulerChecker::Told SchedulerChecker::WhatIsTold(const scheduling::Batch& bat
     const Time now = batch.dispatched + took;
     if (!backend.busy_since || now >= backend.busy_until) backend.busy_since = now;
     backend.busy_until =
-        Later(now, std::max<Duration>(std::chrono::seconds(10), FromSeconds(32 * batch.predicted_seconds)));
+        Later(now, std::max<Duration>(std::chrono::seconds(10), FromSeconds(32 * batch.counted_seconds)));
     return now - *backend.busy_since >= kBusyForTooLong ? Told::kBackendFailed : Told::kBusy;
   }
   if (absl::IsUnavailable(status)) return scheduling::HasFallen(status) ? Told::kFell : Told::kBackendFailed;
@@ -345,7 +345,7 @@ void SchedulerChecker::Failed(const scheduling::Batch& batch, Duration took, con
   suspect_.reset();
   if (tells_on_member && was_alone) {
     suspect_ = batch.members.front().request;
-    suspect_seconds_ = batch.predicted_seconds;
+    suspect_seconds_ = batch.counted_seconds;
   }
   bool has_other = false;
   for (std::size_t i = 0; i < backends_.size(); ++i) {

@@ -45,6 +45,7 @@ SchedulerDriver::SchedulerDriver(const DriverOptions& options) : options_(option
     scheduler_options_.max_attempts = std::max(2U, scheduler_options_.max_attempts);
     scheduler_options_.backends.unavailable_after = Duration::max();
   }
+  scheduler_options_.backends.costs_are_assumed = random_.Chance(0.3);
   const std::uint32_t lengths[] = {30, 200, 2000};
   longest_ = lengths[random_.Between(0, 2)];
   customers_ = random_.Chance(0.2) ? 200 : Small(random_, 8);

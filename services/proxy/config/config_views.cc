@@ -29,7 +29,7 @@ scheduling::SchedulerOptions Config::limits() const {
   options.max_queued_bytes_per_customer = limits.max_queued_bytes_per_customer();
   options.max_queued_cost = FromSeconds(limits.max_queued_cost_seconds());
   options.max_queued_cost_per_customer = FromSeconds(limits.max_queued_cost_seconds_per_customer());
-  options.costs_are_assumed = settings.cost().ByteSizeLong() == 0;  // no term is given, and no profile
+  options.backends.costs_are_assumed = settings.cost().ByteSizeLong() == 0;  // no term is given, and no profile
   options.latency_objective = FromSeconds(settings.latency_objective_ms() / 1000);
   options.batch_timeout_minimum = FromSeconds(failures.batch_timeout_seconds());
   options.batch_timeout_factor = failures.batch_timeout_factor();

@@ -72,11 +72,11 @@ void DeviceShares::Ask(scheduling::Scheduler& scheduler, Time now) {
 
 DeviceUse DeviceShares::Start(const scheduling::Batch& batch) {
   if (batch.backend >= places_.size() || places_[batch.backend] == nullptr) return {};
-  DeviceUse use{places_[batch.backend], batch.predicted_seconds, batch.dispatched};
+  DeviceUse use{places_[batch.backend], batch.counted_seconds, batch.dispatched};
   DeviceShare& share = *use.share;
   assert(share.has_slot_);
   share.has_slot_ = false;
-  share.device_->WithBroker([&](DeviceBroker& broker) { broker.Start(share.member_, use.predicted_seconds); });
+  share.device_->WithBroker([&](DeviceBroker& broker) { broker.Start(share.member_, use.counted_seconds); });
   return use;
 }
 
@@ -84,7 +84,7 @@ void DeviceShares::End(const DeviceUse& use, Time now) {
   if (use.share == nullptr) return;
   const double seconds = ToSeconds(now - use.since);
   use.share->device_->WithBroker(
-      [&](DeviceBroker& broker) { broker.End(use.share->member_, use.predicted_seconds, seconds); });
+      [&](DeviceBroker& broker) { broker.End(use.share->member_, use.counted_seconds, seconds); });
   Touch(use.share->device_);
 }
 

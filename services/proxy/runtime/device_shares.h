@@ -46,7 +46,7 @@ class DeviceShare {
 // A slot that a batch has; nothing for a batch on a device of its own.
 struct DeviceUse {
   std::shared_ptr<DeviceShare> share;
-  double predicted_seconds = 0;
+  double counted_seconds = 0;
   Time since{};
 };
 

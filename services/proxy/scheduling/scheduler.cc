@@ -123,7 +123,8 @@ Step Scheduler::Choose(Time now) {
     return AskAgainAt{resume};
   }
   const std::uint32_t seats = backends_.SeatsOf(*backend, options_.max_batch_size, now);
-  const Occasion occasion{now, seats, backends_[*backend].cost};
+  const BelievedCost cost = backends_.OwnCost(*backend);
+  const Occasion occasion{now, seats, cost.model, cost.known_length};
   if (selection_.kind() != Selection::Kind::kBatch) {
     selection_.Clear(seats);
     if (pending_.waiting_sequences() == 0) return Nothing{};
@@ -139,77 +140,6 @@ Step Scheduler::Choose(Time now) {
       return Dispatch(occasion, *backend);
   }
   return Nothing{};
-}
-
-Duration Scheduler::TimeoutOf(const Batch& batch) const {
-  constexpr Duration kShortest = std::chrono::seconds(1);
-  Duration least = options_.batch_timeout_minimum;
-  if (backends_.KnowsTimeOf(batch.backend, batch.longest)) least = std::min(least, kShortest);
-  return std::max(least, FromSeconds(options_.batch_timeout_factor * batch.predicted_seconds));
-}
-
-Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
-  const std::vector<PendingSequence*>& members = selection_.members();
-  const bool chosen_by_strategy = selection_.reason() != DispatchReason::kRetry;
-
-  Batch batch;
-  batch.id = ++batches_;
-  batch.backend = backend;
-  batch.seats = occasion.max_batch_size;
-  batch.longest = selection_.longest();
-  batch.riders = static_cast<std::uint32_t>(members.size() - selection_.chosen());
-  batch.longest_chosen = selection_.longest_chosen();
-  batch.predicted_seconds = occasion.cost.Seconds(static_cast<std::uint32_t>(members.size()), batch.longest);
-  batch.timeout = TimeoutOf(batch);
-  batch.reason = selection_.reason();
-  batch.strategy = DecidingStrategy();
-  batch.dispatched = occasion.now;
-  if (!chosen_by_strategy) {
-    batch.failed_before = lone_retries_.failed_before();
-    batch.suspect = members.front()->falls > 0;
-    batch.refused_batch = lone_retries_.refused_batch();
-  }
-  batch.members.reserve(members.size());
-  for (const PendingSequence* const sequence : members) {
-    // The first member of a request takes the request's other members along.
-    if (sequence->state == SequenceState::kWaiting) StartRequest(*sequence->request, chosen_by_strategy, batch);
-  }
-
-  bill_.Settle(selection_, occasion.cost, [this](Customer& customer, double seconds) { Charge(customer, seconds); });
-  if (chosen_by_strategy) strategy_->Dispatched(occasion, selection_, batch.predicted_seconds);
-  backends_.Started(backend, batch.suspect);
-  if (observer_ != nullptr) observer_->Dispatched(batch);
-  selection_.Clear(options_.max_batch_size);
-  running_.Add(batch);
-  return batch;
-}
-
-// Moves the selected sequences of one request into the batch.
-void Scheduler::Charge(Customer& customer, double seconds) {
-  customers_.Charge(customer, seconds);
-  if (observer_ != nullptr) observer_->Charged(customer, DecidingStrategy(), seconds);
-}
-
-void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch) {
-  const auto selected = std::count_if(request.sequences.begin(), request.sequences.end(),
-                                      [](const PendingSequence& sequence) { return sequence.selected; });
-  const bool splits = selected < request.waiting;
-  if (chosen_by_strategy && splits) strategy_->BeforeSplit(request);
-  if (chosen_by_strategy && !splits) strategy_->Remove(request);
-  pending_.StartSelected(request);
-  for (const PendingSequence& sequence : request.sequences) {
-    if (sequence.selected) batch.members.push_back({request.id, sequence.index(), sequence.length});
-  }
-  request.last_dispatch = batch.dispatched;
-  request.last_strategy = batch.strategy;
-  request.last_reason = batch.reason;
-  if (!chosen_by_strategy) return;
-  if (splits) {
-    strategy_->AfterSplit(request);
-  } else if (request.customer->waiting_requests == 0) {
-    customers_.BecameUnbacklogged(*request.customer, batch.dispatched);
-    admission_.NothingWaitsOf(*request.customer);
-  }
 }
 
 // --- The end of a request ---

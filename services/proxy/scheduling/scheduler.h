@@ -173,7 +173,8 @@ class Scheduler {
 
   void StartStrategy(CheckedChoice choice);
   Step Choose(Time now);
-  Duration TimeoutOf(const Batch& batch) const;
+  // Sets what the batch is predicted to cost, and for how long its backend may keep it.
+  void Predict(Batch& batch, const CostModel& cost) const;
   Batch Dispatch(const Occasion& occasion, BackendId backend);
   void StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch);
   void Charge(Customer& customer, double seconds);

@@ -1,6 +1,7 @@
-// What the end of a batch means for its members and its backend.
+// How a batch starts, and what its end means for its members and its backend.
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <string>
 
 #include <absl/strings/str_cat.h>
@@ -24,6 +25,97 @@ absl::Status StatusFor(const PendingSequence& sequence, const absl::Status& stat
 }
 
 }  // namespace
+
+// --- The start ---
+
+void Scheduler::Predict(Batch& batch, const CostModel& cost) const {
+  constexpr Duration kShortest = std::chrono::seconds(1);
+  constexpr double kOverdueFactor = 3;
+  constexpr Duration kOverdueAllowance = std::chrono::milliseconds(250);
+  const BelievedCost believed = backends_.CostOf(batch.backend, batch.longest);
+  batch.predicted_seconds = cost.Seconds(batch.members.size(), batch.longest);
+  batch.counted_seconds = believed.CountedSeconds(batch.members.size(), batch.longest);
+  Duration least = options_.batch_timeout_minimum;
+  if (!believed.Knows(batch.longest)) {
+    // The operator's minimum is all that anybody has said about the time of such a batch. If it is assumed to take
+    // longer it gets more, so that a slow model can serve long texts before it has taught their cost; but not without
+    // bound, so that a hung one is found.
+    const double assumed = std::min(batch.predicted_seconds, ToSeconds(least));
+    batch.timeout = std::max(least, FromSeconds(options_.batch_timeout_factor * assumed));
+    batch.overdue_after = least;
+    return;
+  }
+  if (backends_.KnowsTimeOf(batch.backend, batch.longest)) least = std::min(least, kShortest);
+  batch.timeout = std::max(least, FromSeconds(options_.batch_timeout_factor * batch.counted_seconds));
+  batch.overdue_after = kOverdueAllowance + FromSeconds(kOverdueFactor * batch.counted_seconds);
+}
+
+Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
+  const std::vector<PendingSequence*>& members = selection_.members();
+  const bool chosen_by_strategy = selection_.reason() != DispatchReason::kRetry;
+
+  Batch batch;
+  batch.id = ++batches_;
+  batch.backend = backend;
+  batch.seats = occasion.max_batch_size;
+  batch.longest = selection_.longest();
+  batch.riders = static_cast<std::uint32_t>(members.size() - selection_.chosen());
+  batch.longest_chosen = selection_.longest_chosen();
+  batch.reason = selection_.reason();
+  batch.strategy = DecidingStrategy();
+  batch.dispatched = occasion.now;
+  if (!chosen_by_strategy) {
+    batch.failed_before = lone_retries_.failed_before();
+    batch.suspect = members.front()->falls > 0;
+    batch.refused_batch = lone_retries_.refused_batch();
+  }
+  batch.members.reserve(members.size());
+  for (const PendingSequence* const sequence : members) {
+    // The first member of a request takes the request's other members along.
+    if (sequence->state == SequenceState::kWaiting) StartRequest(*sequence->request, chosen_by_strategy, batch);
+  }
+
+  Predict(batch, occasion.cost);
+  const double counted = batch.predicted_seconds > 0 ? batch.counted_seconds / batch.predicted_seconds : 1;
+  bill_.Settle(selection_, occasion.cost,
+               [&](Customer& customer, double seconds) { Charge(customer, counted * seconds); });
+  if (chosen_by_strategy) strategy_->Dispatched(occasion, selection_, batch.counted_seconds);
+  backends_.Started(backend, batch.suspect);
+  if (observer_ != nullptr) observer_->Dispatched(batch);
+  selection_.Clear(options_.max_batch_size);
+  running_.Add(batch);
+  return batch;
+}
+
+void Scheduler::Charge(Customer& customer, double seconds) {
+  customers_.Charge(customer, seconds);
+  if (observer_ != nullptr) observer_->Charged(customer, DecidingStrategy(), seconds);
+}
+
+// Moves the selected sequences of one request into the batch.
+void Scheduler::StartRequest(PendingRequest& request, bool chosen_by_strategy, Batch& batch) {
+  const auto selected = std::count_if(request.sequences.begin(), request.sequences.end(),
+                                      [](const PendingSequence& sequence) { return sequence.selected; });
+  const bool splits = selected < request.waiting;
+  if (chosen_by_strategy && splits) strategy_->BeforeSplit(request);
+  if (chosen_by_strategy && !splits) strategy_->Remove(request);
+  pending_.StartSelected(request);
+  for (const PendingSequence& sequence : request.sequences) {
+    if (sequence.selected) batch.members.push_back({request.id, sequence.index(), sequence.length});
+  }
+  request.last_dispatch = batch.dispatched;
+  request.last_strategy = batch.strategy;
+  request.last_reason = batch.reason;
+  if (!chosen_by_strategy) return;
+  if (splits) {
+    strategy_->AfterSplit(request);
+  } else if (request.customer->waiting_requests == 0) {
+    customers_.BecameUnbacklogged(*request.customer, batch.dispatched);
+    admission_.NothingWaitsOf(*request.customer);
+  }
+}
+
+// --- The end ---
 
 void Scheduler::Complete(BatchId id, const absl::Status& status, Time now, Effects& effects) {
   const Batch batch = running_.Take(id);
@@ -140,7 +232,7 @@ void Scheduler::ReturnMembers(const Batch& batch, Verdict verdict, const absl::S
       pending_.StopRunning(sequence);
       // It was tried alone, so it is bad itself: its customer pays for that.
       const bool convicted = was_alone && tells_on_member;
-      if (convicted && batch.predicted_seconds > 0) Charge(*request->customer, batch.predicted_seconds);
+      if (convicted && batch.counted_seconds > 0) Charge(*request->customer, batch.counted_seconds);
       Finish(*request, Outcome::kBackendFailed, StatusFor(sequence, status), now, effects);
       continue;
     }

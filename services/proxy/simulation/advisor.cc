@@ -144,6 +144,7 @@ absl::StatusOr<Advisor::Scores> Advisor::Replay(Trace recent, const ReplaySettin
     TraceFeed feed(recent);
     SimulationOptions options;
     options.scheduler = setting.scheduler;
+    options.scheduler.backends.costs_are_assumed = false;  // the backends of the replay take what they are believed to
     options.strategy = {candidate.name, {}};
     options.backends = setting.backends;
     options.customers = setting.customers;

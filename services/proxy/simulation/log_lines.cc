@@ -50,6 +50,8 @@ void AddSettings(const scheduling::SchedulerOptions& options, const Customers& p
   json["slow_factor"] = options.backends.slow_factor;
   json["max_idle_accounts"] = options.max_idle_accounts;
   json["learn_costs"] = options.learn_costs;
+  json["costs_are_assumed"] = options.backends.costs_are_assumed;
+  json["batch_timeout_ms"] = ToMilliseconds(options.batch_timeout_minimum);
   if (options.latency_objective != Duration::max()) {
     json["latency_objective_ms"] = ToMilliseconds(options.latency_objective);
   }
@@ -152,7 +154,9 @@ scheduling::SchedulerOptions OptionsOf(const Json& json) {
   options.backends.slow_factor = Within(json.at("slow_factor"), 0, kLargest);
   options.max_idle_accounts = Whole<std::size_t>(json.at("max_idle_accounts"));
   options.learn_costs = json.at("learn_costs");
-  // Logs of earlier versions have none.
+  // Logs of earlier versions have none of these.
+  options.backends.costs_are_assumed = json.value("costs_are_assumed", false);
+  if (json.contains("batch_timeout_ms")) options.batch_timeout_minimum = DurationOf(json, "batch_timeout_ms");
   if (json.contains("latency_objective_ms")) options.latency_objective = ObjectiveOf(json);
   options.backends.pause_minimum = DurationOf(json, "pause_minimum_ms");
   options.backends.pause_maximum = DurationOf(json, "pause_maximum_ms");

@@ -58,15 +58,15 @@ TEST(ModelsOf, AFurtherOneHasItsOwnSettingsAndElseThoseOutside) {
 TEST(ModelsOf, TheCostOfOneIsAssumedUnlessATermOrAProfileIsGiven) {
   const auto assumed = [](const std::string& outside, const std::string& its_own) {
     const std::string model = absl::StrCat(" models { name: \"m\" backends { address: \"b:1\" } ", its_own, " }");
-    return ModelsOf(Parsed(outside + model))[1].config.limits().costs_are_assumed;
+    return ModelsOf(Parsed(outside + model))[1].config.limits().backends.costs_are_assumed;
   };
   EXPECT_TRUE(assumed("", ""));
   EXPECT_TRUE(assumed("cost { }", "cost { }"));
   EXPECT_FALSE(assumed("", "cost { profile: \"seed\" }"));
   EXPECT_FALSE(assumed("", "cost { per_sequence: 0 }"));
   EXPECT_FALSE(assumed("cost { knee: 1 }", ""));
-  EXPECT_TRUE(Parsed("threads: 1").limits().costs_are_assumed);
-  EXPECT_FALSE(Parsed("cost { fixed: 0.5 }").limits().costs_are_assumed);
+  EXPECT_TRUE(Parsed("threads: 1").limits().backends.costs_are_assumed);
+  EXPECT_FALSE(Parsed("cost { fixed: 0.5 }").limits().backends.costs_are_assumed);
 }
 
 TEST(ModelsOf, AnotherStrategyTakesNoParametersOfTheOneOutside) {

@@ -34,8 +34,8 @@ scheduling::StrategyChoice Fcfs(const std::string& linger_ms = "0") { return {"f
 class SharingModel {
  public:
   SharingModel(const Clock& clock, std::shared_ptr<Device> device, double weight = 1,
-               const scheduling::StrategyChoice& strategy = Fcfs())
-      : dispatcher_(*scheduling::Scheduler::Create({}, strategy, nullptr), clock, nullptr) {
+               const scheduling::StrategyChoice& strategy = Fcfs(), const scheduling::SchedulerOptions& options = {})
+      : dispatcher_(*scheduling::Scheduler::Create(options, strategy, nullptr), clock, nullptr) {
     if (device != nullptr) share_ = std::make_shared<DeviceShare>(std::move(device), dispatcher_, weight);
     first_ = dispatcher_.AddBackend("backend", 4, {}, backend, share_);
   }
@@ -115,6 +115,32 @@ TEST_F(ModelsOnADevice, GetItsTimeByTheirWeights) {
   }
   EXPECT_NEAR(heavy.answered, 300, 1);
   EXPECT_NEAR(light.answered, 100, 1);
+}
+
+// The batches take 10 ms. By the cost that is believed at first those of the long texts take 25 s, and their model
+// would have no turn again for as long.
+TEST_F(ModelsOnADevice, AreKeptWaitingByNoAssumedCost) {
+  const auto shares = [this](bool costs_are_assumed) {
+    scheduling::SchedulerOptions options;
+    options.backends.costs_are_assumed = costs_are_assumed;
+    const auto device = std::make_shared<Device>("gpu", 2);
+    SharingModel long_texts(clock_, device, 1, Fcfs(), options);
+    SharingModel other(clock_, device, 1, Fcfs(), options);
+    for (int i = 0; i < 800; ++i) long_texts.Submit(std::string(5000, 'x'));
+    for (int i = 0; i < 800; ++i) other.Submit("text");
+    for (int i = 0; i < 400; ++i) {
+      clock_.Advance(milliseconds(10));
+      const std::size_t of_other = other.running();
+      for (std::size_t left = long_texts.running(); left > 0; --left) long_texts.backend.AnswerNext();
+      for (std::size_t left = of_other; left > 0; --left) other.backend.AnswerNext();
+    }
+    return std::pair(long_texts.answered, other.answered);
+  };
+  const auto assumed = shares(true);
+  EXPECT_GE(assumed.first, 300);
+  EXPECT_GE(assumed.second, 300);
+  const auto told = shares(false);
+  EXPECT_LE(told.first, 100) << "the control: it was told that they take 25 s";
 }
 
 TEST_F(ModelsOnADevice, GiveWayAtOnceIfTheyHaveNothingToSend) {

@@ -1,78 +1,21 @@
 // A cost that nobody has told, and that no batches have taught, keeps no request out.
+#include "tests/proxy/scheduling/assumed_costs.h"
+
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string_view>
-#include <variant>
-#include <vector>
 
 #include <gtest/gtest.h>
-
-#include "services/proxy/scheduling/scheduler.h"
 
 namespace smartbatch::scheduling {
 namespace {
 
 using std::chrono::seconds;
 
-constexpr std::uint32_t kLong = 20'000;  // 400 s by the cost that is believed at first
-
-// A scheduler in front of a backend that takes what `truth` says, in seconds.
-class Proxy {
- public:
-  explicit Proxy(bool costs_are_assumed, Duration max_queued_cost = std::chrono::hours(1)) {
-    SchedulerOptions options;
-    options.costs_are_assumed = costs_are_assumed;
-    options.max_queued_cost = max_queued_cost;
-    scheduler_ = *Scheduler::Create(options, {"fcfs", {}}, nullptr);
-    backend_ = scheduler_->AddBackend("backend", 1, CostModel{});
-  }
-
-  // Nothing if the request was accepted.
-  std::optional<RejectReason> Offer(std::uint32_t length, std::string_view customer = "a") {
-    const std::uint32_t lengths[] = {length};
-    const auto answer = scheduler_->Offer({customer, lengths, kNever, 0}, now_, effects_);
-    if (const auto* const rejection = std::get_if<Rejection>(&answer)) return rejection->reason;
-    return std::nullopt;
-  }
-  // How many of that many requests, offered at once, are accepted.
-  int Accepted(int requests, std::uint32_t length, std::string_view customer = "a") {
-    int accepted = 0;
-    for (int i = 0; i < requests; ++i) accepted += Offer(length, customer) ? 0 : 1;
-    return accepted;
-  }
-  void ServeAll() {
-    while (scheduler_->HasWork()) {
-      const Step step = scheduler_->Next(now_);
-      if (const auto* const wait = std::get_if<AskAgainAt>(&step)) {
-        now_ = wait->time;
-        continue;
-      }
-      const auto& batch = std::get<Batch>(step);
-      now_ += FromSeconds(truth(batch.longest));
-      scheduler_->Complete(batch.id, absl::OkStatus(), now_, effects_);
-    }
-  }
-  void ServeOneByOne(int requests, std::uint32_t length) {
-    for (int i = 0; i < requests; ++i) {
-      EXPECT_EQ(Offer(length), std::nullopt) << i;
-      ServeAll();
-    }
-  }
-  std::uint64_t Ended(Outcome outcome) const { return scheduler_->outcomes()[outcome]; }
-  Scheduler& scheduler() { return *scheduler_; }
-  BackendId backend() const { return backend_; }
-
-  std::function<double(std::uint32_t)> truth = [](std::uint32_t) { return 0.04; };
-
- private:
-  std::unique_ptr<Scheduler> scheduler_;
-  BackendId backend_ = 0;
-  Effects effects_;
-  Time now_{std::chrono::hours(1)};
-};
+SchedulerOptions UpTo(Duration max_queued_cost) {
+  SchedulerOptions options;
+  options.max_queued_cost = max_queued_cost;
+  return options;
+}
 
 TEST(AnAssumedCost, RefusesNothingAtFirst) {
   Proxy assumed(true);
@@ -134,7 +77,7 @@ TEST(AnAssumedCost, IsNotTaughtByOneSlowFirstBatch) {
 }
 
 TEST(AnAssumedCost, CountsOnceBatchesHaveTaughtIt) {
-  Proxy proxy(true, seconds(3));
+  Proxy proxy(true, UpTo(seconds(3)));
   proxy.truth = [](std::uint32_t) { return 1.0; };
   proxy.ServeOneByOne(CostFit::kFirstSamples - 1, kLong);
   EXPECT_EQ(proxy.Accepted(20, kLong), 20);
@@ -145,7 +88,7 @@ TEST(AnAssumedCost, CountsOnceBatchesHaveTaughtIt) {
 
 // All that was accepted at an assumed cost makes no room in cost, so none of it is shed for that.
 TEST(AnAssumedCost, ShedsNothing) {
-  Proxy proxy(true, seconds(3));
+  Proxy proxy(true, UpTo(seconds(3)));
   proxy.truth = [](std::uint32_t) { return 1.0; };
   proxy.ServeOneByOne(CostFit::kFirstSamples, 100);
   EXPECT_EQ(proxy.Accepted(20, kLong, "hog"), 20) << "nothing is known about long ones";
@@ -155,7 +98,7 @@ TEST(AnAssumedCost, ShedsNothing) {
 }
 
 TEST(AnAssumedCost, OfANewBackendDoesNotReplaceWhatTheOldOneHasTaught) {
-  Proxy proxy(true, seconds(3));
+  Proxy proxy(true, UpTo(seconds(3)));
   proxy.truth = [](std::uint32_t) { return 1.0; };
   proxy.ServeOneByOne(CostFit::kFirstSamples, kLong);
   proxy.scheduler().AddBackend("new", 1, CostModel{});
@@ -165,11 +108,9 @@ TEST(AnAssumedCost, OfANewBackendDoesNotReplaceWhatTheOldOneHasTaught) {
 
 TEST(AnAssumedCost, LeavesTheOtherLimitsAsTheyAre) {
   SchedulerOptions options;
-  options.costs_are_assumed = true;
   options.max_queued_requests = 2;
   options.max_queued_bytes = 1000;
-  Proxy proxy(true);
-  ASSERT_TRUE(proxy.scheduler().Reconfigure(options).ok());
+  Proxy proxy(true, options);
   EXPECT_EQ(proxy.Accepted(20, kLong), 2);
   EXPECT_EQ(proxy.Offer(kLong), RejectReason::kQueueFull);
 }

@@ -53,6 +53,7 @@ class QueueFixture : public testing::Test {
     }
     batch.predicted_seconds =
         backends_[backend].cost.Seconds(static_cast<std::uint32_t>(batch.members.size()), batch.longest);
+    batch.counted_seconds = batch.predicted_seconds;
     backends_.Started(backend);
     return batch;
   }

@@ -202,6 +202,17 @@ TEST(TheAdvisor, ComparesLatenciesOverTheSameRequestsWhateverTheirDeadlines) {
   }
 }
 
+// The batches of a replay take what they are believed to take.
+TEST(TheAdvisor, TakesForKnownWhatTheProxyOnlyAssumes) {
+  const Trace recent = Requests("seedopen", 0.7, 1500);
+  ReplaySetting assumed = OneBackend();
+  assumed.scheduler.backends.costs_are_assumed = true;
+  const auto scores_with = [&](const ReplaySetting& setting) {
+    return Advisor(Options(AdvisorObjective::kMean)).Consider(recent, setting, "fcfs", Time(seconds(15)))->scores;
+  };
+  EXPECT_EQ(scores_with(assumed), scores_with(OneBackend()));
+}
+
 TEST(RecentArrivals, KeepDeadlinesAsFarFromTheArrivalAsTheyWere) {
   RecentArrivals recent(2);
   recent.Add("a", std::vector<std::uint32_t>{7}, kNever, Time(seconds(5)));

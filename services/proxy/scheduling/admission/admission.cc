@@ -81,16 +81,12 @@ QueueUse Admission::LimitsOf(const Customer& customer) const {
 }
 
 QueueUse Admission::UseOf(const Arrival& arrival) const {
-  std::optional<CostModel> taught;
-  if (options_.costs_are_assumed) {
-    taught = backends_.TaughtCost(*std::max_element(arrival.lengths.begin(), arrival.lengths.end()));
-  }
-  const CostModel cost = taught.value_or(backends_.TypicalCost());
+  const std::uint32_t longest = *std::max_element(arrival.lengths.begin(), arrival.lengths.end());
+  const BelievedCost cost = backends_.TypicalCost(longest);
   double seconds = 0;
-  for (const std::uint32_t length : arrival.lengths) seconds += cost.Alone(length);
+  for (const std::uint32_t length : arrival.lengths) seconds += cost.CountedSeconds(1, length);
   const std::uint64_t cost_ns = Nanoseconds(FromSeconds(seconds));
-  const bool assumed = options_.costs_are_assumed && !taught;
-  return {.requests = 1, .bytes = arrival.bytes, .cost_ns = cost_ns, .assumed_ns = assumed ? cost_ns : 0};
+  return {.requests = 1, .bytes = arrival.bytes, .cost_ns = cost_ns, .assumed_ns = cost.Knows(longest) ? 0 : cost_ns};
 }
 
 // Zero while a usable backend has a free slot. Otherwise no batch starts before the first running batch or the first

@@ -70,7 +70,6 @@ Duration PlaceForecast::UntilSomethingIsFree(const AnswerRate& of_all, Time now)
 // is then a little late.
 double PlaceForecast::BelievedSecondsPerCost(const AnswerRate& of_all, Time now) const {
   constexpr std::uint32_t kMostLookedAt = 256;
-  const CostModel cost = backends_.TypicalCost();
   double seconds = 0;
   double cost_ns = 0;
   std::uint32_t looked_at = 0;
@@ -78,7 +77,8 @@ double PlaceForecast::BelievedSecondsPerCost(const AnswerRate& of_all, Time now)
   std::uint32_t longest = 0;
   const auto end_batch = [&] {
     if (in_batch == 0) return;
-    const double predicted = cost.Seconds(in_batch, longest) * running_.TimesOverdue(backends_, now);
+    const double counted = backends_.TypicalCost(longest).CountedSeconds(in_batch, longest);
+    const double predicted = counted * running_.TimesOverdue(backends_, now);
     seconds += SecondsOf(predicted, of_all);
     in_batch = 0;
     longest = 0;

@@ -23,7 +23,7 @@ BackendId BackendPool::Add(std::string name, std::uint32_t slots, const CostMode
     if (same) {
       backend.cost = known->cost;
       backend.fit = known->fit;
-      backend.taught_length = known->taught_length;
+      backend.longest_confirmed = known->longest_confirmed;
     }
     if (known->in_flight == 0 && (same || place == backends_.end())) place = known;
   }
@@ -136,10 +136,10 @@ void BackendPool::Learn(Backend& backend, const Batch& batch, double seconds) {
   backend.fit.Observe(sequences, batch.longest, seconds);
   if (backend.fit.batches() < CostFit::kFirstSamples) return;
   const CostModel before = std::exchange(backend.cost, backend.fit.model());
-  const std::size_t reach = 2 * std::size_t{backend.taught_length};
-  if (backend.cost.Alone(reach) > kMuchMore * before.Alone(reach)) backend.taught_length = 0;
+  const std::uint32_t taught = backend.TaughtLength();
+  if (backend.cost.Alone(taught) > kMuchMore * before.Alone(taught)) backend.longest_confirmed = 0;
   if (backend.cost.Seconds(sequences, batch.longest) > kMuchMore * seconds) return;
-  backend.taught_length = std::max(backend.taught_length, batch.longest);
+  backend.longest_confirmed = std::max(backend.longest_confirmed, batch.longest);
 }
 
 void BackendPool::Pause(Backend& backend, Time now) {
@@ -153,7 +153,7 @@ void BackendPool::Pause(Backend& backend, Time now) {
 void BackendPool::Rest(Backend& backend, const Batch& batch, double share, Time now) const {
   // Drawn from the batch's number, so that a replay of the same events draws the same.
   const double drawn = Random::Stream(options_.seed, batch.id).Uniform();
-  const Duration longest = std::clamp(FromSeconds(share * batch.predicted_seconds), kShortestRest, kLongestRest);
+  const Duration longest = std::clamp(FromSeconds(share * batch.counted_seconds), kShortestRest, kLongestRest);
   backend.rests_until = Later(now, std::max(Duration(1), FromSeconds(drawn * ToSeconds(longest))));
 }
 
@@ -164,7 +164,7 @@ bool BackendPool::RefusedForTooLong(BackendId id, const Batch& batch, Time now) 
     backend.busy_since = now;
   }
   ++backend.busy;
-  backend.shared_until = Later(now, std::max(kSharedFor, FromSeconds(kSharedForBatches * batch.predicted_seconds)));
+  backend.shared_until = Later(now, std::max(kSharedFor, FromSeconds(kSharedForBatches * batch.counted_seconds)));
   return now - backend.busy_since >= kBusyForTooLong;
 }
 
@@ -252,22 +252,48 @@ std::uint32_t BackendPool::Slots() const {
   return slots;
 }
 
-std::optional<CostModel> BackendPool::TaughtCost(std::uint32_t length) const {
+// --- What they cost ---
+
+const Backend* BackendPool::Typical() const {
+  for (const Backend& backend : backends_) {
+    if (!backend.removed) return &backend;
+  }
+  return backends_.empty() ? nullptr : &backends_.front();
+}
+
+const Backend* BackendPool::TeacherOf(std::uint32_t length) const {
   const Backend* gone = nullptr;
   for (const Backend& backend : backends_) {
-    if (!backend.CostIsTaught(length)) continue;
-    if (!backend.removed) return backend.cost;
+    if (backend.TaughtLength() < length) continue;
+    if (!backend.removed) return &backend;
     if (gone == nullptr) gone = &backend;
   }
-  if (gone == nullptr) return std::nullopt;
-  return gone->cost;
+  return gone;
+}
+
+BelievedCost BackendPool::Belief(const Backend& backend) const {
+  BelievedCost belief{backend.cost};
+  if (options_.costs_are_assumed) belief.known_length = backend.TaughtLength();
+  return belief;
 }
 
 CostModel BackendPool::TypicalCost() const {
-  for (const Backend& backend : backends_) {
-    if (!backend.removed) return backend.cost;
-  }
-  return backends_.empty() ? CostModel{} : backends_.front().cost;
+  const Backend* const typical = Typical();
+  return typical == nullptr ? CostModel{} : typical->cost;
+}
+
+BelievedCost BackendPool::TypicalCost(std::uint32_t length) const {
+  const Backend* const typical = Typical();
+  if (typical == nullptr) return {.model = {}, .known_length = 0};
+  const Backend* const teacher = options_.costs_are_assumed ? TeacherOf(length) : nullptr;
+  return Belief(teacher == nullptr ? *typical : *teacher);
+}
+
+BelievedCost BackendPool::CostOf(BackendId id, std::uint32_t length) const {
+  const BelievedCost own = OwnCost(id);
+  if (own.Knows(length)) return own;
+  const Backend* const teacher = TeacherOf(length);
+  return teacher == nullptr ? own : Belief(*teacher);
 }
 
 }  // namespace smartbatch::scheduling

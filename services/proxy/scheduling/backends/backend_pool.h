@@ -10,6 +10,7 @@
 #include "common/cost_model.h"
 #include "common/time.h"
 #include "services/proxy/scheduling/backends/batch_size_limit.h"
+#include "services/proxy/scheduling/backends/believed_cost.h"
 #include "services/proxy/scheduling/backends/cost_fit.h"
 #include "services/proxy/scheduling/model/batch.h"
 
@@ -25,6 +26,9 @@ struct BackendOptions {
   std::uint32_t max_consecutive_errors = 5;
   // A batch is slow if it takes more than this multiple of the fitted time plus kSlowAllowance. Above 1.
   double slow_factor = 3;
+  // The costs that Add is given are only assumed until batches have taught them (BelievedCost). If false, somebody has
+  // told them, and they are known from the start.
+  bool costs_are_assumed = false;
   // The seed of the random times between two attempts at a busy backend. Proxies that share backends must differ in it.
   std::uint64_t seed = 1;
 };
@@ -44,9 +48,9 @@ struct Backend {
 
   // Returns true if its last batch did not fail and its health checks say that it serves.
   bool works() const { return healthy && failures == 0; }
-  // Returns true if its batches have taught what a sequence of this length costs: one of at least half the length took
-  // about what the learned cost says, or more.
-  bool CostIsTaught(std::uint32_t length) const { return 2 * std::uint64_t{taught_length} >= length; }
+  // The longest sequence whose cost its batches have taught: one of at least half the length took about what the
+  // learned cost says, or more. 0 if they have taught none.
+  std::uint32_t TaughtLength() const { return 2 * longest_confirmed; }
 
   std::string name;
   std::uint32_t slots = 1;
@@ -60,7 +64,7 @@ struct Backend {
   CostModel cost;
   CostFit fit;
   // The longest sequence of the batches that took what `cost` says, or more; 0 before the first.
-  std::uint32_t taught_length = 0;
+  std::uint32_t longest_confirmed = 0;
   BatchSizeLimit size_limit;
   // Batches served since it was added, and since it last could not be reached or hung.
   std::uint64_t served_since_failure = 0;
@@ -198,9 +202,14 @@ class BackendPool {
 
   // The cost of batches before a backend is chosen: that of the first backend or, if there is none, of a removed one.
   CostModel TypicalCost() const;
-  // The cost that batches have taught for sequences of this length: that of the first backend that knows it or, if
-  // there is none, of a removed one. Nothing if no batches have taught it.
-  std::optional<CostModel> TaughtCost(std::uint32_t length) const;
+  // The same for batches whose longest sequence has this length. If the costs are assumed, that of the first backend
+  // whose batches have taught it, a removed one if necessary.
+  BelievedCost TypicalCost(std::uint32_t length) const;
+  // The cost of the backend's batches with a longest sequence of this length: its own if that is known or no other
+  // backend's batches have taught it.
+  BelievedCost CostOf(BackendId id, std::uint32_t length) const;
+  // The same, its own in any case.
+  BelievedCost OwnCost(BackendId id) const { return Belief(backends_[id]); }
 
   // Indexed by BackendId, removed ones included.
   const std::deque<Backend>& backends() const { return backends_; }
@@ -210,10 +219,14 @@ class BackendPool {
   static bool CanBeUsed(const Backend& backend, Time now) {
     return !backend.removed && backend.healthy && backend.paused_until <= now;
   }
+  BelievedCost Belief(const Backend& backend) const;
+  // The first backend whose batches have taught the cost of this length, a removed one if necessary; null if none.
+  const Backend* TeacherOf(std::uint32_t length) const;
+  const Backend* Typical() const;
   bool WasSlow(const Backend& backend, const Batch& batch, double seconds) const;
   static void Learn(Backend& backend, const Batch& batch, double seconds);
   void Pause(Backend& backend, Time now);
-  // Lets the backend rest for a random time of up to this share of the batch's predicted cost.
+  // Lets the backend rest for a random time of up to this share of the batch's counted cost.
   void Rest(Backend& backend, const Batch& batch, double share, Time now) const;
 
   BackendOptions options_;

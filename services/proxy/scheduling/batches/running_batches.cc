@@ -7,19 +7,12 @@
 namespace smartbatch::scheduling {
 namespace {
 
-constexpr double kOverdueFactor = 3;
-constexpr Duration kOverdueAllowance = std::chrono::milliseconds(250);
-
 bool GivesItsSlotBack(const Batch& batch, const BackendPool& backends) {
   const Backend& backend = backends.backends()[batch.backend];
   return !backend.removed && backend.healthy;
 }
 
 }  // namespace
-
-bool IsOverdue(const Batch& batch, Duration took) {
-  return took > kOverdueAllowance + FromSeconds(kOverdueFactor * batch.predicted_seconds);
-}
 
 void RunningBatches::Add(Batch batch) { batches_.push_back(std::move(batch)); }
 
@@ -58,7 +51,7 @@ std::optional<Duration> RunningBatches::UntilOneEnds(const BackendPool& backends
   std::optional<Duration> least;
   for (const Batch& batch : batches_) {
     if (!GivesItsSlotBack(batch, backends)) continue;
-    const Duration left = Later(batch.dispatched, FromSeconds(batch.predicted_seconds)) - now;
+    const Duration left = Later(batch.dispatched, FromSeconds(batch.counted_seconds)) - now;
     least = std::min(least.value_or(left), left);
   }
   if (least) least = std::max(*least, Duration::zero());
@@ -71,7 +64,7 @@ std::optional<Duration> RunningBatches::UntilOneIsThoughtToEnd(const BackendPool
   std::optional<Duration> least;
   for (const Batch& batch : batches_) {
     if (!GivesItsSlotBack(batch, backends)) continue;
-    const Duration left = Later(batch.dispatched, FromSeconds(seconds_of(batch.predicted_seconds))) - now;
+    const Duration left = Later(batch.dispatched, FromSeconds(seconds_of(batch.counted_seconds))) - now;
     const Duration thought = left > Duration::zero() ? left : now - batch.dispatched;
     least = std::min(least.value_or(thought), thought);
   }
@@ -81,8 +74,8 @@ std::optional<Duration> RunningBatches::UntilOneIsThoughtToEnd(const BackendPool
 double RunningBatches::TimesOverdue(const BackendPool& backends, Time now) const {
   std::optional<double> least;
   for (const Batch& batch : batches_) {
-    if (!GivesItsSlotBack(batch, backends) || batch.predicted_seconds <= 0) continue;
-    const double times = ToSeconds(now - batch.dispatched) / batch.predicted_seconds;
+    if (!GivesItsSlotBack(batch, backends) || batch.counted_seconds <= 0) continue;
+    const double times = ToSeconds(now - batch.dispatched) / batch.counted_seconds;
     least = std::min(least.value_or(times), times);
   }
   return std::max(least.value_or(1), 1.0);

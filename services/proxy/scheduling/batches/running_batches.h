@@ -15,9 +15,8 @@
 
 namespace smartbatch::scheduling {
 
-// Returns true if the batch is far beyond its predicted end: later than three times the predicted cost plus a quarter
-// of a second.
-bool IsOverdue(const Batch& batch, Duration took);
+// Returns true if the batch is far beyond its predicted end.
+inline bool IsOverdue(const Batch& batch, Duration took) { return took > batch.overdue_after; }
 
 // The running batches. There are only as many as slots, so every search goes through all of them. `pending` must
 // outlive it. Not thread safe.
@@ -37,7 +36,7 @@ class RunningBatches {
   // The time until the first batch is predicted to end; zero if one is overdue, since it may end at any moment. Batches
   // at backends that get no further batch do not count. Nothing if none is left.
   std::optional<Duration> UntilOneEnds(const BackendPool& backends, Time now) const;
-  // The same, but a batch with predicted seconds p is assumed to take seconds_of(p), and an overdue batch as long again
+  // The same, but a batch with counted seconds p is assumed to take seconds_of(p), and an overdue batch as long again
   // as it has taken.
   std::optional<Duration> UntilOneIsThoughtToEnd(const BackendPool& backends,
                                                  absl::FunctionRef<double(double)> seconds_of, Time now) const;

@@ -35,9 +35,13 @@ struct Batch {
   // Members that fill seats which what the batch is for left free, and the longest of those that it is for.
   std::uint32_t riders = 0;
   std::uint32_t longest_chosen = 0;
+  // By the backend's cost model; and as far as that can be relied on (BelievedCost).
   double predicted_seconds = 0;
+  double counted_seconds = 0;
   // The backend counts as hung if it has not answered after this time; never zero.
   Duration timeout{};
+  // After this time it would count as hung if there were another reason to think so.
+  Duration overdue_after{};
   DispatchReason reason = DispatchReason::kSlotFree;
   std::string_view strategy;  // lives as long as the program
   Time dispatched{};

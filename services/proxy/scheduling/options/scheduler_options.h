@@ -31,7 +31,8 @@ struct SchedulerOptions {
   Duration latency_objective = Duration::max();
   std::size_t max_idle_accounts = 10'000;
   // A batch is given up after max(batch_timeout_minimum, batch_timeout_factor * its predicted cost). When the backend's
-  // cost is known (BackendPool::KnowsTimeOf) a second replaces a minimum that is longer.
+  // cost is known (BackendPool::KnowsTimeOf) a second replaces a minimum that is longer. A cost that is only assumed
+  // (BelievedCost) counts as at most batch_timeout_minimum here.
   Duration batch_timeout_minimum = std::chrono::seconds(5);
   double batch_timeout_factor = 10;
   // How often a sequence is sent at most if backends cannot be reached, or fail it alone: 1 to 100.
@@ -40,9 +41,6 @@ struct SchedulerOptions {
   double retry_budget = 0.2;
   // Learns the cost of batches from those served; if false the cost stays what AddBackend was given.
   bool learn_costs = true;
-  // The costs that AddBackend is given are nobody's measurement: they count towards no limit until batches have taught
-  // them (Backend::CostIsTaught).
-  bool costs_are_assumed = false;
   BackendOptions backends;
 
   absl::Status Validate() const;

@@ -181,7 +181,7 @@ class Deadline final : public Strategy {
     const PendingRequest& oldest = *late_.begin()->second;
     oldest_late_ = oldest.arrival;
     const std::uint32_t seats = std::min(oldest.waiting, occasion.max_batch_size);
-    return lane_.Opens(occasion.now, oldest.arrival, occasion.cost.Seconds(seats, oldest.longest_waiting));
+    return lane_.Opens(occasion.now, oldest.arrival, occasion.CountedSeconds(seats, oldest.longest_waiting));
   }
   void TakeLate(const Occasion& occasion, Selection& selection) {
     late_choice_.Start(SurroundingsOf(occasion, pending_, traffic_, backends_));

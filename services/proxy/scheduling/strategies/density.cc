@@ -84,7 +84,7 @@ class Density final : public Strategy {
     }
     oldest_arrival_ = oldest->arrival;
     const std::uint32_t seats = std::min(oldest->waiting, occasion.max_batch_size);
-    by_lane_ = lane_.Opens(occasion.now, oldest->arrival, occasion.cost.Seconds(seats, oldest->longest_waiting));
+    by_lane_ = lane_.Opens(occasion.now, oldest->arrival, occasion.CountedSeconds(seats, oldest->longest_waiting));
     choice_.Start(SurroundingsOf(occasion, pending_, traffic_, backends_));
     if (by_lane_) return SelectByLane(occasion, *oldest, selection);
 

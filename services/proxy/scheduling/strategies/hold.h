@@ -38,7 +38,7 @@ class Hold {
     if (fraction_ <= 0) return std::nullopt;
     if (!since_) since_ = occasion.now;
     const auto seats = static_cast<std::uint32_t>(selection.members().size());
-    const double seconds = fraction_ * occasion.cost.Seconds(seats, selection.longest());
+    const double seconds = fraction_ * occasion.CountedSeconds(seats, selection.longest());
     const Time end = Later(*since_, std::min(FromSeconds(seconds), kLongest));
     if (end <= occasion.now) return std::nullopt;
     return end;

@@ -1,8 +1,10 @@
 // What a strategy is: what it is asked, what it may see, what it answers, and how it describes itself.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +17,7 @@
 #include "common/cost_model.h"
 #include "common/time.h"
 #include "services/proxy/scheduling/backends/backend_pool.h"
+#include "services/proxy/scheduling/backends/believed_cost.h"
 #include "services/proxy/scheduling/customers/customer_accounts.h"
 #include "services/proxy/scheduling/model/outcome.h"
 #include "services/proxy/scheduling/model/request.h"
@@ -28,8 +31,13 @@ struct Occasion {
   Time now{};
   // The seats of the batch: as many sequences as the backend takes. A request may have more.
   std::uint32_t max_batch_size = 5;
-  // The cost of batches on the backend whose slot is free.
+  // The cost of batches on the backend whose slot is free, and the longest sequence for which it is known.
   CostModel cost;
+  std::uint32_t known_length = std::numeric_limits<std::uint32_t>::max();
+
+  double CountedSeconds(std::size_t sequences, std::uint32_t longest) const {
+    return BelievedCost{cost, known_length}.CountedSeconds(sequences, longest);
+  }
 };
 
 class AdvisedStrategy;
@@ -68,7 +76,7 @@ class Strategy {
   // named.
   virtual void Select(const Occasion& occasion, Selection& selection) = 0;
 
-  // The batch chosen last was dispatched. `cost_seconds` is its predicted cost.
+  // The batch chosen last was dispatched. `cost_seconds` is its counted cost.
   virtual void Dispatched(const Occasion& occasion, const Selection& selection, double cost_seconds);
 
   // How far behind the others a customer that comes back may still be; by default not at all.

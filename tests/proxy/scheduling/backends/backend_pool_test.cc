@@ -26,6 +26,7 @@ class ThePool : public ::testing::Test {
     batch.members.push_back({{}, 0, kLength});
     batch.longest = kLength;
     batch.predicted_seconds = pool_[id].cost.Seconds(1, kLength);
+    batch.counted_seconds = batch.predicted_seconds;
     pool_.Started(id);
     now_ += FromSeconds(took_seconds);
     pool_.Succeeded(id, batch, took_seconds, true, now_);
