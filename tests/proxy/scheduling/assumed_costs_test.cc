@@ -115,5 +115,31 @@ TEST(AnAssumedCost, LeavesTheOtherLimitsAsTheyAre) {
   EXPECT_EQ(proxy.Offer(kLong), RejectReason::kQueueFull);
 }
 
+// A fit to short texts that are more expensive than told says nothing about long ones.
+TEST(AToldCost, OfLongTextsStaysAsToldWhileOnlyShortOnesAreServed) {
+  for (const int short_ones : {0, 4, 8, 30, 200}) {
+    Proxy proxy(false);
+    proxy.truth = [](std::uint32_t length) { return 0.003 + 2e-6 * length; };
+    proxy.ServeOneByOne(short_ones, 5);
+    EXPECT_EQ(proxy.Accepted(60, kLong), 9) << "9 times 400 s are an hour; after " << short_ones;
+  }
+}
+
+TEST(AToldCost, IsReplacedByWhatBatchesTeachEvenIfThatIsMore) {
+  Proxy proxy(false, UpTo(seconds(30)));
+  proxy.truth = [](std::uint32_t) { return 10.0; };  // 4 s are told
+  EXPECT_EQ(proxy.Accepted(20, 2000), 8);
+  proxy.ServeAll();
+  proxy.ServeOneByOne(100, 2000);
+  EXPECT_EQ(proxy.Accepted(20, 2000), 3);
+}
+
+TEST(AToldCost, OfLongTextsFallsWithThatOfShortOnes) {
+  Proxy proxy(false);
+  proxy.truth = [](std::uint32_t length) { return 1e-8 * length * length; };  // a hundredth of what is told
+  proxy.ServeOneByOne(100, 100);
+  EXPECT_EQ(proxy.Accepted(60, kLong), 60);
+}
+
 }  // namespace
 }  // namespace smartbatch::scheduling

@@ -285,8 +285,13 @@ CostModel BackendPool::TypicalCost() const {
 BelievedCost BackendPool::TypicalCost(std::uint32_t length) const {
   const Backend* const typical = Typical();
   if (typical == nullptr) return {.model = {}, .known_length = 0};
-  const Backend* const teacher = options_.costs_are_assumed ? TeacherOf(length) : nullptr;
-  return Belief(teacher == nullptr ? *typical : *teacher);
+  if (options_.costs_are_assumed) {
+    const Backend* const teacher = TeacherOf(length);
+    return Belief(teacher == nullptr ? *typical : *teacher);
+  }
+  const CostModel& told = typical->fit.configured();
+  const bool is_extrapolated = typical->TaughtLength() < length && typical->cost.Alone(length) > told.Alone(length);
+  return {is_extrapolated ? told : typical->cost};
 }
 
 BelievedCost BackendPool::CostOf(BackendId id, std::uint32_t length) const {

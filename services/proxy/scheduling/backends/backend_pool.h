@@ -203,7 +203,8 @@ class BackendPool {
   // The cost of batches before a backend is chosen: that of the first backend or, if there is none, of a removed one.
   CostModel TypicalCost() const;
   // The same for batches whose longest sequence has this length. If the costs are assumed, that of the first backend
-  // whose batches have taught it, a removed one if necessary.
+  // whose batches have taught it, a removed one if necessary. If they are told, and batches have not taught this length
+  // but made it more expensive, as told: batches of short texts say nothing about long ones.
   BelievedCost TypicalCost(std::uint32_t length) const;
   // The cost of the backend's batches with a longest sequence of this length: its own if that is known or no other
   // backend's batches have taught it.

@@ -41,6 +41,8 @@ class CostFit {
   void Observe(std::uint32_t sequences, std::uint32_t longest, double seconds);
 
   const CostModel& model() const { return model_; }
+  // The cost that it was configured with.
+  const CostModel& configured() const { return configured_; }
   // Returns true if the model's cost of this length is more than a belief: it was fitted to a full window of batches,
   // predicts their times to within a quarter in the mean, and has seen a batch at least half as long. Linear in the
   // window.
