@@ -26,7 +26,7 @@ double CostModel::Joined(double work) const {
   const double larger = std::max(fixed, work);
   if (!(larger > 0)) return 0;
   const double part = std::min(fixed, work) / larger;
-  if (knee == kCubic) return larger * CubeRootOfOneToTwo(1 + part * part * part);
+  if (knee == kCubicKnee) return larger * CubeRootOfOneToTwo(1 + part * part * part);
   return larger * std::pow(1 + std::pow(part, knee), 1 / knee);
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -33,15 +32,16 @@ struct CostModel {
   double knee = 1;                   // 1 to kLargestKnee
 
   static constexpr double kLargestKnee = 100;
+  static constexpr double kCubicKnee = 3;  // the usual one, whose root is quick
 
   double Seconds(std::size_t sequences, std::size_t longest) const {
     const double work = Work(sequences, longest);
     return knee == 1 ? fixed + work : Joined(work);
   }
-  // c(n, L)^knee, which orders batches as c does and needs no root.
-  double SecondsToTheKnee(std::size_t sequences, std::size_t longest) const {
+  // c(n, L)^3, which orders batches as c does and needs no root. Requires a knee of kCubicKnee.
+  double SecondsCubed(std::size_t sequences, std::size_t longest) const {
     const double work = Work(sequences, longest);
-    return knee == 1 ? fixed + work : ToTheKnee(fixed) + ToTheKnee(work);
+    return fixed * fixed * fixed + work * work * work;
   }
   // The cost of a sequence by itself.
   double Alone(std::size_t length) const { return Seconds(1, length); }
@@ -57,15 +57,12 @@ struct CostModel {
   friend bool operator==(const CostModel&, const CostModel&) = default;
 
  private:
-  static constexpr double kCubic = 3;  // the usual knee, whose powers and root are quick
-
   double Work(std::size_t sequences, std::size_t longest) const {
     const auto n = static_cast<double>(sequences);
     const auto length = static_cast<double>(longest);
     return quadratic * length * length + n * (per_sequence + length * (per_character + length * per_character_squared));
   }
   double Joined(double work) const;
-  double ToTheKnee(double part) const { return knee == kCubic ? part * part * part : std::pow(part, knee); }
 };
 
 // A cost model with a name, measured on a real model.

@@ -55,6 +55,16 @@ TEST(CostModel, TakesTheCubeRootOfAKneeAsExactlyAsTheStandardLibrary) {
   }
 }
 
+TEST(CostModel, HasItsCubeWithoutARootIfTheKneeIsCubic) {
+  const CostModel gpu = *FindCostProfile("gpu");
+  for (const std::size_t sequences : {1U, 16U, 64U}) {
+    for (const std::size_t length : {1U, 128U, 4096U, 200'000U}) {
+      const double seconds = gpu.Seconds(sequences, length);
+      EXPECT_NEAR(gpu.SecondsCubed(sequences, length) / (seconds * seconds * seconds), 1, 1e-14);
+    }
+  }
+}
+
 TEST(CostModel, NeitherFallsWithSizeNorRisesForEachSequence) {
   Random random(1);
   for (int round = 0; round < 1000; ++round) {

@@ -38,8 +38,8 @@ void DensityChoice::Start(const Surroundings& surroundings) {
   if (!riders_are_free_) {
     efficiency_exponent_ = options_.efficiency_exponent * (1 - PaidOnce(cost, around_.mean_length));
   }
-  cost_exponent_ = (1 + efficiency_exponent_) / cost.knee;
-  least_cost_ = Power(kLeastSeconds, cost.knee);
+  index_exponent_ = 1 + efficiency_exponent_;
+  if (cost.knee == CostModel::kCubicKnee) index_exponent_ /= CostModel::kCubicKnee;
   seats_.clear();
   heaviest_.Clear(around_.seats);
   weighed_ = 0;
@@ -123,10 +123,14 @@ void DensityChoice::ConsiderWaitingOf(PendingRequest& request) {
   }
 }
 
-// (W / c) (Q / c)^eta = W Q^eta / (c^knee)^((1 + eta) / knee): one power in place of a root and a power.
+// (W / c) (Q / c)^eta = W Q^eta / c^(1 + eta). With a cubic knee, W Q^eta / (c^3)^((1 + eta) / 3) spares the root of c.
 double DensityChoice::Index(const Heaviest::Item& batch, std::size_t sequences, std::uint32_t longest) const {
-  const double cost = std::max(around_.cost.SecondsToTheKnee(sequences, longest), least_cost_);
-  return batch.weight * Power(batch.least_seconds, efficiency_exponent_) / Power(cost, cost_exponent_);
+  constexpr double kLeastCubed = kLeastSeconds * kLeastSeconds * kLeastSeconds;
+  const CostModel& model = around_.cost;
+  const double cost = model.knee == CostModel::kCubicKnee
+                          ? std::max(model.SecondsCubed(sequences, longest), kLeastCubed)
+                          : std::max(model.Seconds(sequences, longest), kLeastSeconds);
+  return batch.weight * Power(batch.least_seconds, efficiency_exponent_) / Power(cost, index_exponent_);
 }
 
 bool DensityChoice::CouldBeBetter(double weight, std::uint32_t length) const {

@@ -170,8 +170,7 @@ class DensityChoice {
   Surroundings around_;
   bool riders_are_free_ = true;
   double efficiency_exponent_ = 0;  // eta
-  double cost_exponent_ = 1;        // of c^knee
-  double least_cost_ = 0;           // c^knee
+  double index_exponent_ = 1;       // of the cost in the index
 
   std::vector<Seat> seats_;
   std::size_t weighed_ = 0;  // of the seats
