@@ -29,7 +29,7 @@ struct DensityParameters {
 // the riders that are worth their seats, and a lane against starvation (starvation_lane.h states the worst wait).
 //
 // Candidates are the sequences of the oldest waiting requests of each class of length (length_classes.h), shortest
-// class first, until no longer batch can be better than the best one found. Of each class they are those of three times
+// class first, until no longer batch can be better than the best one found. Of each class they are those of four times
 // as many requests as the last batches took sequences of it, and of two requests at least. So a decision costs the same
 // however many wait. Requests are counted and not sequences, since a request with many sequences of one length would
 // hide the heavier ones behind it.

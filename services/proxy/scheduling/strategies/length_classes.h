@@ -70,11 +70,11 @@ class LengthClasses {
     }
   }
 
-  // A batch was chosen. Of each class that it could have sequences of, the next choice looks at three times as many
+  // A batch was chosen. Of each class that it could have sequences of, the next choice looks at four times as many
   // requests as the batch took sequences, a tenth fewer than were shown, or `fewest`, whichever is most, but at most
   // `most`. So the classes that fill batches are shown as far as they fill them, and the many others cost little.
   void ShowAsManyAsAreTaken(const Selection& batch, std::uint32_t fewest, std::uint32_t most) {
-    constexpr std::uint32_t kTimesTaken = 3;
+    constexpr std::uint32_t kTimesTaken = 4;
     taken_.assign(PlaceOf(batch.longest()) + 1, 0);
     for (const PendingSequence* const sequence : batch.members()) ++taken_[PlaceOf(sequence->length)];
     for (std::size_t i = 0; i < taken_.size(); ++i) {
