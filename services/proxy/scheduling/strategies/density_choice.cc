@@ -48,6 +48,7 @@ void DensityChoice::Start(const Surroundings& surroundings) {
   considered_weight_ = batch_weight_ = 0;
   considered_ = 0;
   refusals_ = 0;
+  last_rider_of_ = nullptr;
   best_ = {};
   peak_ = 1;
 }
@@ -272,7 +273,11 @@ bool DensityChoice::Pays(const PendingSequence& sequence, const Selection& selec
   const double saved = around_.cost.Packed(sequence.length, later) - seat;
   if (!is_free && seat * batch_weight_ > saved * (WeightOfAll() - batch_weight_)) return false;
   const PendingRequest& request = *sequence.request;
-  batch_weight_ += WeightOf(request, of_length_.LeastSeconds(sequence.length), of_length_.LeastSecondsLeft(request));
+  if (last_rider_of_ != &request) {
+    last_rider_of_ = &request;
+    least_seconds_left_ = of_length_.LeastSecondsLeft(request);
+  }
+  batch_weight_ += WeightOf(request, of_length_.LeastSeconds(sequence.length), least_seconds_left_);
   return true;
 }
 

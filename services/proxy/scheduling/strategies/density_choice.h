@@ -187,6 +187,9 @@ class DensityChoice {
   std::vector<Seat> batch_;
   double batch_weight_ = 0;
   int refusals_ = 0;
+  // The request of the last rider, since often several in a row are of one, and what waits of it.
+  const PendingRequest* last_rider_of_ = nullptr;
+  double least_seconds_left_ = 0;
 
   std::vector<PendingRequest*> by_length_;
   std::vector<double> best_weight_;  // of the knapsack, by capacity
