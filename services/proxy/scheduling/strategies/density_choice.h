@@ -111,8 +111,8 @@ class DensityChoice {
   // what had been considered then.
   void Weigh();
   // Whether a batch could be better than the best so far if its longest had at least this length and nothing in it were
-  // heavier than `weight` or what was considered. The bound is sound, as the efficiency is at most 1 and
-  // c(n, L) >= n q(L): I <= n max w / c(n, L) <= max w / q(L).
+  // heavier than `weight` or what was weighed. The bound is sound, as the efficiency is at most 1 and
+  // c(n, L) >= n q(L): I <= n max w / c(n, L) <= max w / q(L). (LengthCosts may know q a little less well than c.)
   bool CouldBeBetter(double weight, std::uint32_t length) const;
   // The most that a sequence of a request that came then may weigh if it is no longer than that.
   double MostWeight(Time arrival, std::uint32_t length) const;

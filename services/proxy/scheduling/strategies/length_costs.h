@@ -25,12 +25,14 @@ inline double PaidOnce(const CostModel& cost, std::uint32_t length) {
 // and the same lengths are asked for again and again, so that there is a table. Thread safety: none.
 class LengthCosts {
  public:
-  // A decision starts: batches have this cost and this number of seats. Costs that are the same to within kSame are
-  // taken for the same: those of backends of one kind, and of one backend before and after its latest batches.
+  // A decision starts: batches have this cost and this number of seats. Costs that are the same to within kSame, at
+  // usual lengths and at the longest that was asked for since they last changed, are taken for the same: those of
+  // backends of one kind, and of one backend before and after its latest batches.
   void Start(const CostModel& cost, std::uint32_t seats) {
     if (seats == seats_ && IsAboutTheSame(cost)) return;
     cost_ = cost;
     seats_ = seats;
+    longest_ = kLongestUsual;
     ++version_;
     if (cost.knee != 1) return known_.assign(kKnown, {});
     alone_ = SharedBy(1);
@@ -43,6 +45,7 @@ class LengthCosts {
   double Alone(std::uint32_t length) const { return cost_.knee != 1 ? Known(length).alone : alone_.At(length); }
   // The least that a sequence can cost: its part of a full batch of its length, q(l) = c(B, l) / B. Above 0.
   double LeastSeconds(std::uint32_t length) const {
+    longest_ = std::max(longest_, length);
     return cost_.knee != 1 ? Known(length).least_seconds : std::max(least_.At(length), kLeastSeconds);
   }
   // The same for all sequences of the request that a strategy may choose, together. Linear in its sequences.
@@ -56,9 +59,10 @@ class LengthCosts {
 
  private:
   static constexpr double kSame = 0.03;
+  static constexpr std::uint32_t kLongestUsual = 1024;
   bool IsAboutTheSame(const CostModel& cost) const {
     if (cost == cost_) return true;
-    for (const std::uint32_t length : {16U, 128U, 1024U}) {
+    for (const std::uint32_t length : {16U, 128U, kLongestUsual, longest_}) {
       for (const std::uint32_t sequences : {1U, seats_}) {
         const double before = cost_.Seconds(sequences, length);
         if (std::abs(cost.Seconds(sequences, length) - before) > kSame * before) return false;
@@ -94,6 +98,7 @@ class LengthCosts {
 
   static constexpr std::size_t kKnown = 1024;
   mutable std::vector<OfLength> known_;  // with this cost and these seats
+  mutable std::uint32_t longest_ = kLongestUsual;
   CostModel cost_;
   std::uint32_t seats_ = 0;
   Polynomial alone_;

@@ -48,6 +48,30 @@ TEST(LengthCosts, AreComputedAnewOnlyIfTheCostHasChangedByMoreThanThreeHundredth
   }
 }
 
+// A fit to short texts may change what it says of long ones by any factor.
+TEST(LengthCosts, AreThoseOfTheCostOfNowForTheLongestThatWasAskedFor) {
+  constexpr std::uint32_t kLong = 100'000;
+  for (const double knee : {1.0, 3.0}) {
+    const CostModel flat{.fixed = 1, .quadratic = 0, .per_character = 1e-4, .knee = knee};
+    CostModel steep = flat;
+    steep.per_character_squared = 1e-9;
+    ASSERT_NEAR(steep.Seconds(kSeats, 1024) / flat.Seconds(kSeats, 1024), 1, 0.02);
+    ASSERT_GT(steep.Packed(kLong, kSeats), 1.5 * flat.Packed(kLong, kSeats));
+    LengthCosts costs;
+    for (const CostModel& cost : {flat, steep, flat}) {
+      costs.Start(cost, kSeats);
+      EXPECT_NEAR(costs.LeastSeconds(kLong) / cost.Packed(kLong, kSeats), 1, 1e-12) << "knee " << knee;
+    }
+    // Without long texts they count as the same.
+    costs.Start(steep, kSeats);
+    costs.Start(flat, kSeats);
+    EXPECT_GT(costs.LeastSeconds(1000), 0);
+    const std::uint32_t version = costs.version();
+    costs.Start(steep, kSeats);
+    EXPECT_EQ(costs.version(), version) << "knee " << knee;
+  }
+}
+
 TEST(LengthCosts, AddUpOverTheSequencesOfARequestThatWait) {
   WaitingRequests requests;
   PendingRequest& request = requests.Add({100, 200, 300, 400});
