@@ -208,6 +208,11 @@ TEST(ACustomerWithLongTexts, PaysNoAssumedCost) {
   EXPECT_EQ(SecondLongTextLeaves("weighted_fair", false), Duration::max()) << "it was charged 400 s";
 }
 
+TEST(ACustomerWithLongTexts, AgesPastShortTextsWhateverCostIsAssumed) {
+  EXPECT_LE(SecondLongTextLeaves("sjf_aging", true), seconds(30));
+  EXPECT_EQ(SecondLongTextLeaves("sjf_aging", false), Duration::max()) << "400 s take 8,000 s of age to outweigh";
+}
+
 TEST(ACustomerWithLongTexts, IsNotKeptFromTheLaneAgainstStarvationByAnAssumedCost) {
   EXPECT_LE(SecondLongTextLeaves("density", true), seconds(30));
   EXPECT_EQ(SecondLongTextLeaves("density", false), Duration::max()) << "the lane saves for 400 s";

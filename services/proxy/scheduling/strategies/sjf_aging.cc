@@ -34,7 +34,8 @@ class SjfAging final : public Strategy {
         max_wait_(max_wait) {}
 
   void Add(PendingRequest& request, bool again) override {
-    request.strategy_rank = backends_.TypicalCost().Alone(request.longest_waiting) +
+    const std::uint32_t longest = request.longest_waiting;
+    request.strategy_rank = backends_.TypicalCost(longest).CountedSeconds(1, longest) +
                             age_rate_ * ToSeconds(request.arrival.time_since_epoch());
     by_key_.emplace(KeyOf(request), &request);
     classes_.Add(request, again);
