@@ -284,33 +284,69 @@ TEST_F(DensityChoiceTest, FindsARiderWorthItsSeatIffItSavesMoreThanItDelays) {
   int not_worth = 0;
   int otherwise_in_full_batches = 0;
   for (int round = 0; round < 3000; ++round) {
-    Draw(random_.Between(2, 8), 2);
+    Draw(random_.Between(2, 8), 6);
+    seats_ *= 4;
+    selection_.Clear(seats_);
     const auto usual_batch = static_cast<std::uint32_t>(random_.Between(1, seats_));
     Start(choice, cost, load, usual_batch);
     for (PendingRequest& request : requests_->all()) choice.ConsiderWaitingOf(request);
     choice.Weigh();
     choice.Take(selection_);
-    const BatchTotals batch = TotalsOf(TakenSequences(cost));
+    BatchTotals batch = TotalsOf(TakenSequences(cost));
     const double all = TotalsOf(AllSequences(cost)).weight / (1 - load);
-    const double seat = cost.Seconds(batch.seats + 1, batch.longest) - cost.Seconds(batch.seats, batch.longest);
     for (PendingRequest& request : requests_->all()) {
-      PendingSequence& rider = request.sequences.front();
-      if (rider.selected || rider.length > batch.longest) continue;
-      const auto pays = [&](std::uint32_t sequences) {
-        const std::uint32_t later = std::max(sequences, batch.seats + 1);
-        const double saved = cost.Seconds(later, rider.length) / later - seat;
-        return seat * batch.weight <= saved * (all - batch.weight);
-      };
-      EXPECT_EQ(choice.Pays(rider, selection_), pays(usual_batch)) << "round " << round;
-      ++(pays(usual_batch) ? worth : not_worth);
-      otherwise_in_full_batches += pays(1) != pays(seats_) ? 1 : 0;
-      break;
+      for (PendingSequence& rider : request.sequences) {
+        if (rider.selected || rider.length > batch.longest || selection_.free_seats() == 0) continue;
+        const double seat = cost.Seconds(batch.seats + 1, batch.longest) - cost.Seconds(batch.seats, batch.longest);
+        const auto pays = [&](std::uint32_t sequences) {
+          const std::uint32_t later = std::max(sequences, batch.seats + 1);
+          const double saved = cost.Seconds(later, rider.length) / later - seat;
+          return seat * batch.weight <= saved * (all - batch.weight);
+        };
+        const bool is_worth = pays(usual_batch);
+        EXPECT_EQ(choice.Pays(rider, selection_), is_worth) << "round " << round;
+        ++(is_worth ? worth : not_worth);
+        otherwise_in_full_batches += pays(1) != pays(seats_) ? 1 : 0;
+        if (!is_worth) continue;
+        selection_.Take(rider);
+        batch.weight += WeighedOf(rider, cost).weight;
+        ++batch.seats;
+      }
     }
     selection_.Clear(seats_);
   }
   EXPECT_GT(worth, 30);
   EXPECT_GT(not_worth, 30);
   EXPECT_GT(otherwise_in_full_batches, 10) << "the size of the batches makes no difference";
+}
+
+// What was refused, and whose riders were weighed, is forgotten with the batch.
+TEST_F(DensityChoiceTest, FillsABatchAsIfItWereTheFirst) {
+  const CostModel cost{0.02, 0, 0.001, 1e-4};
+  const DensityChoice::Options options{.age_exponent = kAgeExponent};
+  DensityChoice used(options);
+  std::size_t riders = 0;
+  for (int round = 0; round < 1000; ++round) {
+    Draw(random_.Between(2, 8), 6);
+    DensityChoice fresh(options);
+    std::vector<PendingSequence*> first;
+    for (DensityChoice* const choice : {&fresh, &used}) {
+      Start(*choice, cost, 0.5, seats_);
+      for (PendingRequest& request : requests_->all()) choice->ConsiderWaitingOf(request);
+      choice->Weigh();
+      choice->Take(selection_);
+      const std::size_t taken = selection_.members().size();
+      choice->Fill(selection_);
+      if (choice == &fresh) {
+        first = selection_.members();
+        riders += first.size() - taken;
+      }
+      for (PendingSequence* const sequence : first) sequence->selected = false;
+      EXPECT_EQ(selection_.members(), first) << "round " << round;
+      selection_.Clear(seats_);
+    }
+  }
+  EXPECT_GT(riders, 100U);
 }
 
 TEST_F(DensityChoiceTest, TakesTheDensestOfAllSetsOfWholeRequestsOrAPartOfOneThatIsLargerThanABatch) {

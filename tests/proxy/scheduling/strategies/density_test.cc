@@ -47,6 +47,19 @@ TEST(Density, SharesTheWeightOfARequestAmongWhatIsLeftOfIt) {
   EXPECT_EQ(stage.Serve(), "0.1 full");
 }
 
+// Its parts are remembered in the request, where another strategy keeps something else meanwhile.
+TEST(Density, SharesTheWeightOfARequestAnewAfterAnotherStrategy) {
+  const StrategyChoice density = Density({{"age_exponent", "0"}, {"lane_share", "0"}});
+  Stage stage(density, {}, 1);
+  stage.Offer("a", {100, 100});
+  stage.Offer("b", {100});
+  EXPECT_EQ(stage.Serve(), "1.0 full") << "looks at both";
+  EXPECT_TRUE(stage.scheduler().SetStrategy({"sjf_aging", {}}).ok());
+  EXPECT_TRUE(stage.scheduler().SetStrategy(density).ok());
+  stage.Offer("c", {100});
+  EXPECT_EQ(stage.Serve(), "2.0 full");
+}
+
 // After batches of 1,000 characters a decision looks at two requests of each class that none of them held.
 Stage AfterLongBatches(const CostModel& cost, std::uint32_t max_batch_size) {
   Stage stage(Density({{"age_exponent", "0"}}), cost, max_batch_size);
