@@ -10,9 +10,9 @@
 #include "common/cost_model.h"
 #include "common/time.h"
 #include "services/proxy/scheduling/backends/batch_size_limit.h"
-#include "services/proxy/scheduling/backends/believed_cost.h"
 #include "services/proxy/scheduling/backends/cost_fit.h"
 #include "services/proxy/scheduling/model/batch.h"
+#include "services/proxy/scheduling/model/believed_cost.h"
 
 namespace smartbatch::scheduling {
 

@@ -1,4 +1,4 @@
-#include "services/proxy/scheduling/backends/believed_cost.h"
+#include "services/proxy/scheduling/model/believed_cost.h"
 
 #include <gtest/gtest.h>
 
