@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string_view>
 #include <variant>
 
 #include <absl/status/status.h>
@@ -401,7 +403,22 @@ void SchedulerChecker::Settled(const scheduling::Scheduler& scheduler, const sch
     sum += counts[outcome];
   }
   if (counts.offered != sum) Violation(absl::StrCat(counts.offered, " were offered but ", sum, " are accounted for"));
+  CheckWaitingWork(scheduler);
   CheckWork(scheduler, answer, now);
+}
+
+void SchedulerChecker::CheckWaitingWork(const scheduling::Scheduler& scheduler) {
+  std::map<std::string_view, std::uint64_t> work;
+  for (const auto& [number, request] : requests_) {
+    for (const Sequence& sequence : request.sequences) {
+      if (sequence.state == State::kWaiting) work[request.customer] += scheduler.pending().WorkOf(sequence.length);
+    }
+  }
+  scheduler.customers().ForEach([&](const scheduling::Customer& customer) {
+    if (customer.waiting_work == work[customer.name]) return;
+    Violation(absl::StrCat("customer ", customer.name, " has ", customer.waiting_work, " ns of work waiting, but ",
+                           work[customer.name], " in the books"));
+  });
 }
 
 void SchedulerChecker::CheckWork(const scheduling::Scheduler& scheduler, const scheduling::Step& answer, Time now) {

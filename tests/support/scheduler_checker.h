@@ -100,6 +100,8 @@ class SchedulerChecker final : public scheduling::SchedulerObserver {
                           std::uint64_t waiting_before);
   void CheckRiders(const scheduling::Batch& batch);
   void CheckOrder(const scheduling::Batch& batch, const std::set<std::uint64_t>& touched);
+  // What each customer has waiting, by the scheduler's own measure.
+  void CheckWaitingWork(const scheduling::Scheduler& scheduler);
   void CheckWork(const scheduling::Scheduler& scheduler, const scheduling::Step& answer, Time now);
   void Succeeded(const scheduling::Batch& batch);
   Told WhatIsTold(const scheduling::Batch& batch, Duration took, const absl::Status& status);

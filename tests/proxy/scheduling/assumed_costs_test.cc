@@ -1,8 +1,11 @@
-// A cost that nobody has told, and that no batches have taught, keeps no request out.
+// A cost that nobody has told, and that no batches have taught, keeps no request out; and whose room is taken
+// in a full queue.
 #include "tests/proxy/scheduling/assumed_costs.h"
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -113,6 +116,100 @@ TEST(AnAssumedCost, LeavesTheOtherLimitsAsTheyAre) {
   Proxy proxy(true, options);
   EXPECT_EQ(proxy.Accepted(20, kLong), 2);
   EXPECT_EQ(proxy.Offer(kLong), RejectReason::kQueueFull);
+}
+
+// --- Whose room is taken in a full queue ---
+
+constexpr std::uint32_t kShortText = 10;
+
+SchedulerOptions UpToRequests(std::uint64_t max_queued_requests) {
+  SchedulerOptions options;
+  options.max_queued_requests = max_queued_requests;
+  return options;
+}
+
+double NearlyTheSame(std::uint32_t length) { return 0.008 + 1e-7 * length; }  // 8 ms of a short text, 10 of a long one
+double Squared(std::uint32_t length) { return 1e-6 * length * length; }
+
+// The customer that loses a request to another customer's short one; empty if none does.
+std::string MakesRoom(Proxy& proxy) {
+  proxy.effects().finished.clear();
+  EXPECT_EQ(proxy.Offer(kShortText, "other"), std::nullopt);
+  for (const Finished& finished : proxy.effects().finished) {
+    if (finished.outcome == Outcome::kShed) return finished.customer;
+  }
+  return "";
+}
+
+// The same if three long texts and a flood of 100 short ones fill the queue.
+std::string MakesRoomForOne(Proxy& proxy, std::uint32_t long_text = kLong) {
+  EXPECT_EQ(proxy.Accepted(3, long_text, "long"), 3);
+  EXPECT_EQ(proxy.Accepted(100, kShortText, "flood"), 100);
+  return MakesRoom(proxy);
+}
+
+TEST(AFullQueue, TakesRoomByTheCostThatBatchesHaveTaughtIfItWasAssumed) {
+  for (const bool costs_are_assumed : {true, false}) {
+    Proxy proxy(costs_are_assumed, UpToRequests(103));
+    proxy.truth = NearlyTheSame;
+    proxy.ServeOneByOne(100, kShortText);
+    proxy.ServeOneByOne(20, kLong);
+    EXPECT_EQ(MakesRoomForOne(proxy), costs_are_assumed ? "flood" : "long") << "1200 s of long ones are told";
+  }
+}
+
+TEST(AFullQueue, TakesRoomFromLongTextsIfBatchesHaveTaughtThatTheyCostMore) {
+  Proxy proxy(true, UpToRequests(103));
+  proxy.truth = Squared;
+  proxy.ServeOneByOne(100, kShortText);
+  proxy.ServeOneByOne(20, 2000);
+  EXPECT_EQ(MakesRoomForOne(proxy, 2000), "long") << "12 s against 10 ms";
+}
+
+// The fit to short texts believes that a long one takes hours.
+TEST(AFullQueue, TakesNoRoomForWhatShortTextsSayAboutLongOnes) {
+  for (const int short_ones : {4, 8, 30, 200}) {
+    Proxy proxy(true, UpToRequests(103));
+    proxy.truth = NearlyTheSame;
+    proxy.ServeOneByOne(short_ones, kShortText);
+    EXPECT_EQ(MakesRoomForOne(proxy), "flood") << "after " << short_ones;
+  }
+}
+
+// Whoever was answered comes again at once.
+TEST(AFullQueue, TakesRoomByTheTaughtCostAlthoughItIsNeverEmpty) {
+  Proxy proxy(true, UpToRequests(103));
+  proxy.truth = NearlyTheSame;
+  EXPECT_EQ(MakesRoomForOne(proxy), "long") << "nothing is known";
+  const Time start = proxy.now();
+  while (proxy.now() - start < seconds(2)) {
+    const Batch batch = proxy.Send();
+    proxy.Serve(batch);
+    for (const BatchMember& member : batch.members) {
+      EXPECT_EQ(proxy.Offer(member.length, member.length == kLong ? "long" : "flood"), std::nullopt);
+    }
+  }
+  EXPECT_EQ(MakesRoom(proxy), "flood");
+}
+
+TEST(AFullQueue, TakesRoomByWhatAnyOfTheBackendsHasTaught) {
+  Proxy proxy(true, UpToRequests(103));
+  proxy.truth = NearlyTheSame;
+  proxy.scheduler().AddBackend("other", 1, CostModel{});
+  proxy.scheduler().HoldBack(proxy.backend(), true);
+  proxy.ServeOneByOne(100, kShortText);
+  proxy.ServeOneByOne(20, kLong);
+  EXPECT_EQ(MakesRoomForOne(proxy), "flood");
+}
+
+TEST(AFullQueue, IsMeasuredAnewAfterASecondAtTheEarliest) {
+  Proxy proxy(true, UpToRequests(103));
+  proxy.truth = NearlyTheSame;
+  EXPECT_EQ(MakesRoomForOne(proxy), "long") << "nothing is known";
+  proxy.ServeAll();
+  EXPECT_EQ(MakesRoomForOne(proxy), "long") << "less than a second later";
+  proxy.Wait(seconds(2));
+  EXPECT_EQ(MakesRoom(proxy), "flood");
 }
 
 // A fit to short texts that are more expensive than told says nothing about long ones.

@@ -294,6 +294,14 @@ BelievedCost BackendPool::TypicalCost(std::uint32_t length) const {
   return {is_extrapolated ? told : typical->cost};
 }
 
+BelievedCost BackendPool::TaughtCost() const {
+  std::uint32_t taught = 0;
+  for (const Backend& backend : backends_) {
+    if (!backend.removed) taught = std::max(taught, backend.TaughtLength());
+  }
+  return TypicalCost(taught);
+}
+
 BelievedCost BackendPool::CostOf(BackendId id, std::uint32_t length) const {
   const BelievedCost own = OwnCost(id);
   if (own.Knows(length)) return own;

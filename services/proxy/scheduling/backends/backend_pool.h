@@ -206,6 +206,8 @@ class BackendPool {
   // whose batches have taught it, a removed one if necessary. If they are told, and batches have not taught this length
   // but made it more expensive, as told: batches of short texts say nothing about long ones.
   BelievedCost TypicalCost(std::uint32_t length) const;
+  // The same for the greatest length whose cost a backend's batches have taught; 0 if they have taught none.
+  BelievedCost TaughtCost() const;
   // The cost of the backend's batches with a longest sequence of this length: its own if that is known or no other
   // backend's batches have taught it.
   BelievedCost CostOf(BackendId id, std::uint32_t length) const;

@@ -119,6 +119,16 @@ PendingRequest& PendingSet::Insert(Customer& customer, const Arrival& arrival, c
   return request;
 }
 
+void PendingSet::MeasureWorkBy(const BelievedCost& cost) {
+  work_ = cost;
+  for (const PendingRequest& request : by_arrival_) request.customer->waiting_work = 0;
+  for (const PendingRequest& request : by_arrival_) {
+    for (const PendingSequence& sequence : request.sequences) {
+      if (MayBeChosen(sequence)) request.customer->waiting_work += WorkOf(sequence.length);
+    }
+  }
+}
+
 PendingRequest* PendingSet::Find(RequestId id) {
   if (id.slot >= slots_.size()) return nullptr;
   PendingRequest& request = slots_[id.slot];
@@ -223,8 +233,7 @@ void PendingSet::Finish(PendingRequest& request) {
     waiting_sequences_ -= request.waiting;
     request.customer->waiting_sequences -= request.waiting;
     for (const PendingSequence& sequence : request.sequences) {
-      const bool waits = sequence.state == SequenceState::kWaiting && !sequence.alone;
-      if (waits) request.customer->waiting_work -= WorkOf(sequence.length);
+      if (MayBeChosen(sequence)) request.customer->waiting_work -= WorkOf(sequence.length);
     }
     request.waiting = 0;
     request.longest_waiting = 0;

@@ -10,9 +10,9 @@
 #include <absl/container/btree_set.h>
 #include <boost/container/deque.hpp>
 
-#include "common/cost_model.h"
 #include "common/time.h"
 #include "services/proxy/scheduling/customers/customer.h"
+#include "services/proxy/scheduling/model/believed_cost.h"
 #include "services/proxy/scheduling/model/request.h"
 
 namespace smartbatch::scheduling {
@@ -47,13 +47,15 @@ class PendingSet {
   Duration MeanAge(Time now) const;
 
   // The cost of a sequence for comparing what customers have waiting, in nanoseconds: at least 1. Unlike the fitted
-  // cost it does not change while anything waits, so that subtracting restores exactly what adding changed.
-  std::uint64_t WorkOf(std::uint32_t length) const { return 1 + static_cast<std::uint64_t>(work_.Alone(length) * 1e9); }
+  // cost it changes by MeasureWorkBy alone, so that subtracting restores exactly what adding changed.
+  std::uint64_t WorkOf(std::uint32_t length) const {
+    return 1 + static_cast<std::uint64_t>(work_.CountedSeconds(1, length) * 1e9);
+  }
 
   // --- For the scheduler ---
 
-  // Sets the cost model of WorkOf. Requires: nothing waits.
-  void MeasureWorkBy(const CostModel& cost) { work_ = cost; }
+  // Sets the cost of WorkOf, and measures anew what waits. Linear in the waiting requests and their sequences.
+  void MeasureWorkBy(const BelievedCost& cost);
 
   // Adds a request whose sequences all wait, and which takes `use` of the queue. Logarithmic in the number of
   // deadlines if it has one.
@@ -103,7 +105,7 @@ class PendingSet {
   using Slots = boost::container::deque<PendingRequest, std::allocator<PendingRequest>,
                                         boost::container::deque_options_t<boost::container::block_size<256U>>>;
 
-  CostModel work_;
+  BelievedCost work_;
   Slots slots_;
   std::vector<std::uint32_t> free_slots_;
   ArrivalList by_arrival_;

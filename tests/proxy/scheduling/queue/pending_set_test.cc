@@ -1,4 +1,4 @@
-// What waits: how large its memory stays.
+// What waits: how large its memory stays, and how much work it is.
 #include "services/proxy/scheduling/queue/pending_set.h"
 
 #include <cstdint>
@@ -37,6 +37,36 @@ TEST_F(PendingSetTest, FindsTheLongestOfTheSequencesThatStay) {
   EXPECT_EQ(request.longest_waiting, 0U);
   EXPECT_EQ(request.running, 5U);
   EXPECT_EQ(pending_.Oldest(), nullptr);
+}
+
+// If adding and subtracting were not by one measure something would be left in the end.
+TEST_F(PendingSetTest, MeasuresAnewWhatWaitsAndNothingElse) {
+  const auto seconds = [](std::uint64_t count, std::uint64_t sequences) { return count * 1'000'000'000 + sequences; };
+  pending_.MeasureWorkBy({{.fixed = 1, .quadratic = 0}});
+  PendingRequest& split = Add("a", {30, 50, 20});
+  PendingRequest& running = Add("a", {40});
+  PendingRequest& alone = Add("b", {60});
+  PendingRequest& other = Add("c", {10});
+  Start({&running, &alone});
+  split.sequences[1].selected = true;
+  pending_.StartSelected(split);
+  pending_.ReturnToWaiting(alone.sequences[0], true);
+  const Customer& a = *customers_.Find("a");
+  const Customer& b = *customers_.Find("b");
+  const Customer& c = *customers_.Find("c");
+  EXPECT_EQ(a.waiting_work, seconds(2, 2));
+  EXPECT_EQ(c.waiting_work, seconds(1, 1));
+
+  pending_.MeasureWorkBy({.model = {.quadratic = 0, .per_character = 0.5}, .known_length = 20});
+  EXPECT_EQ(a.waiting_work, seconds(20, 2));
+  EXPECT_EQ(b.waiting_work, 0U) << "its sequence is not the strategy's to choose";
+  EXPECT_EQ(c.waiting_work, seconds(5, 1));
+
+  pending_.ReturnToWaiting(running.sequences[0], false);
+  EXPECT_EQ(a.waiting_work, seconds(30, 3));
+  for (PendingRequest* const request : {&split, &running, &other}) End(*request);
+  EXPECT_EQ(a.waiting_work, 0U);
+  EXPECT_EQ(c.waiting_work, 0U);
 }
 
 }  // namespace
