@@ -35,7 +35,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, SchedulerObserver* observe
 Scheduler::~Scheduler() = default;
 
 BackendId Scheduler::AddBackend(std::string name, std::uint32_t slots, const CostModel& cost) {
-  if (backends_.backends().empty() && pending_.unfinished_requests() == 0) pending_.MeasureWorkBy({cost});
+  if (backends_.backends().empty()) pending_.MeasureWorkBy({cost});
   const BackendId id = backends_.Add(std::move(name), slots, cost);
   if (observer_ != nullptr) observer_->BackendAdded(id, backends_[id]);
   return id;

@@ -6,7 +6,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace smartbatch::scheduling {
@@ -210,6 +214,23 @@ TEST(AFullQueue, IsMeasuredAnewAfterASecondAtTheEarliest) {
   EXPECT_EQ(MakesRoomForOne(proxy), "long") << "less than a second later";
   proxy.Wait(seconds(2));
   EXPECT_EQ(MakesRoom(proxy), "flood");
+}
+
+TEST(AFullQueue, TakesRoomByTheToldCostAlthoughRequestsWaitedBeforeTheFirstBackendCame) {
+  SchedulerOptions options;
+  options.max_queued_requests = 4;
+  const auto scheduler = *Scheduler::Create(options, {"fcfs", {}}, nullptr);
+  Effects effects;
+  const auto offer = [&](std::string_view customer, std::uint32_t length) {
+    return scheduler->Offer({.customer = customer, .lengths = {&length, 1}}, Time{}, effects);
+  };
+  std::vector<RequestId> flood;
+  offer("long", kLong);
+  for (int i = 0; i < 3; ++i) flood.push_back(std::get<RequestId>(offer("flood", kShortText)));
+  scheduler->AddBackend("late", 1, {.fixed = 1, .quadratic = 0});
+  offer("third", kShortText);
+  ASSERT_EQ(effects.finished.size(), 1U);
+  EXPECT_THAT(flood, testing::Contains(effects.finished.front().id)) << "three seconds against one";
 }
 
 // A fit to short texts that are more expensive than told says nothing about long ones.
