@@ -237,7 +237,7 @@ TEST_F(DensityChoiceTest, TakesTheGreatestIndexOfAllLengthsAndNumbersOrSeldomOne
   int several = 0;
   int missed = 0;
   for (int round = 0; round < 1200; ++round) {
-    const CostModel& cost = costs[round % std::size(costs)];
+    const CostModel& cost = costs[static_cast<std::size_t>(round) % std::size(costs)];
     Draw(random_.Between(1, 5), 2);
     Start(choice, cost, load);
     for (PendingRequest& request : requests_->all()) choice.ConsiderWaitingOf(request);
