@@ -31,7 +31,7 @@ absl::Status StatusFor(const PendingSequence& sequence, const absl::Status& stat
 void Scheduler::Predict(Batch& batch, const CostModel& cost) const {
   constexpr Duration kShortest = std::chrono::seconds(1);
   constexpr double kOverdueFactor = 3;
-  constexpr Duration kOverdueAllowance = std::chrono::milliseconds(250);
+  constexpr double kOverdueAllowance = 0.25;  // seconds
   const BelievedCost believed = backends_.CostOf(batch.backend, batch.longest);
   batch.predicted_seconds = cost.Seconds(batch.members.size(), batch.longest);
   batch.counted_seconds = believed.CountedSeconds(batch.members.size(), batch.longest);
@@ -47,7 +47,7 @@ void Scheduler::Predict(Batch& batch, const CostModel& cost) const {
   }
   if (backends_.KnowsTimeOf(batch.backend, batch.longest)) least = std::min(least, kShortest);
   batch.timeout = std::max(least, FromSeconds(options_.batch_timeout_factor * batch.counted_seconds));
-  batch.overdue_after = kOverdueAllowance + FromSeconds(kOverdueFactor * batch.counted_seconds);
+  batch.overdue_after = FromSeconds(kOverdueAllowance + kOverdueFactor * batch.counted_seconds);
 }
 
 Batch Scheduler::Dispatch(const Occasion& occasion, BackendId backend) {
