@@ -43,7 +43,7 @@ class CostFit {
   const CostModel& model() const { return model_; }
   // The cost that it was configured with.
   const CostModel& configured() const { return configured_; }
-  // Returns true if the model's cost of this length is more than a belief: it was fitted to a full window of batches,
+  // Returns true if the model's cost of this length is more than a belief: the window of batches is full, the model
   // predicts their times to within a quarter in the mean, and has seen a batch at least half as long. Linear in the
   // window.
   bool KnowsLength(std::uint32_t length) const;

@@ -15,7 +15,7 @@
 
 namespace smartbatch::scheduling {
 
-// Returns true if the batch is far beyond its predicted end.
+// Returns true if the batch has taken longer than such a batch takes at a backend that works (Scheduler::Predict).
 inline bool IsOverdue(const Batch& batch, Duration took) { return took > batch.overdue_after; }
 
 // The running batches. There are only as many as slots, so every search goes through all of them. `pending` must
